@@ -1,0 +1,111 @@
+package wire
+
+import "time"
+
+// Claims is what the gateway vouches for after it has verified a pass.
+type Claims struct {
+	Pass    string    `json:"pass"` // the pass's id (jti), never the pass
+	Fan     string    `json:"fan"`
+	Limit   int       `json:"limit"` // tickets the fan may have in all
+	Expires time.Time `json:"expires"`
+}
+
+// Best asks the writer to choose: Count seats together where it can.
+type Best struct {
+	Count      int    `json:"count"`
+	Section    string `json:"section,omitempty"`
+	Level      string `json:"level,omitempty"`
+	MaxTotal   int64  `json:"max_total,omitempty"` // for each seat, all-in
+	Accessible bool   `json:"accessible,omitempty"`
+}
+
+// HoldRequest asks for seats: exactly one of Seats, Best, or Area with Count.
+// All seats or none. Hold is made by the gateway; sending the request again
+// with the same Hold gives the same answer.
+type HoldRequest struct {
+	Hold   string   `json:"hold"`
+	Claims Claims   `json:"claims"`
+	Seats  []string `json:"seats,omitempty"`
+	Best   *Best    `json:"best,omitempty"`
+	Area   string   `json:"area,omitempty"`
+	Count  int      `json:"count,omitempty"`
+}
+
+// HoldReply is a standing hold with its quote, or a problem.
+type HoldReply struct {
+	Hold     string      `json:"hold,omitempty"`
+	Fan      string      `json:"fan,omitempty"`
+	Seats    []SeatQuote `json:"seats,omitempty"`
+	Total    int64       `json:"total,omitempty"`
+	Currency string      `json:"currency,omitempty"`
+	Expires  time.Time   `json:"expires_at,omitzero"`
+	Order    string      `json:"order,omitempty"` // after checkout has begun
+	Why      string      `json:"why,omitempty"`   // of best available: "row 4, centre, 4 together"
+	Problem  *Problem    `json:"problem,omitempty"`
+}
+
+// ReleaseRequest gives a hold back. Fan must own it, unless Order (a checkout
+// that failed) or By (an operator) says otherwise. A fan can't release a hold
+// in checkout. Releasing a hold that has ended is success.
+type ReleaseRequest struct {
+	Hold  string `json:"hold"`
+	Fan   string `json:"fan,omitempty"`
+	Order string `json:"order,omitempty"`
+	By    string `json:"by,omitempty"`
+	Why   string `json:"why,omitempty"`
+}
+
+// CheckoutRequest marks a hold as in checkout and extends it, so that it
+// can't lapse mid-payment. Key and Body are hashes: the same key with the same
+// body is answered as before, with another body it is a mistake, and another
+// key finds the hold busy.
+type CheckoutRequest struct {
+	Hold string `json:"hold"`
+	Fan  string `json:"fan"`
+	Key  string `json:"key"`
+	Body string `json:"body"`
+}
+
+// ExtendRequest moves the deadline of a hold in checkout to now plus the
+// checkout window; sent before each payment attempt.
+type ExtendRequest struct {
+	Hold  string `json:"hold"`
+	Order string `json:"order"`
+}
+
+// ExtendReply carries the fence of the purchase: the highest revision among
+// the hold's seats, which the ledger compares in its WHERE.
+type ExtendReply struct {
+	Expires  time.Time `json:"expires_at,omitzero"`
+	Revision uint64    `json:"revision,omitempty"`
+	Problem  *Problem  `json:"problem,omitempty"`
+}
+
+// ConfirmRequest tells the writer that the ledger has committed these
+// bookings. The ledger is authoritative for sold: the seats become sold even
+// if the hold has lapsed meanwhile.
+type ConfirmRequest struct {
+	Hold  string      `json:"hold"`
+	Order string      `json:"order"`
+	Fan   string      `json:"fan"`
+	Seats []SeatQuote `json:"seats"`
+}
+
+// BlockRequest takes free seats off sale, or puts blocked ones back.
+type BlockRequest struct {
+	Seats   []string `json:"seats"`
+	Unblock bool     `json:"unblock,omitempty"`
+	By      string   `json:"by"`
+	Why     string   `json:"why"`
+}
+
+// Notice is what a fan's socket is told beside the board and the seats.
+type Notice struct {
+	Kind    string    `json:"kind"` // "hold" or "order"
+	Hold    string    `json:"hold,omitempty"`
+	Order   string    `json:"order,omitempty"`
+	State   string    `json:"state"` // hold: "expired", "released"; order: OrderState
+	Reason  string    `json:"reason,omitempty"`
+	Tickets []string  `json:"tickets,omitempty"`
+	At      time.Time `json:"at"`
+}

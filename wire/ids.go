@@ -1,0 +1,125 @@
+package wire
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Identifiers carry their kind as a prefix and 128 random bits in base64url
+// (22 characters), so they can't be guessed and are safe in subjects, keys
+// and paths. An order is named after its hold: one order per hold, ever.
+const (
+	fanPrefix    = "f_"
+	holdPrefix   = "h_"
+	orderPrefix  = "o_"
+	ticketPrefix = "t_"
+)
+
+// NewFan returns the id of a fan never seen before.
+func NewFan() string { return fanPrefix + random() }
+
+// NewHold returns a fresh hold id.
+func NewHold() string { return holdPrefix + random() }
+
+// NewTicket returns a fresh ticket id.
+func NewTicket() string { return ticketPrefix + random() }
+
+// OrderOfHold returns the only order id that a hold can ever have.
+func OrderOfHold(hold string) string { return orderPrefix + strings.TrimPrefix(hold, holdPrefix) }
+
+// HoldOfOrder is the inverse of OrderOfHold.
+func HoldOfOrder(order string) string { return holdPrefix + strings.TrimPrefix(order, orderPrefix) }
+
+// IsHold, IsOrder, IsTicket and IsFan tell whether s is well-formed, so that
+// nothing a client sends becomes part of a subject unchecked.
+func IsHold(s string) bool   { return isID(holdPrefix, s) }
+func IsOrder(s string) bool  { return isID(orderPrefix, s) }
+func IsTicket(s string) bool { return isID(ticketPrefix, s) }
+func IsFan(s string) bool    { return isID(fanPrefix, s) }
+
+func isID(prefix, s string) bool {
+	rest, ok := strings.CutPrefix(s, prefix)
+	if !ok || len(rest) != 22 {
+		return false
+	}
+	for _, c := range []byte(rest) {
+		if !alphanumeric(c) && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+func random() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// nameRE is what an event, a region or a price level may be called: it becomes
+// part of stream names, subjects and URLs.
+var nameRE = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,47}$`)
+
+// IsName tells whether s may name an event, a region or a price level.
+func IsName(s string) bool { return nameRE.MatchString(s) }
+
+// SeatKey is the key of a seat's record in SEATS_<event>. Plan ids are
+// escaped to the KV alphabet: a byte other than a letter, a digit, '-', '_'
+// or '/' becomes '=' and two hex digits.
+func SeatKey(seat string) string {
+	plain := true
+	for i := 0; i < len(seat); i++ {
+		if !seatByte(seat[i]) {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return SeatPrefix + seat
+	}
+	var b strings.Builder
+	b.WriteString(SeatPrefix)
+	for i := 0; i < len(seat); i++ {
+		if c := seat[i]; seatByte(c) {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "=%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// SeatOfKey is the inverse of SeatKey; ok is false for any other key.
+func SeatOfKey(key string) (seat string, ok bool) {
+	esc, ok := strings.CutPrefix(key, SeatPrefix)
+	if !ok {
+		return "", false
+	}
+	if !strings.Contains(esc, "=") {
+		return esc, true
+	}
+	var b strings.Builder
+	for i := 0; i < len(esc); i++ {
+		if esc[i] != '=' {
+			b.WriteByte(esc[i])
+			continue
+		}
+		c, err := hex.DecodeString(esc[min(i+1, len(esc)):min(i+3, len(esc))])
+		if err != nil || len(c) != 1 {
+			return "", false
+		}
+		b.Write(c)
+		i += 2
+	}
+	return b.String(), true
+}
+
+func seatByte(c byte) bool { return alphanumeric(c) || c == '-' || c == '_' || c == '/' }
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}

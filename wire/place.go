@@ -1,0 +1,78 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// maxToken bounds every token before it is parsed.
+const maxToken = 2048
+
+// Lanes of an event's queue, in the order they are served.
+const (
+	LanePriority = "priority"
+	LaneGeneral  = "general"
+	LaneSlow     = "slow"
+)
+
+// PlaceRecord is a fan's place: the value under fan.<fan> in
+// QUEUE_<event>_<lane>. It is created once and never changed; its revision in
+// the stream is the place's number.
+type PlaceRecord struct {
+	Fan string    `json:"fan"`
+	At  time.Time `json:"at"` // when the gateway took the arrival
+}
+
+// PlaceKey is the key of a fan's place, and of his pass in PASSES_<event>.
+func PlaceKey(fan string) string { return PlacePrefix + fan }
+
+// Place is a fan's number in a lane of a region.
+type Place struct {
+	Event  string    `json:"event"`
+	Lane   string    `json:"lane"`
+	Region string    `json:"region"`
+	Number uint64    `json:"number"`
+	Fan    string    `json:"fan"`
+	At     time.Time `json:"at"`
+}
+
+// ErrToken is any receipt or cookie that frontrow did not issue.
+var ErrToken = errors.New("token is not ours")
+
+const (
+	receiptContext = "frontrow receipt v1\n"
+	cookieContext  = "frontrow fan v1\n"
+)
+
+// SignReceipt renders the receipt: the place belongs to whoever holds it and
+// outlives the tab, the socket and the gateway.
+func (k *Keyring) SignReceipt(p Place) string {
+	raw, _ := json.Marshal(p) // strings, numbers, a time: can't fail
+	return k.seal(receiptContext, raw)
+}
+
+// VerifyReceipt returns the place that a receipt stands for, or ErrToken.
+func (k *Keyring) VerifyReceipt(receipt string) (Place, error) {
+	raw, ok := k.open(receiptContext, receipt)
+	if !ok {
+		return Place{}, ErrToken
+	}
+	var p Place
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return Place{}, ErrToken
+	}
+	return p, nil
+}
+
+// SignFan renders the value of the fr_fan cookie.
+func (k *Keyring) SignFan(fan string) string { return k.seal(cookieContext, []byte(fan)) }
+
+// VerifyFan returns the fan named by an fr_fan cookie, or ErrToken.
+func (k *Keyring) VerifyFan(cookie string) (string, error) {
+	raw, ok := k.open(cookieContext, cookie)
+	if !ok || !IsFan(string(raw)) {
+		return "", ErrToken
+	}
+	return string(raw), nil
+}

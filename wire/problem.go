@@ -1,0 +1,53 @@
+package wire
+
+// Code classes every refusal; it is stable, and the gateway alone maps it to
+// an HTTP status and a problem type (RFC 9457).
+type Code string
+
+const (
+	CodeBadRequest   Code = "bad-request"       // not understood
+	CodeUnauthorized Code = "no-pass"           // no pass, or one that can't be trusted or has expired
+	CodeForbidden    Code = "forbidden"         // not yours, or for another event
+	CodeNotFound     Code = "not-found"         // no such event, hold, order or ticket
+	CodeTooLarge     Code = "too-large"         // body over the limit
+	CodeTaken        Code = "taken"             // Seats lists the seats that went to others
+	CodeLimit        Code = "limit"             // more tickets than one fan may have
+	CodeUnknownSeat  Code = "unknown-seat"      // Seats lists the ids that the plan doesn't know
+	CodeUnknownArea  Code = "unknown-area"      //
+	CodeInvalid      Code = "invalid"           // understood, but makes no sense: a count of -1, no seats at all
+	CodeNoneLeft     Code = "none-left"         // nothing free matches the wish
+	CodeHoldOver     Code = "hold-over"         // the hold ended: released, expired or sold
+	CodeCheckoutBusy Code = "checkout-busy"     // the hold is in checkout under another idempotency key
+	CodeKeyReused    Code = "idempotency-reuse" // same idempotency key, another body
+	CodeWait         Code = "not-called"        // the place isn't called yet; Ahead and RetryAfterMS say more
+	CodeGone         Code = "gone"              // the sale is over or nothing can be left
+	CodeNotOpen      Code = "not-open"          // the sale hasn't opened
+	CodeUnavailable  Code = "unavailable"       // try again: no writer just now, queue full, outcome unknown
+)
+
+// Problem is a refusal. It crosses services unchanged, inside a reply, and is
+// an error in Go. Detail is a sentence that a fan can act on.
+type Problem struct {
+	Code         Code     `json:"code"`
+	Detail       string   `json:"detail"`
+	Seats        []string `json:"seats,omitempty"`
+	Order        string   `json:"order,omitempty"`
+	Ahead        uint64   `json:"ahead,omitempty"`
+	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
+}
+
+func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }
+
+// Refuse builds a Problem.
+func Refuse(code Code, detail string) *Problem { return &Problem{Code: code, Detail: detail} }
+
+// Busy is the answer when an act could not be settled now. Nothing is lost by
+// repeating it with the same id.
+func Busy(detail string) *Problem {
+	return &Problem{Code: CodeUnavailable, Detail: detail, RetryAfterMS: 500}
+}
+
+// Reply is the answer to an act that returns nothing but success.
+type Reply struct {
+	Problem *Problem `json:"problem,omitempty"`
+}

@@ -1,0 +1,105 @@
+package wire
+
+import "time"
+
+// State is what a seat is, explicitly; a seat is never described by the
+// absence of its record. The two-bit code of availability is the order here.
+type State string
+
+const (
+	Available State = "available" // 0
+	Held      State = "held"      // 1
+	Sold      State = "sold"      // 2
+	Blocked   State = "blocked"   // 3
+)
+
+// Bits is the state's code in the availability snapshot.
+func (s State) Bits() byte {
+	switch s {
+	case Held:
+		return 1
+	case Sold:
+		return 2
+	case Blocked:
+		return 3
+	}
+	return 0
+}
+
+// StateOfBits is the inverse of Bits.
+func StateOfBits(b byte) State { return [...]State{Available, Held, Sold, Blocked}[b&3] }
+
+// Seat is a seat's record in SEATS_<event>. Only the event's writer writes it,
+// each time by compare-and-swap on the record's revision.
+//
+//	available ──hold──► held ──confirm──► sold
+//	    ▲  ▲             │  ▲               │
+//	    │  └──release,───┘  └─extend        │
+//	    │     expiry          checkout      │
+//	    └───────────refund──────────────────┘      available ◄─block/unblock─► blocked
+type Seat struct {
+	State State     `json:"state"`
+	At    time.Time `json:"at"` // of the last change
+
+	// While held or sold.
+	Hold  string     `json:"hold,omitempty"`
+	Fan   string     `json:"fan,omitempty"`
+	Until *time.Time `json:"until,omitempty"` // the hold's deadline; frees itself at most 1 s later
+	Quote *SeatQuote `json:"quote,omitempty"` // locked with the hold
+
+	// Order is set once checkout has begun. A held seat with an order is never
+	// freed by its deadline alone: the ledger decides first.
+	Order string `json:"order,omitempty"`
+	Key   string `json:"key,omitempty"`  // hash of the checkout's idempotency key
+	Body  string `json:"body,omitempty"` // hash of the checkout's body
+
+	Why string `json:"why,omitempty"` // of a block
+}
+
+// Kinds of act that change seats.
+const (
+	ActKindOpen     = "open"     // the records were created
+	ActKindHold     = "hold"     //
+	ActKindRelease  = "release"  // by the fan, an operator, or a failed checkout
+	ActKindExpire   = "expire"   // by the deadline
+	ActKindCheckout = "checkout" //
+	ActKindExtend   = "extend"   //
+	ActKindSell     = "sell"     //
+	ActKindBlock    = "block"    //
+	ActKindUnblock  = "unblock"  //
+)
+
+// Act is one decision of the writer, as it stands in the sale log.
+type Act struct {
+	Kind   string     `json:"kind"`
+	Hold   string     `json:"hold,omitempty"`
+	Order  string     `json:"order,omitempty"`
+	Fan    string     `json:"fan,omitempty"`
+	Seats  []string   `json:"seats,omitempty"`
+	Prices []Amounts  `json:"prices,omitempty"` // of a hold, seat by seat
+	Until  *time.Time `json:"until,omitempty"`
+	By     string     `json:"by,omitempty"` // operator
+	Why    string     `json:"why,omitempty"`
+	Count  int        `json:"count,omitempty"` // of records opened
+}
+
+// Flush is the log record that travels in the same atomic batch as the seats
+// it changed, under log.<n>: the log and the seats cannot disagree. N counts
+// from 1 without gaps over all writers of the event.
+type Flush struct {
+	N      uint64    `json:"n"`
+	Term   uint64    `json:"term"`
+	Writer string    `json:"writer"`
+	At     time.Time `json:"at"`
+	Acts   []Act     `json:"acts"`
+}
+
+// Fence is the record under "writer" in SEATS_<event>. Each new writer
+// rewrites it; every batch expects the revision its sender wrote, so a writer
+// whose time has passed is refused by the server.
+type Fence struct {
+	Writer string    `json:"writer"`
+	Term   uint64    `json:"term"`
+	Next   uint64    `json:"next"` // number of the first flush under this fence
+	At     time.Time `json:"at"`
+}

@@ -1,0 +1,133 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Every stream and bucket is a value, made by the same functions in dev, tests
+// and production. Buckets are created as streams: making them with the client's
+// KV calls would turn atomic batches off again.
+
+// checkoutAckWait is how long a checkout may stay silent before it is given to
+// another worker; the worker says "in progress" well before.
+const checkoutAckWait = 30 * time.Second
+
+// MaxCheckouts is how many checkouts may be under way at once.
+const MaxCheckouts = 8192
+
+// bucket is the configuration of a KV bucket's stream. No limits, no expiry:
+// records are explicit and are never removed while they matter.
+func bucket(name string, history int64, replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: KVStream(name), Subjects: []string{"$KV." + name + ".>"},
+		MaxMsgsPerSubject: history, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1,
+		AllowRollup: true, DenyDelete: true, AllowDirect: true, Discard: jetstream.DiscardNew,
+		AllowAtomicPublish: true, Storage: jetstream.FileStorage, Replicas: replicas,
+	}
+}
+
+// Core lists the streams that exist once, whatever is on sale.
+func Core(replicas int) []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{
+		bucket(EventsBucket, 16, replicas),
+		bucket(BoardBucket, 1, replicas),
+		bucket(StockBucket, 1, replicas),
+		bucket(PricesBucket, 64, replicas),
+		bucket(LeasesBucket, 1, replicas),
+		{
+			Name: OrdersStream, Subjects: []string{OrdersAll}, Retention: jetstream.WorkQueuePolicy,
+			MaxMsgs: -1, MaxBytes: -1, AllowDirect: true, AllowAtomicPublish: true,
+			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas,
+		},
+		{
+			Name: SaleLogStream, Subjects: []string{LogAll}, MaxMsgs: -1, MaxBytes: -1,
+			AllowDirect: true, AllowAtomicPublish: true, DenyDelete: true,
+			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas,
+		},
+	}
+}
+
+// PlansStore is the object store that holds seating plans by digest.
+func PlansStore(replicas int) jetstream.ObjectStoreConfig {
+	return jetstream.ObjectStoreConfig{Bucket: PlansObjects, Storage: jetstream.FileStorage, Replicas: replicas,
+		Description: "seating plans by digest"}
+}
+
+// ForEvent lists the streams of one event.
+func ForEvent(event string, replicas int) []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{
+		bucket(SeatsBucket(event), 1, replicas),
+		bucket(PassesBucket(event), 1, replicas),
+		bucket(QueueBucket(event, LaneGeneral), 1, replicas),
+	}
+}
+
+// LogSource makes SALELOG copy an event's flush records, in order and without
+// a process of ours in between.
+func LogSource(event string) *jetstream.StreamSource {
+	from := KVSubject(SeatsBucket(event), LogPrefix+"*")
+	return &jetstream.StreamSource{
+		Name:              KVStream(SeatsBucket(event)),
+		SubjectTransforms: []jetstream.SubjectTransformConfig{{Source: from, Destination: LogSubject(event, LogSeats)}},
+	}
+}
+
+// Checkout is the durable consumer that shares ORDERS among the workers.
+func Checkout(replicas int) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable: CheckoutConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: checkoutAckWait,
+		MaxAckPending: MaxCheckouts, MaxDeliver: -1, Replicas: replicas,
+	}
+}
+
+// Create makes or updates the streams, leaving what they hold.
+func Create(ctx context.Context, js jetstream.JetStream, configs ...jetstream.StreamConfig) error {
+	for _, c := range configs {
+		if _, err := js.CreateOrUpdateStream(ctx, c); err != nil {
+			return fmt.Errorf("create stream %s: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// CreateCore makes everything that exists once. SALELOG keeps the sources it has.
+func CreateCore(ctx context.Context, js jetstream.JetStream, replicas int) error {
+	for _, c := range Core(replicas) {
+		if s, err := js.Stream(ctx, c.Name); err == nil && c.Name == SaleLogStream {
+			c.Sources = s.CachedInfo().Config.Sources
+		}
+		if err := Create(ctx, js, c); err != nil {
+			return err
+		}
+	}
+	if _, err := js.CreateOrUpdateObjectStore(ctx, PlansStore(replicas)); err != nil {
+		return fmt.Errorf("create object store %s: %w", PlansObjects, err)
+	}
+	if _, err := js.CreateOrUpdateConsumer(ctx, OrdersStream, Checkout(replicas)); err != nil {
+		return fmt.Errorf("create consumer %s: %w", CheckoutConsumer, err)
+	}
+	return nil
+}
+
+// CreateForEvent makes an event's streams and lets SALELOG follow its seats.
+func CreateForEvent(ctx context.Context, js jetstream.JetStream, event string, replicas int) error {
+	if err := Create(ctx, js, ForEvent(event, replicas)...); err != nil {
+		return err
+	}
+	log, err := js.Stream(ctx, SaleLogStream)
+	if err != nil {
+		return fmt.Errorf("sale log: %w", err)
+	}
+	c := log.CachedInfo().Config
+	for _, s := range c.Sources {
+		if s.Name == KVStream(SeatsBucket(event)) {
+			return nil
+		}
+	}
+	c.Sources = append(c.Sources, LogSource(event))
+	return Create(ctx, js, c)
+}

@@ -1,0 +1,103 @@
+package wire
+
+// Buckets and streams. A bucket B is the stream KV_B on the subjects $KV.B.>.
+const (
+	EventsBucket = "EVENTS" // event → Event
+	BoardBucket  = "BOARD"  // event → Board
+	StockBucket  = "STOCK"  // event → Stock
+	PricesBucket = "PRICES" // event.level → Price, with history
+	LeasesBucket = "LEASES" // role.event → who is writer, admitter
+	PlansObjects = "PLANS"  // object store: digest → seating plan
+
+	OrdersStream  = "ORDERS"  // work queue: order.<event>.<hold> → OrderMessage
+	SaleLogStream = "SALELOG" // log.<event>.<kind>
+
+	CheckoutConsumer = "checkout" // the durable consumer of ORDERS
+)
+
+// SeatsBucket holds one Seat per sellable place, the flushes' log records and
+// the writer's fence.
+func SeatsBucket(event string) string { return "SEATS_" + event }
+
+// PassesBucket holds one PassRecord per fan and the admitter's record.
+func PassesBucket(event string) string { return "PASSES_" + event }
+
+// QueueBucket holds one PlaceRecord per fan of a lane; its revision is the place's number.
+func QueueBucket(event, lane string) string { return "QUEUE_" + event + "_" + lane }
+
+// Keys inside SEATS_<event> and PASSES_<event>.
+const (
+	SeatPrefix   = "seat."    // seat.<escaped id> → Seat
+	LogPrefix    = "log."     // log.<n> → Flush
+	WriterKey    = "writer"   // Fence: rewritten by each new writer
+	AdmitterKey  = "admitter" // Admitter: rewritten by each new admitter and at each tick
+	PlacePrefix  = "fan."     // in QUEUE and PASSES: fan.<fan>
+	RoleWriter   = "writer"
+	RoleAdmitter = "admitter"
+	RolePricer   = "pricer"
+)
+
+// KVStream is the stream behind a bucket, KVSubject the subject of a key of it.
+func KVStream(bucket string) string       { return "KV_" + bucket }
+func KVSubject(bucket, key string) string { return "$KV." + bucket + "." + key }
+
+// PriceKey is the key of a level's price in PRICES, LeaseKey that of a lease in LEASES.
+func PriceKey(event, level string) string { return event + "." + level }
+func LeaseKey(role, event string) string  { return role + "." + event }
+
+// Commands to the writer of an event's seats: seats.<event>.<act>. Only the
+// process that holds the writer's lease listens; nobody listening means that
+// there is no writer just now, and the caller says "try again".
+const (
+	ActHold     = "hold"     // HoldRequest → HoldReply
+	ActRelease  = "release"  // ReleaseRequest → Reply
+	ActCheckout = "checkout" // CheckoutRequest → HoldReply
+	ActExtend   = "extend"   // ExtendRequest → ExtendReply
+	ActConfirm  = "confirm"  // ConfirmRequest → Reply
+	ActBlock    = "block"    // BlockRequest → Reply
+	ActStatus   = "status"   // empty → Stock
+)
+
+// SeatsSubject addresses one act of the writer of an event's seats, SeatsAll all of them.
+func SeatsSubject(event, act string) string { return "seats." + event + "." + act }
+func SeatsAll(event string) string          { return "seats." + event + ".*" }
+
+// Commands to the admitter of an event: passes.<event>.<act>.
+const (
+	ActRedeem = "redeem" // RedeemRequest → RedeemReply
+	ActMeter  = "meter"  // MeterRequest → MeterReply; what operators see and set
+)
+
+// PassesSubject addresses one act of the admitter of an event, PassesAll all of them.
+func PassesSubject(event, act string) string { return "passes." + event + "." + act }
+func PassesAll(event string) string          { return "passes." + event + ".*" }
+
+// Reads of the ledger, answered by any inventory worker (queue group "ledger").
+const (
+	LedgerOrder  = "ledger.order"  // OrderQuery → OrderReply
+	LedgerTicket = "ledger.ticket" // TicketQuery → TicketReply
+	LedgerQueue  = "ledger"
+)
+
+// OrderSubject is where the checkout of a hold waits in ORDERS; it is created
+// once (expected last sequence 0), so a checkout sent twice is one order.
+func OrderSubject(event, hold string) string { return "order." + event + "." + hold }
+
+const OrdersAll = "order.>"
+
+// LogSubject is the sale log's subject for a kind of record about an event.
+// Kind "seats" is fed by JetStream itself from the writer's log records.
+func LogSubject(event, kind string) string { return "log." + event + "." + kind }
+
+const (
+	LogAll       = "log.>"
+	LogSeats     = "seats"     // Flush
+	LogAdmission = "admission" // AdmissionAct
+	LogOperator  = "operator"  // OperatorAct
+)
+
+// NoticeSubject carries short-lived news for one fan's open sockets (a hold
+// that ended, an order that was settled): core NATS, best effort; the truth
+// is what GET answers.
+func NoticeSubject(event, fan string) string { return "notify." + event + "." + fan }
+func NoticeAll(event string) string          { return "notify." + event + ".*" }
