@@ -66,15 +66,7 @@ type Limits struct {
 type HoldSpec struct {
 	TTL      Duration `json:"ttl" yaml:"ttl"`           // default 480 s
 	Checkout Duration `json:"checkout" yaml:"checkout"` // how long a checkout keeps its seats from each attempt on; default 180 s
-	Orphans  string   `json:"orphans" yaml:"orphans"`   // OrphansOff (default), OrphansLenient or OrphansStrict
 }
-
-// Rules about a single seat left over between chosen ones.
-const (
-	OrphansOff     = "off"
-	OrphansLenient = "lenient"
-	OrphansStrict  = "strict"
-)
 
 // AdmissionSpec is how fans are called.
 type AdmissionSpec struct {
@@ -102,9 +94,6 @@ func (s Spec) WithDefaults() Spec {
 	}
 	if s.Admission.Ceiling == 0 {
 		s.Admission.Ceiling = 2000
-	}
-	if s.Hold.Orphans == "" {
-		s.Hold.Orphans = OrphansOff
 	}
 	return s
 }
@@ -137,9 +126,6 @@ func (s Spec) Validate(categories []string) error {
 	within("admission.window", s.Admission.Window, Duration(time.Second), Duration(24*time.Hour))
 	if s.Admission.Ceiling < 1 || s.Admission.RatePerMinute < 0 {
 		bad("admission: ceiling at least 1, rate_per_minute not negative")
-	}
-	if o := s.Hold.Orphans; o != OrphansOff && o != OrphansLenient && o != OrphansStrict {
-		bad("hold.orphans %q: off, lenient or strict", o)
 	}
 	errs = append(errs, s.checkLevels(categories)...)
 	return errors.Join(errs...)

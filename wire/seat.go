@@ -93,13 +93,3 @@ type Flush struct {
 	At     time.Time `json:"at"`
 	Acts   []Act     `json:"acts"`
 }
-
-// Fence is the record under "writer" in SEATS_<event>. Each new writer
-// rewrites it; every batch expects the revision its sender wrote, so a writer
-// whose time has passed is refused by the server.
-type Fence struct {
-	Writer string    `json:"writer"`
-	Term   uint64    `json:"term"`
-	Next   uint64    `json:"next"` // number of the first flush under this fence
-	At     time.Time `json:"at"`
-}

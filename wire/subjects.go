@@ -1,5 +1,7 @@
 package wire
 
+import "strings"
+
 // Buckets and streams. A bucket B is the stream KV_B on the subjects $KV.B.>.
 const (
 	EventsBucket = "EVENTS" // event → Event
@@ -29,7 +31,7 @@ func QueueBucket(event, lane string) string { return "QUEUE_" + event + "_" + la
 const (
 	SeatPrefix   = "seat."    // seat.<escaped id> → Seat
 	LogPrefix    = "log."     // log.<n> → Flush
-	WriterKey    = "writer"   // Fence: rewritten by each new writer
+	WriterKey    = "writer"   // the guard of the writer: rewritten by each new one
 	AdmitterKey  = "admitter" // Admitter: rewritten by each new admitter and at each tick
 	PlacePrefix  = "fan."     // in QUEUE and PASSES: fan.<fan>
 	RoleWriter   = "writer"
@@ -44,6 +46,9 @@ func KVSubject(bucket, key string) string { return "$KV." + bucket + "." + key }
 // PriceKey is the key of a level's price in PRICES, LeaseKey that of a lease in LEASES.
 func PriceKey(event, level string) string { return event + "." + level }
 func LeaseKey(role, event string) string  { return role + "." + event }
+
+// SplitPriceKey is the inverse of PriceKey.
+func SplitPriceKey(key string) (event, level string, ok bool) { return strings.Cut(key, ".") }
 
 // Commands to the writer of an event's seats: seats.<event>.<act>. Only the
 // process that holds the writer's lease listens; nobody listening means that

@@ -178,7 +178,6 @@ func TestSpecValidate(t *testing.T) {
 		"amount -1":              func(s *Spec) { s.Levels[0].ServiceFee = -1 },
 		"limits.per_fan 0":       func(s *Spec) { s.Limits.PerFan = 0 },
 		"hold.ttl 1ms":           func(s *Spec) { s.Hold.TTL = Duration(time.Millisecond) },
-		"hold.orphans":           func(s *Spec) { s.Hold.Orphans = "maybe" },
 		"levels: between 1 and ": func(s *Spec) { s.Levels = nil },
 	} {
 		s := good

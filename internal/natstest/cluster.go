@@ -1,0 +1,132 @@
+package natstest
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"frontrow/internal/natsd"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const clusterSize = 3
+
+// account is where connections without a user live.
+const account = server.DEFAULT_GLOBAL_ACCOUNT
+
+func newCluster(t testing.TB, dir string) (*Env, error) {
+	routes, err := freeAddrs(clusterSize)
+	if err != nil {
+		return nil, err
+	}
+	env := &Env{Replicas: clusterSize, t: t}
+	for i := range clusterSize {
+		name := fmt.Sprintf("n%d", i)
+		env.nodes = append(env.nodes, &node{
+			config: natsd.Config{Dir: filepath.Join(dir, name), Name: name},
+			routes: routes,
+			index:  i,
+		})
+	}
+	for _, n := range env.nodes {
+		if err := n.start(); err != nil {
+			env.stopAll()
+			return nil, err
+		}
+	}
+	return env, nil
+}
+
+// freeAddrs holds all n listeners at once, so that the addresses differ.
+func freeAddrs(n int) (addrs []string, err error) {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("choose a route port: %w", err)
+		}
+		defer l.Close()
+		addrs = append(addrs, l.Addr().String())
+	}
+	return addrs, nil
+}
+
+// clusterOptions makes opts those of server index of the cluster. Clustered
+// JetStream does not start without routes, so the first server has them too.
+func clusterOptions(opts *server.Options, routes []string, index int) error {
+	host, port, err := net.SplitHostPort(routes[index])
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	opts.Cluster = server.ClusterOpts{Name: "natstest", Host: host, Port: n}
+	for _, r := range routes {
+		opts.Routes = append(opts.Routes, &url.URL{Scheme: "nats", Host: r})
+	}
+	return nil
+}
+
+// waitCluster returns when one server leads the meta group, every server
+// follows it and all their streams are healthy.
+func (e *Env) waitCluster() {
+	e.t.Helper()
+	e.wait("every server healthy", func() bool {
+		for _, n := range e.nodes {
+			if n.server.Native().Healthz(nil).Status != "ok" {
+				return false
+			}
+		}
+		return true
+	})
+	if e.Replicas == 1 {
+		return
+	}
+	e.wait("meta leader", func() bool {
+		leaders := 0
+		for _, n := range e.nodes {
+			s := n.server.Native()
+			if !s.JetStreamIsCurrent() {
+				return false
+			}
+			if s.JetStreamIsLeader() && len(s.JetStreamClusterPeers()) == len(e.nodes) {
+				leaders++
+			}
+		}
+		return leaders == 1
+	})
+}
+
+// Leader is the index of the server that leads stream, -1 if none does now.
+// On a single server it is 0.
+func (e *Env) Leader(stream string) int {
+	if e.Replicas == 1 {
+		return 0
+	}
+	for i, n := range e.nodes {
+		if n.server != nil && n.server.Native().JetStreamIsStreamLeader(account, stream) {
+			return i
+		}
+	}
+	return -1
+}
+
+// StepDown makes the leader of stream step down and returns when another
+// server leads it. On a single server it does nothing.
+func (e *Env) StepDown(stream string) {
+	e.t.Helper()
+	if e.Replicas == 1 {
+		return
+	}
+	var old int
+	e.wait("leader of "+stream, func() bool { old = e.Leader(stream); return old >= 0 })
+	if err := e.nodes[old].server.Native().JetStreamStepdownStream(account, stream); err != nil {
+		e.t.Fatalf("natstest: step down from %s: %v", stream, err)
+	}
+	e.wait("new leader of "+stream, func() bool { now := e.Leader(stream); return now >= 0 && now != old })
+}

@@ -1,0 +1,242 @@
+package pgd
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	osuser "os/user"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// fallbackRoot keeps what the system user cannot reach where it was asked for.
+const fallbackRoot = "/var/lib/frontrow"
+
+const installHint = "install the package postgresql (Debian, Ubuntu: apt-get install postgresql), or give a DSN"
+
+// runAs is the system user PostgreSQL runs as, nil for our own.
+func runAs() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	u, err := osuser.Lookup("postgres")
+	if err != nil {
+		return nil, fmt.Errorf("%w: running as root needs the system user postgres: %v; %s", ErrNotInstalled, err, installHint)
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user postgres: %w", err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user postgres: %w", err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// findBinaries is the folder of initdb and postgres: of the version that made
+// the cluster in data, or of the highest installed if there is none yet.
+func findBinaries(data string) (string, error) {
+	wanted := ""
+	if v, err := os.ReadFile(filepath.Join(data, "PG_VERSION")); err == nil {
+		wanted = strings.TrimSpace(string(v))
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil {
+		return "", err
+	}
+	version := func(initdb string) string { return filepath.Base(filepath.Dir(filepath.Dir(initdb))) }
+	slices.SortFunc(found, func(a, b string) int {
+		x, _ := strconv.ParseFloat(version(a), 64) // "9.6" was the last of its kind
+		y, _ := strconv.ParseFloat(version(b), 64)
+		return cmp.Compare(y, x)
+	})
+	for _, initdb := range found {
+		if wanted == "" || version(initdb) == wanted {
+			return filepath.Dir(initdb), nil
+		}
+	}
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(path), nil
+		}
+	}
+	if wanted != "" {
+		return "", fmt.Errorf("%w in version %s, which made the directory; %s", ErrNotInstalled, wanted, installHint)
+	}
+	return "", fmt.Errorf("%w; %s", ErrNotInstalled, installHint)
+}
+
+// place makes the directory and returns its real path, which who can use.
+func place(dir string, who *syscall.Credential) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	if who == nil {
+		return dir, os.MkdirAll(dir, 0o700)
+	}
+	real := dir
+	if linked, err := os.Readlink(dir); err == nil {
+		real = linked
+		if !filepath.IsAbs(real) {
+			real = filepath.Join(filepath.Dir(dir), real)
+		}
+	}
+	open, err := reaches(who, filepath.Dir(real))
+	if err != nil {
+		return "", err
+	}
+	if !open {
+		sum := sha256.Sum256([]byte(dir))
+		real = filepath.Join(fallbackRoot, hex.EncodeToString(sum[:6]))
+		if err := link(dir, real); err != nil {
+			return "", err
+		}
+	}
+	if err := os.MkdirAll(real, 0o700); err != nil {
+		return "", err
+	}
+	return real, os.Chown(real, int(who.Uid), int(who.Gid))
+}
+
+// link makes dir a symbolic link to real. Only an empty directory gives way.
+func link(dir, real string) error {
+	if err := os.MkdirAll(fallbackRoot, 0o755); err != nil {
+		return err
+	}
+	err := os.Remove(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("user postgres cannot reach it, and it cannot give way to a link: %w", err)
+	}
+	return os.Symlink(real, dir)
+}
+
+// reaches reports whether who may pass through dir and all above it, by their
+// permission bits.
+func reaches(who *syscall.Credential, dir string) (bool, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return false, err
+	}
+	for {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return false, err
+		}
+		owner := info.Sys().(*syscall.Stat_t)
+		pass := fs.FileMode(0o001)
+		switch {
+		case owner.Uid == who.Uid:
+			pass = 0o100
+		case owner.Gid == who.Gid:
+			pass = 0o010
+		}
+		if info.Mode()&pass == 0 {
+			return false, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return true, nil
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// lockDir claims dir for this process until the file is closed or we die.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrInUse
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// password of the superuser, made at the first start.
+func password(dir string, who *syscall.Credential) (string, error) {
+	path := filepath.Join(dir, "password")
+	kept, err := os.ReadFile(path)
+	if err == nil && len(kept) > 0 {
+		return string(kept), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	secret := rand.Text()
+	// A crash between making and filling it leaves an empty file; initdb has
+	// not run then.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return "", err
+	}
+	if who != nil {
+		err = f.Chown(int(who.Uid), int(who.Gid))
+	}
+	if err == nil {
+		_, err = f.WriteString(secret)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return secret, errors.Join(err, f.Close())
+}
+
+// initialise makes the cluster unless it is there. It is there whole or not at
+// all: initdb works beside it and the result is renamed.
+func initialise(ctx context.Context, bin, dir string, who *syscall.Credential, noSync bool) error {
+	data, fresh := filepath.Join(dir, "data"), filepath.Join(dir, "data.new")
+	if _, err := os.Stat(data); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
+	}
+	args := []string{
+		"-D", fresh, "-U", user, "--pwfile", filepath.Join(dir, "password"),
+		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--data-checksums",
+	}
+	if noSync {
+		args = append(args, "--no-sync")
+	}
+	// See launch: the child gets its death signal when this thread ends.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := command(ctx, filepath.Join(bin, "initdb"), args, dir, who)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	if err := os.Rename(fresh, data); err != nil || noSync {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes the names in dir, the password's among them, durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

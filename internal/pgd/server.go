@@ -1,0 +1,247 @@
+package pgd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// user is the superuser and the name of the database.
+	user = "frontrow"
+
+	// readyLimit bounds the start, a recovery after a crash included.
+	readyLimit = 2 * time.Minute
+	readyPoll  = 5 * time.Millisecond
+	// fastLimit is how long a fast shutdown may take before an immediate one.
+	fastLimit      = 30 * time.Second
+	immediateLimit = 10 * time.Second
+	// portAttempts bounds the starts on a port taken between choice and use.
+	portAttempts = 3
+)
+
+var (
+	// ErrInUse means that a living process runs the PostgreSQL of the directory.
+	ErrInUse = errors.New("directory is in use by another process")
+	// ErrNotInstalled means that no usable PostgreSQL was found.
+	ErrNotInstalled = errors.New("PostgreSQL is not installed")
+)
+
+// Config says where the server keeps its files.
+type Config struct {
+	// Dir holds everything; required, made if absent. See the package comment
+	// for what is in it and for what happens under root.
+	Dir string
+	// Port to listen on; 0 for any free one.
+	Port int
+	// NoSyncInit skips the fsyncs of initdb, nothing else. For tests, whose
+	// directory does not outlive the machine.
+	NoSyncInit bool
+	// Logger gets PostgreSQL's fatal and panic lines; nil discards them.
+	Logger *slog.Logger
+}
+
+// settings are given on the command line, so that they hold whatever is in the
+// directory's own configuration.
+func settings(port int) []string {
+	return []string{
+		"listen_addresses=127.0.0.1",
+		"port=" + strconv.Itoa(port),
+		"unix_socket_directories=",
+		"fsync=on",
+		"synchronous_commit=on",
+		"full_page_writes=on",
+		"wal_compression=on",
+		"max_connections=200",
+		"shared_buffers=256MB",
+		"max_wal_size=2GB", // a sale is one burst of writes; don't checkpoint in it
+		"timezone=UTC",
+		// Errors are the caller's to handle, and their texts carry row values.
+		"logging_collector=off",
+		"log_destination=stderr",
+		"log_min_messages=fatal",
+		"log_min_error_statement=panic",
+		"log_error_verbosity=terse",
+		"log_line_prefix=",
+	}
+}
+
+// Server is a running PostgreSQL.
+type Server struct {
+	port     int
+	password string
+	lock     *os.File
+	process  *process
+
+	stop    sync.Once
+	stopErr error
+}
+
+// Start returns when the database "frontrow" accepts connections. ctx bounds
+// the start only. The errors to tell apart are ErrInUse and ErrNotInstalled.
+func Start(ctx context.Context, c Config) (*Server, error) {
+	if c.Dir == "" {
+		return nil, errors.New("pgd: Config.Dir is empty")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		s, err := start(ctx, c)
+		if err == nil {
+			return s, nil
+		}
+		taken := strings.Contains(err.Error(), "could not create any TCP/IP sockets")
+		if !taken || c.Port != 0 || attempt == portAttempts {
+			return nil, fmt.Errorf("pgd: %s: %w", c.Dir, err)
+		}
+	}
+}
+
+func start(ctx context.Context, c Config) (*Server, error) {
+	who, err := runAs()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := place(c.Dir, who)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{lock: lock}
+	if err := s.run(ctx, c, dir, who); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) run(ctx context.Context, c Config, dir string, who *syscall.Credential) error {
+	data := filepath.Join(dir, "data")
+	bin, err := findBinaries(data)
+	if err != nil {
+		return err
+	}
+	if s.password, err = password(dir, who); err != nil {
+		return err
+	}
+	if err := initialise(ctx, bin, dir, who, c.NoSyncInit); err != nil {
+		return err
+	}
+	if err := stopOrphans(ctx, data); err != nil {
+		return err
+	}
+	if s.port = c.Port; s.port == 0 {
+		if s.port, err = freePort(); err != nil {
+			return err
+		}
+	}
+	return s.spawn(ctx, bin, dir, who, c.Logger)
+}
+
+// spawn starts the process and leaves none behind if it does not get ready.
+func (s *Server) spawn(ctx context.Context, bin, dir string, who *syscall.Credential, logger *slog.Logger) error {
+	args := []string{"-D", filepath.Join(dir, "data")}
+	for _, set := range settings(s.port) {
+		args = append(args, "-c", set)
+	}
+	cmd := command(context.Background(), filepath.Join(bin, "postgres"), args, dir, who)
+	release := func() { s.lock.Close() } // closing gives the lock back; the file stays
+	p, err := launch(cmd, logger.With("component", "postgresql"), release)
+	if err != nil {
+		return err
+	}
+	s.process = p
+	err = p.awaitReady(ctx, filepath.Join(dir, "data", "postmaster.pid"))
+	if err == nil {
+		err = s.createDatabase(ctx)
+	}
+	if err != nil {
+		return errors.Join(err, p.stop())
+	}
+	return nil
+}
+
+func (s *Server) createDatabase(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.dsn("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var exists bool
+	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", user).Scan(&exists)
+	if err != nil || exists {
+		return err
+	}
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+user)
+	return err
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("choose a port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+func (s *Server) dsn(database string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(user, s.password),
+		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),
+		Path:     database,
+		RawQuery: "sslmode=disable", // it never leaves the machine
+	}
+	return u.String()
+}
+
+// DSN is the connection string of the database "frontrow", password included,
+// as a postgres:// URL.
+func (s *Server) DSN() string { return s.dsn(user) }
+
+// Port it listens on, at 127.0.0.1.
+func (s *Server) Port() int { return s.port }
+
+// Pid is the process id of the postmaster.
+func (s *Server) Pid() int { return s.process.cmd.Process.Pid }
+
+// Done is closed when PostgreSQL has ended, by Stop or by itself.
+func (s *Server) Done() <-chan struct{} { return s.process.done }
+
+// Err is nil until Done is closed, and nil for ever if Stop was the reason.
+// Otherwise it says how PostgreSQL ended, with its last words.
+func (s *Server) Err() error {
+	select {
+	case <-s.process.done:
+		return s.process.err
+	default:
+		return nil
+	}
+}
+
+// Stop ends PostgreSQL by a fast shutdown (open transactions are rolled back)
+// and returns when it has ended. It fails if that took force; what was
+// committed is safe all the same. Calling it again is harmless.
+func (s *Server) Stop() error {
+	s.stop.Do(func() { s.stopErr = s.process.stop() })
+	return s.stopErr
+}

@@ -1,0 +1,18 @@
+// Package pgtest gives tests a real PostgreSQL with every durability setting on.
+//
+// Most tests want an empty database, and share one server for all of a
+// package's tests. It starts with the first New and ends with Main:
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+//
+//	func TestX(t *testing.T) {
+//		dsn := pgtest.New(t) // an empty database of its own, emptied after the test
+//	}
+//
+// A test that stops or kills the server takes one for itself, with Start, and
+// needs no Main.
+//
+// The shared server is the one package variable: TestMain and the tests have
+// no other thing in common to pass it through. If the process is killed, the
+// kernel ends PostgreSQL; the next Main removes the files it left.
+package pgtest

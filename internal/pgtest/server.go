@@ -1,0 +1,82 @@
+package pgtest
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"frontrow/internal/pgd"
+)
+
+// Server is a PostgreSQL of one test's own. Its methods fail the test instead
+// of returning errors; they are for the test's goroutine.
+type Server struct {
+	t    testing.TB
+	dir  string
+	port int
+	dsn  string
+	live *pgd.Server // nil while stopped
+}
+
+// Start runs a server which ends, and whose data goes, with the test.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	dir, err := os.MkdirTemp("", tempPattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{t: t, dir: dir}
+	t.Cleanup(func() {
+		s.Stop()
+		remove(dir)
+	})
+	s.Start()
+	return s
+}
+
+// DSN of an empty database. It stays the same over restarts.
+func (s *Server) DSN() string { return s.dsn }
+
+// Start runs the stopped or killed server again and returns when it has
+// recovered and accepts connections.
+func (s *Server) Start() {
+	s.t.Helper()
+	if s.live != nil {
+		return
+	}
+	live, err := start(s.dir, s.port)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.live, s.port, s.dsn = live, live.Port(), live.DSN()
+}
+
+// Stop shuts the server down cleanly; open transactions are rolled back.
+func (s *Server) Stop() {
+	s.t.Helper()
+	if s.live == nil {
+		return
+	}
+	if err := s.live.Stop(); err != nil {
+		s.t.Error(err)
+	}
+	s.live = nil
+}
+
+// Kill ends the server as kill -9 does and returns when it is gone.
+func (s *Server) Kill() {
+	s.t.Helper()
+	if s.live == nil {
+		return
+	}
+	if err := syscall.Kill(s.live.Pid(), syscall.SIGKILL); err != nil {
+		s.t.Fatal(err)
+	}
+	select {
+	case <-s.live.Done():
+	case <-time.After(stepLimit):
+		s.t.Fatal("pgtest: PostgreSQL outlives kill -9")
+	}
+	s.live = nil
+}
