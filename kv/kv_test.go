@@ -1,0 +1,12 @@
+package kv_test
+
+import (
+	"testing"
+
+	"frontrow/internal/natstest"
+	"frontrow/kv/kvtest"
+)
+
+func TestConformance(t *testing.T) {
+	natstest.Each(t, kvtest.Run)
+}

@@ -1,0 +1,215 @@
+package kvtest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"frontrow/kv"
+)
+
+func creates(b *kv.Bucket, keys ...string) (msgs []kv.Msg) {
+	for _, k := range keys {
+		msgs = append(msgs, kv.Msg{Subject: b.Subject(k), Data: []byte(k), Expect: kv.Absent()})
+	}
+	return msgs
+}
+
+func testBatchAllOrNothing(t *testing.T, s *suite) {
+	ctx, b := bounded(t), s.bucket(t)
+	r := must(b.Create(ctx, "there", nil))(t)
+	for name, msgs := range map[string][]kv.Msg{
+		"first":  creates(b, "there", "a", "b"),
+		"middle": creates(b, "a", "there", "b"),
+		"last":   creates(b, "a", "b", "there"),
+		"update": append(creates(b, "a", "b"), kv.Msg{Subject: b.Subject("there"), Expect: kv.At(r + 7)}),
+		"twice":  creates(b, "a", "b", "a"),
+	} {
+		if _, err := kv.Publish(ctx, b.Conn(), msgs); !errors.Is(err, kv.ErrConflict) || errors.Is(err, kv.ErrUnknown) {
+			t.Errorf("%s: %v, want ErrConflict", name, err)
+		}
+	}
+	if all := must(b.All(ctx, ">"))(t); len(all) != 1 {
+		t.Fatalf("refused batches left %d keys, want 1", len(all))
+	}
+	ack := must(kv.Publish(ctx, b.Conn(), append(creates(b, "a", "b"), kv.Msg{Subject: b.Subject("there"), Expect: kv.At(r)})))(t)
+	if ack.Count != 3 || ack.Stream != b.Name() || ack.Revision(0) != r+1 || ack.Last != r+3 {
+		t.Fatalf("acknowledgement %+v after revision %d", ack, r)
+	}
+	if _, err := kv.Publish(ctx, b.Conn(), nil); err == nil {
+		t.Error("an empty batch was accepted")
+	}
+	if _, err := kv.Publish(ctx, b.Conn(), make([]kv.Msg, kv.MaxBatch+1)); err == nil {
+		t.Error("too large a batch was accepted")
+	}
+}
+
+// Batches of several processes and single publishes to the same stream: the
+// revisions an Ack tells are those the records have.
+func testBatchContiguous(t *testing.T, s *suite) {
+	const writers, rounds, size = 4, 10, 25
+	ctx, b := bounded(t), s.bucket(t)
+	noise, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg, single sync.WaitGroup
+	for range 2 {
+		other := s.open(t)
+		single.Go(func() {
+			for noise.Err() == nil {
+				_, _ = kv.Publish(ctx, other.Conn(), []kv.Msg{{Subject: b.Subject("noise")}})
+			}
+		})
+	}
+	var mu sync.Mutex
+	want := map[string]kv.Revision{}
+	for w := range writers {
+		other := s.open(t)
+		wg.Go(func() {
+			for r := range rounds {
+				var keys []string
+				for i := range size {
+					keys = append(keys, key(w)+"."+key(r)+"."+key(i))
+				}
+				ack, err := kv.Publish(ctx, other.Conn(), creates(b, keys...))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				for i, k := range keys {
+					want[k] = ack.Revision(i)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	stop()
+	single.Wait()
+	all := must(b.All(ctx, "k.>"))(t)
+	if len(all) != writers*rounds*size {
+		t.Fatalf("%d keys, want %d", len(all), writers*rounds*size)
+	}
+	for _, e := range all {
+		if want[e.Key] != e.Revision {
+			t.Fatalf("%s is at %d, its acknowledgement said %d", e.Key, e.Revision, want[e.Key])
+		}
+	}
+}
+
+// fenced is a batch of a seat-like update and a log record that carries the fence.
+func fenced(b *kv.Bucket, g *kv.Guard, n int) []kv.Msg {
+	return append(creates(b, key(n)), kv.Msg{Subject: b.Subject("log." + key(n)), Expect: kv.While(g.Fence())})
+}
+
+func testFenceBefore(t *testing.T, s *suite) {
+	ctx, b := bounded(t), s.bucket(t)
+	old := must(kv.Seize(ctx, &b.Stream, "writer", "old", 1))(t)
+	must(kv.Publish(ctx, b.Conn(), fenced(b, old, 1)))(t)
+	must(kv.Publish(ctx, b.Conn(), fenced(b, old, 2)))(t)
+
+	other := s.open(t)
+	now := must(kv.Seize(ctx, &other.Stream, "writer", "new", 2))(t)
+	if _, err := kv.Publish(ctx, b.Conn(), fenced(b, old, 3)); !errors.Is(err, kv.ErrConflict) {
+		t.Fatalf("batch of a fenced writer: %v, want ErrConflict", err)
+	}
+	if err := old.Check(ctx); !errors.Is(err, kv.ErrFenced) {
+		t.Fatalf("check: %v, want ErrFenced", err)
+	}
+	if err := old.Reassert(ctx); !errors.Is(err, kv.ErrFenced) {
+		t.Fatalf("reassert: %v, want ErrFenced", err)
+	}
+	if _, err := old.Settle(ctx, nil); !errors.Is(err, kv.ErrFenced) {
+		t.Fatalf("settle: %v, want ErrFenced", err)
+	}
+	// A refusal for another reason leaves the guard its right.
+	must(kv.Publish(ctx, other.Conn(), fenced(other, now, 3)))(t)
+	if _, err := kv.Publish(ctx, other.Conn(), fenced(other, now, 3)); !errors.Is(err, kv.ErrConflict) {
+		t.Fatalf("batch that conflicts: %v, want ErrConflict", err)
+	}
+	if err := now.Check(ctx); err != nil {
+		t.Fatalf("check of the new writer: %v", err)
+	}
+}
+
+// The guard is seized while batches of the old writer stream in: after Seize has
+// returned, no more of them is stored.
+func testFenceInFlight(t *testing.T, s *suite) {
+	const rounds = 15
+	ctx, b := bounded(t), s.bucket(t)
+	other := s.open(t)
+	term, n := uint64(0), 0
+	for range rounds {
+		term += 2
+		old := must(kv.Seize(ctx, &b.Stream, "writer", "old", term))(t)
+		flowing, ended := make(chan struct{}), make(chan error, 1)
+		var acked []string
+		go func() {
+			for i := 0; ; i++ {
+				n++
+				_, err := kv.Publish(ctx, b.Conn(), fenced(b, old, n))
+				if i == 2 {
+					close(flowing)
+				}
+				if err != nil {
+					ended <- err
+					return
+				}
+				acked = append(acked, key(n))
+			}
+		}()
+		receive(t, "three batches", flowing)
+		next := must(kv.Seize(ctx, &other.Stream, "writer", "new", term+1))(t)
+		at := next.Fence().Revision
+		if err := receive(t, "refusal", ended); !errors.Is(err, kv.ErrConflict) {
+			t.Fatalf("old writer ended with %v, want ErrConflict", err)
+		}
+		if len(acked) == 0 {
+			t.Fatal("the old writer stored nothing")
+		}
+		for k, e := range must(next.Settle(ctx, acked))(t) {
+			if k != "writer" && e.Revision > at {
+				t.Fatalf("%s was stored at %d, after the guard was seized at %d", k, e.Revision, at)
+			}
+		}
+	}
+}
+
+func testGuardTerms(t *testing.T, s *suite) {
+	ctx, b := bounded(t), s.bucket(t)
+	must(kv.Seize(ctx, &b.Stream, "writer", "a", 5))(t)
+	for _, late := range []struct {
+		holder string
+		term   uint64
+	}{{"a", 4}, {"b", 4}, {"b", 5}} {
+		if _, err := kv.Seize(ctx, &b.Stream, "writer", late.holder, late.term); !errors.Is(err, kv.ErrFenced) {
+			t.Errorf("%s with term %d after a with term 5: %v, want ErrFenced", late.holder, late.term, err)
+		}
+	}
+	// Seized by many at once, the highest term has it in the end, alone.
+	var wg sync.WaitGroup
+	guards := make([]*kv.Guard, 16)
+	for i := range guards {
+		wg.Go(func() {
+			g, err := kv.Seize(ctx, &b.Stream, "writer", "many", uint64(10+i))
+			if err != nil && !errors.Is(err, kv.ErrFenced) {
+				t.Error(err)
+			}
+			guards[i] = g
+		})
+	}
+	wg.Wait()
+	for i, g := range guards {
+		if g == nil {
+			continue
+		}
+		_, err := kv.Publish(ctx, b.Conn(), fenced(b, g, i))
+		if last := i == len(guards)-1; (err == nil) != last {
+			t.Errorf("batch with term %d of %d: %v", i, len(guards)-1, err)
+		}
+	}
+	if guards[len(guards)-1] == nil {
+		t.Error("the highest term was refused")
+	}
+}

@@ -1,0 +1,208 @@
+package kvtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"frontrow/kv"
+
+	"github.com/nats-io/nats.go"
+)
+
+const leaseTTL = 600 * time.Millisecond
+
+// tenure is one call of a lease's function.
+type tenure struct {
+	holder string
+	term   uint64
+	end    func()        // lets the function return
+	over   chan struct{} // closed when its context has ended
+}
+
+// theatre is where the leases of several processes meet: it knows who trusts to hold each key now.
+type theatre struct {
+	t     *testing.T
+	begun chan tenure
+
+	mu    sync.Mutex
+	holds map[string]string
+	terms map[string]uint64
+}
+
+func newTheatre(t *testing.T) *theatre {
+	return &theatre{t: t, begun: make(chan tenure, 1000), holds: map[string]string{}, terms: map[string]uint64{}}
+}
+
+// process runs Leases of one holder; stop ends them as a process does that ends well.
+func (th *theatre) process(b *kv.Bucket, holder string, keys ...string) (stop func()) {
+	l, err := kv.NewLeases(kv.LeasesConfig{Bucket: b, Holder: holder, TTL: leaseTTL})
+	if err != nil {
+		th.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := l.Run(ctx); err != nil {
+			th.t.Errorf("%s: %v", holder, err)
+		}
+	})
+	for _, k := range keys {
+		wg.Go(func() {
+			err := l.Hold(ctx, k, func(ctx context.Context, term uint64) error { return th.hold(ctx, holder, k, term) })
+			if !errors.Is(err, context.Canceled) {
+				th.t.Errorf("%s: hold %s ended with %v", holder, k, err)
+			}
+		})
+	}
+	stop = func() { cancel(); wg.Wait() }
+	th.t.Cleanup(stop)
+	return stop
+}
+
+func (th *theatre) hold(ctx context.Context, holder, k string, term uint64) error {
+	th.mu.Lock()
+	if other, taken := th.holds[k]; taken {
+		th.t.Errorf("%s holds %s while %s still trusts to", holder, k, other)
+	}
+	if term <= th.terms[k] {
+		th.t.Errorf("%s: term %d of %s after term %d", k, term, holder, th.terms[k])
+	}
+	th.holds[k], th.terms[k] = holder, term
+	th.mu.Unlock()
+	enough := make(chan struct{})
+	tn := tenure{holder, term, sync.OnceFunc(func() { close(enough) }), make(chan struct{})}
+	th.begun <- tn
+	select {
+	case <-ctx.Done():
+	case <-enough:
+	}
+	th.mu.Lock()
+	delete(th.holds, k)
+	th.mu.Unlock()
+	close(tn.over)
+	return nil
+}
+
+func (th *theatre) next() tenure {
+	th.t.Helper()
+	return receive(th.t, "a holder", th.begun)
+}
+
+// Many processes want a key: they have it one after another, each for as long as it likes.
+func testLeaseExclusive(t *testing.T, s *suite) {
+	s.bucket(t)
+	th := newTheatre(t)
+	for i := range 5 {
+		th.process(s.open(t), fmt.Sprint("p", i), "writer.e1")
+	}
+	holders := map[string]bool{}
+	for range 12 {
+		tn := th.next()
+		holders[tn.holder] = true
+		tn.end()
+	}
+	if len(holders) < 2 {
+		t.Error("the lease never changed hands")
+	}
+	// Kept, it stays: renewals outlast the TTL.
+	tn := th.next()
+	select {
+	case <-tn.over:
+		t.Error("a lease that is renewed was lost")
+	case other := <-th.begun:
+		t.Errorf("%s took a lease that %s renews", other.holder, tn.holder)
+	case <-time.After(3 * leaseTTL):
+	}
+}
+
+// A process that ends well hands over at once, much sooner than a TTL.
+func testLeaseRelease(t *testing.T, s *suite) {
+	ctx, b := bounded(t), s.bucket(t)
+	th := newTheatre(t)
+	stop := th.process(s.open(t), "first", "writer.e1")
+	first := th.next()
+	th.process(s.open(t), "second", "writer.e1")
+	stop()
+	second := th.next()
+	if second.holder != "second" || second.term <= first.term {
+		t.Fatalf("after %+v came %+v", first, second)
+	}
+	e := must(b.Get(ctx, "writer.e1"))(t)
+	t.Logf("record: %s", e.Value)
+}
+
+// A holder whose connection is gone stops trusting before another takes over.
+func testLeaseCrash(t *testing.T, s *suite) {
+	b := s.bucket(t)
+	th := newTheatre(t)
+	p := newProxy(t, s.env.URL())
+	th.process(s.open(t, p.through()...), "crashed", "writer.e1")
+	th.next()
+	th.process(b, "other", "writer.e1")
+	gone := time.Now()
+	p.close()
+	if tn := th.next(); tn.holder != "other" {
+		t.Fatalf("%s took over from a holder that is gone", tn.holder)
+	}
+	t.Logf("taken over %s after the crash, TTL %s", time.Since(gone).Round(time.Millisecond), leaseTTL)
+}
+
+// Short breaks of the connection do not cost the lease, or cost it safely.
+func testLeaseCut(t *testing.T, s *suite) {
+	b := s.bucket(t)
+	th := newTheatre(t)
+	p := newProxy(t, s.env.URL())
+	th.process(s.open(t, p.through()...), "cut", "writer.e1")
+	th.next()
+	th.process(b, "other", "writer.e1")
+	ticker := time.NewTicker(leaseTTL / 5)
+	defer ticker.Stop()
+	for i := range 20 {
+		receive(t, "tick", ticker.C)
+		if i%4 == 0 {
+			p.deafen()
+		} else {
+			p.cut()
+		}
+		select {
+		case tn := <-th.begun:
+			tn.end() // it comes and goes
+		default:
+		}
+	}
+}
+
+// Hundreds of leases of two processes share one watch and one committer each.
+func testLeaseMany(t *testing.T, s *suite) {
+	const leases = 300
+	ctx, b := bounded(t), s.bucket(t)
+	var keys []string
+	for i := range leases {
+		keys = append(keys, fmt.Sprint("role.", i))
+	}
+	th := newTheatre(t)
+	stop := th.process(s.open(t, nats.Name("first")), "first", keys...)
+	for range leases {
+		th.next()
+	}
+	th.process(s.open(t, nats.Name("second")), "second", keys...)
+	info := must(must(s.connect(t).Stream(ctx, b.Name()))(t).Info(ctx))(t)
+	if info.State.Consumers > 2 {
+		t.Errorf("%d consumers for two processes", info.State.Consumers)
+	}
+	select {
+	case tn := <-th.begun:
+		t.Errorf("%s took a lease that is renewed", tn.holder)
+	case <-time.After(2 * leaseTTL):
+	}
+	stop()
+	for range leases {
+		if tn := th.next(); tn.holder != "second" {
+			t.Fatalf("%s has a lease after it has ended", tn.holder)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package kvtest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"frontrow/kv"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+func testRegister(t *testing.T, s *suite) {
+	ctx, b := bounded(t), s.bucket(t)
+	if _, err := b.Get(ctx, "a"); !errors.Is(err, kv.ErrNotFound) {
+		t.Fatalf("get of nothing: %v, want ErrNotFound", err)
+	}
+	r1 := must(b.Create(ctx, "a", []byte("one")))(t)
+	r2 := must(b.Update(ctx, "a", []byte("two"), r1))(t)
+	if r2 <= r1 {
+		t.Fatalf("revision %d after %d", r2, r1)
+	}
+	if _, err := b.Update(ctx, "a", []byte("three"), r1); !errors.Is(err, kv.ErrConflict) || errors.Is(err, kv.ErrUnknown) {
+		t.Fatalf("update of an old revision: %v, want ErrConflict", err)
+	}
+	if _, err := b.Create(ctx, "a", []byte("three")); !errors.Is(err, kv.ErrConflict) {
+		t.Fatalf("create again: %v, want ErrConflict", err)
+	}
+	e := must(b.Get(ctx, "a"))(t)
+	if e.Key != "a" || string(e.Value) != "two" || e.Revision != r2 || e.Created.IsZero() {
+		t.Fatalf("got %+v", e)
+	}
+	if _, err := b.Create(ctx, "big", make([]byte, 2<<20)); err == nil || errors.Is(err, kv.ErrUnknown) {
+		t.Fatalf("too large: %v, want a refusal that is not unknown", err)
+	}
+	// The usual KV client reads what is stored here.
+	bucket := must(s.connect(t).KeyValue(ctx, bucketName(t)))(t)
+	if got := must(bucket.Get(ctx, "a"))(t); string(got.Value()) != "two" || got.Revision() != uint64(r2) {
+		t.Fatalf("through jetstream.KeyValue: %q at %d", got.Value(), got.Revision())
+	}
+}
+
+func testCreateOnce(t *testing.T, s *suite) {
+	const creators, keys = 64, 5
+	ctx, b := bounded(t), s.bucket(t)
+	others := []*kv.Bucket{b, s.open(t), s.open(t), s.open(t)}
+	for k := range keys {
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		var winner atomic.Value
+		for i := range creators {
+			wg.Go(func() {
+				value := bytesOf(i)
+				_, err := others[i%len(others)].Create(ctx, key(k), value)
+				switch {
+				case err == nil:
+					won.Add(1)
+					winner.Store(value)
+				case !errors.Is(err, kv.ErrConflict):
+					t.Errorf("creator %d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Fatalf("%d creators of %s succeeded", won.Load(), key(k))
+		}
+		if e := must(b.Get(ctx, key(k)))(t); string(e.Value) != string(winner.Load().([]byte)) {
+			t.Fatalf("%s holds %q, its creator wrote %q", key(k), e.Value, winner.Load())
+		}
+	}
+}
+
+// Racing updates of one revision: one wins; the losers are refused with 10071
+// or, while the winner is in flight on replicas, 10164. Both are ErrConflict.
+func testUpdateConflicts(t *testing.T, s *suite) {
+	const rounds, writers = 20, 16
+	ctx, b := bounded(t), s.bucket(t)
+	r := must(b.Create(ctx, "a", nil))(t)
+	var mu sync.Mutex
+	codes := map[jetstream.ErrorCode]int{}
+	for range rounds {
+		var next []kv.Revision
+		var wg sync.WaitGroup
+		for i := range writers {
+			wg.Go(func() {
+				got, err := b.Update(ctx, "a", bytesOf(i), r)
+				mu.Lock()
+				defer mu.Unlock()
+				var api *jetstream.APIError
+				switch {
+				case err == nil:
+					next = append(next, got)
+				case errors.Is(err, kv.ErrConflict) && errors.As(err, &api):
+					codes[api.ErrorCode]++
+				default:
+					t.Errorf("writer %d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		if len(next) != 1 {
+			t.Fatalf("%d of %d racing updates succeeded", len(next), writers)
+		}
+		r = next[0]
+	}
+	t.Logf("refusals by code: %v", codes)
+	if s.env.Replicas > 1 && codes[jetstream.JSErrCodeStreamWrongLastSequenceConstant] == 0 {
+		t.Error("no refusal with 10164 on replicas: the test did not race")
+	}
+}
+
+func testLatest(t *testing.T, s *suite) {
+	const n = 2500 // more than one request takes
+	ctx, b := bounded(t), s.bucket(t)
+	var keys []string
+	for i := range n {
+		keys = append(keys, key(i))
+	}
+	for at := 0; at < n; at += 500 {
+		var msgs []kv.Msg
+		for _, k := range keys[at : at+500] {
+			msgs = append(msgs, kv.Msg{Subject: b.Subject(k), Data: []byte(k), Expect: kv.Absent()})
+		}
+		must(kv.Publish(ctx, b.Conn(), msgs))(t)
+	}
+	g := must(kv.Seize(ctx, &b.Stream, "guard", "me", 1))(t)
+	got := must(g.Settle(ctx, append(keys, "missing")))(t)
+	if len(got) != n+1 { // the guard's own too
+		t.Fatalf("%d entries, want %d", len(got), n+1)
+	}
+	for i, k := range keys {
+		if e := got[k]; string(e.Value) != k || e.Revision != kv.Revision(i+1) || e.Created.IsZero() {
+			t.Fatalf("%s: %+v", k, e)
+		}
+	}
+	if got := must(b.Latest(ctx, []string{"none", "nothing"}))(t); len(got) != 0 {
+		t.Fatalf("entries of keys that do not exist: %v", got)
+	}
+	all := must(b.All(ctx, "k.>"))(t)
+	if len(all) != n || all[n-1].Key != key(n-1) {
+		t.Fatalf("All found %d of %d", len(all), n)
+	}
+	if none := must(b.All(ctx, "nothing.>"))(t); len(none) != 0 {
+		t.Fatalf("All of nothing: %v", none)
+	}
+}

@@ -1,0 +1,351 @@
+package kv
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nuid"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ErrLeaseLost is the cause of the end of a held lease's context when the lease
+// can not be trusted any more.
+var ErrLeaseLost = errors.New("lease lost")
+
+// Defaults of LeasesConfig.
+const (
+	DefaultTTL = 4 * time.Second
+
+	renewals       = 3 // in one TTL
+	marginPart     = 8 // the margin is this part of the TTL
+	releaseTimeout = time.Second
+	releaseTries   = 3
+)
+
+// LeasesConfig configures Leases. Bucket and Holder are required.
+type LeasesConfig struct {
+	// Bucket keeps the lease records. Its stream allows atomic batches.
+	Bucket *Bucket
+	// Holder names this process, unlike any other.
+	Holder string
+	// TTL is how long a lease outlives its last renewal; 0 means DefaultTTL.
+	TTL time.Duration
+	// Margin is what the holder's trust ends earlier: it must exceed the
+	// difference of two machines' clocks over one TTL. 0 means an eighth of it.
+	Margin time.Duration
+	// Logger gets the comings and goings of leases; nil discards them.
+	Logger *slog.Logger
+	// Registerer for the metrics; nil for none.
+	Registerer prometheus.Registerer
+	// Now is a monotonic clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Leases are the claims of this process among others': at any time at most one
+// process trusts to hold a key. One watch and one Committer serve all keys.
+type Leases struct {
+	cfg     LeasesConfig
+	writes  *Committer
+	metrics *metrics
+
+	mu   sync.Mutex
+	seen map[string]sighting
+}
+
+// Lease is the record of a lease, readable with `nats kv get`. The times tell
+// people; nobody decides by them.
+type Lease struct {
+	Holder   string    `json:"holder"`
+	Term     uint64    `json:"term"` // greater than that of every holder before; with gaps
+	Released bool      `json:"released,omitempty"`
+	TTL      string    `json:"ttl"`
+	Since    time.Time `json:"since"`
+	Renewed  time.Time `json:"renewed"`
+	Write    string    `json:"write"` // differs at every write
+}
+
+// sighting is what this process knows of a key, and since when by its own clock.
+type sighting struct {
+	lease    Lease
+	revision Revision
+	at       time.Time
+	changed  chan struct{} // closed by the next change
+}
+
+// NewLeases returns Leases that can be held once Run is called.
+func NewLeases(cfg LeasesConfig) (*Leases, error) {
+	if cfg.Bucket == nil || cfg.Holder == "" {
+		return nil, errors.New("leases: want a bucket and a holder")
+	}
+	if cfg.TTL == 0 {
+		cfg.TTL = DefaultTTL
+	}
+	if cfg.Margin == 0 {
+		cfg.Margin = cfg.TTL / marginPart
+	}
+	if cfg.Margin < 0 || cfg.Margin >= cfg.TTL-cfg.TTL/renewals {
+		return nil, fmt.Errorf("leases: margin %s leaves no time to renew in %s", cfg.Margin, cfg.TTL)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Leases{
+		cfg:     cfg,
+		writes:  NewCommitter(CommitterConfig{Stream: &cfg.Bucket.Stream, Patience: cfg.TTL, Registerer: cfg.Registerer}),
+		metrics: newMetrics(cfg.Registerer),
+		seen:    map[string]sighting{},
+	}, nil
+}
+
+// Run watches the bucket and writes the records until ctx ends; it then returns
+// nil. An error means that the bucket does not exist.
+func (l *Leases) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { _ = l.writes.Run(ctx) })
+	err := l.cfg.Bucket.Watch(ctx, ">", Watcher{Entry: func(e Entry) { l.sight(e) }})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// sight notes that key is at e. The clock of its expiry starts when this process
+// first sees a revision, so a slow watch makes it wait longer, never shorter.
+func (l *Leases) sight(e Entry) sighting {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old, known := l.seen[e.Key]
+	if known && old.revision == e.Revision {
+		return old
+	}
+	now := sighting{revision: e.Revision, at: l.cfg.Now(), changed: make(chan struct{})}
+	if err := json.Unmarshal(e.Value, &now.lease); err != nil {
+		l.cfg.Logger.Warn("lease record is not JSON: it will be replaced", "key", e.Key, "error", err)
+	}
+	l.seen[e.Key] = now
+	if known {
+		close(old.changed)
+	}
+	return now
+}
+
+func (l *Leases) look(key string) sighting {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.seen[key]
+	if !ok {
+		s = sighting{changed: make(chan struct{})}
+		l.seen[key] = s
+	}
+	return s
+}
+
+// free is how long to wait until the key may be taken: not at all if it never
+// was held or is released, else until its TTL has passed since it last changed.
+func (s sighting) free(now time.Time, ttl time.Duration) time.Duration {
+	if s.revision == 0 || s.lease.Released {
+		return 0
+	}
+	if d, err := time.ParseDuration(s.lease.TTL); err == nil && d > 0 {
+		ttl = d
+	}
+	return max(0, ttl-now.Sub(s.at))
+}
+
+// Hold waits for the lease of key and runs f while it is held, again and again
+// until ctx ends, and returns ctx's error. f's context ends, with the cause
+// ErrLeaseLost, as soon as the lease can not be trusted; f must then return: the
+// key is not claimed again before. When f returns, the lease is released, so
+// that another process takes it at once; an error of f is logged, and this
+// process then stands back for a while. term grows from holder to holder: Seize
+// a guard with it, for a process that was suspended learns too late that its
+// lease is over.
+func (l *Leases) Hold(ctx context.Context, key string, f func(ctx context.Context, term uint64) error) error {
+	for {
+		h, err := l.acquire(ctx, key)
+		if err != nil {
+			return err
+		}
+		log := l.cfg.Logger.With("lease", key, "term", h.lease.Term)
+		log.Info("lease taken")
+		err = h.run(ctx, f)
+		if err != nil && ctx.Err() == nil {
+			log.Error("lease holder failed", "error", err)
+		} else {
+			log.Info("lease over")
+		}
+		if err := pause(ctx, l.cfg.TTL/renewals); err != nil {
+			return err
+		}
+	}
+}
+
+// acquire waits until this process has taken key, or ctx ends.
+func (l *Leases) acquire(ctx context.Context, key string) (*held, error) {
+	h := &held{Leases: l, key: key}
+	for {
+		s := l.look(key)
+		wait := s.free(l.cfg.Now(), l.cfg.TTL)
+		if wait == 0 {
+			h.revision = s.revision
+			// A term from the revision grows even past a record somebody has spoilt.
+			h.lease = Lease{Holder: l.cfg.Holder, Term: uint64(s.revision) + 1, Since: l.cfg.Now().UTC()}
+			if h.write(ctx) == nil || h.recover(ctx) {
+				return h, nil
+			}
+			if l.look(key).revision != s.revision {
+				continue
+			}
+			wait = l.cfg.TTL / renewals // no answer, or no change to see yet
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil, ctx.Err()
+		case <-s.changed:
+			t.Stop()
+		case <-t.C:
+		}
+	}
+}
+
+// held is a lease in the hands of this process, or nearly.
+type held struct {
+	*Leases
+	key      string
+	lease    Lease
+	revision Revision
+	trusted  time.Time        // no longer than this
+	tries    map[string]tried // writes without a clear outcome
+}
+
+type tried struct {
+	start time.Time
+	term  uint64
+}
+
+// write stores the lease anew, behind the revision known, and on success trusts
+// it from the moment the attempt began.
+func (h *held) write(ctx context.Context) error {
+	start := h.cfg.Now()
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.TTL/renewals)
+	defer cancel()
+	h.stamp(start)
+	revision, err := h.writes.Do(ctx, Write{Key: h.key, Value: h.encode(), Expect: At(h.revision)})
+	if err == nil {
+		h.adopt(revision, start)
+		return nil
+	}
+	if errors.Is(err, ErrUnknown) {
+		if h.tries == nil {
+			h.tries = map[string]tried{}
+		}
+		h.tries[h.lease.Write] = tried{start, h.lease.Term}
+	}
+	return err
+}
+
+func (h *held) stamp(now time.Time) {
+	h.lease.TTL, h.lease.Renewed, h.lease.Write = h.cfg.TTL.String(), now.UTC(), nuid.Next()
+}
+
+func (h *held) encode() []byte {
+	value, err := json.Marshal(h.lease)
+	if err != nil {
+		panic(err) // strings, numbers and times of this century
+	}
+	return value
+}
+
+func (h *held) adopt(r Revision, start time.Time) {
+	h.revision, h.trusted, h.tries = r, start.Add(h.cfg.TTL-h.cfg.Margin), nil
+}
+
+// recover reads the record after a write failed, and reports whether it shows
+// one of our own writes whose answer was lost.
+func (h *held) recover(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.TTL/renewals)
+	defer cancel()
+	e, err := h.cfg.Bucket.Get(ctx, h.key)
+	if err != nil {
+		return false
+	}
+	s := h.sight(e)
+	t, mine := h.tries[s.lease.Write]
+	if mine && s.lease.Holder == h.cfg.Holder && t.term == s.lease.Term {
+		h.lease = s.lease
+		h.adopt(e.Revision, t.start)
+	}
+	return mine
+}
+
+// run runs f while the lease is trusted, and releases it.
+func (h *held) run(ctx context.Context, f func(context.Context, uint64) error) error {
+	h.metrics.held.Inc()
+	defer h.metrics.held.Dec()
+	term := h.lease.Term
+	trust, end := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(h.trusted.Sub(h.cfg.Now()), func() { end(ErrLeaseLost) })
+	var wg sync.WaitGroup
+	wg.Go(func() { h.keep(trust, end, timer) })
+	err := f(trust, term)
+	timer.Stop()
+	if errors.Is(context.Cause(trust), ErrLeaseLost) {
+		h.metrics.lost.Inc()
+	}
+	end(nil)
+	wg.Wait()
+	h.release(ctx)
+	return err
+}
+
+// keep renews the lease until trust ends.
+func (h *held) keep(trust context.Context, end context.CancelCauseFunc, timer *time.Timer) {
+	for wait := h.cfg.TTL / renewals; pause(trust, wait) == nil; {
+		wait = h.cfg.TTL / renewals
+		at := h.revision
+		if h.write(trust) != nil && !h.recover(trust) {
+			if s := h.look(h.key); s.revision > at && s.lease.Term != h.lease.Term {
+				end(ErrLeaseLost) // another has it
+				return
+			}
+			wait /= renewals
+			continue
+		}
+		if !timer.Reset(h.trusted.Sub(h.cfg.Now())) {
+			end(ErrLeaseLost) // the time had run out meanwhile
+			return
+		}
+	}
+}
+
+// release gives the lease back, if it still is ours, past the end of ctx.
+func (h *held) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	for range releaseTries {
+		lease := h.lease
+		h.lease.Released = true
+		h.stamp(h.cfg.Now())
+		if _, err := h.cfg.Bucket.Update(ctx, h.key, h.encode(), h.revision); err == nil || !passing(err) {
+			return
+		}
+		// A last renewal may have come in between, or be about to.
+		h.lease = lease
+		if !h.recover(ctx) && h.look(h.key).revision != h.revision || pause(ctx, minPause) != nil {
+			return
+		}
+	}
+}

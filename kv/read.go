@@ -1,0 +1,127 @@
+package kv
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// maxLatest is the most keys asked for in one request; the server answers at most 1,024.
+const maxLatest = 1000
+
+// freshPause is the time between two asks for an answer that is fresh enough.
+const freshPause = 5 * time.Millisecond
+
+// Latest reads many keys at once, from whichever replica answers: keys without
+// a value are missing from the result. The answer may be old, and the entries
+// of more than 1,000 keys are from different moments; so it informs, for
+// instance what to expect. Yet records are never deleted and revisions only
+// grow: a revision seen here did exist, and an older one will never be current again.
+func (s *Stream) Latest(ctx context.Context, keys []string) (map[string]Entry, error) {
+	return s.latest(ctx, keys, 0)
+}
+
+// latest is Latest from a replica that has applied revision atLeast. With
+// atLeast > 0 at least one key of every 1,000 must exist.
+func (s *Stream) latest(ctx context.Context, keys []string, atLeast Revision) (map[string]Entry, error) {
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	found := make(map[string]Entry, len(keys))
+	for len(keys) > 0 {
+		n := min(len(keys), maxLatest)
+		for {
+			upTo, err := s.multiLast(ctx, keys[:n], found)
+			if err != nil {
+				return nil, fmt.Errorf("read %d keys of %s: %w", n, s.name, err)
+			}
+			if upTo >= atLeast {
+				break
+			}
+			if err := pause(ctx, freshPause); err != nil {
+				return nil, fmt.Errorf("read %d keys of %s at revision %d: %w", n, s.name, atLeast, err)
+			}
+		}
+		keys = keys[n:]
+	}
+	return found, nil
+}
+
+// multiLast puts the last messages of keys into found and returns the sequence
+// up to which the replica that answered has looked, 0 if it found nothing.
+func (s *Stream) multiLast(ctx context.Context, keys []string, found map[string]Entry) (Revision, error) {
+	subjects := make([]string, len(keys))
+	for i, k := range keys {
+		subjects[i] = s.Subject(k)
+	}
+	req, err := json.Marshal(map[string][]string{"multi_last": subjects})
+	if err != nil {
+		return 0, err
+	}
+	inbox := s.nc.NewInbox()
+	sub, err := s.nc.SubscribeSync(inbox)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := s.nc.PublishRequest(s.api+"DIRECT.GET."+s.name, inbox, req); err != nil {
+		return 0, err
+	}
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return 0, err
+		}
+		switch status := m.Header.Get("Status"); status {
+		case "":
+			e, err := s.direct(m)
+			if err != nil {
+				return 0, err
+			}
+			found[e.Key] = e
+		case "204":
+			if m.Header.Get("Nats-Num-Pending") != "0" {
+				return 0, errors.New("answer was cut short")
+			}
+			upTo, err := strconv.ParseUint(m.Header.Get("Nats-UpTo-Sequence"), 10, 64)
+			return Revision(upTo), err
+		case "404":
+			return 0, nil
+		case "503":
+			return 0, nats.ErrNoResponders
+		default:
+			return 0, fmt.Errorf("%s %s", status, m.Header.Get("Description"))
+		}
+	}
+}
+
+// direct reads one message of a direct get.
+func (s *Stream) direct(m *nats.Msg) (Entry, error) {
+	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return Entry{}, fmt.Errorf("direct get: sequence: %w", err)
+	}
+	created, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	if err != nil {
+		return Entry{}, fmt.Errorf("direct get: time: %w", err)
+	}
+	key := strings.TrimPrefix(m.Header.Get("Nats-Subject"), s.prefix)
+	return Entry{Key: key, Value: m.Data, Revision: Revision(seq), Created: created}, nil
+}
+
+// pause waits for d, or returns ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
