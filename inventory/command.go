@@ -1,0 +1,95 @@
+package inventory
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+)
+
+// command is one request to the writer on its way through a flush. Decide
+// changes the engine and returns how to answer once the change is stored.
+type command struct {
+	msg    *nats.Msg // nil for the writer's own
+	weight int       // records it may change
+	decide func(e *Engine, now time.Time) (answer func(*Engine) any)
+}
+
+func (c command) answer(reply any) {
+	if c.msg == nil || c.msg.Reply == "" {
+		return
+	}
+	if raw, err := json.Marshal(reply); err == nil { // plain records: can't fail
+		_ = c.msg.Respond(raw) // a caller that got none asks again
+	}
+}
+
+// receive decodes a request and queues it, or refuses it: the queue is bounded.
+func (w *writer) receive(m *nats.Msg) {
+	act := m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]
+	c := command{msg: m, weight: wire.MaxPerFan}
+	bad := true
+	switch act {
+	case wire.ActHold:
+		var r wire.HoldRequest
+		bad = decode(m, &r) || !wire.IsHold(r.Hold) || !wire.IsFan(r.Claims.Fan)
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.Hold(r, now)) }
+	case wire.ActCheckout:
+		var r wire.CheckoutRequest
+		bad = decode(m, &r) || r.Key == ""
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.Checkout(r, now)) }
+	case wire.ActRelease:
+		var r wire.ReleaseRequest
+		bad = decode(m, &r)
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(wire.Reply{Problem: e.Release(r, now)}) }
+	case wire.ActExtend:
+		var r wire.ExtendRequest
+		bad = decode(m, &r)
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any {
+			reply := e.Extend(r, now)
+			return func(e *Engine) any {
+				reply.Revision = e.fenceOf(r.Hold)
+				return reply
+			}
+		}
+	case wire.ActConfirm:
+		var r wire.ConfirmRequest
+		bad = decode(m, &r) || len(r.Seats) > wire.MaxPerFan
+		c.weight = 2 * wire.MaxPerFan // it may end another hold
+		c.decide = confirm(r)
+	case wire.ActBlock:
+		var r wire.BlockRequest
+		bad = decode(m, &r) || len(r.Seats) == 0 || len(r.Seats) > maxRecords
+		c.weight = len(r.Seats)
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(wire.Reply{Problem: e.Block(r, now)}) }
+	case wire.ActStatus:
+		bad, c.weight = false, 0
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.Stock(now)) }
+	}
+	if bad {
+		c.answer(wire.Reply{Problem: wire.Refuse(wire.CodeBadRequest, "The request to the seats was not understood.")})
+		return
+	}
+	w.enqueue(c)
+}
+
+func (w *writer) enqueue(c command) {
+	select {
+	case w.queue <- c:
+	default:
+		w.metrics.shed.Inc()
+		c.answer(wire.Reply{Problem: wire.Busy("More people than can be served are choosing seats this second. Try again.")})
+	}
+}
+
+func confirm(r wire.ConfirmRequest) func(*Engine, time.Time) func(*Engine) any {
+	return func(e *Engine, now time.Time) func(*Engine) any { return given(wire.Reply{Problem: e.Confirm(r, now)}) }
+}
+
+// given is an answer that is known when the command is decided.
+func given(reply any) func(*Engine) any { return func(*Engine) any { return reply } }
+
+func decode(m *nats.Msg, into any) (bad bool) { return json.Unmarshal(m.Data, into) != nil }

@@ -1,0 +1,61 @@
+// Package inventory decides who gets which seat.
+//
+// One process at a time is the writer of an event. It keeps the event's seats
+// in memory (Engine, pure), takes commands from NATS (seats.<event>.*),
+// decides them one after the other, and stores everything decided since the
+// last flush as one atomic batch in SEATS_<event>. It answers only what is
+// stored.
+//
+//	 gateway, checkout                 writer of the event                  JetStream
+//	───────────────────► queue ──► decide ──► decide ──► … ─┐
+//	   bounded, full: 503            (in memory)            ├─► one batch: seats + log.<n> + fence ──► SEATS_<event>
+//	◄──────────────────────────────── answers ◄─────────────┴──────────────── acknowledged ◄──────────────┘
+//
+// What arrives while a batch is in flight joins the next. Ownership is for
+// speed; what keeps seats safe is that every record in a batch expects the
+// revision the writer knows, and the batch's log record expects the writer's
+// guard record, which each new writer rewrites: a writer whose time has passed
+// is refused by the server, whatever it believes.
+//
+// # Becoming writer
+//
+//	lease ──► seize the guard ──► read the records ──► open what has none ──► serve
+//	  ▲            (fence)         (up to the fence)                            │
+//	  └───────────── lease lost, fenced, or a flush that can't be settled ◄─────┘
+//
+// Starting anew is the only way of recovery, so it is exercised by every start:
+// there is no undo in the engine.
+//
+// # Three outcomes of a flush
+//
+// Stored: the answers go out. Refused: if the guard was rewritten, somebody
+// else is writer, and this one stops; otherwise nothing was stored, the callers
+// are told to try again, and the writer starts anew. Unknown: the guard is
+// rewritten, so that a batch still under way can't arrive any more, and
+// log.<n> is read back: there, the flush was stored; not there, it never will be.
+//
+// # Invariants
+//
+//  1. A seat has one record and at most one owner; only the writer changes it,
+//     each time by compare-and-swap (I1, I3).
+//  2. What was answered is stored, and stays until its deadline, its release or
+//     its sale (I2).
+//  3. A plain hold ends at most a second after its deadline (I7). A hold in
+//     checkout never ends by its deadline alone: the ledger is asked, and its
+//     answer (paid, or given up for good) decides.
+//  4. The quote of a hold is in its seats' records and never changes (I8).
+//  5. A fan's tickets, held and bought, never exceed his limit; one decision
+//     after the other means that two requests can't both slip under it.
+//  6. log.<n> counts from 1 without gaps, and holds every act of its batch (I10).
+//  7. The ledger is authoritative for sold: Confirm wins over a hold.
+//
+// # What a crash leaves
+//
+//	after                          left behind                       repaired by
+//	deciding, before the batch     nothing; callers get no answer    the caller sends the same id again
+//	the batch, before the answer   the hold; nobody knows its id     the caller sends the same id again: same answer; else its deadline
+//	checkout, before ORDERS        a hold in checkout, no order      the fan's retry (same key), else the deadline and the ledger: given up
+//	anything, as writer            a lease that is not renewed       the next writer, in at most 5 s; overdue holds are freed at once
+//
+// The gaps of the checkout are in package checkout.
+package inventory

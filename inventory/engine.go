@@ -1,0 +1,291 @@
+package inventory
+
+import (
+	"container/heap"
+	"fmt"
+	"time"
+
+	"frontrow/plan"
+	"frontrow/wire"
+)
+
+// Engine is the seats of one event: a pure state machine without goroutines,
+// clock or I/O. Its writer calls one method at a time, each of which decides a
+// command at an instant and changes the state at once; Take then says which
+// records and log acts a flush must store. If that flush isn't stored, the
+// engine is thrown away and rebuilt from the records (see writer).
+type Engine struct {
+	spec    wire.Spec
+	closed  bool
+	index   *plan.Index
+	levelOf []uint8 // by seat: index in spec.Levels
+	prices  []wire.Price
+
+	state    []wire.State
+	owner    []*hold // by seat: who holds or bought it; nil when available or blocked
+	at       []time.Time
+	why      map[int]string // of blocked seats
+	revision []uint64       // by seat: of its stored record; 0 when it has none
+
+	holds     map[string]*hold // by id, standing and sold
+	tickets   map[string]int   // by fan: seats held and bought
+	deadlines deadlines
+	finder    *finder
+
+	all       wire.Count
+	sections  []wire.Count // the plan's sections, then its areas
+	sectionOf []uint16     // by seat: index in sections
+	levels    []wire.Count
+
+	dirty   map[int]struct{}
+	pending []int // the dirty seats in the order they became so
+	acts    []wire.Act
+}
+
+// hold is a purchase under way or done: a set of seats with one owner.
+type hold struct {
+	id, fan          string
+	seats            []int
+	quotes           []wire.SeatQuote
+	until            time.Time
+	order, key, body string
+	sold             bool
+	why              string // of best available
+	slot             int    // in deadlines; -1 when sold, ended, or while the ledger is asked
+}
+
+// NewEngine returns the engine of an event none of whose seats has a record yet.
+func NewEngine(event wire.Event, index *plan.Index) *Engine {
+	n := index.Len()
+	e := &Engine{
+		index: index, levelOf: make([]uint8, n),
+		state: make([]wire.State, n), owner: make([]*hold, n), at: make([]time.Time, n),
+		why: map[int]string{}, revision: make([]uint64, n),
+		holds: map[string]*hold{}, tickets: map[string]int{},
+		sectionOf: make([]uint16, n), dirty: map[int]struct{}{},
+	}
+	e.SetEvent(event)
+	e.levels = make([]wire.Count, len(e.spec.Levels))
+	e.prices = make([]wire.Price, len(e.spec.Levels))
+	byCategory := e.spec.LevelOf()
+	e.sections = make([]wire.Count, len(index.Sections())+len(index.Areas()))
+	for k := range e.sections {
+		start, end := e.sectionRange(k)
+		for i := start; i < end; i++ {
+			e.sectionOf[i] = uint16(k)
+			e.levelOf[i] = uint8(byCategory[index.Seat(i).Category])
+			e.state[i] = wire.Available
+			e.count(i, wire.Available, +1)
+		}
+	}
+	e.finder = newFinder(index, e.levelOf)
+	return e
+}
+
+// sectionRange is the places of counter k: a section's or, after those, an area's.
+func (e *Engine) sectionRange(k int) (start, end int) {
+	if s := e.index.Sections(); k < len(s) {
+		return s[k].Start, s[k].End
+	}
+	a := e.index.Areas()[k-len(e.index.Sections())]
+	return a.Start, a.End
+}
+
+func (e *Engine) sectionID(k int) string {
+	if p := e.index.Plan(); k < len(p.Sections) {
+		return p.Sections[k].ID
+	}
+	return e.index.Areas()[k-len(e.index.Sections())].ID
+}
+
+// SetEvent takes over what may change while an event is on sale: its state,
+// instants and limits. Levels and plan stay.
+func (e *Engine) SetEvent(event wire.Event) {
+	levels := e.spec.Levels
+	e.spec = event.Spec.WithDefaults()
+	if levels != nil {
+		e.spec.Levels = levels
+	}
+	e.closed = event.State == wire.EventClosed
+}
+
+// SetPrice makes p the price of the level called id from now on; quotes stand.
+func (e *Engine) SetPrice(id string, p wire.Price) {
+	for i, l := range e.spec.Levels {
+		if l.ID == id {
+			e.prices[i] = p
+		}
+	}
+}
+
+// Restore loads a seat's record at a revision, before any command.
+func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
+	e.revision[seat] = revision
+	e.at[seat] = r.At
+	switch r.State {
+	case wire.Available:
+		return nil
+	case wire.Blocked:
+		e.why[seat] = r.Why
+		e.set(seat, wire.Blocked, nil)
+		return nil
+	case wire.Held, wire.Sold:
+	default:
+		return fmt.Errorf("seat %s: unknown state %q", e.index.Seat(seat).ID, r.State)
+	}
+	if r.Hold == "" || r.Quote == nil || r.State == wire.Held && r.Until == nil {
+		return fmt.Errorf("seat %s: %s without hold, quote or deadline", e.index.Seat(seat).ID, r.State)
+	}
+	h := e.holds[r.Hold]
+	if h == nil {
+		h = &hold{id: r.Hold, fan: r.Fan, order: r.Order, key: r.Key, body: r.Body, sold: r.State == wire.Sold, slot: -1}
+		e.holds[h.id] = h
+		if !h.sold {
+			h.until = *r.Until
+			heap.Push(&e.deadlines, h)
+		}
+	}
+	h.seats, h.quotes = append(h.seats, seat), append(h.quotes, *r.Quote)
+	e.tickets[h.fan]++
+	e.set(seat, r.State, h)
+	return nil
+}
+
+// Unopened lists up to most seats that have no record yet, from seat on.
+func (e *Engine) Unopened(from, most int) []int {
+	var seats []int
+	for i := from; i < len(e.revision) && len(seats) < most; i++ {
+		if e.revision[i] == 0 {
+			seats = append(seats, i)
+		}
+	}
+	return seats
+}
+
+// Open marks seats for their first record.
+func (e *Engine) Open(seats []int, now time.Time) {
+	for _, i := range seats {
+		e.at[i] = now
+		e.touch(i)
+	}
+	e.acts = append(e.acts, wire.Act{Kind: wire.ActKindOpen, Count: len(seats)})
+}
+
+// Take returns what was changed since the last Take and must be stored as one
+// batch: the seats whose records changed, and the acts of the log record.
+func (e *Engine) Take() (seats []int, acts []wire.Act) {
+	seats, acts = e.pending, e.acts
+	e.pending, e.acts = nil, nil
+	clear(e.dirty)
+	return seats, acts
+}
+
+// Pending is how many records the next Take would return.
+func (e *Engine) Pending() int { return len(e.pending) }
+
+// Stored notes the revision of a seat's record after its flush was acknowledged.
+func (e *Engine) Stored(seat int, revision uint64) { e.revision[seat] = revision }
+
+// Revision of a seat's stored record; 0 when it has none.
+func (e *Engine) Revision(seat int) uint64 { return e.revision[seat] }
+
+// Record is what a seat's record must say now.
+func (e *Engine) Record(seat int) wire.Seat {
+	r := wire.Seat{State: e.state[seat], At: e.at[seat], Why: e.why[seat]}
+	h := e.owner[seat]
+	if h == nil {
+		return r
+	}
+	r.Hold, r.Fan, r.Order, r.Key, r.Body = h.id, h.fan, h.order, h.key, h.body
+	if !h.sold {
+		r.Until = &h.until
+	}
+	for k, i := range h.seats {
+		if i == seat {
+			r.Quote = &h.quotes[k]
+		}
+	}
+	return r
+}
+
+// Stock counts the seats by section and level.
+func (e *Engine) Stock(now time.Time) wire.Stock {
+	s := wire.Stock{Event: e.spec.ID, At: now, All: e.all,
+		Sections: make(map[string]wire.Count, len(e.sections)), Levels: make(map[string]wire.Count, len(e.levels))}
+	for k, c := range e.sections {
+		s.Sections[e.sectionID(k)] = c
+	}
+	for i, l := range e.spec.Levels {
+		s.Levels[l.ID] = e.levels[i]
+	}
+	return s
+}
+
+// set moves a seat to a state and owner and keeps the counters and the finder true.
+func (e *Engine) set(seat int, to wire.State, owner *hold) {
+	e.count(seat, e.state[seat], -1)
+	e.count(seat, to, +1)
+	e.state[seat], e.owner[seat] = to, owner
+	e.finder.set(seat, to == wire.Available)
+}
+
+func (e *Engine) count(seat int, s wire.State, d int) {
+	for _, c := range []*wire.Count{&e.all, &e.sections[e.sectionOf[seat]], &e.levels[e.levelOf[seat]]} {
+		switch s {
+		case wire.Available:
+			c.Free += d
+		case wire.Held:
+			c.Held += d
+		case wire.Sold:
+			c.Sold += d
+		case wire.Blocked:
+			c.Blocked += d
+		}
+	}
+}
+
+// touch marks a seat's record for the next flush.
+func (e *Engine) touch(seat int) {
+	if _, ok := e.dirty[seat]; !ok {
+		e.dirty[seat] = struct{}{}
+		e.pending = append(e.pending, seat)
+	}
+}
+
+// change moves a seat, stamps it and marks it for the next flush.
+func (e *Engine) change(seat int, to wire.State, owner *hold, now time.Time) {
+	e.set(seat, to, owner)
+	e.at[seat] = now
+	e.touch(seat)
+}
+
+func (e *Engine) ids(seats []int) []string {
+	ids := make([]string, len(seats))
+	for k, i := range seats {
+		ids[k] = e.index.Seat(i).ID
+	}
+	return ids
+}
+
+// deadlines is a heap of standing holds by deadline.
+type deadlines []*hold
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].until.Before(d[j].until) }
+func (d deadlines) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].slot, d[j].slot = i, j
+}
+func (d *deadlines) Push(x any) {
+	h := x.(*hold)
+	h.slot = len(*d)
+	*d = append(*d, h)
+}
+func (d *deadlines) Pop() any {
+	last := len(*d) - 1
+	h := (*d)[last]
+	(*d)[last] = nil
+	*d = (*d)[:last]
+	h.slot = -1
+	return h
+}

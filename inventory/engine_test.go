@@ -1,0 +1,488 @@
+package inventory
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"frontrow/plan"
+	"frontrow/wire"
+
+	"pgregory.net/rapid"
+)
+
+var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+
+// hall is a plan of straight rows before a stage, and a standing floor.
+func hall(t testing.TB, rows, seats, floor int) *plan.Index {
+	t.Helper()
+	p := &plan.Plan{Name: "Hall", Width: 10000, Height: 10000, Focus: plan.Point{X: 5000, Y: 100},
+		Categories: []plan.Category{{Name: "front"}, {Name: "back"}, {Name: "floor"}}}
+	s := plan.Section{ID: "101", Label: "Block 101", Outline: []plan.Point{{X: 0, Y: 900}, {X: 9000, Y: 900}, {X: 9000, Y: 9000}}}
+	for r := range rows {
+		row := plan.Row{Label: string(rune('A' + r))}
+		for n := range seats {
+			c := "front"
+			if r >= (rows+1)/2 {
+				c = "back"
+			}
+			row.Seats = append(row.Seats, plan.Seat{ID: fmt.Sprintf("%s-%d", row.Label, n+1), Number: fmt.Sprint(n + 1),
+				X: float64(1000 + 50*n), Y: float64(1000 + 85*r), Category: c})
+		}
+		s.Rows = append(s.Rows, row)
+	}
+	last := &s.Rows[rows-1]
+	if seats > 2 {
+		last.Seats[0].Kind = plan.Accessible
+		last.Seats[1].Kind, last.Seats[1].With = plan.Companion, last.Seats[0].ID
+	}
+	p.Sections = []plan.Section{s}
+	if floor > 0 {
+		p.Areas = []plan.Area{{ID: "floor", Label: "Floor", Category: "floor", Capacity: floor,
+			Outline: []plan.Point{{X: 0, Y: 0}, {X: 900, Y: 0}, {X: 900, Y: 800}}}}
+	} else {
+		p.Categories = p.Categories[:2]
+	}
+	if err := plan.Check(p); err != nil {
+		t.Fatal(err)
+	}
+	return plan.NewIndex(p)
+}
+
+func concert() wire.Event {
+	return wire.Event{State: wire.EventOpen, Spec: wire.Spec{ID: "demo", Name: "Demo", Currency: "EUR",
+		Levels: []wire.Level{{ID: "a", Categories: []string{"front"}}, {ID: "b", Categories: []string{"back"}}, {ID: "c", Categories: []string{"floor"}}},
+		Limits: wire.Limits{PerFan: 6}}.WithDefaults()}
+}
+
+func onSale(t testing.TB, index *plan.Index) *Engine {
+	t.Helper()
+	e := NewEngine(concert(), index)
+	for i, id := range []string{"a", "b", "c"} {
+		e.SetPrice(id, wire.Price{Amounts: wire.NewAmounts(int64(9000-1000*i), 900, 300), Version: 1})
+	}
+	return e
+}
+
+func claims(fan string) wire.Claims {
+	return wire.Claims{Pass: "p", Fan: fan, Limit: 6, Expires: start.Add(time.Hour)}
+}
+
+func named(hold, fan string, seats ...string) wire.HoldRequest {
+	return wire.HoldRequest{Hold: hold, Claims: claims(fan), Seats: seats}
+}
+
+func code(p *wire.Problem) wire.Code {
+	if p == nil {
+		return ""
+	}
+	return p.Code
+}
+
+func TestHoldRules(t *testing.T) {
+	index := hall(t, 2, 10, 20)
+	long := make([]string, 500)
+	for i := range long {
+		long[i] = fmt.Sprintf("A-%d", i+1)
+	}
+	cases := []struct {
+		name  string
+		given func(*Engine)
+		ask   wire.HoldRequest
+		want  wire.Code
+	}{
+		{"two seats", nil, named("h", "f", "A-1", "A-2"), ""},
+		{"unknown seat", nil, named("h", "f", "A-1", "Z-1"), wire.CodeUnknownSeat},
+		{"seat twice", nil, named("h", "f", "A-1", "A-1"), wire.CodeInvalid},
+		{"taken", func(e *Engine) { e.Hold(named("x", "g", "A-2"), start) }, named("h", "f", "A-1", "A-2"), wire.CodeTaken},
+		{"500 seats", nil, named("h", "f", long...), wire.CodeLimit},
+		{"over the limit in two holds", func(e *Engine) { e.Hold(named("x", "f", "A-1", "A-2", "A-3", "A-4"), start) }, named("h", "f", "A-5", "A-6", "A-7"), wire.CodeLimit},
+		{"pass for fewer", nil, wire.HoldRequest{Hold: "h", Claims: wire.Claims{Fan: "f", Limit: 1, Expires: start.Add(time.Hour)}, Seats: []string{"A-1", "A-2"}}, wire.CodeLimit},
+		{"expired pass", nil, wire.HoldRequest{Hold: "h", Claims: wire.Claims{Fan: "f", Limit: 6, Expires: start}, Seats: []string{"A-1"}}, wire.CodeUnauthorized},
+		{"nothing", nil, wire.HoldRequest{Hold: "h", Claims: claims("f")}, wire.CodeInvalid},
+		{"two wishes", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Area: "floor", Count: 1, Best: &wire.Best{Count: 1}}, wire.CodeInvalid},
+		{"best of -1", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: -1}}, wire.CodeInvalid},
+		{"area of -3", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Area: "floor", Count: -3}, wire.CodeInvalid},
+		{"area", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Area: "floor", Count: 3}, ""},
+		{"unknown area", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Area: "moon", Count: 3}, wire.CodeUnknownArea},
+		{"unknown section", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 1, Section: "9"}}, wire.CodeUnknownArea},
+		{"unknown level", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 1, Level: "z"}}, wire.CodeInvalid},
+		{"too dear", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 1, MaxTotal: 100}}, wire.CodeNoneLeft},
+		{"companion alone", nil, named("h", "f", "B-2"), wire.CodeInvalid},
+		{"companion with its seat", nil, named("h", "f", "B-2", "B-1"), ""},
+		{"blocked", func(e *Engine) { e.Block(wire.BlockRequest{Seats: []string{"A-1"}, By: "op"}, start) }, named("h", "f", "A-1"), wire.CodeTaken},
+		{"not open", func(e *Engine) { e.spec.OpensAt = start.Add(time.Second) }, named("h", "f", "A-1"), wire.CodeNotOpen},
+		{"closed", func(e *Engine) { e.closed = true }, named("h", "f", "A-1"), wire.CodeGone},
+		{"no price yet", func(e *Engine) { e.prices[0].Version = 0 }, named("h", "f", "A-1"), wire.CodeUnavailable},
+		{"somebody else's hold id", func(e *Engine) { e.Hold(named("h", "g", "A-2"), start) }, named("h", "f", "A-1"), wire.CodeForbidden},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			e := onSale(t, index)
+			if c.given != nil {
+				c.given(e)
+			}
+			e.Take()
+			before := e.all
+			r := e.Hold(c.ask, start)
+			if code(r.Problem) != c.want {
+				t.Fatalf("got %+v", r)
+			}
+			seats, acts := e.Take()
+			if c.want != "" && (len(seats) > 0 || len(acts) > 0 || e.all != before) {
+				t.Errorf("a refusal changed %v, %v", seats, acts)
+			}
+			if c.want == "" && (len(acts) != 1 || len(seats) != len(r.Seats) || r.Total != 0 && r.Total != int64(len(r.Seats))*r.Seats[0].Price.Total) {
+				t.Errorf("got %v, %v, %+v", seats, acts, r)
+			}
+		})
+	}
+}
+
+func TestTakenNamesTheSeats(t *testing.T) {
+	e := onSale(t, hall(t, 2, 10, 0))
+	e.Hold(named("x", "g", "A-2", "A-3"), start)
+	r := e.Hold(named("h", "f", "A-1", "A-2", "A-3"), start)
+	if !slices.Equal(r.Problem.Seats, []string{"A-2", "A-3"}) {
+		t.Errorf("taken: %v", r.Problem.Seats)
+	}
+}
+
+func TestHoldIsIdempotent(t *testing.T) {
+	e := onSale(t, hall(t, 2, 10, 0))
+	first := e.Hold(named("h", "f", "A-1"), start)
+	e.Take()
+	again := e.Hold(named("h", "f", "A-1"), start.Add(time.Second))
+	if fmt.Sprint(first) != fmt.Sprint(again) || e.Pending() != 0 || e.tickets["f"] != 1 {
+		t.Errorf("%+v\n%+v", first, again)
+	}
+}
+
+func TestLifeOfAHold(t *testing.T) {
+	e := onSale(t, hall(t, 2, 10, 0))
+	hold := e.Hold(named("h_1", "f", "A-1", "A-2"), start)
+	due := hold.Expires
+	if due != start.Add(480*time.Second) {
+		t.Fatalf("expires %v", due)
+	}
+	if p := e.Release(wire.ReleaseRequest{Hold: "h_1", Fan: "g"}, start); code(p) != wire.CodeForbidden {
+		t.Error(p)
+	}
+	out := wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k", Body: "b"}
+	if r := e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "g", Key: "k", Body: "b"}, start); code(r.Problem) != wire.CodeForbidden {
+		t.Error(r)
+	}
+	late := start.Add(479 * time.Second)
+	r := e.Checkout(out, late)
+	if r.Order != "o_1" || !r.Expires.Equal(late.Add(180*time.Second)) {
+		t.Fatalf("%+v", r)
+	}
+	if again := e.Checkout(out, late); again.Order != r.Order {
+		t.Error(again)
+	}
+	if r := e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k", Body: "other"}, late); code(r.Problem) != wire.CodeKeyReused {
+		t.Error(r)
+	}
+	if r := e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k2", Body: "b"}, late); code(r.Problem) != wire.CodeCheckoutBusy || r.Problem.Order != "o_1" {
+		t.Error(r)
+	}
+	if p := e.Release(wire.ReleaseRequest{Hold: "h_1", Fan: "f"}, late); code(p) != wire.CodeCheckoutBusy {
+		t.Error("a fan released a hold in checkout:", p)
+	}
+	if x := e.Extend(wire.ExtendRequest{Hold: "h_1", Order: "o_2"}, late); code(x.Problem) != wire.CodeHoldOver {
+		t.Error(x)
+	}
+	freed, unsettled := e.Expire(late.Add(time.Hour), 100)
+	if len(freed) != 0 || len(unsettled) != 1 || unsettled[0].Order != "o_1" || e.all.Held != 2 {
+		t.Fatalf("a hold in checkout ended by its deadline: %v %v", freed, unsettled)
+	}
+	e.Postpone("h_1", late.Add(2*time.Hour))
+	if _, unsettled := e.Expire(late.Add(3*time.Hour), 100); len(unsettled) != 1 {
+		t.Error("a postponed hold is asked about again")
+	}
+	confirm := wire.ConfirmRequest{Hold: "h_1", Order: "o_1", Fan: "f", Seats: hold.Seats}
+	if p := e.Confirm(confirm, late); p != nil {
+		t.Fatal(p)
+	}
+	e.Take()
+	if p := e.Confirm(confirm, late); p != nil || e.Pending() != 0 {
+		t.Error("confirming twice changes nothing:", p)
+	}
+	if e.all.Sold != 2 || e.all.Held != 0 || e.tickets["f"] != 2 {
+		t.Errorf("%+v, %v tickets", e.all, e.tickets["f"])
+	}
+	if p := e.Release(wire.ReleaseRequest{Hold: "h_1", Order: "o_1"}, late); code(p) != wire.CodeHoldOver {
+		t.Error("sold seats were released:", p)
+	}
+	other := wire.ConfirmRequest{Hold: "h_2", Order: "o_2", Fan: "g", Seats: hold.Seats[:1]}
+	if p := e.Confirm(other, late); code(p) != wire.CodeTaken {
+		t.Error("a seat was sold twice:", p)
+	}
+}
+
+func TestExpiryIsExactAndBounded(t *testing.T) {
+	e := onSale(t, hall(t, 2, 20, 0))
+	for i := range 10 {
+		e.Hold(named(fmt.Sprintf("h%d", i), fmt.Sprintf("f%d", i), fmt.Sprintf("A-%d", 2*i+1), fmt.Sprintf("A-%d", 2*i+2)), start)
+	}
+	e.Take()
+	due, ok := e.Due()
+	if freed, _ := e.Expire(due.Add(-time.Nanosecond), 100); !ok || len(freed) != 0 {
+		t.Fatal("freed before the deadline")
+	}
+	freed, _ := e.Expire(due, 8)
+	if len(freed) != 4 || e.Pending() != 8 {
+		t.Fatalf("freed %d holds, %d records", len(freed), e.Pending())
+	}
+	e.Take()
+	if e.Expire(due, 100); e.all.Held != 0 || len(e.holds) != 0 || len(e.tickets) != 0 {
+		t.Errorf("%+v", e.all)
+	}
+	if r := e.Hold(named("again", "f", "A-1"), due); r.Problem != nil {
+		t.Error(r.Problem)
+	}
+}
+
+func TestConfirmWinsOverALapsedHold(t *testing.T) {
+	e := onSale(t, hall(t, 2, 10, 0))
+	lost := e.Hold(named("h_1", "f", "A-1", "A-2"), start)
+	e.Release(wire.ReleaseRequest{Hold: "h_1", Fan: "f"}, start)
+	e.Hold(named("h_2", "g", "A-2", "A-3"), start)
+	if p := e.Confirm(wire.ConfirmRequest{Hold: "h_1", Order: "o_1", Fan: "f", Seats: lost.Seats}, start); p != nil {
+		t.Fatal(p)
+	}
+	if e.all != (wire.Count{Free: 18, Sold: 2}) || e.holds["h_2"] != nil {
+		t.Errorf("%+v", e.all)
+	}
+}
+
+// What an engine has stored is all it needs: restored from its records it is
+// the same engine, whatever happened before.
+func TestRestoreIsTheSameEngine(t *testing.T) {
+	index := hall(t, 4, 12, 30)
+	rapid.Check(t, func(t *rapid.T) {
+		e := NewEngine(concert(), index)
+		for i, id := range []string{"a", "b", "c"} {
+			e.SetPrice(id, wire.Price{Amounts: wire.NewAmounts(int64(100*i), 1, 1), Version: 1})
+		}
+		records := map[int]wire.Seat{}
+		revision := uint64(0)
+		stored := func() {
+			seats, acts := e.Take()
+			if len(seats) > 0 && len(acts) == 0 {
+				t.Fatalf("seats %v changed without an act", seats)
+			}
+			for _, i := range seats {
+				revision++
+				records[i] = e.Record(i)
+				e.Stored(i, revision)
+			}
+		}
+		e.Open(e.Unopened(0, 1000), start)
+		stored()
+		now := start
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "seconds")) * time.Second)
+			step(t, e, now)
+			checkEngine(t, e)
+			if rapid.Bool().Draw(t, "flush") {
+				stored()
+			}
+		}
+		stored()
+		again := NewEngine(concert(), index)
+		for i, r := range records {
+			if err := again.Restore(i, r, e.Revision(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkEngine(t, again)
+		if again.all != e.all || len(again.holds) != len(e.holds) || fmt.Sprint(again.tickets) != fmt.Sprint(e.tickets) {
+			t.Fatalf("restored %+v %v, was %+v %v", again.all, again.tickets, e.all, e.tickets)
+		}
+		for i := range records {
+			if a, b := again.Record(i), e.Record(i); fmt.Sprintf("%+v", seatKey(a)) != fmt.Sprintf("%+v", seatKey(b)) {
+				t.Fatalf("seat %d: restored %+v, was %+v", i, a, b)
+			}
+		}
+	})
+}
+
+func seatKey(s wire.Seat) string {
+	return fmt.Sprint(s.State, s.At, s.Hold, s.Fan, s.Order, s.Key, s.Body, s.Why, s.Until != nil && true, s.Quote != nil)
+}
+
+func step(t *rapid.T, e *Engine, now time.Time) {
+	fan := fmt.Sprintf("f%d", rapid.IntRange(0, 3).Draw(t, "fan"))
+	id := fmt.Sprintf("h_%d", rapid.IntRange(0, 8).Draw(t, "hold"))
+	count := rapid.IntRange(-1, 5).Draw(t, "count")
+	seats := rapid.SliceOfN(rapid.SampledFrom([]string{"A-1", "A-2", "A-3", "B-4", "C-5", "D-1", "D-2", "floor/3", "X-1"}), 0, 3).Draw(t, "seats")
+	switch rapid.SampledFrom([]string{"seats", "best", "area", "release", "checkout", "extend", "confirm", "expire", "block", "fail"}).Draw(t, "act") {
+	case "seats":
+		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute)}, Seats: seats}, now)
+	case "best":
+		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute)}, Best: &wire.Best{Count: count, Accessible: count == 2}}, now)
+	case "area":
+		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute)}, Area: "floor", Count: count}, now)
+	case "release":
+		e.Release(wire.ReleaseRequest{Hold: id, Fan: fan}, now)
+	case "checkout":
+		e.Checkout(wire.CheckoutRequest{Hold: id, Fan: fan, Key: "k"}, now)
+	case "extend":
+		e.Extend(wire.ExtendRequest{Hold: id, Order: wire.OrderOfHold(id)}, now)
+	case "confirm":
+		if h := e.holds[id]; h != nil && h.order != "" {
+			e.Confirm(wire.ConfirmRequest{Hold: id, Order: h.order, Fan: h.fan, Seats: h.quotes}, now)
+		}
+	case "fail":
+		e.Release(wire.ReleaseRequest{Hold: id, Order: wire.OrderOfHold(id)}, now)
+	case "expire":
+		_, unsettled := e.Expire(now, 100)
+		for _, u := range unsettled {
+			e.Postpone(u.Hold, now.Add(time.Second))
+		}
+	case "block":
+		e.Block(wire.BlockRequest{Seats: seats, Unblock: count%2 == 0, By: "op", Why: "test"}, now)
+	}
+}
+
+// checkEngine recounts everything the engine keeps twice.
+func checkEngine(t *rapid.T, e *Engine) {
+	var all wire.Count
+	tickets := map[string]int{}
+	for i := range e.state {
+		h := e.owner[i]
+		switch e.state[i] {
+		case wire.Available:
+			all.Free++
+		case wire.Held:
+			all.Held++
+		case wire.Sold:
+			all.Sold++
+		case wire.Blocked:
+			all.Blocked++
+		}
+		if owned := e.state[i] == wire.Held || e.state[i] == wire.Sold; owned != (h != nil) {
+			t.Fatalf("seat %d is %s with owner %v", i, e.state[i], h)
+		}
+		if h != nil {
+			tickets[h.fan]++
+			if e.holds[h.id] != h || !slices.Contains(h.seats, i) || h.sold != (e.state[i] == wire.Sold) {
+				t.Fatalf("seat %d and hold %+v disagree", i, h)
+			}
+		}
+		if e.finder.available(i) != (e.state[i] == wire.Available) {
+			t.Fatalf("the finder is wrong about seat %d", i)
+		}
+	}
+	for fan, n := range tickets {
+		if n > 6 {
+			t.Fatalf("fan %s has %d tickets", fan, n)
+		}
+	}
+	if all != e.all || fmt.Sprint(tickets) != fmt.Sprint(e.tickets) {
+		t.Fatalf("counted %+v %v, kept %+v %v", all, tickets, e.all, e.tickets)
+	}
+}
+
+// Best available against an oracle that tries every run of neighbours.
+func TestBestEqualsBruteForce(t *testing.T) {
+	index := hall(t, 5, 14, 0)
+	rapid.Check(t, func(t *rapid.T) {
+		e := NewEngine(concert(), index)
+		taken := rapid.SliceOfN(rapid.IntRange(0, index.Len()-1), 0, index.Len()).Draw(t, "taken")
+		for _, i := range taken {
+			if e.state[i] == wire.Available {
+				e.set(i, wire.Blocked, nil)
+			}
+		}
+		n := rapid.IntRange(1, 6).Draw(t, "n")
+		got := e.finder.best(wish{count: n, levels: ^uint64(0), section: -1})
+		want, score := bruteForce(e, n)
+		switch {
+		case want == nil && got.groups == 1 && n > 1:
+			t.Fatalf("found %v where there is nothing together", got.seats)
+		case want != nil && (got.groups != 1 || math.Abs(mean(e, got.seats[0], n)-score) > 1e-3):
+			t.Fatalf("found %v (%v), the best is %v (%v)", got.seats, mean(e, got.seats[0], n), want, score)
+		}
+		if got.seats != nil && len(got.seats) != n {
+			t.Fatalf("found %d seats of %d", len(got.seats), n)
+		}
+		seen := map[int]bool{}
+		for _, i := range got.seats {
+			if e.state[i] != wire.Available || seen[i] || index.Seat(i).Kind != plan.Standard {
+				t.Fatalf("seat %d is not to be had", i)
+			}
+			seen[i] = true
+		}
+		checkEngine(t, e)
+	})
+}
+
+func mean(e *Engine, i, n int) float64 {
+	return float64(e.finder.dist[i]+e.finder.dist[i+n-1]) / 2
+}
+
+func bruteForce(e *Engine, n int) (best []int, score float64) {
+	ordinary := func(i, row int) bool {
+		return i >= 0 && i < e.index.Len() && i/14 == row && e.state[i] == wire.Available && e.index.Seat(i).Kind == plan.Standard
+	}
+	for _, clean := range []bool{true, false} {
+		score = math.Inf(1)
+		for i := 0; i+n <= e.index.Len(); i++ {
+			row, fits := i/14, true
+			for k := i; k < i+n; k++ {
+				fits = fits && ordinary(k, row)
+			}
+			alone := ordinary(i-1, row) && !ordinary(i-2, row) || ordinary(i+n, row) && !ordinary(i+n+1, row)
+			if fits && (!clean || !alone) && mean(e, i, n) < score {
+				score, best = mean(e, i, n), []int{i}
+			}
+		}
+		if best != nil {
+			return best, score
+		}
+	}
+	return nil, 0
+}
+
+func TestBestExplains(t *testing.T) {
+	e := onSale(t, hall(t, 3, 10, 10))
+	r := e.Hold(wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 4}}, start)
+	if r.Problem != nil || !strings.Contains(r.Why, "Row") || !strings.Contains(r.Why, "4 together") {
+		t.Errorf("%q, %v", r.Why, r.Problem)
+	}
+	r = e.Hold(wire.HoldRequest{Hold: "h2", Claims: claims("g"), Best: &wire.Best{Count: 2, Level: "c"}}, start)
+	if r.Problem != nil || r.Seats[0].ID != "floor/1" {
+		t.Errorf("%+v", r)
+	}
+	r = e.Hold(wire.HoldRequest{Hold: "h3", Claims: claims("g"), Best: &wire.Best{Count: 2, Accessible: true}}, start)
+	if r.Problem != nil || r.Seats[0].ID != "C-1" || r.Seats[1].ID != "C-2" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func BenchmarkBest(b *testing.B) {
+	p, err := plan.Generate(plan.Spec{Kind: plan.Stadium, Seats: 80_000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	index := plan.NewIndex(p)
+	for _, sold := range []int{0, 50, 90, 97} {
+		b.Run(fmt.Sprintf("sold=%d%%", sold), func(b *testing.B) {
+			f := newFinder(index, make([]uint8, index.Len()))
+			for i := range index.Len() {
+				if (i*2654435761)%100 < sold {
+					f.set(i, false)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				f.together(wish{count: 4, levels: ^uint64(0), section: -1}, 4, nil)
+			}
+		})
+	}
+}

@@ -1,0 +1,339 @@
+package inventory
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"frontrow/kv"
+	"frontrow/plan"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+// Ledger is what the writer needs of PostgreSQL.
+type Ledger interface {
+	// PutEvent makes the event and its seats known to the ledger, once or again.
+	PutEvent(ctx context.Context, event wire.Event, seats []string) error
+	// GiveUp decides the fate of an order whose hold has passed its deadline in
+	// checkout: an order paid by now is answered as paid; any other is failed
+	// for good, so that no later commit can succeed.
+	GiveUp(ctx context.Context, order, event, fan string) (wire.OrderReply, error)
+}
+
+// Config of an inventory worker.
+type Config struct {
+	NATS       *nats.Conn
+	Ledger     Ledger
+	Name       string // of this process, unlike any other
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+	Now        func() time.Time
+	LeaseTTL   time.Duration // how long a crashed writer's lease outlives it; 0 means kv.DefaultTTL
+}
+
+// Validate says what is missing.
+func (c Config) Validate() error {
+	if c.NATS == nil || c.Ledger == nil || c.Name == "" {
+		return errors.New("inventory: NATS, Ledger and Name are needed")
+	}
+	return nil
+}
+
+// Bounds of the service.
+const (
+	maxSettling   = 64               // holds the ledger is being asked about at once, per process
+	settleTimeout = 10 * time.Second // for one such question
+	ledgerRetry   = 2 * time.Second  // before the event is offered to the ledger again
+	planTimeout   = 30 * time.Second // to fetch and read a plan
+)
+
+// Service is an inventory worker: it contends for every event and is the
+// writer of those it gets.
+type Service struct {
+	cfg      Config
+	js       jetstream.JetStream
+	leases   *kv.Leases
+	metrics  *metrics
+	settling chan struct{}
+
+	mu     sync.Mutex
+	events map[string]*event
+	prices map[string]map[string]wire.Price // by event and level: they may come before the event
+	ready  bool
+}
+
+// event is what all terms of one event share. Event and prices may change
+// while a writer is at work; it is told through changed.
+type event struct {
+	id       string
+	index    *plan.Index
+	subjects []string // by seat
+	changed  chan struct{}
+
+	mu     sync.Mutex
+	record wire.Event
+	prices map[string]wire.Price
+}
+
+func (e *event) current() wire.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.record
+}
+
+// refresh brings an engine up to date with the event's record and prices.
+func (e *event) refresh(engine *Engine) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	engine.SetEvent(e.record)
+	for level, p := range e.prices {
+		engine.SetPrice(level, p)
+	}
+}
+
+func (e *event) update(change func()) {
+	e.mu.Lock()
+	change()
+	e.mu.Unlock()
+	select {
+	case e.changed <- struct{}{}:
+	default:
+	}
+}
+
+// New returns a worker that works once Run is called.
+func New(cfg Config) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	js, err := jetstream.New(cfg.NATS)
+	if err != nil {
+		return nil, fmt.Errorf("inventory: %w", err)
+	}
+	leases, err := kv.NewLeases(kv.LeasesConfig{Bucket: kv.Open(js, wire.LeasesBucket), Holder: cfg.Name, TTL: cfg.LeaseTTL, Logger: cfg.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("inventory: %w", err)
+	}
+	return &Service{cfg: cfg, js: js, leases: leases, metrics: newMetrics(cfg.Registerer),
+		settling: make(chan struct{}, maxSettling), events: map[string]*event{}, prices: map[string]map[string]wire.Price{}}, nil
+}
+
+// Run works until ctx ends and then hands over what it is writer of.
+func (s *Service) Run(ctx context.Context) error {
+	operator, err := s.operate()
+	if err != nil {
+		return fmt.Errorf("inventory: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.leases.Run(ctx) })
+	g.Go(func() error {
+		return s.watch(ctx, wire.PricesBucket, func(e kv.Entry) { s.priced(e) }, func() {})
+	})
+	g.Go(func() error {
+		return s.watch(ctx, wire.EventsBucket, func(e kv.Entry) {
+			s.seen(ctx, e, func(e *event) { g.Go(func() error { return s.contend(ctx, e) }) })
+		}, s.setReady)
+	})
+	err = g.Wait()
+	return errors.Join(err, operator.Stop())
+}
+
+func (s *Service) watch(ctx context.Context, bucket string, entry func(kv.Entry), current func()) error {
+	err := kv.Open(s.js, bucket).Watch(ctx, ">", kv.Watcher{Entry: entry, Current: current})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) setReady() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ready = true
+}
+
+// Ready says whether the worker knows all events, for the readiness probe.
+func (s *Service) Ready(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ready {
+		return errors.New("events are not loaded yet")
+	}
+	return nil
+}
+
+// seen takes an event's record from EVENTS; start is called for a new one.
+func (s *Service) seen(ctx context.Context, e kv.Entry, start func(*event)) {
+	var record wire.Event
+	if err := json.Unmarshal(e.Value, &record); err != nil || record.Spec.ID != e.Key {
+		s.cfg.Logger.Error("event record is not understood", "event_id", e.Key, "err", err)
+		return
+	}
+	s.mu.Lock()
+	known := s.events[e.Key]
+	s.mu.Unlock()
+	if known != nil {
+		known.update(func() { known.record = record })
+		return
+	}
+	index, err := s.plan(ctx, record.Plan)
+	if err != nil {
+		s.cfg.Logger.Error("event without a plan", "event_id", e.Key, "err", err)
+		return
+	}
+	ev := &event{id: e.Key, index: index, record: record, changed: make(chan struct{}, 1),
+		subjects: make([]string, index.Len()), prices: map[string]wire.Price{}}
+	bucket := wire.SeatsBucket(e.Key)
+	for seat := range ev.subjects {
+		ev.subjects[seat] = wire.KVSubject(bucket, wire.SeatKey(index.Seat(seat).ID))
+	}
+	s.mu.Lock()
+	s.events[e.Key] = ev
+	for level, p := range s.prices[e.Key] {
+		ev.prices[level] = p
+	}
+	s.mu.Unlock()
+	start(ev)
+}
+
+func (s *Service) plan(ctx context.Context, digest string) (*plan.Index, error) {
+	ctx, cancel := context.WithTimeout(ctx, planTimeout)
+	defer cancel()
+	store, err := s.js.ObjectStore(ctx, wire.PlansObjects)
+	if err != nil {
+		return nil, fmt.Errorf("plans: %w", err)
+	}
+	raw, err := store.GetBytes(ctx, digest)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", digest, err)
+	}
+	p, err := plan.Decode(raw)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", digest, err)
+	}
+	return plan.NewIndex(p), nil
+}
+
+// priced takes a price from PRICES.
+func (s *Service) priced(e kv.Entry) {
+	var p wire.Price
+	id, level, ok := wire.SplitPriceKey(e.Key)
+	if err := json.Unmarshal(e.Value, &p); err != nil || !ok {
+		s.cfg.Logger.Error("price is not understood", "key", e.Key, "err", err)
+		return
+	}
+	s.mu.Lock()
+	if s.prices[id] == nil {
+		s.prices[id] = map[string]wire.Price{}
+	}
+	s.prices[id][level] = p
+	ev := s.events[id]
+	s.mu.Unlock()
+	if ev != nil {
+		ev.update(func() { ev.prices[level] = p })
+	}
+}
+
+// contend is the writer of an event whenever the lease allows.
+func (s *Service) contend(ctx context.Context, e *event) error {
+	err := s.leases.Hold(ctx, wire.LeaseKey(wire.RoleWriter, e.id), func(ctx context.Context, term uint64) error {
+		return s.write(ctx, e, term)
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// write is one term: the writer, starting anew as often as it must.
+func (s *Service) write(ctx context.Context, e *event, term uint64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	stock := newStockPublisher(kv.Open(s.js, wire.StockBucket), e.id, s.cfg.Logger)
+	wg.Go(func() { stock.run(ctx) })
+	wg.Go(func() { s.introduce(ctx, e) })
+	for {
+		w := &writer{event: e, name: s.cfg.Name, term: term, nc: s.cfg.NATS,
+			stream: &kv.Open(s.js, wire.SeatsBucket(e.id)).Stream, queue: make(chan command, maxQueue),
+			now: s.cfg.Now, logger: s.cfg.Logger, metrics: s.metrics, stock: stock,
+			settle: func(record wire.Event, h Ended, w *writer) { wg.Go(func() { s.settle(ctx, record, h, w) }) }}
+		if err := w.run(ctx); !errors.Is(err, errRestart) || ctx.Err() != nil {
+			return err
+		} else {
+			s.cfg.Logger.Warn("writer starts anew", "event_id", e.id, "term", term, "err", err)
+		}
+	}
+}
+
+// introduce makes the event known to the ledger, however long that takes;
+// holds don't wait for it.
+func (s *Service) introduce(ctx context.Context, e *event) {
+	seats := make([]string, e.index.Len())
+	for i := range seats {
+		seats[i] = e.index.Seat(i).ID
+	}
+	for {
+		err := s.cfg.Ledger.PutEvent(ctx, e.current(), seats)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.cfg.Logger.Warn("the ledger doesn't know the event yet", "event_id", e.id, "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(ledgerRetry):
+		}
+	}
+}
+
+// settle asks the ledger about a hold in checkout whose deadline has passed
+// and gives the writer the answer. Without an answer the hold stays.
+func (s *Service) settle(ctx context.Context, record wire.Event, h Ended, w *writer) {
+	select {
+	case s.settling <- struct{}{}:
+		defer func() { <-s.settling }()
+	case <-ctx.Done():
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	reply, err := s.cfg.Ledger.GiveUp(ctx, h.Order, record.Spec.ID, h.Fan)
+	own := command{weight: 2 * wire.MaxPerFan}
+	switch {
+	case err != nil:
+		s.cfg.Logger.Warn("a hold past its deadline waits for the ledger", "event_id", record.Spec.ID, "err", err)
+		own.decide = func(e *Engine, now time.Time) func(*Engine) any {
+			e.Postpone(h.Hold, now.Add(settleAgain))
+			return given(nil)
+		}
+	case reply.State == wire.OrderPaid:
+		own.decide = confirm(wire.ConfirmRequest{Hold: h.Hold, Order: h.Order, Fan: h.Fan, Seats: reply.Seats})
+	default:
+		own.decide = func(e *Engine, now time.Time) func(*Engine) any {
+			e.Release(wire.ReleaseRequest{Hold: h.Hold, Order: h.Order, Why: "the deadline passed during the checkout"}, now)
+			return given(nil)
+		}
+		notify(s.cfg.NATS, record.Spec.ID, h.Fan, wire.Notice{Kind: "order", Hold: h.Hold, Order: h.Order, State: string(reply.State), Reason: reply.Reason, At: s.cfg.Now().UTC()})
+	}
+	select {
+	case w.queue <- own: // never refused: it ends a hold
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,445 @@
+package inventory
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"frontrow/internal/natstest"
+	"frontrow/kv"
+	"frontrow/plan"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const patience = 30 * time.Second
+
+// ledgerDouble stands for PostgreSQL, which decides about holds past their
+// deadline; its own tests are in package ledger.
+type ledgerDouble struct {
+	mu      sync.Mutex
+	paid    map[string]wire.OrderReply
+	failing bool
+	asked   chan string
+}
+
+func (l *ledgerDouble) PutEvent(context.Context, wire.Event, []string) error { return nil }
+
+func (l *ledgerDouble) GiveUp(_ context.Context, order, _, _ string) (wire.OrderReply, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case l.asked <- order:
+	default:
+	}
+	if l.failing {
+		return wire.OrderReply{}, errors.New("down")
+	}
+	if r, ok := l.paid[order]; ok {
+		return r, nil
+	}
+	return wire.OrderReply{Order: order, State: wire.OrderFailed}, nil
+}
+
+// house is one event on real servers.
+type house struct {
+	t      *testing.T
+	env    *natstest.Env
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	index  *plan.Index
+	ledger *ledgerDouble
+}
+
+func newHouse(t *testing.T, env *natstest.Env, index *plan.Index, change func(*wire.Spec)) *house {
+	t.Helper()
+	h := &house{t: t, env: env, js: env.JetStream(t), index: index, ledger: &ledgerDouble{paid: map[string]wire.OrderReply{}, asked: make(chan string, 100)}}
+	h.nc = h.js.Conn()
+	ctx := h.context()
+	must(t, wire.CreateCore(ctx, h.js, env.Replicas))
+	must(t, wire.CreateForEvent(ctx, h.js, "demo", env.Replicas))
+	raw, err := plan.Encode(index.Plan())
+	must(t, err)
+	store, err := h.js.ObjectStore(ctx, wire.PlansObjects)
+	must(t, err)
+	digest := plan.Digest(index.Plan())
+	_, err = store.PutBytes(ctx, digest, raw)
+	must(t, err)
+	event := concert()
+	event.Plan, event.Places = digest, index.Len()
+	if change != nil {
+		change(&event.Spec)
+	}
+	h.put(wire.EventsBucket, "demo", event)
+	for _, l := range event.Spec.Levels {
+		h.put(wire.PricesBucket, wire.PriceKey("demo", l.ID), wire.Price{Amounts: wire.NewAmounts(5000, 500, 100), Version: 1})
+	}
+	return h
+}
+
+func (h *house) context() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	h.t.Cleanup(cancel)
+	return ctx
+}
+
+func (h *house) put(bucket, key string, v any) {
+	h.t.Helper()
+	raw, err := json.Marshal(v)
+	must(h.t, err)
+	_, err = h.js.Publish(h.context(), wire.KVSubject(bucket, key), raw)
+	must(h.t, err)
+}
+
+// worker starts a service; stop hands over cleanly, crash goes silent.
+type worker struct {
+	stop  func()
+	crash func()
+}
+
+func (h *house) worker(name string, now func() time.Time) worker {
+	h.t.Helper()
+	nc := h.env.Connect(h.t)
+	s, err := New(Config{NATS: nc, Ledger: h.ledger, Name: name, Now: now, LeaseTTL: time.Second})
+	must(h.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	var once sync.Once
+	wait := func() {
+		once.Do(func() {
+			cancel()
+			select {
+			case <-done:
+			case <-time.After(patience):
+				h.t.Error("the worker does not stop")
+			}
+		})
+	}
+	h.t.Cleanup(wait)
+	return worker{stop: wait, crash: func() { nc.Close(); wait() }}
+}
+
+// ask sends a command until a writer answers it.
+func ask[R any](h *house, act string, request any) (reply R) {
+	h.t.Helper()
+	raw, err := json.Marshal(request)
+	must(h.t, err)
+	ctx := h.context()
+	for ctx.Err() == nil {
+		m, err := h.nc.RequestWithContext(ctx, wire.SeatsSubject("demo", act), raw)
+		if errors.Is(err, nats.ErrNoResponders) {
+			pause(ctx)
+			continue
+		}
+		must(h.t, err)
+		var busy wire.Reply
+		must(h.t, json.Unmarshal(m.Data, &busy))
+		if busy.Problem != nil && busy.Problem.Code == wire.CodeUnavailable {
+			pause(ctx)
+			continue
+		}
+		must(h.t, json.Unmarshal(m.Data, &reply))
+		return reply
+	}
+	h.t.Fatal("no writer answered")
+	return reply
+}
+
+// pause spaces the tries of a poll whose end is a condition, not a time.
+func pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Millisecond):
+	}
+}
+
+func (h *house) record(seat string) wire.Seat {
+	h.t.Helper()
+	e, err := kv.Open(h.js, wire.SeatsBucket("demo")).Get(h.context(), wire.SeatKey(seat))
+	must(h.t, err)
+	var r wire.Seat
+	must(h.t, json.Unmarshal(e.Value, &r))
+	return r
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fanClaims(fan string) wire.Claims {
+	return wire.Claims{Pass: "p", Fan: fan, Limit: 6, Expires: time.Now().Add(time.Hour)}
+}
+
+func TestWriterStoresWhatItAnswers(t *testing.T) {
+	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
+		h := newHouse(t, env, hall(t, 4, 20, 50), nil)
+		h.worker("one", nil)
+		fan := wire.NewFan()
+		hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-1", "A-2"}})
+		if hold.Problem != nil || hold.Total != 2*5600 {
+			t.Fatalf("%+v", hold)
+		}
+		r := h.record("A-1")
+		if r.State != wire.Held || r.Hold != hold.Hold || r.Fan != fan || r.Quote.Price.Total != 5600 || !r.Until.Equal(hold.Expires) {
+			t.Errorf("%+v", r)
+		}
+		if r := h.record("B-1"); r.State != wire.Available {
+			t.Errorf("%+v", r)
+		}
+		stock := ask[wire.Stock](h, wire.ActStatus, nil)
+		if stock.All != (wire.Count{Free: h.index.Len() - 2, Held: 2}) {
+			t.Errorf("%+v", stock)
+		}
+		h.checkLog(env)
+	})
+}
+
+// checkLog compares the sale log with the seats' own log records.
+func (h *house) checkLog(env *natstest.Env) {
+	h.t.Helper()
+	ctx := h.context()
+	own, err := kv.Open(h.js, wire.SeatsBucket("demo")).All(ctx, wire.LogPrefix+"*")
+	must(h.t, err)
+	for i, e := range own {
+		if e.Key != logKey(uint64(i+1)) {
+			h.t.Fatalf("log record %d is %s: a gap", i+1, e.Key)
+		}
+	}
+	s, err := h.js.Stream(ctx, wire.SaleLogStream)
+	must(h.t, err)
+	for {
+		info, err := s.Info(ctx)
+		must(h.t, err)
+		if info.State.Msgs == uint64(len(own)) {
+			break
+		}
+		if info.State.Msgs > uint64(len(own)) {
+			h.t.Fatalf("the sale log has %d records of %d flushes", info.State.Msgs, len(own))
+		}
+		pause(ctx)
+	}
+	m, err := s.GetMsg(ctx, uint64(len(own)))
+	must(h.t, err)
+	if m.Subject != wire.LogSubject("demo", wire.LogSeats) || string(m.Data) != string(own[len(own)-1].Value) {
+		h.t.Errorf("sale log ends with %s %s", m.Subject, m.Data)
+	}
+}
+
+func TestOneOfAThousandGetsTheSeats(t *testing.T) {
+	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), nil)
+	h.worker("one", nil)
+	ask[wire.Stock](h, wire.ActStatus, nil)
+	var won, taken int
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range 1000 {
+		wg.Go(func() {
+			raw, _ := json.Marshal(wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: []string{"B-5", "B-6"}})
+			m, err := h.nc.Request(wire.SeatsSubject("demo", wire.ActHold), raw, patience)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			var r wire.HoldReply
+			_ = json.Unmarshal(m.Data, &r)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case r.Problem == nil:
+				won++
+			case r.Problem.Code == wire.CodeTaken && len(r.Problem.Seats) == 2:
+				taken++
+			}
+		})
+	}
+	wg.Wait()
+	if won != 1 || taken != 999 {
+		t.Errorf("%d got the seats, %d were told they are taken", won, taken)
+	}
+}
+
+func TestTakeOver(t *testing.T) {
+	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
+		for _, how := range []string{"clean", "crash"} {
+			t.Run(how, func(t *testing.T) {
+				h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 50), nil)
+				first := h.worker("first", nil)
+				fan := wire.NewFan()
+				request := wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Best: &wire.Best{Count: 3}}
+				hold := ask[wire.HoldReply](h, wire.ActHold, request)
+				if hold.Problem != nil {
+					t.Fatal(hold.Problem)
+				}
+				h.worker("second", nil)
+				if how == "crash" {
+					first.crash()
+				} else {
+					first.stop()
+				}
+				again := ask[wire.HoldReply](h, wire.ActHold, request)
+				if again.Problem != nil || !again.Expires.Equal(hold.Expires) || fmt.Sprint(again.Seats) != fmt.Sprint(hold.Seats) {
+					t.Errorf("after the take-over\n%+v, was\n%+v", again, hold)
+				}
+				over := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Best: &wire.Best{Count: 4}})
+				if code(over.Problem) != wire.CodeLimit {
+					t.Errorf("the limit was forgotten: %+v", over)
+				}
+			})
+		}
+	})
+}
+
+// A writer that was paused and wakes up after another took over must not get
+// a single record in.
+func TestLateWriterIsFenced(t *testing.T) {
+	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
+		h := newHouse(t, env, hall(t, 4, 20, 0), nil)
+		ctx := h.context()
+		term := func(n uint64) *writer {
+			index := h.index
+			e := &event{id: "demo", index: index, record: concert(), changed: make(chan struct{}, 1), prices: map[string]wire.Price{}}
+			for seat := range index.Len() {
+				e.subjects = append(e.subjects, wire.KVSubject(wire.SeatsBucket("demo"), wire.SeatKey(index.Seat(seat).ID)))
+			}
+			for _, l := range e.record.Spec.Levels {
+				e.prices[l.ID] = wire.Price{Version: 1}
+			}
+			w := &writer{event: e, name: fmt.Sprint("w", n), term: n, nc: h.nc, stream: &kv.Open(h.js, wire.SeatsBucket("demo")).Stream,
+				now: time.Now, metrics: newMetrics(nil)}
+			must(t, w.load(ctx))
+			must(t, w.open(ctx))
+			return w
+		}
+		old := term(1)
+		old.engine.Hold(wire.HoldRequest{Hold: "h_old", Claims: fanClaims("f_old"), Seats: []string{"A-1"}}, time.Now())
+		young := term(2)
+		young.engine.Hold(wire.HoldRequest{Hold: "h_new", Claims: fanClaims("f_new"), Seats: []string{"B-1"}}, time.Now())
+		must(t, young.flush(ctx))
+		if err := old.flush(ctx); !errors.Is(err, kv.ErrFenced) {
+			t.Fatalf("the late writer's flush: %v", err)
+		}
+		if r := h.record("A-1"); r.State != wire.Available {
+			t.Errorf("the late writer got its seat: %+v", r)
+		}
+		if r := h.record("B-1"); r.Hold != "h_new" {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestDeadlines(t *testing.T) {
+	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), func(s *wire.Spec) {
+		s.Hold.TTL, s.Hold.Checkout = wire.Duration(time.Second), wire.Duration(10*time.Second)
+	})
+	clock := &shifted{}
+	h.worker("one", clock.now)
+	fan := wire.NewFan()
+	notices, err := h.nc.SubscribeSync(wire.NoticeSubject("demo", fan))
+	must(t, err)
+	hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-1"}})
+	m, err := notices.NextMsg(patience)
+	must(t, err)
+	if late := time.Since(hold.Expires); late < 0 || !strings.Contains(string(m.Data), "expired") {
+		t.Errorf("%v after the deadline: %s", late, m.Data)
+	}
+	if r := h.record("A-1"); r.State != wire.Available {
+		t.Errorf("%+v", r)
+	}
+	over := ask[wire.HoldReply](h, wire.ActCheckout, wire.CheckoutRequest{Hold: hold.Hold, Fan: fan, Key: "k"})
+	if code(over.Problem) != wire.CodeHoldOver {
+		t.Errorf("checkout after the deadline: %+v", over)
+	}
+
+	// In checkout, the ledger decides: one was paid, the other wasn't.
+	paid := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-2"}})
+	lost := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-3"}})
+	for _, r := range []wire.HoldReply{paid, lost} {
+		if c := ask[wire.HoldReply](h, wire.ActCheckout, wire.CheckoutRequest{Hold: r.Hold, Fan: fan, Key: "k"}); c.Problem != nil {
+			t.Fatal(c.Problem)
+		}
+	}
+	h.ledger.mu.Lock()
+	h.ledger.failing = true
+	h.ledger.paid[wire.OrderOfHold(paid.Hold)] = wire.OrderReply{State: wire.OrderPaid, Seats: paid.Seats}
+	h.ledger.mu.Unlock()
+	clock.shift(time.Minute)
+	ask[wire.Stock](h, wire.ActStatus, nil) // wakes the writer at the new time
+	<-h.ledger.asked
+	if r := h.record("A-3"); r.State != wire.Held {
+		t.Errorf("freed without an answer of the ledger: %+v", r)
+	}
+	h.ledger.mu.Lock()
+	h.ledger.failing = false
+	h.ledger.mu.Unlock()
+	ctx := h.context()
+	for h.record("A-2").State != wire.Sold || h.record("A-3").State != wire.Available {
+		if ctx.Err() != nil {
+			t.Fatalf("paid seat: %+v, other seat: %+v", h.record("A-2"), h.record("A-3"))
+		}
+		pause(ctx)
+	}
+}
+
+type shifted struct {
+	mu sync.Mutex
+	by time.Duration
+}
+
+func (s *shifted) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.by)
+}
+
+func (s *shifted) shift(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.by += by
+}
+
+func TestOperatorEndpoints(t *testing.T) {
+	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), nil)
+	h.worker("one", nil)
+	ask[wire.Stock](h, wire.ActStatus, nil)
+	call := func(act, event, payload string) (*nats.Msg, string) {
+		t.Helper()
+		m, err := h.nc.Request(wire.OperatorSubject("inventory", act, event), []byte(payload), patience)
+		must(t, err)
+		return m, m.Header.Get("Nats-Service-Error-Code")
+	}
+	if _, code := call("block", "demo", `{"seats":["A-1"],"why":"sound desk","by":"ann"}`); code != "" {
+		t.Error(code)
+	}
+	if r := h.record("A-1"); r.State != wire.Blocked || r.Why != "sound desk" {
+		t.Errorf("%+v", r)
+	}
+	if m, code := call("status", "demo", ""); code != "" || !strings.Contains(string(m.Data), `"blocked":1`) {
+		t.Errorf("%s %s", code, m.Data)
+	}
+	if _, code := call("unblock", "demo", `{"seats":["A-1"]}`); code != "" || h.record("A-1").State != wire.Available {
+		t.Error(code)
+	}
+	hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: []string{"A-2"}})
+	if _, code := call("release", "demo", `{"hold":"`+hold.Hold+`","why":"left"}`); code != "" || h.record("A-2").State != wire.Available {
+		t.Error(code)
+	}
+	for _, bad := range [][3]string{
+		{"block", "demo", "{"}, {"block", "demo", "{}"}, {"block", "demo", `{"seats":["Z-9"]}`},
+		{"release", "demo", `{"hold":"x"}`}, {"status", "nothing", ""}, {"block", "demo", ""},
+	} {
+		if _, code := call(bad[0], bad[1], bad[2]); code == "" {
+			t.Errorf("%v was accepted", bad)
+		}
+	}
+}
