@@ -1,0 +1,57 @@
+# make run and make test are all a fresh Debian machine needs; make help lists the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+POSTGRES := /usr/lib/postgresql/*/bin/postgres=postgresql
+CHROMIUM := chromium=chromium
+REDIS    := redis-server=redis-server
+GO       := go=golang-go gcc=gcc
+
+DATA  ?= .data
+EVENT ?= deploy/demo/arena.yaml
+
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: help run test check lint bench web nats build audit clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## frontrow with a demo event on sale
+	@deploy/install '$(POSTGRES)'
+	.bin/frontrow dev --data $(DATA) --event $(EVENT)
+
+test: ## all tests, on real servers and in a real browser
+	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM)
+	go test -race -timeout 20m ./...
+
+check: lint test ## what CI runs: formatting, vet, staticcheck, and all tests with the race detector
+
+lint:
+	@deploy/install $(GO)
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	go vet ./...
+	cd bench && go vet ./...
+	$(STATICCHECK) ./...
+
+bench: ## each figure beside its baseline, measured in the same run
+	@deploy/install $(GO) '$(POSTGRES)' $(REDIS)
+	cd bench && go run . -o results.json
+
+web: ## rebuild the pages' scripts (needs npm for type checking only)
+	cd web && npm ci --no-audit --no-fund && npx tsc --noEmit
+	go run ./web/build
+
+nats: ## the nats CLI, in .bin
+	@deploy/install $(GO)
+	GOBIN=$(CURDIR)/.bin go install github.com/nats-io/natscli/nats@v0.5.1
+
+build:
+	@deploy/install $(GO)
+	go build -o .bin/frontrow ./cmd/frontrow
+
+audit: build ## check the demo event's invariants while make run is running
+	set -a; . $(DATA)/env; .bin/frontrow audit demo
+
+clean: ## remove what was built, and the data of make run
+	rm -rf .bin $(DATA)

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"frontrow/kv"
+	"frontrow/plan"
+	"frontrow/wire"
+
+	"github.com/goccy/go-yaml"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const eventUsage = `usage: frontrow event apply -f FILE [--nats URL]
+       frontrow event list [--nats URL]
+`
+
+// applyTimeout bounds putting an event up: uploading its plan, making its streams.
+const applyTimeout = 60 * time.Second
+
+// eventFile is what an organiser writes: the spec, and where the plan comes
+// from: a file of either format beside it, or a generated venue.
+type eventFile struct {
+	wire.Spec `yaml:",inline"`
+	Plan      string    `yaml:"plan"`
+	Generate  *planSpec `yaml:"generate"`
+}
+
+type planSpec struct {
+	Kind     plan.Kind `yaml:"kind"`
+	Seats    int       `yaml:"seats"`
+	Standing int       `yaml:"standing"`
+	Levels   int       `yaml:"levels"`
+}
+
+func (c command) event(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		fmt.Fprint(c.stderr, eventUsage)
+		return errUsage
+	}
+	switch args[0] {
+	case "apply":
+		return c.eventApply(ctx, args[1:])
+	case "list":
+		return c.eventList(ctx, args[1:])
+	}
+	fmt.Fprint(c.stderr, eventUsage)
+	return errUsage
+}
+
+func (c command) eventApply(ctx context.Context, args []string) error {
+	f := c.flags("event apply", "", "Puts an event up for sale, or changes its name, dates, prices or limits. The plan of an event never changes.")
+	file := f.String("f", "", "YAML `file` of the event")
+	url, creds := natsFlags(f)
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	if *file == "" {
+		f.Usage()
+		return errUsage
+	}
+	spec, p, err := readEvent(*file)
+	if err != nil {
+		return err
+	}
+	nc, err := connect(*url, *creds, "frontrow-event")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	event, err := apply(ctx, nc, spec, p)
+	if err != nil {
+		return fmt.Errorf("%s: %w", *file, err)
+	}
+	fmt.Fprintf(c.stdout, "%s: %s, %d places\n", event.Spec.ID, event.State, event.Places)
+	return nil
+}
+
+// readEvent reads an event file and the plan it names.
+func readEvent(file string) (wire.Spec, *plan.Plan, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return wire.Spec{}, nil, err
+	}
+	var e eventFile
+	if err := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict()).Decode(&e); err != nil {
+		return wire.Spec{}, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if (e.Plan == "") == (e.Generate == nil) {
+		return wire.Spec{}, nil, fmt.Errorf("%s: name either a plan or what to generate", file)
+	}
+	var p *plan.Plan
+	if g := e.Generate; g != nil {
+		p, err = plan.Generate(plan.Spec{Kind: g.Kind, Name: e.Venue, Seats: g.Seats, Standing: g.Standing, Levels: g.Levels})
+	} else {
+		if !filepath.IsAbs(e.Plan) {
+			e.Plan = filepath.Join(filepath.Dir(file), e.Plan)
+		}
+		p, err = openPlan(e.Plan)
+	}
+	if err != nil {
+		return wire.Spec{}, nil, err
+	}
+	spec := e.Spec.WithDefaults()
+	if err := spec.Validate(p.CategoryNames()); err != nil {
+		return wire.Spec{}, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return e.Spec, p, nil
+}
+
+// apply uploads the plan and asks admission to put the event up.
+func apply(ctx context.Context, nc *nats.Conn, spec wire.Spec, p *plan.Plan) (wire.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return wire.Event{}, err
+	}
+	store, err := js.ObjectStore(ctx, wire.PlansObjects)
+	if err != nil {
+		return wire.Event{}, fmt.Errorf("plans: %w", err)
+	}
+	digest := plan.Digest(p)
+	if _, err := store.GetInfo(ctx, digest); errors.Is(err, jetstream.ErrObjectNotFound) {
+		raw, err := plan.Encode(p)
+		if err != nil {
+			return wire.Event{}, err
+		}
+		if _, err := store.PutBytes(ctx, digest, raw); err != nil {
+			return wire.Event{}, fmt.Errorf("upload plan: %w", err)
+		}
+	} else if err != nil {
+		return wire.Event{}, fmt.Errorf("plans: %w", err)
+	}
+	request, err := json.Marshal(wire.ApplyRequest{Spec: spec, Plan: digest, By: "frontrow event apply"})
+	if err != nil {
+		return wire.Event{}, err
+	}
+	reply, err := nc.RequestWithContext(ctx, wire.EventApplySubject, request)
+	if err != nil {
+		return wire.Event{}, fmt.Errorf("admission: %w", err)
+	}
+	if code := reply.Header.Get("Nats-Service-Error-Code"); code != "" {
+		return wire.Event{}, fmt.Errorf("%s: %s", code, reply.Header.Get("Nats-Service-Error"))
+	}
+	var r wire.ApplyReply
+	if err := json.Unmarshal(reply.Data, &r); err != nil {
+		return wire.Event{}, fmt.Errorf("admission: %w", err)
+	}
+	return r.Event, nil
+}
+
+func (c command) eventList(ctx context.Context, args []string) error {
+	f := c.flags("event list", "", "Lists the events.")
+	url, creds := natsFlags(f)
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	nc, err := connect(*url, *creds, "frontrow-event")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	entries, err := kv.Open(js, wire.EventsBucket).All(ctx, ">")
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(c.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "EVENT\tSTATE\tPLACES\tOPENS\tNAME")
+	for _, e := range entries {
+		var r wire.Event
+		if err := json.Unmarshal(e.Value, &r); err != nil {
+			return fmt.Errorf("event %s: %w", e.Key, err)
+		}
+		opens := "at once"
+		if !r.Spec.OpensAt.IsZero() {
+			opens = r.Spec.OpensAt.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", r.Spec.ID, r.State, r.Places, opens, r.Spec.Name)
+	}
+	return w.Flush()
+}
+
+func natsFlags(f flags) (url, creds *string) {
+	return f.String("nats", "nats://127.0.0.1:4222", "`URL`s of NATS, separated by commas"), f.String("creds", "", "NATS credentials `file`")
+}
+
+// connect opens a connection that comes back by itself. While it is away,
+// nothing is kept to be sent late: the caller learns at once.
+func connect(url, creds, name string) (*nats.Conn, error) {
+	opts := []nats.Option{nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1)}
+	if creds != "" {
+		opts = append(opts, nats.UserCredentials(creds))
+	}
+	nc, err := nats.Connect(url, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", url, err)
+	}
+	return nc, nil
+}
+
+// readyPoll spaces the questions while services come up.
+const readyPoll = 50 * time.Millisecond
+
+// whenServed waits until admission answers.
+func whenServed(ctx context.Context, nc *nats.Conn) error {
+	return poll(ctx, func() bool {
+		_, err := nc.RequestWithContext(ctx, "$SRV.PING."+wire.ServiceAdmission, nil)
+		return err == nil
+	})
+}
+
+// onSale waits until an event has a writer and a board, so that whoever reads
+// "ready" can buy.
+func onSale(ctx context.Context, nc *nats.Conn, event string) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	return poll(ctx, func() bool {
+		_, err := nc.RequestWithContext(ctx, wire.SeatsSubject(event, wire.ActStatus), nil)
+		if err != nil {
+			return false
+		}
+		_, err = kv.Open(js, wire.BoardBucket).Get(ctx, event)
+		return err == nil
+	})
+}
+
+func poll(ctx context.Context, done func() bool) error {
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(readyPoll):
+		}
+	}
+	return nil
+}

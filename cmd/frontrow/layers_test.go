@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers is the picture of docs/architecture.md: what each folder of ours may
+// import of the others. Imports point down only.
+var layers = []struct {
+	folder string
+	may    []string
+}{
+	{"cmd/frontrow", []string{"gateway", "admission", "inventory", "inventory/ledger", "inventory/checkout", "inventory/payment", "pricing",
+		"web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
+
+	{"gateway", []string{"kv", "wire", "plan"}},
+	{"admission", []string{"kv", "wire", "plan"}},
+	{"pricing", []string{"kv", "wire"}},
+	{"inventory", []string{"inventory/ledger", "kv", "wire", "plan"}},
+	{"inventory/checkout", []string{"inventory/ledger", "inventory/payment", "internal/consume", "kv", "wire"}},
+	{"inventory/ledger", []string{"internal/group", "wire"}},
+	{"inventory/payment", nil},
+
+	{"internal/consume", nil},
+	{"internal/ops", nil},
+	{"internal/natsd", nil},
+	{"internal/pgd", nil},
+	{"internal/natstest", []string{"internal/natsd"}},
+	{"internal/pgtest", []string{"internal/pgd"}},
+
+	{"kv", []string{"internal/group"}},
+	{"kv/kvtest", []string{"kv"}},
+	{"wire", nil},
+	{"plan", nil},
+	{"internal/group", nil},
+
+	{"web", nil},
+	{"web/build", []string{"web"}},
+}
+
+// only says who may import what comes from outside.
+var only = []struct {
+	path string
+	may  []string
+}{
+	{"github.com/jackc/pgx/v5", []string{"inventory/ledger", "internal/pgd", "internal/pgtest"}},
+	{"github.com/nats-io/nats-server/v2", []string{"internal/natsd", "internal/natstest"}},
+	{"github.com/coder/websocket", []string{"gateway"}},
+	{"github.com/evanw/esbuild", []string{"web", "web/build"}},
+	{"rsc.io/qr", []string{"gateway"}},
+}
+
+// testOnly is imported by tests alone.
+var testOnly = []string{"internal/natstest", "internal/pgtest", "kv/kvtest"}
+
+const maxDirectDependencies = 20
+
+type listed struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+}
+
+func TestLayers(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "frontrow/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		checkPackage(t, p)
+	}
+}
+
+func checkPackage(t *testing.T, p listed) {
+	folder := strings.TrimPrefix(p.ImportPath, "frontrow/")
+	at := slices.IndexFunc(layers, func(l struct {
+		folder string
+		may    []string
+	}) bool {
+		return l.folder == folder
+	})
+	if at < 0 {
+		t.Errorf("%s is in no layer: draw it in docs/architecture.md and add it here", folder)
+		return
+	}
+	for _, path := range p.Imports {
+		if ours, ok := strings.CutPrefix(path, "frontrow/"); ok {
+			if !slices.Contains(layers[at].may, ours) && !(slices.Contains(testOnly, folder) && slices.Contains(testOnly, ours)) {
+				t.Errorf("%s imports %s", folder, ours)
+			}
+			continue
+		}
+		for _, o := range only {
+			if (path == o.path || strings.HasPrefix(path, o.path+"/")) && !slices.Contains(o.may, folder) {
+				t.Errorf("%s imports %s", folder, path)
+			}
+		}
+	}
+	for _, path := range append(p.TestImports, p.XTestImports...) {
+		for _, o := range only[:2] { // tests, too, reach the servers through their own packages
+			if strings.HasPrefix(path, o.path) && !slices.Contains(o.may, folder) {
+				t.Errorf("the tests of %s import %s", folder, path)
+			}
+		}
+	}
+}
+
+func TestDirectDependencies(t *testing.T) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main)}}{{.Path}}{{end}}", "all").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(strings.Fields(string(out))); n > maxDirectDependencies {
+		t.Errorf("%d direct dependencies, at most %d:\n%s", n, maxDirectDependencies, out)
+	}
+}

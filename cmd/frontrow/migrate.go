@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"frontrow/inventory/ledger"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+func (c command) migrate(ctx context.Context, args []string) error {
+	f := c.flags("migrate", "", "Creates or updates the streams and the PostgreSQL schema. Run it before the services of a new version.")
+	url, creds := natsFlags(f)
+	dsn := f.String("postgres", "", "PostgreSQL `DSN`")
+	replicas := f.Int("replicas", 3, "of each stream")
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	if *dsn == "" {
+		f.Usage()
+		return errUsage
+	}
+	nc, err := connect(*url, *creds, "frontrow-migrate")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	if err := migrate(ctx, nc, *dsn, *replicas); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.stdout, "streams and schema are up to date")
+	return nil
+}
+
+func migrate(ctx context.Context, nc *nats.Conn, dsn string, replicas int) error {
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	if err := wire.CreateCore(ctx, js, replicas); err != nil {
+		return err
+	}
+	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return l.Migrate(ctx)
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"frontrow/admission"
+	"frontrow/gateway"
+	"frontrow/internal/ops"
+	"frontrow/inventory"
+	"frontrow/inventory/checkout"
+	"frontrow/inventory/ledger"
+	"frontrow/inventory/payment/sandbox"
+	"frontrow/pricing"
+	"frontrow/web"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+// Bounds of a process.
+const (
+	opsStop = 5 * time.Second // how long the ops listener outlives the services
+)
+
+// options is all that services are started from: each uses its part.
+type options struct {
+	http, ops      string
+	nats, creds    string
+	postgres       string
+	payments       string // URL of the payment provider
+	keys           string // file
+	region         string
+	replicas       int
+	secure         bool
+	trustForwarded bool
+	origins        list
+	logLevel       string
+}
+
+// house is the process's services, built by the same constructors wherever
+// they run, and what they share.
+type house struct {
+	options
+	keyring  *wire.Keyring
+	logger   *slog.Logger
+	registry *prometheus.Registry
+	name     string // of this process
+	runs     []named
+	checks   []ops.Check
+	closes   []func()
+}
+
+type named struct {
+	name string
+	run  func(context.Context) error
+}
+
+func (c command) service(ctx context.Context, name string, args []string) error {
+	f := c.flags(name, "", "Runs one service. SIGTERM ends it gracefully.")
+	o := options{}
+	f.StringVar(&o.nats, "nats", "nats://127.0.0.1:4222", "`URL`s of NATS, separated by commas")
+	f.StringVar(&o.creds, "creds", "", "NATS credentials `file`")
+	f.StringVar(&o.ops, "ops", "127.0.0.1:8081", "`address` of /livez /readyz /metrics /version /debug/pprof")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	switch name {
+	case "gateway":
+		f.StringVar(&o.http, "http", ":8080", "`address` for fans")
+		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: secret and pass keys")
+		f.StringVar(&o.region, "region", "home", "whose queues this gateway fills")
+		f.BoolVar(&o.secure, "secure", true, "mark cookies as for HTTPS alone")
+		f.BoolVar(&o.trustForwarded, "trust-forwarded", false, "believe X-Forwarded-For from this machine")
+		f.Var(&o.origins, "origin", "another `origin` that may act for a fan (may be repeated)")
+	case "admission":
+		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: pass keys")
+		f.StringVar(&o.region, "region", "home", "whose places are called")
+		f.IntVar(&o.replicas, "replicas", 3, "of the streams of new events")
+	case "inventory":
+		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: barcode keys")
+		f.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN`")
+		f.StringVar(&o.payments, "payments", "", "`URL` of the payment provider")
+	}
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	h, err := newHouse(o, c.stderr)
+	if err != nil {
+		return err
+	}
+	if name == "inventory" && (o.postgres == "" || o.payments == "") {
+		return errors.New("inventory needs --postgres and --payments")
+	}
+	switch name {
+	case "gateway":
+		_, err = h.gateway()
+	case "admission":
+		err = h.admission()
+	case "inventory":
+		err = h.inventory(ctx)
+	case "pricing":
+		err = h.pricing()
+	}
+	if err != nil {
+		h.close()
+		return err
+	}
+	return h.run(ctx, nil)
+}
+
+func newHouse(o options, stderr io.Writer) (*house, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	h := &house{options: o, name: fmt.Sprintf("%s-%d", strings.ReplaceAll(host, ".", "-"), os.Getpid()),
+		logger:   slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})),
+		registry: prometheus.NewRegistry()}
+	if o.keys != "" {
+		if h.keyring, err = wire.LoadKeyring(o.keys); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func (h *house) add(name string, run func(context.Context) error) {
+	h.runs = append(h.runs, named{name, run})
+}
+
+// connect opens a service's own connection, as if it were alone.
+func (h *house) connect(service string) (*nats.Conn, error) {
+	nc, err := connect(h.nats, h.creds, "frontrow-"+service)
+	if err != nil {
+		return nil, err
+	}
+	h.closes = append(h.closes, nc.Close)
+	h.checks = append(h.checks, ops.Check{Name: service + " nats", Probe: func(context.Context) error {
+		if !nc.IsConnected() {
+			return errors.New(nc.Status().String())
+		}
+		return nil
+	}})
+	return nc, nil
+}
+
+func (h *house) gateway() (*gateway.Gateway, error) {
+	nc, err := h.connect("gateway")
+	if err != nil {
+		return nil, err
+	}
+	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, NATS: nc, Keys: h.keyring, Pages: web.FS, Secure: h.secure,
+		TrustForwarded: h.trustForwarded, AllowedOrigins: h.origins, Version: version(), Logger: h.log("gateway"), Registerer: h.registry})
+	if err != nil {
+		return nil, err
+	}
+	h.add("gateway", g.Run)
+	h.checks = append(h.checks, ops.Check{Name: "gateway", Probe: g.Ready})
+	return g, nil
+}
+
+func (h *house) admission() error {
+	nc, err := h.connect("admission")
+	if err != nil {
+		return err
+	}
+	a, err := admission.New(admission.Config{NATS: nc, Keys: h.keyring, Name: h.name, Region: h.region, Replicas: h.replicas,
+		Logger: h.log("admission"), Registerer: h.registry})
+	if err != nil {
+		return err
+	}
+	h.add("admission", a.Run)
+	h.checks = append(h.checks, ops.Check{Name: "admission", Probe: a.Ready})
+	return nil
+}
+
+func (h *house) pricing() error {
+	nc, err := h.connect("pricing")
+	if err != nil {
+		return err
+	}
+	p, err := pricing.New(pricing.Config{NATS: nc, Name: h.name, Logger: h.log("pricing"), Registerer: h.registry})
+	if err != nil {
+		return err
+	}
+	h.add("pricing", p.Run)
+	return nil
+}
+
+// inventory is the writer, the checkout and the ledger: they share PostgreSQL.
+func (h *house) inventory(ctx context.Context) error {
+	nc, err := h.connect("inventory")
+	if err != nil {
+		return err
+	}
+	l, err := ledger.Open(ctx, ledger.Config{DSN: h.postgres, Logger: h.log("ledger"), Registerer: h.registry})
+	if err != nil {
+		return err
+	}
+	h.closes = append(h.closes, l.Close)
+	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: l, Name: h.name, Logger: h.log("inventory"), Registerer: h.registry})
+	if err != nil {
+		return err
+	}
+	provider, err := sandbox.NewClient(sandbox.ClientConfig{URL: h.payments})
+	if err != nil {
+		return err
+	}
+	c, err := checkout.New(checkout.Config{NATS: nc, Ledger: l, Provider: provider, Keys: h.keyring, Logger: h.log("checkout"), Registerer: h.registry})
+	if err != nil {
+		return err
+	}
+	h.add("ledger", l.Run)
+	h.add("inventory", s.Run)
+	h.add("checkout", c.Run)
+	h.checks = append(h.checks, ops.Check{Name: "inventory", Probe: s.Ready}, ops.Check{Name: "postgres", Probe: l.Ping})
+	return nil
+}
+
+func (h *house) log(service string) *slog.Logger { return h.logger.With("svc", service) }
+
+// run serves until ctx ends or a service fails; ready, if any, is called once
+// everything has been started, with the address of the ops listener.
+func (h *house) run(ctx context.Context, ready func(ctx context.Context, ops string) error) error {
+	defer h.close()
+	o, err := ops.New(ops.Config{Addr: h.ops, Version: version(), Registry: h.registry, Checks: h.checks, Logger: h.log("ops")})
+	if err != nil {
+		return err
+	}
+	opsCtx, stopOps := context.WithCancel(context.WithoutCancel(ctx))
+	opsDone := make(chan error, 1)
+	go func() { opsDone <- o.Run(opsCtx) }()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range h.runs {
+		g.Go(func() error {
+			if err := s.run(ctx); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		<-ctx.Done()
+		o.Drain()
+		return nil
+	})
+	if ready != nil {
+		g.Go(func() error { return ready(ctx, o.Addr()) })
+	}
+	err = g.Wait()
+	stopOps()
+	select {
+	case <-opsDone:
+	case <-time.After(opsStop):
+	}
+	return err
+}
+
+func (h *house) close() {
+	for i := len(h.closes) - 1; i >= 0; i-- {
+		h.closes[i]()
+	}
+	h.closes = nil
+}
