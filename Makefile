@@ -10,7 +10,7 @@ GO       := go=golang-go gcc=gcc
 DATA  ?= .data
 EVENT ?= deploy/demo/arena.yaml
 
-STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: help run test check lint bench web nats build audit clean
 

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 	"slices"
@@ -25,6 +26,7 @@ type finder struct {
 	runs  []run
 	runOf []int32   // by seat: index in runs, -1 for standing places
 	free  []uint64  // by run: available ordinary seats
+	bound []float64 // by run, ascending: no score in it is lower
 	dist  []float32 // by seat: to the focal point
 	open  []uint64  // available places of all kinds, one bit a place
 
@@ -35,8 +37,8 @@ type run struct {
 	start, len int
 	section    int
 	level      uint8
-	ordinary   uint64 // the seats that are neither accessible nor companion
-	bound      float64
+	ordinary   uint64  // the seats that are neither accessible nor companion
+	rank       float64 // of its section, as part of a score
 }
 
 type areaRun struct {
@@ -55,35 +57,19 @@ func newFinder(index *plan.Index, levelOf []uint8) *finder {
 		f.open[i/64] |= 1 << (i % 64)
 	}
 	focus := index.Plan().Focus
-	for _, b := range index.Blocks() {
-		for start := b.Start; start < b.Start+b.Len; {
-			r := run{start: start, section: b.Section, level: levelOf[start], bound: math.Inf(1)}
-			for i := start; i < b.Start+b.Len && levelOf[i] == r.level; i++ {
-				s := index.Seat(i)
-				f.dist[i] = float32(math.Hypot(s.X-focus.X, s.Y-focus.Y))
-				r.bound = min(r.bound, float64(f.dist[i]))
-				if s.Kind == plan.Standard {
-					r.ordinary |= 1 << r.len
-				}
-				r.len++
-			}
-			r.bound += float64(b.Rank) * rankWeight
-			f.runs = append(f.runs, r)
-			start += r.len
-		}
+	for i := range f.dist {
+		s := index.Seat(i)
+		f.dist[i] = float32(math.Hypot(s.X-focus.X, s.Y-focus.Y))
 	}
-	slices.SortStableFunc(f.runs, func(a, b run) int {
-		switch {
-		case a.bound < b.bound:
-			return -1
-		case a.bound > b.bound:
-			return 1
-		}
-		return 0
-	})
-	f.free = make([]uint64, len(f.runs))
+	for _, b := range index.Blocks() {
+		f.addRuns(b, levelOf)
+	}
+	bound := func(r run) float64 {
+		return r.rank + float64(slices.Min(f.dist[r.start:r.start+r.len]))
+	}
+	slices.SortStableFunc(f.runs, func(a, b run) int { return cmp.Compare(bound(a), bound(b)) })
 	for k, r := range f.runs {
-		f.free[k] = r.ordinary
+		f.free, f.bound = append(f.free, r.ordinary), append(f.bound, bound(r))
 		for i := r.start; i < r.start+r.len; i++ {
 			f.runOf[i] = int32(k)
 		}
@@ -92,6 +78,21 @@ func newFinder(index *plan.Index, levelOf []uint8) *finder {
 		f.areas = append(f.areas, areaRun{a, levelOf[a.Start]})
 	}
 	return f
+}
+
+// addRuns cuts a block where the price level changes.
+func (f *finder) addRuns(b plan.Block, levelOf []uint8) {
+	for start := b.Start; start < b.Start+b.Len; {
+		r := run{start: start, section: b.Section, level: levelOf[start], rank: float64(b.Rank) * rankWeight}
+		for i := start; i < b.Start+b.Len && levelOf[i] == r.level; i++ {
+			if f.index.Seat(i).Kind == plan.Standard {
+				r.ordinary |= 1 << r.len
+			}
+			r.len++
+		}
+		f.runs = append(f.runs, r)
+		start += r.len
+	}
 }
 
 // set notes whether a place is available.
@@ -176,34 +177,42 @@ func (g group) seats(n int) []int {
 	return s
 }
 
-// together finds the best n neighbours, first without leaving a single seat.
-// With near, the best is the nearest to that seat.
+// together finds the best n neighbours: if there are any that leave no single
+// seat alone, the best of those. With near, the best is the nearest to that seat.
 func (f *finder) together(w wish, n int, near *plan.Ref) (group, bool) {
 	if n > plan.MaxBlockSeats {
 		return group{}, false
 	}
-	for _, clean := range []bool{true, false} {
-		best := group{score: math.Inf(1)}
-		for k := range f.runs {
-			r := &f.runs[k]
-			if near == nil && r.bound >= best.score {
-				break
-			}
-			if f.free[k] == 0 || !w.takes(r) {
-				continue
-			}
-			for at := starts(f.free[k], n, clean); at != 0; at &= at - 1 {
-				i := r.start + bits.TrailingZeros64(at)
-				if s := f.score(r, i, n, near); s < best.score {
-					best = group{i, s}
-				}
-			}
+	clean, any := group{score: math.Inf(1)}, group{score: math.Inf(1)}
+	for k, free := range f.free {
+		if near == nil && f.bound[k] >= clean.score {
+			break
 		}
-		if !math.IsInf(best.score, 1) {
-			return best, true
+		at := starts(free, n)
+		if at == 0 || !w.takes(&f.runs[k]) {
+			continue
+		}
+		if tidy := at &^ orphans(free, n); tidy != 0 {
+			f.better(&clean, k, n, tidy, near)
+		} else if math.IsInf(clean.score, 1) {
+			f.better(&any, k, n, at, near)
 		}
 	}
-	return group{}, false
+	if !math.IsInf(clean.score, 1) {
+		return clean, true
+	}
+	return any, !math.IsInf(any.score, 1)
+}
+
+// better replaces best by the lowest score among the starts of run k, if lower.
+func (f *finder) better(best *group, k, n int, at uint64, near *plan.Ref) {
+	r := &f.runs[k]
+	for ; at != 0; at &= at - 1 {
+		i := r.start + bits.TrailingZeros64(at)
+		if s := f.score(r, i, n, near); s < best.score {
+			*best = group{i, s}
+		}
+	}
 }
 
 func (f *finder) score(r *run, i, n int, near *plan.Ref) float64 {
@@ -211,25 +220,25 @@ func (f *finder) score(r *run, i, n int, near *plan.Ref) float64 {
 		s := f.index.Seat(i)
 		return math.Hypot(s.X-near.X, s.Y-near.Y)
 	}
-	rank := float64(f.index.Plan().Sections[r.section].Rank) * rankWeight
-	return rank + float64(f.dist[i]+f.dist[i+n-1])/2
+	return r.rank + float64(f.dist[i]+f.dist[i+n-1])/2
 }
 
-// starts has a bit for each place where n free neighbours begin; with clean,
-// only where none of the two sides keeps exactly one free seat.
-func starts(free uint64, n int, clean bool) uint64 {
-	r := free
-	for left, shift := n-1, 1; left > 0; shift <<= 1 { // r: runs of doubling length
+// starts has a bit for each place where n free neighbours begin.
+func starts(free uint64, n int) uint64 {
+	for left, shift := n-1, 1; left > 0; shift <<= 1 { // runs of doubling length
 		s := min(shift, left)
-		r &= r >> s
+		free &= free >> s
 		left -= s
 	}
-	if !clean {
-		return r
-	}
-	alone := (free << 1) &^ (free << 2)                   // the seat left of the start is free, the one before isn't
-	after := (free >> uint(n)) &^ (free >> (uint(n) + 1)) // likewise after the end; shifts of 64 and more give 0
-	return r &^ alone &^ after
+	return free
+}
+
+// orphans has a bit for each start of n seats that would leave exactly one
+// free seat between them and what is taken, on either side.
+func orphans(free uint64, n int) uint64 {
+	left := (free << 1) &^ (free << 2)
+	right := (free >> uint(n)) &^ (free >> (uint(n) + 1)) // shifts of 64 and more give 0
+	return left | right
 }
 
 // split finds groups that add up to w.count: the largest first, the others
@@ -284,7 +293,7 @@ func (f *finder) accessible(w wish) choice {
 	var at plan.Ref
 	for k := range f.runs {
 		r := &f.runs[k]
-		if r.bound >= bestScore {
+		if f.bound[k] >= bestScore {
 			break
 		}
 		if !w.takes(r) || r.ordinary == 1<<r.len-1 {

@@ -85,13 +85,15 @@ func Publish(ctx context.Context, nc *nats.Conn, msgs []Msg) (Ack, error) {
 	if !nc.IsConnected() {
 		return Ack{}, fmt.Errorf("%w: %w", ErrBusy, nats.ErrDisconnected)
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		bounded, cancel := context.WithTimeout(ctx, AckTimeout)
-		defer cancel()
-		ctx = bounded
+	ctx, cancel := whileConnected(ctx, nc, AckTimeout)
+	defer cancel()
+	if ctx.Err() != nil {
+		return Ack{}, context.Cause(ctx)
 	}
-	if err := ctx.Err(); err != nil {
-		return Ack{}, err
+	for i := range msgs {
+		if !literal(msgs[i].Subject) {
+			return Ack{}, fmt.Errorf("publish to %q: %w", msgs[i].Subject, nats.ErrBadSubject)
+		}
 	}
 	enc := newEncoder(len(msgs))
 	last := len(msgs) - 1
@@ -102,9 +104,29 @@ func Publish(ctx context.Context, nc *nats.Conn, msgs []Msg) (Ack, error) {
 	}
 	reply, err := nc.RequestMsgWithContext(ctx, enc.encode(&msgs[last], last, true))
 	if err != nil {
-		return Ack{}, silence(err)
+		return Ack{}, silence(ctx, err)
 	}
 	return enc.ack(reply.Data)
+}
+
+// literal reports whether s is a subject to publish to: tokens neither empty nor
+// wild. The server drops a message to another without an answer.
+func literal(s string) bool {
+	start := true // of a token
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.':
+			if start {
+				return false
+			}
+			start = true
+			continue
+		case c <= ' ' || c == 0x7f || c == '*' || c == '>':
+			return false
+		}
+		start = false
+	}
+	return !start
 }
 
 // encoder makes the messages of one batch in one reused nats.Msg and header:

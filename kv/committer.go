@@ -80,6 +80,9 @@ func (c *Committer) Do(ctx context.Context, w Write) (Revision, error) {
 	if w.Expect.subject != "" {
 		return 0, fmt.Errorf("commit %s: a fence would bind the writes of others: use CommitterConfig.Guard", w.Key)
 	}
+	if !literal(w.Key) {
+		return 0, fmt.Errorf("commit %q: %w", w.Key, nats.ErrBadSubject)
+	}
 	r, err := c.group.Do(ctx, w)
 	if err != nil {
 		return 0, fmt.Errorf("commit %s to %s: %w", w.Key, c.cfg.Stream.name, left(err))

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -64,7 +65,10 @@ func refusal(e *jetstream.APIError) error {
 }
 
 // silence turns the error of a request that got no answer into an outcome.
-func silence(err error) error {
+func silence(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%w: %w", ErrBusy, err)

@@ -70,6 +70,9 @@ func (g *Guard) Reassert(ctx context.Context) error {
 			g.revision = revision
 			return nil
 		}
+		if errors.Is(err, ErrConflict) {
+			wait = minPause // between the batches of the one to be fenced there are short gaps
+		}
 		if ctx.Err() == nil && passing(err) {
 			err = g.catchUp(ctx)
 		}

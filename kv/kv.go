@@ -110,8 +110,6 @@ func (s *Stream) write(ctx context.Context, verb string, m Msg) (Revision, error
 // informs and a conditional write decides. A read known to be fresh is
 // Latest with a revision.
 func (s *Stream) Get(ctx context.Context, key string) (Entry, error) {
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
 	e, err := s.get(ctx, key)
 	if err != nil {
 		return Entry{}, fmt.Errorf("get %s from %s: %w", key, s.name, err)
@@ -120,11 +118,16 @@ func (s *Stream) Get(ctx context.Context, key string) (Entry, error) {
 }
 
 func (s *Stream) get(ctx context.Context, key string) (Entry, error) {
+	ctx, cancel := whileConnected(ctx, s.nc, readTimeout)
+	defer cancel()
 	req, err := json.Marshal(map[string]string{"last_by_subj": s.Subject(key)})
 	if err != nil {
 		return Entry{}, err
 	}
 	reply, err := s.nc.RequestWithContext(ctx, s.api+"STREAM.MSG.GET."+s.name, req)
+	if cause := context.Cause(ctx); cause != nil {
+		return Entry{}, cause
+	}
 	if err != nil {
 		return Entry{}, err
 	}
@@ -146,11 +149,4 @@ func (s *Stream) get(ctx context.Context, key string) (Entry, error) {
 		return Entry{}, r.Error
 	}
 	return Entry{Key: key, Value: r.Message.Data, Revision: Revision(r.Message.Seq), Created: r.Message.Time}, nil
-}
-
-func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, readTimeout)
 }

@@ -30,7 +30,7 @@ func (s *Stream) Latest(ctx context.Context, keys []string) (map[string]Entry, e
 // latest is Latest from a replica that has applied revision atLeast. With
 // atLeast > 0 at least one key of every 1,000 must exist.
 func (s *Stream) latest(ctx context.Context, keys []string, atLeast Revision) (map[string]Entry, error) {
-	ctx, cancel := withTimeout(ctx)
+	ctx, cancel := whileConnected(ctx, s.nc, readTimeout)
 	defer cancel()
 	found := make(map[string]Entry, len(keys))
 	for len(keys) > 0 {

@@ -43,7 +43,7 @@ func (s *Stream) Watch(ctx context.Context, filter string, w Watcher) error {
 	if w.Current == nil {
 		w.Current = func() {}
 	}
-	t := &tail{stream: s, filter: s.Subject(filter), Watcher: w}
+	t := &tail{stream: s, key: filter, Watcher: w}
 	wait := watchMinPause
 	for first := true; ; first = false {
 		seen := t.last
@@ -68,7 +68,7 @@ func (s *Stream) Watch(ctx context.Context, filter string, w Watcher) error {
 type tail struct {
 	Watcher
 	stream  *Stream
-	filter  string
+	key     string    // the filter
 	made    time.Time // when the stream was created
 	last    Revision  // the last seen
 	current bool
@@ -83,16 +83,20 @@ func (t *tail) follow(ctx context.Context) error {
 		return err
 	}
 	info := stream.CachedInfo()
-	end := Revision(info.State.LastSeq)
-	if !info.Created.Equal(t.made) || end < t.last {
+	if !info.Created.Equal(t.made) || Revision(info.State.LastSeq) < t.last {
 		t.made, t.last, t.current = info.Created, 0, false
+	}
+	// The snapshot's end is the leader's: the consumer's replica may be behind.
+	end, err := t.stream.get(start, t.key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
 	}
 	consumer, err := stream.CreateConsumer(start, t.config())
 	if err != nil {
 		return err
 	}
 	defer t.drop(ctx, stream, consumer.CachedInfo().Name)
-	if !t.current && consumer.CachedInfo().NumPending == 0 {
+	if !t.current && t.last >= end.Revision {
 		t.arrived()
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(watchAhead), jetstream.PullExpiry(watchExpiry),
@@ -116,7 +120,7 @@ func (t *tail) follow(ctx context.Context) error {
 		t.last = Revision(meta.Sequence.Stream)
 		key := strings.TrimPrefix(m.Subject(), t.stream.prefix)
 		t.Entry(Entry{Key: key, Value: m.Data(), Revision: t.last, Created: meta.Timestamp})
-		if !t.current && (meta.NumPending == 0 || t.last >= end) {
+		if !t.current && t.last >= end.Revision {
 			t.arrived()
 		}
 	}
@@ -132,7 +136,7 @@ func (t *tail) arrived() {
 // config is that of an ordered consumer: unacknowledged, in memory, on one server.
 func (t *tail) config() jetstream.ConsumerConfig {
 	c := jetstream.ConsumerConfig{
-		FilterSubject:     t.filter,
+		FilterSubject:     t.stream.Subject(t.key),
 		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,
 		AckPolicy:         jetstream.AckNonePolicy,
 		MaxDeliver:        1,

@@ -231,3 +231,12 @@ func bounded(data []byte) error {
 	}
 	return nil
 }
+
+// CategoryNames lists the plan's categories in their order.
+func (p *Plan) CategoryNames() []string {
+	names := make([]string, len(p.Categories))
+	for i, c := range p.Categories {
+		names[i] = c.Name
+	}
+	return names
+}

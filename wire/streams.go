@@ -14,7 +14,7 @@ import (
 
 // checkoutAckWait is how long a checkout may stay silent before it is given to
 // another worker; the worker says "in progress" well before.
-const checkoutAckWait = 30 * time.Second
+const checkoutAckWait = 10 * time.Second
 
 // MaxCheckouts is how many checkouts may be under way at once.
 const MaxCheckouts = 8192

@@ -137,7 +137,7 @@ func TestUsage(t *testing.T) {
 		{nil, "Services"},
 		{[]string{"sell"}, `no command "sell"`},
 		{[]string{"dev", "--nonsense"}, "not defined: -nonsense"},
-		{[]string{"dev", "--log-level", "loud"}, "--log-level"},
+		{[]string{"dev", "--log-level", "loud"}, "-log-level"},
 		{[]string{"event", "apply", "-f", "/nonexistent.yaml"}, "no such file"},
 		{[]string{"event", "apply", "-f", eventFileOf(t, "id: x\nprice: 5\n")}, "price"},
 		{[]string{"event", "apply", "-f", eventFileOf(t, "id: x\n")}, "plan"},

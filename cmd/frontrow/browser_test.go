@@ -132,10 +132,29 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// click moves the mouse to the middle of an element, once that is what is seen
+// there, and clicks. Lists are drawn anew as seats change, so the place is
+// asked for at once before the click.
 func (b *browser) click(css string) {
 	b.t.Helper()
-	b.wait(fmt.Sprintf("document.querySelector(%q)", css))
-	b.do(chromedp.Click(chromedp.CSS(css)))
+	find := fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		if (!e || e.disabled) return [];
+		e.scrollIntoView({ block: "center", behavior: "instant" });
+		const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
+		return e.contains(document.elementFromPoint(x, y)) ? [x, y] : [];
+	})()`, css)
+	for {
+		at, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]float64](find))
+		if err == nil && len(at) == 2 {
+			b.do(chromedp.MouseClickXY(at[0], at[1]))
+			return
+		}
+		if b.ctx.Err() != nil {
+			b.t.Fatalf("%s waited in vain to click %s", b.name, css)
+		}
+		breathe(b.ctx)
+	}
 }
 
 // wait asks until the expression holds.
@@ -146,11 +165,10 @@ func (b *browser) wait(expression string) {
 		if err == nil && ok {
 			return
 		}
-		select {
-		case <-b.ctx.Done():
+		if b.ctx.Err() != nil {
 			b.t.Fatalf("%s waited in vain for %s", b.name, expression)
-		case <-time.After(20 * time.Millisecond):
 		}
+		breathe(b.ctx)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -34,7 +35,7 @@ func (c command) dev(ctx context.Context, args []string) error {
 	f.StringVar(&o.http, "http", "127.0.0.1:8080", "`address` for fans")
 	f.StringVar(&o.ops, "ops", "127.0.0.1:8081", "`address` of /livez /readyz /metrics /version /debug/pprof")
 	f.StringVar(&o.postgres, "postgres", "", "`DSN` of a PostgreSQL to use; without it one is started in the data directory")
-	f.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error")
+	f.TextVar(&o.logLevel, "log-level", slog.LevelWarn, "debug, info, warn or error")
 	f.Var(&events, "event", "YAML `file` of an event to put up (may be repeated)")
 	if err := f.parse(args); err != nil {
 		return err

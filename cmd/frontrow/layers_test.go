@@ -16,7 +16,7 @@ var layers = []struct {
 	folder string
 	may    []string
 }{
-	{"cmd/frontrow", []string{"gateway", "admission", "inventory", "inventory/ledger", "inventory/checkout", "inventory/payment", "pricing",
+	{"cmd/frontrow", []string{"gateway", "admission", "inventory", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
 		"web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
 	{"gateway", []string{"kv", "wire", "plan"}},
@@ -26,6 +26,7 @@ var layers = []struct {
 	{"inventory/checkout", []string{"inventory/ledger", "inventory/payment", "internal/consume", "kv", "wire"}},
 	{"inventory/ledger", []string{"internal/group", "wire"}},
 	{"inventory/payment", nil},
+	{"inventory/payment/sandbox", []string{"inventory/payment", "internal/group"}},
 
 	{"internal/consume", nil},
 	{"internal/ops", nil},

@@ -22,6 +22,7 @@ import (
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 )
@@ -43,7 +44,7 @@ type options struct {
 	secure         bool
 	trustForwarded bool
 	origins        list
-	logLevel       string
+	logLevel       slog.Level
 }
 
 // house is the process's services, built by the same constructors wherever
@@ -70,7 +71,7 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 	f.StringVar(&o.nats, "nats", "nats://127.0.0.1:4222", "`URL`s of NATS, separated by commas")
 	f.StringVar(&o.creds, "creds", "", "NATS credentials `file`")
 	f.StringVar(&o.ops, "ops", "127.0.0.1:8081", "`address` of /livez /readyz /metrics /version /debug/pprof")
-	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	switch name {
 	case "gateway":
 		f.StringVar(&o.http, "http", ":8080", "`address` for fans")
@@ -116,16 +117,12 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 }
 
 func newHouse(o options, stderr io.Writer) (*house, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		return nil, fmt.Errorf("--log-level: %w", err)
-	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "host"
 	}
 	h := &house{options: o, name: fmt.Sprintf("%s-%d", strings.ReplaceAll(host, ".", "-"), os.Getpid()),
-		logger:   slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})),
+		logger:   slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel})),
 		registry: prometheus.NewRegistry()}
 	if o.keys != "" {
 		if h.keyring, err = wire.LoadKeyring(o.keys); err != nil {
@@ -181,7 +178,7 @@ func (h *house) admission() error {
 		return err
 	}
 	h.add("admission", a.Run)
-	h.checks = append(h.checks, ops.Check{Name: "admission", Probe: a.Ready})
+	h.checks = append(h.checks, ops.Check{Name: "admission", Probe: func(context.Context) error { return a.Ready() }})
 	return nil
 }
 
@@ -213,14 +210,17 @@ func (h *house) inventory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	provider, err := sandbox.NewClient(sandbox.ClientConfig{URL: h.payments})
+	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
 	}
-	c, err := checkout.New(checkout.Config{NATS: nc, Ledger: l, Provider: provider, Keys: h.keyring, Logger: h.log("checkout"), Registerer: h.registry})
+	c, err := checkout.New(checkout.Config{NATS: nc, JetStream: js, Ledger: l, Outbox: l, Provider: sandbox.NewClient(h.payments, 0),
+		Logger: h.log("checkout"), Registerer: h.registry})
 	if err != nil {
 		return err
 	}
+	reads := checkout.Reads{NATS: nc, JetStream: js, Records: l, Signer: h.keyring, Logger: h.log("checkout")}
+	h.add("reads", reads.Run)
 	h.add("ledger", l.Run)
 	h.add("inventory", s.Run)
 	h.add("checkout", c.Run)

@@ -1,6 +1,7 @@
 package natsd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,13 @@ type logLines struct {
 	fatal error
 }
 
-func (l *logLines) Warnf(format string, v ...any)  { l.logger.Warn(fmt.Sprintf(format, v...)) }
+func (l *logLines) Warnf(format string, v ...any) {
+	level := slog.LevelWarn
+	if strings.HasPrefix(format, "Filestore") { // how it recovers after every start: nothing to act on
+		level = slog.LevelInfo
+	}
+	l.logger.Log(context.Background(), level, fmt.Sprintf(format, v...))
+}
 func (l *logLines) Errorf(format string, v ...any) { l.logger.Error(fmt.Sprintf(format, v...)) }
 
 func (l *logLines) Fatalf(format string, v ...any) {

@@ -1,0 +1,386 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	// repairMin and repairMax bound the pause before something that went wrong in
+	// the background is tried again.
+	repairMin = 250 * time.Millisecond
+	repairMax = 15 * time.Second
+	// planTimeout bounds one attempt at reading a plan.
+	planTimeout = 20 * time.Second
+	// noticeBacklog bounds the notices that wait to be routed.
+	noticeBacklog = 65536
+)
+
+// catalogue is every event this gateway knows, kept by one watch a bucket.
+// An event can be found once its plan is here and all of its watches run.
+type catalogue struct {
+	js      jetstream.JetStream
+	nc      *nats.Conn
+	log     *slog.Logger
+	metrics *metrics
+	cfg     *Config
+	tasks   *errgroup.Group
+	ctx     context.Context // of the tasks; set by run
+
+	mu      sync.RWMutex
+	events  map[string]*event
+	known   map[string]bool // buckets of which all that was stored has been seen
+	opening int             // events whose first attempt at opening is under way
+}
+
+// event is one event as this gateway sees it.
+type event struct {
+	id     string
+	record atomic.Pointer[wire.Event]
+	board  atomic.Pointer[boardView]
+	stock  atomic.Pointer[stockView]
+	prices sync.Map // level id → wire.Price
+	begun  bool     // opening has begun; guarded by catalogue.mu
+
+	// Set by open before visible becomes true, then never changed.
+	visible atomic.Bool
+	venue   *venue
+	seats   *seatmap
+	hub     *hub
+	queue   *kv.Bucket
+	joins   *kv.Committer
+	joined  *recent[string, wire.Place] // by fan: a place never changes
+	joining singleflight.Group          // by fan
+}
+
+// boardView and stockView are documents with their encodings.
+type boardView struct {
+	wire.Board
+	doc   *document
+	frame []byte
+}
+
+type stockView struct {
+	wire.Stock
+	frame []byte
+}
+
+func newCatalogue(cfg *Config, js jetstream.JetStream, m *metrics) *catalogue {
+	return &catalogue{js: js, nc: cfg.NATS, log: cfg.Logger, metrics: m, cfg: cfg,
+		events: map[string]*event{}, known: map[string]bool{}}
+}
+
+// run starts the watches of the buckets that every event shares.
+func (c *catalogue) run(ctx context.Context, tasks *errgroup.Group) {
+	c.ctx, c.tasks = ctx, tasks
+	for bucket, entry := range map[string]func(kv.Entry) error{
+		wire.EventsBucket: c.onEvent, wire.BoardBucket: c.onBoard, wire.StockBucket: c.onStock, wire.PricesBucket: c.onPrice,
+	} {
+		c.follow(ctx, bucket, ">", kv.Watcher{
+			Entry: func(e kv.Entry) {
+				if err := entry(e); err != nil {
+					c.log.Error("record was not understood", "bucket", bucket, "key", e.Key, "err", err)
+				}
+			},
+			Current: func() {
+				c.mu.Lock()
+				c.known[bucket] = true
+				c.mu.Unlock()
+			},
+		})
+	}
+}
+
+// follow watches a bucket until ctx ends, also before the bucket is there.
+func (c *catalogue) follow(ctx context.Context, bucket, filter string, w kv.Watcher) {
+	c.tasks.Go(func() error {
+		return repair(ctx, func() error {
+			err := kv.Open(c.js, bucket).Watch(ctx, filter, w)
+			if ctx.Err() == nil {
+				c.log.Warn("watch could not begin", "bucket", bucket, "err", err)
+			}
+			return err
+		})
+	})
+}
+
+// repair repeats do until it succeeds or ctx ends; it returns nil.
+func repair(ctx context.Context, do func() error) error {
+	for wait := repairMin; ; wait = min(2*wait, repairMax) {
+		if do() == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(jitter(wait)):
+		}
+	}
+}
+
+// entry is the event called id, made if this is the first that is heard of it.
+func (c *catalogue) entry(id string) (*event, error) {
+	if !wire.IsName(id) {
+		return nil, fmt.Errorf("%q is not an event's name", id)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.events[id] == nil {
+		c.events[id] = &event{id: id}
+	}
+	return c.events[id], nil
+}
+
+func (c *catalogue) onEvent(e kv.Entry) error {
+	ev, err := c.entry(e.Key)
+	if err != nil {
+		return err
+	}
+	var rec wire.Event
+	if err := json.Unmarshal(e.Value, &rec); err != nil {
+		return err
+	}
+	if rec.Spec.ID != ev.id {
+		return fmt.Errorf("the spec is that of %q", rec.Spec.ID)
+	}
+	if old := ev.record.Load(); old != nil && old.Plan != rec.Plan {
+		return errors.New("the plan of an event can't change: keeping the old record")
+	}
+	rec.Spec = rec.Spec.WithDefaults()
+	ev.record.Store(&rec)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !ev.begun {
+		ev.begun = true
+		c.opening++
+		c.tasks.Go(func() error { return c.open(c.ctx, ev) })
+	}
+	return nil
+}
+
+func (c *catalogue) onBoard(e kv.Entry) error {
+	ev, err := c.entry(e.Key)
+	if err != nil {
+		return err
+	}
+	var b wire.Board
+	if err := json.Unmarshal(e.Value, &b); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	ev.board.Store(&boardView{Board: b,
+		doc:   &document{contentType: "application/json", etag: "b" + strconv.FormatUint(uint64(e.Revision), 10), raw: raw},
+		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})})
+	return nil
+}
+
+func (c *catalogue) onStock(e kv.Entry) error {
+	ev, err := c.entry(e.Key)
+	if err != nil {
+		return err
+	}
+	var s wire.Stock
+	if err := json.Unmarshal(e.Value, &s); err != nil {
+		return err
+	}
+	ev.stock.Store(&stockView{Stock: s, frame: encodeFrame(wire.LiveFrame{T: wire.FrameStock, Stock: &s})})
+	return nil
+}
+
+func (c *catalogue) onPrice(e kv.Entry) error {
+	id, level, ok := strings.Cut(e.Key, ".")
+	if !ok {
+		return errors.New("the key is not event.level")
+	}
+	ev, err := c.entry(id)
+	if err != nil {
+		return err
+	}
+	var p wire.Price
+	if err := json.Unmarshal(e.Value, &p); err != nil {
+		return err
+	}
+	ev.prices.Store(level, p)
+	return nil
+}
+
+// open loads the event's plan, starts what keeps it live, and makes it visible
+// when its seats have been read.
+func (c *catalogue) open(ctx context.Context, ev *event) error {
+	first := sync.OnceFunc(func() {
+		c.mu.Lock()
+		c.opening--
+		c.mu.Unlock()
+	})
+	defer first()
+	var v *venue
+	_ = repair(ctx, func() (err error) {
+		if v, err = c.plan(ctx, ev.record.Load().Plan); err != nil && ctx.Err() == nil {
+			c.log.Warn("plan can't be read", "event", ev.id, "err", err)
+			first()
+		}
+		return err
+	})
+	if v == nil {
+		return nil // ctx ended
+	}
+	ev.venue, ev.seats = v, newSeatmap(v)
+	ev.hub = newHub(ev, c.metrics)
+	ev.queue = kv.Open(c.js, wire.QueueBucket(ev.id, wire.LaneGeneral))
+	ev.joins = kv.NewCommitter(kv.CommitterConfig{Stream: &ev.queue.Stream, Registerer: c.cfg.Registerer})
+	ev.joined = newRecent[string, wire.Place](maxJoined)
+	c.tasks.Go(func() error { return ev.joins.Run(ctx) })
+	ev.visible.Store(true)
+	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", kv.Watcher{
+		Entry: func(e kv.Entry) {
+			if ev.seats.apply(e) {
+				ev.hub.again()
+			}
+		},
+		Current: ev.seats.arrived,
+	})
+	c.tasks.Go(func() error { return c.notices(ctx, ev) })
+	c.tasks.Go(func() error { ev.beat(ctx); return nil })
+	return nil
+}
+
+// plan reads a seating plan by its digest.
+func (c *catalogue) plan(ctx context.Context, digest string) (*venue, error) {
+	ctx, cancel := context.WithTimeout(ctx, planTimeout)
+	defer cancel()
+	store, err := c.js.ObjectStore(ctx, wire.PlansObjects)
+	if err != nil {
+		return nil, fmt.Errorf("object store %s: %w", wire.PlansObjects, err)
+	}
+	raw, err := store.GetBytes(ctx, digest)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", digest, err)
+	}
+	v, err := newVenue(digest, raw)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", digest, err)
+	}
+	return v, nil
+}
+
+// notices routes the event's notices to the sockets of their fans. They are
+// best effort, so those that don't fit the backlog are lost.
+func (c *catalogue) notices(ctx context.Context, ev *event) error {
+	at := len(wire.NoticeSubject(ev.id, ""))
+	sub, err := c.nc.Subscribe(wire.NoticeAll(ev.id), func(m *nats.Msg) {
+		var n wire.Notice
+		if err := json.Unmarshal(m.Data, &n); err != nil {
+			c.log.Error("notice was not understood", "event", ev.id, "err", err)
+			return
+		}
+		ev.hub.notice(m.Subject[at:], &n)
+	})
+	if err != nil {
+		return fmt.Errorf("subscribe to notices of %s: %w", ev.id, err)
+	}
+	if err := sub.SetPendingLimits(noticeBacklog, -1); err != nil {
+		return fmt.Errorf("bound the notices of %s: %w", ev.id, err)
+	}
+	<-ctx.Done()
+	_ = sub.Unsubscribe()
+	return nil
+}
+
+// find is the event called id, for a request.
+func (c *catalogue) find(id string) (*event, error) {
+	c.mu.RLock()
+	ev, known := c.events[id], c.known[wire.EventsBucket]
+	c.mu.RUnlock()
+	switch {
+	case ev != nil && ev.visible.Load():
+		return ev, nil
+	case !known || ev != nil && ev.record.Load() != nil:
+		return nil, wire.Busy("This event is being loaded. Please try again in a moment.")
+	}
+	return nil, wire.Refuse(wire.CodeNotFound, "There is no such event.")
+}
+
+// list is every visible event, the next to start first.
+func (c *catalogue) list() []*event {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var all []*event
+	for _, ev := range c.events {
+		if ev.visible.Load() {
+			all = append(all, ev)
+		}
+	}
+	slices.SortFunc(all, func(a, b *event) int {
+		if d := a.record.Load().Spec.StartsAt.Compare(b.record.Load().Spec.StartsAt); d != 0 {
+			return d
+		}
+		return strings.Compare(a.id, b.id)
+	})
+	return all
+}
+
+// ready tells whether everything that was stored when this gateway started has
+// been read, or at least been tried.
+func (c *catalogue) ready() error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	switch {
+	case !c.known[wire.EventsBucket] || !c.known[wire.BoardBucket]:
+		return errors.New("events and boards are not read yet")
+	case c.opening > 0:
+		return fmt.Errorf("%d events are being loaded", c.opening)
+	}
+	return nil
+}
+
+// head is the watermark of a lane of a region, if the board is known.
+func (ev *event) head(lane, region string) (uint64, bool) {
+	b := ev.board.Load()
+	if b == nil {
+		return 0, false
+	}
+	return b.Lanes[lane].Regions[region].Head, true
+}
+
+// state is where the sale stands, in the words of the board.
+func (ev *event) state(now time.Time) string {
+	rec := ev.record.Load()
+	if rec.State == wire.EventClosed {
+		return wire.SaleClosed
+	}
+	if b := ev.board.Load(); b != nil && b.State != "" {
+		return b.State
+	}
+	if now.Before(rec.Spec.OpensAt) {
+		return wire.SaleScheduled
+	}
+	return wire.SaleOpen
+}
+
+// price is what a place of the level costs now.
+func (ev *event) price(l wire.Level) wire.Amounts {
+	if p, ok := ev.prices.Load(l.ID); ok {
+		return p.(wire.Price).Amounts
+	}
+	return wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee)
+}

@@ -1,0 +1,267 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"net/mail"
+	"strings"
+	"time"
+
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"rsc.io/qr"
+)
+
+const (
+	keyHeader  = "Idempotency-Key"
+	maxKey     = 255
+	maxMethod  = 255
+	maxName    = 200
+	maxEmail   = 254 // RFC 5321, 4.5.3.1.3 as corrected
+	quietZone  = 4   // modules of white around a QR code, ISO/IEC 18004
+	orderWrite = 5 * time.Second
+)
+
+// checkoutRequest is the body of POST /v1/holds/{hold}/checkout.
+type checkoutRequest struct {
+	Payment wire.Payment `json:"payment"`
+	Buyer   wire.Buyer   `json:"buyer"`
+}
+
+// check is a pure rule. Whether the address takes mail is only known by sending.
+func (c *checkoutRequest) check() *wire.Problem {
+	printable := func(s string, max int) bool {
+		return s != "" && len(s) <= max && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+	}
+	switch {
+	case !printable(c.Payment.Method, maxMethod):
+		return wire.Refuse(wire.CodeInvalid, "Choose how to pay.")
+	case strings.TrimSpace(c.Buyer.Name) == "" || !printable(c.Buyer.Name, maxName):
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("Write the buyer's name, in at most %d characters.", maxName))
+	case !printable(c.Buyer.Email, maxEmail) || !plausible(c.Buyer.Email):
+		return wire.Refuse(wire.CodeInvalid, "This e-mail address can't be right.")
+	}
+	return nil
+}
+
+func plausible(email string) bool {
+	a, err := mail.ParseAddress(email)
+	if err != nil || a.Address != email {
+		return false
+	}
+	_, host, _ := strings.Cut(email, "@")
+	return strings.Contains(host, ".") || host == "localhost"
+}
+
+// idempotencyKey is the request's key: 1 to maxKey printable ASCII characters.
+func idempotencyKey(r *http.Request) (string, error) {
+	key := r.Header.Get(keyHeader)
+	if key == "" || len(key) > maxKey || len(r.Header.Values(keyHeader)) != 1 ||
+		strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return "", wire.Refuse(wire.CodeBadRequest, "Send an "+keyHeader+" header, so that paying twice is paying once.")
+	}
+	return key, nil
+}
+
+// checkout answers POST /v1/holds/{hold}/checkout. The writer marks the hold,
+// then the order waits in ORDERS under the hold's name, which it can do once:
+//
+//	between the two   the fan repeats with the same key and both are done again;
+//	                  if he doesn't, the hold's deadline passes and the inventory
+//	                  asks the ledger, which knows no such order, and frees it
+//	after the second  the checkout worker finishes the order whatever happens here
+func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
+	ev, pass, hold, err := g.held(r)
+	if err != nil {
+		return err
+	}
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	var req checkoutRequest
+	if err := readJSON(w, r, &req, false); err != nil {
+		return err
+	}
+	if p := req.check(); p != nil {
+		return p
+	}
+	canonical, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActCheckout),
+		wire.CheckoutRequest{Hold: hold, Fan: pass.Subject, Key: wire.Hash([]byte(key)), Body: wire.Hash(canonical)})
+	g.metrics.checkouts.WithLabelValues(outcome(err, reply.Problem)).Inc()
+	if err != nil {
+		return err
+	}
+	if reply.Problem != nil {
+		return reply.Problem
+	}
+	order := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: ev.id, Fan: pass.Subject, Seats: reply.Seats,
+		Total: reply.Total, Currency: reply.Currency, Payment: req.Payment, Buyer: req.Buyer, At: g.cfg.Now().UTC()}
+	if err := g.enqueue(r.Context(), order); err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/v1/orders/"+order.Order)
+	return writeJSON(w, http.StatusAccepted, struct {
+		Order string `json:"order"`
+	}{order.Order})
+}
+
+// enqueue puts the order into ORDERS. That it is there already is success: it is
+// the same order.
+func (g *Gateway) enqueue(ctx context.Context, order wire.OrderMessage) error {
+	raw, err := json.Marshal(order)
+	if err != nil {
+		return fmt.Errorf("encode order: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, orderWrite)
+	defer cancel()
+	_, err = g.orders.Do(ctx, kv.Write{Key: wire.OrderSubject(order.Event, order.Hold), Value: raw, Expect: kv.Absent()})
+	if err == nil || errors.Is(err, kv.ErrConflict) {
+		return nil
+	}
+	g.cfg.Logger.Warn("order could not be queued", "event", order.Event, "order", order.Order, "err", err)
+	return wire.Busy("Your seats are kept, but the order could not be taken yet. Please send it again.")
+}
+
+// orderReply is an order as its buyer sees it.
+type orderReply struct {
+	Order    string          `json:"order"`
+	Event    string          `json:"event"`
+	State    wire.OrderState `json:"state"`
+	Reason   string          `json:"reason,omitempty"`
+	Tickets  []string        `json:"tickets"`
+	Seats    []heldSeat      `json:"seats"`
+	Total    int64           `json:"total"`
+	Currency string          `json:"currency"`
+}
+
+// order answers GET /v1/orders/{order}.
+func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
+	fan, err := g.identity.fan(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("order")
+	if !wire.IsOrder(id) {
+		return wire.Refuse(wire.CodeNotFound, "There is no such order.")
+	}
+	o, err := g.findOrder(r.Context(), id, fan)
+	if err != nil {
+		return err
+	}
+	if o.Problem != nil {
+		return o.Problem
+	}
+	if o.Tickets == nil {
+		o.Tickets = []string{}
+	}
+	return writeJSON(w, http.StatusOK, orderReply{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason,
+		Tickets: o.Tickets, Seats: heldSeats(o.Seats), Total: o.Total, Currency: o.Currency})
+}
+
+// findOrder asks the ledger; an order that it doesn't know yet may still wait
+// in ORDERS, which it leaves only after the ledger has it. So when it is in
+// neither, it may have moved between the two looks, and the ledger is asked again.
+func (g *Gateway) findOrder(ctx context.Context, id, fan string) (wire.OrderReply, error) {
+	query := wire.OrderQuery{Order: id, Fan: fan}
+	o, err := ask[wire.OrderReply](ctx, g, wire.LedgerOrder, query)
+	if err != nil || o.Problem == nil || o.Problem.Code != wire.CodeNotFound {
+		return o, err
+	}
+	e, err := g.waiting.Get(ctx, wire.OrderSubject("*", wire.HoldOfOrder(id)))
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		return ask[wire.OrderReply](ctx, g, wire.LedgerOrder, query)
+	case err != nil:
+		return o, wire.Busy("The order can't be read just now. Please try again.")
+	}
+	var m wire.OrderMessage
+	if err := json.Unmarshal(e.Value, &m); err != nil {
+		return o, fmt.Errorf("read queued order: %w", err)
+	}
+	if m.Fan != fan {
+		return o, nil // to anybody else it doesn't exist
+	}
+	return wire.OrderReply{Order: m.Order, Event: m.Event, State: wire.OrderPending, Seats: m.Seats, Total: m.Total, Currency: m.Currency}, nil
+}
+
+// findTicket is the ticket of the path, if the fan holds it.
+func (g *Gateway) findTicket(r *http.Request) (wire.TicketReply, error) {
+	fan, err := g.identity.fan(r)
+	if err != nil {
+		return wire.TicketReply{}, err
+	}
+	id := r.PathValue("ticket")
+	if !wire.IsTicket(id) {
+		return wire.TicketReply{}, wire.Refuse(wire.CodeNotFound, "There is no such ticket.")
+	}
+	t, err := ask[wire.TicketReply](r.Context(), g, wire.LedgerTicket, wire.TicketQuery{Ticket: id, Fan: fan})
+	if err == nil && t.Problem != nil {
+		err = t.Problem
+	}
+	return t, err
+}
+
+// ticket answers GET /v1/tickets/{ticket}.
+func (g *Gateway) ticket(w http.ResponseWriter, r *http.Request) error {
+	t, err := g.findTicket(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, t)
+}
+
+// ticketQR answers GET /v1/tickets/{ticket}/qr.svg.
+func (g *Gateway) ticketQR(w http.ResponseWriter, r *http.Request) error {
+	t, err := g.findTicket(r)
+	if err != nil {
+		return err
+	}
+	if t.Barcode == "" {
+		return wire.Refuse(wire.CodeGone, "This ticket opens no gate any more.")
+	}
+	svg, err := qrSVG(t.Barcode, t.Label)
+	if err != nil {
+		return fmt.Errorf("barcode of ticket: %w", err)
+	}
+	w.Header().Set("Cache-Control", "private, no-store")
+	w.Header().Set("Content-Type", "image/svg+xml")
+	_, _ = w.Write(svg)
+	return nil
+}
+
+// qrSVG draws text as a QR code of error correction level M: one path, a
+// horizontal run of dark modules at a time.
+func qrSVG(text, label string) ([]byte, error) {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return nil, err
+	}
+	side := code.Size + 2*quietZone
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges" role="img" aria-label="%s">`,
+		side, side, html.EscapeString("Ticket barcode: "+label))
+	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/><path fill="#000" d="`, side, side)
+	for y := range code.Size {
+		for x := 0; x < code.Size; x++ {
+			from := x
+			for x < code.Size && code.Black(x, y) {
+				x++
+			}
+			if x > from {
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+quietZone, y+quietZone, x-from, x-from)
+			}
+		}
+	}
+	b.WriteString(`"/></svg>`)
+	return []byte(b.String()), nil
+}

@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"frontrow/wire"
+
+	"github.com/coder/websocket"
+)
+
+// This file alone makes HTTP statuses and WebSocket close codes.
+
+// Codes that only an HTTP edge has, beside those of wire.
+const (
+	codeMethod   wire.Code = "method-not-allowed"
+	codeMedia    wire.Code = "media-type"
+	codeInternal wire.Code = "internal"
+)
+
+// refusal is how a code appears over HTTP.
+type refusal struct {
+	status int
+	title  string
+}
+
+// refusalOf maps a code to its status (RFC 9110, RFC 8470 for 425) and title.
+func refusalOf(code wire.Code) refusal {
+	switch code {
+	case wire.CodeBadRequest:
+		return refusal{http.StatusBadRequest, "The request was not understood"}
+	case wire.CodeUnauthorized:
+		return refusal{http.StatusUnauthorized, "Not admitted"}
+	case wire.CodeForbidden:
+		return refusal{http.StatusForbidden, "Not allowed"}
+	case wire.CodeNotFound:
+		return refusal{http.StatusNotFound, "Not found"}
+	case codeMethod:
+		return refusal{http.StatusMethodNotAllowed, "Method not allowed"}
+	case codeMedia:
+		return refusal{http.StatusUnsupportedMediaType, "JSON is expected"}
+	case wire.CodeTooLarge:
+		return refusal{http.StatusRequestEntityTooLarge, "The request is too large"}
+	case wire.CodeTaken:
+		return refusal{http.StatusConflict, "Seats were taken"}
+	case wire.CodeLimit:
+		return refusal{http.StatusConflict, "Ticket limit reached"}
+	case wire.CodeNoneLeft:
+		return refusal{http.StatusConflict, "Nothing free matches"}
+	case wire.CodeCheckoutBusy:
+		return refusal{http.StatusConflict, "Checkout is under way"}
+	case wire.CodeUnknownSeat:
+		return refusal{http.StatusUnprocessableEntity, "Unknown seat"}
+	case wire.CodeUnknownArea:
+		return refusal{http.StatusUnprocessableEntity, "Unknown section or area"}
+	case wire.CodeInvalid:
+		return refusal{http.StatusUnprocessableEntity, "The request makes no sense"}
+	case wire.CodeKeyReused:
+		return refusal{http.StatusUnprocessableEntity, "Idempotency key was used for something else"}
+	case wire.CodeHoldOver:
+		return refusal{http.StatusGone, "The hold has ended"}
+	case wire.CodeGone:
+		return refusal{http.StatusGone, "The sale is over"}
+	case wire.CodeWait:
+		return refusal{http.StatusTooEarly, "Not called yet"}
+	case wire.CodeNotOpen:
+		return refusal{http.StatusTooEarly, "The sale has not opened"}
+	case wire.CodeUnavailable:
+		return refusal{http.StatusServiceUnavailable, "Try again"}
+	}
+	return refusal{http.StatusInternalServerError, "Something went wrong"}
+}
+
+// problemBody is RFC 9457's problem details with our members.
+type problemBody struct {
+	Type         string   `json:"type"` // "/problems/<code>"
+	Title        string   `json:"title"`
+	Status       int      `json:"status"`
+	Detail       string   `json:"detail"`
+	Seats        []string `json:"seats,omitempty"`
+	Order        string   `json:"order,omitempty"`
+	Ahead        uint64   `json:"ahead,omitempty"`
+	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
+}
+
+// problemOf is the refusal that err stands for: itself, or one that says
+// nothing of our insides.
+func problemOf(err error) *wire.Problem {
+	var p *wire.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return wire.Refuse(codeInternal, "This is our fault. Please try again.")
+}
+
+// refuse writes p as application/problem+json.
+func refuse(w http.ResponseWriter, p *wire.Problem) {
+	r := refusalOf(p.Code)
+	refuseHeader(w, p)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(r.status)
+	raw, _ := json.Marshal(problemBody{Type: "/problems/" + string(p.Code), Title: r.title, Status: r.status,
+		Detail: p.Detail, Seats: p.Seats, Order: p.Order, Ahead: p.Ahead, RetryAfterMS: p.RetryAfterMS}) // can't fail
+	_, _ = w.Write(raw)
+}
+
+// refuseHeader sets what a client acts on without reading the body. Whole
+// seconds of Retry-After are rounded up.
+func refuseHeader(w http.ResponseWriter, p *wire.Problem) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Del("ETag")
+	if p.RetryAfterMS > 0 {
+		h.Set("Retry-After", strconv.FormatInt((p.RetryAfterMS+999)/1000, 10))
+	}
+	if p.Code == wire.CodeUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="frontrow"`)
+	}
+}
+
+// statusClass is a status as a metric label.
+func statusClass(status int) string { return strconv.Itoa(status/100) + "xx" }
+
+// Close codes of the live socket (RFC 6455, 7.4.1 and the IANA registry). What
+// a client does follows from the range:
+//
+//	1001, 1012         come back after a random part of closeSpread: this gateway leaves
+//	1013               come back with back-off and read everything again: you were too slow, or we are full
+//	1003, 1008, 1009   stop: what you send is not what this socket takes
+//	1000, 1006         come back with back-off: idle, end of a long life, or the network
+const (
+	closeLife     = websocket.StatusGoingAway
+	closeDeploy   = websocket.StatusServiceRestart
+	closeOverload = websocket.StatusTryAgainLater
+	closePolicy   = websocket.StatusPolicyViolation
+	closeData     = websocket.StatusUnsupportedData
+)

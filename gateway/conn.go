@@ -1,0 +1,259 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"frontrow/wire"
+
+	"github.com/coder/websocket"
+)
+
+// Bounds of a live socket.
+const (
+	maxClientFrame = 4 << 10
+	maxWatched     = 256 // sections one viewer may name; "*" is not counted
+
+	// maxSeatFrames may wait for one viewer; with more he is too slow. It is above
+	// plan.MaxSections + plan.MaxAreas, so the answer to a watch always fits.
+	maxSeatFrames = 4096
+	maxNotices    = 16 // waiting for one fan; the oldest goes, GET knows the truth
+
+	writeTimeout = 10 * time.Second // of what one drain writes
+	pingEvery    = 30 * time.Second // from half to one and a half of it
+	pingTimeout  = 10 * time.Second
+	maxLife      = 60 * time.Minute // from half to one and a half of it, so that gateways even out
+
+	talkWindow = 10 * time.Second
+	maxTalk    = 30 // frames a client may send in a talkWindow
+)
+
+// conn is one live socket. What waits for it is bounded and never makes anybody
+// else wait: of boards and stocks only the newest is kept, and a viewer who
+// can't take the frames of his sections is closed with closeOverload.
+//
+// An idle socket has one goroutine, the reader; a writer lives only while there
+// is something to write.
+type conn struct {
+	ws  *websocket.Conn
+	hub *hub
+	fan string // empty: nobody we know
+
+	watched []int // sections; guarded by hub.mu
+	all     bool  // guarded by hub.mu
+
+	born  time.Time
+	life  time.Duration
+	check *time.Timer
+	stuck *time.Timer // runs while something is written
+
+	shutting sync.Once
+
+	mu      sync.Mutex // held for moments, never while writing
+	board   []byte
+	stock   []byte
+	notices [][]byte
+	seats   [][]byte
+	writing bool
+	closed  bool
+}
+
+// live upgrades GET /v1/events/{event}/live.
+func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return wire.Refuse(wire.CodeBadRequest, "This address speaks WebSocket alone.")
+	}
+	if err := g.identity.sameOrigin(r, true); err != nil {
+		return err
+	}
+	fan, err := g.identity.presented(r)
+	if err != nil && err != errNoFan {
+		return wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
+	}
+	if !g.sockets.enter() {
+		return &wire.Problem{Code: wire.CodeUnavailable, Detail: "Too many viewers here just now. The board and the seats can still be read.",
+			RetryAfterMS: jitter(5 * time.Second).Milliseconds()}
+	}
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // sameOrigin has decided
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		g.sockets.leave()
+		return nil // Accept has answered
+	}
+	ws.SetReadLimit(maxClientFrame)
+	c := &conn{ws: ws, hub: ev.hub, fan: fan, born: time.Now(), life: jitter(maxLife)}
+	// A goroutine of its own, so that the request's, whose stack has grown, can end.
+	go func() {
+		defer g.sockets.leave()
+		c.run()
+	}()
+	return nil
+}
+
+// run reads until the socket ends.
+func (c *conn) run() {
+	c.check = time.AfterFunc(jitter(pingEvery), c.probe)
+	defer c.check.Stop()
+	c.stuck = time.AfterFunc(writeTimeout, c.abort)
+	c.stuck.Stop()
+	defer c.stuck.Stop()
+	c.hub.add(c)
+	defer c.hub.remove(c)
+	defer c.ws.CloseNow() //nolint:errcheck // nothing to do about it
+	window, talk := time.Now(), 0
+	for {
+		// No deadline here: the probe closes a socket whose peer is gone.
+		_, raw, err := c.ws.Read(context.Background())
+		if err != nil {
+			return
+		}
+		if now := time.Now(); now.Sub(window) > talkWindow {
+			window, talk = now, 0
+		}
+		if talk++; talk > maxTalk {
+			c.close(closePolicy, "too many frames")
+			return
+		}
+		var w wire.LiveWatch
+		if json.Unmarshal(raw, &w) != nil || len(w.Watch) > maxWatched {
+			c.close(closeData, "expected {\"watch\":[sections]}")
+			return
+		}
+		if !c.hub.watch(c, w.Watch) {
+			c.close(closePolicy, "unknown section")
+			return
+		}
+	}
+}
+
+// probe pings, and ends a socket that is silent or has lived its life.
+func (c *conn) probe() {
+	if time.Since(c.born) > c.life {
+		c.close(closeLife, "come back")
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+	defer cancel()
+	if c.ws.Ping(ctx) != nil {
+		c.abort()
+		return
+	}
+	c.check.Reset(jitter(pingEvery))
+}
+
+// close ends the socket, once, and waits for the peer's goodbye.
+func (c *conn) close(code websocket.StatusCode, why string) {
+	c.shutting.Do(func() {
+		c.mu.Lock()
+		c.closed = true
+		c.mu.Unlock()
+		c.hub.metrics.closes.WithLabelValues(closeClass(code)).Inc()
+		_ = c.ws.Close(code, why)
+	})
+}
+
+// The offers take a frame and return at once.
+
+func (c *conn) offerBoard(frame []byte) { c.offer(func() { c.board = frame }) }
+
+func (c *conn) offerStock(frame []byte) { c.offer(func() { c.stock = frame }) }
+
+func (c *conn) offerNotice(frame []byte) {
+	c.offer(func() {
+		if len(c.notices) == maxNotices {
+			c.notices = append(c.notices[:0], c.notices[1:]...)
+		}
+		c.notices = append(c.notices, frame)
+	})
+}
+
+func (c *conn) offerSeats(frame []byte) {
+	over := false
+	c.offer(func() {
+		if over = len(c.seats) == maxSeatFrames; over {
+			c.closed, c.seats = true, nil
+			return
+		}
+		c.seats = append(c.seats, frame)
+	})
+	if over {
+		go c.close(closeOverload, "too slow")
+	}
+}
+
+func (c *conn) offer(put func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	put()
+	if !c.writing {
+		c.writing = true
+		go c.drain()
+	}
+}
+
+// drain writes what waits until nothing does: the fan's own news first. A timer
+// that is used again and again bounds each round, because a context for each
+// write costs as much as the write.
+func (c *conn) drain() {
+	for {
+		frames := c.take()
+		if len(frames) == 0 {
+			return
+		}
+		c.stuck.Reset(writeTimeout)
+		for _, f := range frames {
+			if c.ws.Write(context.Background(), websocket.MessageText, f) != nil {
+				c.abort()
+				return
+			}
+		}
+		c.stuck.Stop()
+		c.hub.metrics.frames.Add(float64(len(frames)))
+	}
+}
+
+// abort ends the socket without a goodbye: the peer takes nothing, or is gone.
+func (c *conn) abort() {
+	c.mu.Lock()
+	c.closed, c.writing = true, false
+	c.mu.Unlock()
+	_ = c.ws.CloseNow()
+}
+
+// take empties what waits; the writer ends if that is nothing.
+func (c *conn) take() [][]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		c.writing = false
+		return nil
+	}
+	frames := c.notices
+	if c.board != nil {
+		frames = append(frames, c.board)
+	}
+	if c.stock != nil {
+		frames = append(frames, c.stock)
+	}
+	frames = append(frames, c.seats...)
+	c.board, c.stock, c.notices, c.seats = nil, nil, nil, nil
+	c.writing = len(frames) > 0
+	return frames
+}
+
+// jitter is between half and one and a half of d.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }

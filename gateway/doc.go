@@ -1,0 +1,60 @@
+// Package gateway is frontrow's regional edge: what fans and their browsers talk
+// to. It takes arrivals into the region's queue, tells everybody how the sale
+// stands, and passes on what only others may decide. It decides nothing that
+// matters, keeps nothing that would be missed, and so can be killed and
+// multiplied at will.
+//
+//	           POST places ─► create-only in QUEUE_<event>_general ─► receipt
+//	           POST passes ─► the board says no, or the admitter decides
+//	fan ─HTTP─ POST holds, DELETE, checkout ─► pass verified here ─► the writer decides ─► ORDERS
+//	           GET order, ticket ─► the ledger
+//	           GET events, plan, board, availability ─► memory
+//	fan ─WS─── live ◄─ hub ◄─ watches of BOARD, STOCK, SEATS_<event>, notices
+//
+// # Reading guide
+//
+//	gateway.go    Config, New, Run, the operator's endpoint, the graceful stop
+//	routes.go     the public contract as a table; reads
+//	codes.go      refusals: HTTP status, problem types, close codes
+//	document.go   bodies encoded once; strict JSON in
+//	identity.go   the fan's cookie, the origin, the pass
+//	queue.go      join and redeem
+//	hold.go       hold and release; asking other services
+//	checkout.go   checkout, orders, tickets
+//	catalogue.go  events and what is known of them, by one watch a bucket
+//	seatmap.go    the states of an event's seats, snapshots, changes
+//	hub.go        who views what; frames to all whom they concern
+//	conn.go       one live socket
+//	pages.go      HTML pages and assets
+//	recent.go     bounded memory of what never changes
+//
+// # Life of an event here
+//
+//	unknown ──record in EVENTS──► opening ──plan read──► visible ──seats read──► live
+//	   404                          503                   board, joining         availability, live changes
+//
+// # Invariants
+//
+//	G1  A fan has one place an event and lane, however often and wherever he
+//	    joins: the create-only record under his id decides, never this process.
+//	G2  Nothing after the queue is passed on without a pass that was verified here
+//	    for that event and that belongs to the fan of the request's cookie.
+//	G3  An answer that says "done" was given by the one who decides. Silence is
+//	    answered with 503, and repeating it is safe: holds and orders carry ids.
+//	G4  No request is passed on that another site made a browser send.
+//	G5  A viewer who reads the snapshot after his watch was answered, applies
+//	    frames above its sequence and reads again at a gap, sees the truth as of
+//	    the last tick. Frames of a section are a chain without silent losses.
+//	G6  No viewer makes another wait. Every queue of a socket is bounded; who
+//	    can't keep up is told to come back.
+//	G7  Nothing a client sends becomes part of a subject or a key unchecked.
+//	G8  Passes, receipts, names and addresses of mail are in no log and no metric.
+//
+// # What a crash leaves
+//
+//	after a join was stored, before the answer      the place; joining again returns it
+//	after a hold was granted, before the answer     a hold nobody knows; its deadline frees it
+//	after checkout was marked, before ORDERS        the fan repeats; else the inventory frees it, as no order is known
+//	after ORDERS, before the answer                 the order is done; the fan sees it when he asks
+//	sockets                                         come back elsewhere, spread by the close code or by chance
+package gateway

@@ -1,0 +1,321 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+// Bounds of the HTTP server.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	answerTimeout     = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+
+	// DefaultMaxSockets bounds the live sockets of a process.
+	DefaultMaxSockets = 150_000
+
+	// stopTimeout bounds a graceful stop; closeWave sockets are sent away every wavePause.
+	stopTimeout = 20 * time.Second
+	closeWave   = 1000
+	wavePause   = 50 * time.Millisecond
+)
+
+// Names that a gateway alone answers to.
+const (
+	statusSubject  = "frontrow.gateway.status"
+	serviceVersion = "1.0.0" // of the endpoint's protocol
+	seqHeader      = "Frontrow-Seq"
+	defaultAddr    = ":8080"
+	defaultRegion  = "home"
+)
+
+// Config configures a Gateway. NATS and Keys are required.
+type Config struct {
+	// Addr to listen on; empty means ":8080", port 0 any free one.
+	Addr string
+	// Region whose queues this gateway fills; empty means "home".
+	Region string
+	// NATS connection to the region's servers.
+	NATS *nats.Conn
+	// Keys: all of Secret, and at least the public half of Pass.
+	Keys *wire.Keyring
+	// Pages holds templates/ and dist/, as Page says; nil: no pages, only the API.
+	Pages fs.FS
+	// Secure marks the fan's cookie as for HTTPS alone. True wherever TLS ends before us.
+	Secure bool
+	// TrustForwarded believes X-Forwarded-For of connections from this machine.
+	TrustForwarded bool
+	// AllowedOrigins may act for a fan besides our own host: "https://shop.example".
+	AllowedOrigins []string
+	// MaxSockets bounds the live sockets; 0 means DefaultMaxSockets.
+	MaxSockets int
+	// Version of the build, for frontrow.gateway.status.
+	Version string
+
+	Logger     *slog.Logger          // nil: no log
+	Registerer prometheus.Registerer // nil: no metrics
+	Now        func() time.Time      // nil: time.Now
+}
+
+// Validate fills what was left out and tells what can't be.
+func (c *Config) Validate() error {
+	if c.NATS == nil || c.Keys == nil {
+		return errors.New("gateway: NATS and Keys are required")
+	}
+	if len(c.Keys.Secret) == 0 || len(c.Keys.Pass) == 0 {
+		return errors.New("gateway: the keyring needs a secret and a pass key")
+	}
+	if c.Addr == "" {
+		c.Addr = defaultAddr
+	}
+	if c.Region == "" {
+		c.Region = defaultRegion
+	}
+	if !wire.IsName(c.Region) {
+		return fmt.Errorf("gateway: region %q: use a-z, 0-9 and '-'", c.Region)
+	}
+	if c.MaxSockets == 0 {
+		c.MaxSockets = DefaultMaxSockets
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}
+
+// Gateway is one process of the regional edge.
+type Gateway struct {
+	cfg      Config
+	identity *identity
+	events   *catalogue
+	orders   *kv.Committer // of ORDERS
+	waiting  *kv.Stream    // ORDERS, for reading
+	pages    *pages        // nil: none
+	keySet   *document
+	metrics  *metrics
+	sockets  *sockets
+
+	listener net.Listener
+	server   *http.Server
+}
+
+// New checks cfg and opens the listener, so that Addr is known and a port in
+// use is found at once; requests are answered from Run on.
+func New(cfg Config) (*Gateway, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(cfg.NATS)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	g := &Gateway{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
+	if g.identity, err = newIdentity(&g.cfg); err != nil {
+		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
+	}
+	if cfg.Pages != nil {
+		if g.pages, err = newPages(cfg.Pages); err != nil {
+			return nil, fmt.Errorf("gateway: %w", err)
+		}
+	}
+	keys := cfg.Keys.JWKS()
+	g.keySet = &document{contentType: "application/jwk-set+json", etag: wire.Hash(keys)[:16], raw: keys}
+	g.events = newCatalogue(&g.cfg, js, g.metrics)
+	g.sockets = newSockets(cfg.MaxSockets, g.metrics.sockets)
+	g.waiting = kv.OpenStream(js, wire.OrdersStream)
+	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})
+	g.server = &http.Server{Handler: g.routes(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn)}
+	if g.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	return g, nil
+}
+
+// Addr is the address that is listened on.
+func (g *Gateway) Addr() string { return g.listener.Addr().String() }
+
+// Ready is nil once the events and boards that were stored when Run began are
+// here; it is a probe for /readyz.
+func (g *Gateway) Ready(context.Context) error { return g.events.ready() }
+
+// Run serves until ctx ends, then stops gracefully: no new connections, sockets
+// are sent away in waves, requests in flight are answered. It is called once.
+func (g *Gateway) Run(ctx context.Context) error {
+	// What requests in flight need outlives ctx.
+	back, stopBack := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBack()
+	tasks, back := errgroup.WithContext(back)
+	service, err := g.operators()
+	if err != nil {
+		_ = g.listener.Close()
+		return err
+	}
+	g.events.run(back, tasks)
+	tasks.Go(func() error { return g.orders.Run(back) })
+	served := make(chan error, 1)
+	go func() { served <- g.server.Serve(g.listener) }()
+	select {
+	case <-ctx.Done():
+	case <-back.Done(): // a task failed; Wait says which
+	case err = <-served:
+		served <- http.ErrServerClosed
+	}
+	_ = service.Stop()
+	g.stop()
+	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	stopBack()
+	return errors.Join(err, tasks.Wait())
+}
+
+// stop ends connections. What is not done in stopTimeout is cut off.
+func (g *Gateway) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	var leaving sync.WaitGroup
+	leaving.Go(func() { g.farewell(ctx) })
+	if g.server.Shutdown(ctx) != nil {
+		_ = g.server.Close()
+	}
+	leaving.Wait()
+}
+
+// farewell closes the live sockets wave by wave, so that they don't all knock
+// on the other gateways in the same moment.
+func (g *Gateway) farewell(ctx context.Context) {
+	gone := g.sockets.close()
+	n := 0
+	for _, ev := range g.events.list() {
+		for _, c := range ev.hub.list() {
+			go c.close(closeDeploy, "restarting, come back")
+			if n++; n%closeWave == 0 {
+				select {
+				case <-time.After(wavePause):
+				case <-ctx.Done():
+				}
+			}
+		}
+	}
+	select {
+	case <-gone:
+		return
+	case <-ctx.Done():
+	}
+	for _, ev := range g.events.list() {
+		for _, c := range ev.hub.list() {
+			go c.ws.CloseNow() //nolint:errcheck // nothing to do about it
+		}
+	}
+}
+
+// status is the answer of frontrow.gateway.status.
+type status struct {
+	Region  string         `json:"region"`
+	Version string         `json:"version,omitempty"`
+	Addr    string         `json:"addr"`
+	Ready   bool           `json:"ready"`
+	Sockets int            `json:"sockets"`
+	Events  map[string]int `json:"events"` // viewers by event
+}
+
+// operators adds the operator's endpoint. Every gateway answers for itself.
+func (g *Gateway) operators() (micro.Service, error) {
+	s, err := micro.AddService(g.cfg.NATS, micro.Config{Name: wire.ServiceGateway, Version: serviceVersion,
+		Description: "the regional edge", Metadata: map[string]string{"region": g.cfg.Region, "build": g.cfg.Version}})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: micro service: %w", err)
+	}
+	err = s.AddEndpoint("status", micro.HandlerFunc(func(r micro.Request) {
+		st := status{Region: g.cfg.Region, Version: g.cfg.Version, Addr: g.Addr(), Ready: g.events.ready() == nil,
+			Sockets: g.sockets.open(), Events: map[string]int{}}
+		for _, ev := range g.events.list() {
+			st.Events[ev.id] = ev.hub.viewers()
+		}
+		raw, _ := json.Marshal(st) // strings and numbers: can't fail
+		_ = r.Respond(raw)
+	}), micro.WithEndpointSubject(statusSubject), micro.WithEndpointQueueGroupDisabled())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("gateway: endpoint %s: %w", statusSubject, err), s.Stop())
+	}
+	return s, nil
+}
+
+// sockets counts the live sockets of the process.
+type sockets struct {
+	max   int
+	gauge prometheus.Gauge
+
+	mu     sync.Mutex
+	n      int
+	closed bool
+	gone   chan struct{} // closed when closed and n is 0
+}
+
+func newSockets(max int, gauge prometheus.Gauge) *sockets {
+	return &sockets{max: max, gauge: gauge, gone: make(chan struct{})}
+}
+
+// enter takes a socket's room; false when there is none.
+func (s *sockets) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.n >= s.max {
+		return false
+	}
+	s.n++
+	s.gauge.Inc()
+	return true
+}
+
+func (s *sockets) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n--
+	s.gauge.Dec()
+	if s.closed && s.n == 0 {
+		close(s.gone)
+	}
+}
+
+// close lets nobody in any more; the channel ends when all have left.
+func (s *sockets) close() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		if s.closed = true; s.n == 0 {
+			close(s.gone)
+		}
+	}
+	return s.gone
+}
+
+func (s *sockets) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
+}

@@ -1,0 +1,250 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	// askTimeout bounds one request to another service.
+	askTimeout = 2 * time.Second
+	// askAttempts is how often an act that carries its own id is asked for.
+	askAttempts = 2
+)
+
+// errSilent means that nobody answered in time: the act may have been done.
+var errSilent = errors.New("no answer in time")
+
+// ask sends a request and decodes the answer. Nobody listening is a problem to
+// pass on, because nothing was done; silence is errSilent, wrapped in one.
+func ask[T any](ctx context.Context, g *Gateway, subject string, request any) (reply T, err error) {
+	raw, err := json.Marshal(request)
+	if err != nil {
+		return reply, fmt.Errorf("encode request to %s: %w", subject, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	m, err := g.cfg.NATS.RequestWithContext(ctx, subject, raw)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return reply, wire.Busy("This step is being taken over by another server. Please try again.")
+	case err != nil:
+		return reply, fmt.Errorf("%w: %w: %w", errSilent, wire.Busy("We could not settle this in time. Please try again."), err)
+	}
+	if err := json.Unmarshal(m.Data, &reply); err != nil {
+		return reply, fmt.Errorf("answer from %s: %w", subject, err)
+	}
+	return reply, nil
+}
+
+// askAgain is ask for an act that carries its own id: after silence it is asked
+// for once more, and the answer is the same whether or not it had been done.
+func askAgain[T any](ctx context.Context, g *Gateway, subject string, request any) (reply T, err error) {
+	for range askAttempts {
+		if reply, err = ask[T](ctx, g, subject, request); !errors.Is(err, errSilent) || ctx.Err() != nil {
+			break
+		}
+	}
+	return reply, err
+}
+
+// holdRequest is the body of POST …/holds: exactly one of seats, best, or area
+// with count.
+type holdRequest struct {
+	Seats []string   `json:"seats"`
+	Best  *wire.Best `json:"best"`
+	Area  string     `json:"area"`
+	Count int        `json:"count"`
+}
+
+// holdReply is a standing hold as its fan sees it.
+type holdReply struct {
+	Hold     string     `json:"hold"`
+	Seats    []heldSeat `json:"seats"`
+	Total    int64      `json:"total"`
+	Currency string     `json:"currency"`
+	Expires  time.Time  `json:"expires_at"`
+	Why      string     `json:"why,omitempty"`
+}
+
+type heldSeat struct {
+	ID    string       `json:"id"`
+	Label string       `json:"label"`
+	Level string       `json:"level,omitempty"`
+	Price wire.Amounts `json:"price"`
+}
+
+func heldSeats(quotes []wire.SeatQuote) []heldSeat {
+	seats := make([]heldSeat, len(quotes))
+	for i, q := range quotes {
+		seats[i] = heldSeat{q.ID, q.Label, q.Level, q.Price}
+	}
+	return seats
+}
+
+// hold answers POST /v1/events/{event}/holds. The writer decides; what can't be
+// granted whatever the state of the seats is refused here.
+func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	pass, err := g.identity.pass(r, ev.id, 0)
+	if err != nil {
+		return err
+	}
+	var req holdRequest
+	if err := readJSON(w, r, &req, false); err != nil {
+		return err
+	}
+	if p := req.check(ev, pass.Limit); p != nil {
+		return p
+	}
+	if ev.state(g.cfg.Now()) == wire.SaleClosed {
+		return wire.Refuse(wire.CodeGone, "The sale is over.")
+	}
+	// The id is ours, so a request that got no answer can be sent again: the
+	// writer grants it once.
+	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActHold), wire.HoldRequest{
+		Hold: wire.NewHold(), Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
+	g.metrics.holds.WithLabelValues(outcome(err, reply.Problem)).Inc()
+	if err != nil {
+		return err
+	}
+	if reply.Problem != nil {
+		return reply.Problem
+	}
+	return writeJSON(w, http.StatusCreated, holdReply{Hold: reply.Hold, Seats: heldSeats(reply.Seats), Total: reply.Total,
+		Currency: reply.Currency, Expires: reply.Expires, Why: reply.Why})
+}
+
+// outcome classes an answer for a metric; codes are a fixed set.
+func outcome(err error, p *wire.Problem) string {
+	switch {
+	case err != nil:
+		return "unsettled"
+	case p != nil:
+		return string(p.Code)
+	}
+	return "done"
+}
+
+// check is a pure rule: is the wish well-formed, for places that exist, and
+// within the fan's limit?
+func (h *holdRequest) check(ev *event, limit int) *wire.Problem {
+	wishes := 0
+	for _, wished := range []bool{len(h.Seats) > 0, h.Best != nil, h.Area != ""} {
+		if wished {
+			wishes++
+		}
+	}
+	switch {
+	case wishes != 1:
+		return wire.Refuse(wire.CodeInvalid, "Ask for exactly one of: seats, best, or area with count.")
+	case h.Area == "" && h.Count != 0:
+		return wire.Refuse(wire.CodeInvalid, "A count goes with an area, or inside best.")
+	case h.Best != nil:
+		return checkBest(ev, h.Best, limit)
+	case h.Area != "":
+		if i, ok := ev.venue.byID[h.Area]; !ok || !ev.venue.sections[i].area {
+			return &wire.Problem{Code: wire.CodeUnknownArea, Detail: "This plan has no such area.", Seats: []string{h.Area}}
+		}
+		return checkCount(h.Count, limit)
+	}
+	return checkSeats(ev, h.Seats, limit)
+}
+
+func checkSeats(ev *event, seats []string, limit int) *wire.Problem {
+	var unknown []string
+	seen := make(map[string]bool, len(seats))
+	for _, s := range seats {
+		if seen[s] {
+			return &wire.Problem{Code: wire.CodeInvalid, Detail: "A seat is asked for twice.", Seats: []string{s}}
+		}
+		seen[s] = true
+		if _, ok := ev.venue.index.Lookup(s); !ok {
+			unknown = append(unknown, s)
+		}
+	}
+	if unknown != nil {
+		return &wire.Problem{Code: wire.CodeUnknownSeat, Detail: "Some of these seats are not in the plan.", Seats: unknown}
+	}
+	return checkCount(len(seats), limit)
+}
+
+func checkBest(ev *event, b *wire.Best, limit int) *wire.Problem {
+	if _, ok := ev.venue.byID[b.Section]; b.Section != "" && !ok {
+		return &wire.Problem{Code: wire.CodeUnknownArea, Detail: "This plan has no such section.", Seats: []string{b.Section}}
+	}
+	known := b.Level == ""
+	for _, l := range ev.record.Load().Spec.Levels {
+		known = known || l.ID == b.Level
+	}
+	switch {
+	case !known:
+		return wire.Refuse(wire.CodeInvalid, "This event has no such price level.")
+	case b.MaxTotal < 0:
+		return wire.Refuse(wire.CodeInvalid, "max_total can't be negative.")
+	}
+	return checkCount(b.Count, limit)
+}
+
+func checkCount(n, limit int) *wire.Problem {
+	switch {
+	case n < 1:
+		return wire.Refuse(wire.CodeInvalid, "Ask for at least one ticket.")
+	case n > limit:
+		return wire.Refuse(wire.CodeLimit, fmt.Sprintf("You may have at most %d tickets.", limit))
+	}
+	return nil
+}
+
+// held is what the steps after a hold have in common: a well-formed hold in the
+// path, and a pass, whose event is the hold's. The pass may have expired while
+// the hold was standing, so it is good for as long as a hold can last.
+func (g *Gateway) held(r *http.Request) (ev *event, pass *wire.Pass, hold string, err error) {
+	name, ok := passEvent(bearer(r))
+	if !ok {
+		return nil, nil, "", wire.Refuse(wire.CodeUnauthorized, "This step needs the pass that the seats were held with.")
+	}
+	if ev, err = g.events.find(name); err != nil {
+		if problemOf(err).Code == wire.CodeNotFound { // nothing is known of such a pass
+			err = wire.Refuse(wire.CodeUnauthorized, "This step needs the pass that the seats were held with.")
+		}
+		return nil, nil, "", err
+	}
+	spec := ev.record.Load().Spec.Hold
+	if pass, err = g.identity.pass(r, ev.id, time.Duration(spec.TTL+spec.Checkout)); err != nil {
+		return nil, nil, "", err
+	}
+	if hold = r.PathValue("hold"); !wire.IsHold(hold) {
+		return nil, nil, "", wire.Refuse(wire.CodeNotFound, "There is no such hold.")
+	}
+	return ev, pass, hold, nil
+}
+
+// release answers DELETE /v1/holds/{hold}.
+func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
+	ev, pass, hold, err := g.held(r)
+	if err != nil {
+		return err
+	}
+	reply, err := askAgain[wire.Reply](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActRelease),
+		wire.ReleaseRequest{Hold: hold, Fan: pass.Subject})
+	if err != nil {
+		return err
+	}
+	if reply.Problem != nil {
+		return reply.Problem
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

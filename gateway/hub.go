@@ -1,0 +1,248 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"runtime"
+	"sync"
+	"time"
+
+	"frontrow/wire"
+
+	"github.com/coder/websocket"
+)
+
+const (
+	// liveTick is how long changes of seats are gathered into one frame.
+	liveTick = 100 * time.Millisecond
+	// boardEvery and stockEvery are the least time between two of their frames.
+	boardEvery = time.Second
+	stockEvery = 500 * time.Millisecond
+
+	// fanoutBurst is how many sockets are given a frame before their writers are
+	// let run: a board for 100,000 sockets must not make 100,000 goroutines at once.
+	fanoutBurst = 256
+
+	// watchAll is the section name that stands for all of them.
+	watchAll = "*"
+)
+
+// hub knows who views an event and gives each frame, encoded once, to all whom
+// it concerns. It never waits for a viewer.
+type hub struct {
+	event   *event
+	metrics *metrics
+
+	mu        sync.Mutex
+	conns     map[*conn]struct{}
+	everybody map[*conn]struct{}   // who watch all sections
+	bySection []map[*conn]struct{} // who watch this one
+	byFan     map[string]map[*conn]struct{}
+}
+
+func newHub(ev *event, m *metrics) *hub {
+	return &hub{event: ev, metrics: m, conns: map[*conn]struct{}{}, everybody: map[*conn]struct{}{},
+		bySection: make([]map[*conn]struct{}, len(ev.venue.sections)), byFan: map[string]map[*conn]struct{}{}}
+}
+
+// encodeFrame renders a frame, once for all its viewers.
+func encodeFrame(f wire.LiveFrame) []byte {
+	raw, _ := json.Marshal(f) // strings, numbers, times: can't fail
+	return raw
+}
+
+// beat gives what has changed to the event's viewers, tick by tick.
+func (ev *event) beat(ctx context.Context) {
+	ticker := time.NewTicker(liveTick)
+	defer ticker.Stop()
+	var (
+		board            *boardView
+		stock            *stockView
+		boardAt, stockAt time.Time
+	)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			if b := ev.board.Load(); b != board && now.Sub(boardAt) >= boardEvery {
+				board, boardAt = b, now
+				ev.hub.board(b.frame)
+			}
+			if s := ev.stock.Load(); s != stock && now.Sub(stockAt) >= stockEvery {
+				stock, stockAt = s, now
+				ev.hub.stock(s.frame)
+			}
+			ev.hub.seats(ev.seats.tick())
+		}
+	}
+}
+
+// add makes c a viewer and gives it the board and the stock at once.
+func (h *hub) add(c *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conns[c] = struct{}{}
+	if c.fan != "" {
+		put(h.byFan, c.fan, c)
+	}
+	if b := h.event.board.Load(); b != nil {
+		c.offerBoard(b.frame)
+	}
+	if s := h.event.stock.Load(); s != nil {
+		c.offerStock(s.frame)
+	}
+}
+
+func (h *hub) remove(c *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unwatch(c)
+	delete(h.conns, c)
+	if of := h.byFan[c.fan]; of != nil {
+		if delete(of, c); len(of) == 0 {
+			delete(h.byFan, c.fan)
+		}
+	}
+}
+
+func (h *hub) unwatch(c *conn) {
+	delete(h.everybody, c)
+	for _, s := range c.watched {
+		delete(h.bySection[s], c)
+	}
+	c.watched, c.all = nil, false
+}
+
+// watch replaces the sections that c views and answers each with a frame that
+// says where it stands. It is false if a section is unknown.
+func (h *hub) watch(c *conn, ids []string) bool {
+	var sections []int
+	all := false
+	for _, id := range ids {
+		if id == watchAll {
+			all = true
+			continue
+		}
+		s, ok := h.event.venue.byID[id]
+		if !ok {
+			return false
+		}
+		sections = append(sections, s)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.conns[c]; !ok {
+		return true // already leaving
+	}
+	h.unwatch(c)
+	if all {
+		c.all, h.everybody[c] = true, struct{}{}
+		for s := range h.bySection {
+			c.offerSeats(encodeFrame(h.event.seats.standing(s)))
+		}
+		return true
+	}
+	for _, s := range sections {
+		if h.bySection[s] == nil {
+			h.bySection[s] = map[*conn]struct{}{}
+		}
+		h.bySection[s][c] = struct{}{}
+		c.offerSeats(encodeFrame(h.event.seats.standing(s)))
+	}
+	c.watched = sections
+	return true
+}
+
+// seats gives each section's frame to those who view it.
+func (h *hub) seats(changes []change) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, ch := range changes {
+		viewers := h.bySection[ch.section]
+		if len(viewers)+len(h.everybody) == 0 {
+			continue
+		}
+		frame := encodeFrame(ch.frame)
+		give(viewers, func(c *conn) { c.offerSeats(frame) })
+		give(h.everybody, func(c *conn) { c.offerSeats(frame) })
+	}
+}
+
+func (h *hub) board(frame []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	give(h.conns, func(c *conn) { c.offerBoard(frame) })
+}
+
+func (h *hub) stock(frame []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	give(h.conns, func(c *conn) { c.offerStock(frame) })
+}
+
+// notice gives a fan's news to all his sockets.
+func (h *hub) notice(fan string, n *wire.Notice) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.byFan[fan]) == 0 {
+		return
+	}
+	frame := encodeFrame(wire.LiveFrame{T: wire.FrameNotice, Notice: n})
+	give(h.byFan[fan], func(c *conn) { c.offerNotice(frame) })
+}
+
+// viewers is the number of sockets.
+func (h *hub) viewers() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.conns)
+}
+
+// list is the sockets at this moment.
+func (h *hub) list() []*conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*conn, 0, len(h.conns))
+	for c := range h.conns {
+		all = append(all, c)
+	}
+	return all
+}
+
+// again sends every viewer away to come back and read everything anew.
+func (h *hub) again() {
+	for _, c := range h.list() {
+		go c.close(closeOverload, "read again")
+	}
+}
+
+func give(to map[*conn]struct{}, offer func(*conn)) {
+	n := 0
+	for c := range to {
+		offer(c)
+		if n++; n%fanoutBurst == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+func put(m map[string]map[*conn]struct{}, key string, c *conn) {
+	if m[key] == nil {
+		m[key] = map[*conn]struct{}{}
+	}
+	m[key][c] = struct{}{}
+}
+
+// closeClass is a close code as a metric label.
+func closeClass(code websocket.StatusCode) string {
+	switch code {
+	case closeOverload:
+		return "overload"
+	case closeDeploy:
+		return "deploy"
+	case closeLife:
+		return "life"
+	}
+	return "policy"
+}

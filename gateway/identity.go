@@ -1,0 +1,169 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"frontrow/wire"
+)
+
+const (
+	fanCookie    = "fr_fan"
+	fanCookieAge = 365 * 24 * time.Hour
+
+	// maxPass bounds a pass before anything of it is decoded.
+	maxPass = 2048
+	// maxVerified bounds each generation of the passes that are remembered as verified.
+	maxVerified = 65536
+)
+
+// identity tells who a request speaks for. A fan is named by the signed cookie
+// fr_fan, his admission by a pass that must be his.
+type identity struct {
+	keys   *wire.Keyring
+	public *wire.PublicKeys
+	secure bool
+	now    func() time.Time
+
+	origins  *http.CrossOriginProtection
+	verified *recent[[sha256.Size]byte, *wire.Pass] // by the hash of the token
+}
+
+func newIdentity(cfg *Config) (*identity, error) {
+	id := &identity{keys: cfg.Keys, public: cfg.Keys.Public(), secure: cfg.Secure, now: cfg.Now,
+		origins: http.NewCrossOriginProtection(), verified: newRecent[[sha256.Size]byte, *wire.Pass](maxVerified)}
+	for _, o := range cfg.AllowedOrigins {
+		if err := id.origins.AddTrustedOrigin(o); err != nil {
+			return nil, err
+		}
+	}
+	return id, nil
+}
+
+// sameOrigin refuses a request that another site made a browser send: by
+// Sec-Fetch-Site, else by Origin, which must be the request's host or one of
+// the allowed origins. Without both headers it is no browser's request, and is
+// let through: whoever can forge headers has no use for somebody else's browser.
+//
+// A live socket is opened with GET, yet its frames can be read by the page that
+// opened it. So the rule applies to it too, and a cookie without an Origin,
+// which no browser sends, is refused.
+func (id *identity) sameOrigin(r *http.Request, socket bool) error {
+	if socket {
+		if _, err := r.Cookie(fanCookie); err == nil && r.Header.Get("Origin") == "" {
+			return wire.Refuse(wire.CodeForbidden, "Send an Origin with the cookie.")
+		}
+		asPost := *r
+		asPost.Method = http.MethodPost
+		r = &asPost
+	}
+	if id.origins.Check(r) != nil {
+		return wire.Refuse(wire.CodeForbidden, "This site may not act for you. Open the shop's own page.")
+	}
+	return nil
+}
+
+var errNoFan = errors.New("no fan cookie")
+
+// presented is the fan of the request's cookie, errNoFan or wire.ErrToken.
+func (id *identity) presented(r *http.Request) (string, error) {
+	c, err := r.Cookie(fanCookie)
+	if err != nil {
+		return "", errNoFan
+	}
+	return id.keys.VerifyFan(c.Value)
+}
+
+// fan is the fan of the request, who must have a cookie of ours.
+func (id *identity) fan(r *http.Request) (string, error) {
+	fan, err := id.presented(r)
+	if err != nil {
+		return "", wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
+	}
+	return fan, nil
+}
+
+// meet is the fan of the request; a stranger, or one with a cookie that is not
+// ours, becomes a new fan.
+func (id *identity) meet(w http.ResponseWriter, r *http.Request) string {
+	fan, err := id.presented(r)
+	if err == nil {
+		return fan
+	}
+	fan = wire.NewFan()
+	http.SetCookie(w, &http.Cookie{Name: fanCookie, Value: id.keys.SignFan(fan), Path: "/",
+		MaxAge: int(fanCookieAge.Seconds()), HttpOnly: true, Secure: id.secure, SameSite: http.SameSiteLaxMode})
+	return fan
+}
+
+// bearer is the request's pass, unverified; empty if it has none.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// passEvent is the event that a pass says it is for. Nothing is verified: it
+// only tells which event to verify the pass for.
+func passEvent(token string) (string, bool) {
+	parts := strings.Split(token, ".")
+	if len(token) > maxPass || len(parts) != 3 {
+		return "", false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", false
+	}
+	var p wire.Pass
+	if json.Unmarshal(payload, &p) != nil || len(p.Audience) != 1 {
+		return "", false
+	}
+	return p.Audience[0], wire.IsName(p.Audience[0])
+}
+
+// pass verifies the request's pass for event. It must be the fan's own. Grace
+// extends its life for steps that only finish what a live pass began.
+func (id *identity) pass(r *http.Request, event string, grace time.Duration) (*wire.Pass, error) {
+	p, err := id.verify(bearer(r), event, grace)
+	switch {
+	case errors.Is(err, wire.ErrPassExpired):
+		return nil, wire.Refuse(wire.CodeUnauthorized, "Your pass has expired.")
+	case errors.Is(err, wire.ErrPassEvent):
+		return nil, wire.Refuse(wire.CodeForbidden, "Your pass is for another event.")
+	case err != nil:
+		return nil, wire.Refuse(wire.CodeUnauthorized, "This step needs a pass. Join the queue to get one.")
+	}
+	fan, err := id.fan(r)
+	if err != nil {
+		return nil, err
+	}
+	if fan != p.Subject {
+		return nil, wire.Refuse(wire.CodeForbidden, "This pass was given to another browser.")
+	}
+	return p, nil
+}
+
+// verify is VerifyPass, remembering what it has verified: a fan sends the same
+// pass many times, and a signature costs more than everything around it.
+func (id *identity) verify(token, event string, grace time.Duration) (*wire.Pass, error) {
+	if token == "" || len(token) > maxPass {
+		return nil, wire.ErrPass
+	}
+	key, now := sha256.Sum256([]byte(token)), id.now()
+	if p, ok := id.verified.get(key); ok && p.Audience[0] == event && now.Before(p.ExpiresAt.Add(grace)) {
+		return p, nil
+	}
+	p, err := id.public.VerifyPass(token, event, now, grace)
+	if err != nil {
+		return nil, err
+	}
+	id.verified.put(key, p)
+	return p, nil
+}

@@ -1,0 +1,194 @@
+package gateway
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"frontrow/plan"
+	"frontrow/wire"
+)
+
+func TestReads(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	digest := s.events.events[show].record.Load().Plan
+
+	full := s.send("GET", "/v1/events/show/plan", "")
+	p, err := plan.Decode(full.body)
+	must(t, err)
+	if plan.Digest(p) != digest || full.Header.Get("ETag") != `"`+digest+`"` || full.Header.Get("Cache-Control") != immutable {
+		t.Errorf("plan: ETag %s, %s", full.Header.Get("ETag"), full.Header.Get("Cache-Control"))
+	}
+	for _, path := range []string{"/v1/events/show/plan", "/v1/events/show/plan/map", "/v1/events/show/availability?format=json"} {
+		plain := s.send("GET", path, "")
+		packed := s.send("GET", path, "", "Accept-Encoding", "gzip")
+		if packed.Header.Get("Content-Encoding") != "gzip" || packed.Header.Get("ETag") == plain.Header.Get("ETag") || plain.Header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: %v", path, packed.Header)
+		}
+		z, err := gzip.NewReader(strings.NewReader(string(packed.body)))
+		must(t, err)
+		if raw, err := io.ReadAll(z); err != nil || string(raw) != string(plain.body) {
+			t.Errorf("%s: packed is something else: %v", path, err)
+		}
+		for _, tag := range []string{plain.Header.Get("ETag"), packed.Header.Get("ETag"), `"x", W/` + plain.Header.Get("ETag"), "*"} {
+			if r := s.send("GET", path, "", "If-None-Match", tag); r.StatusCode != http.StatusNotModified || len(r.body) != 0 {
+				t.Errorf("%s with If-None-Match %s: %d", path, tag, r.StatusCode)
+			}
+		}
+		if r := s.send("GET", path, "", "If-None-Match", `""`); r.StatusCode != http.StatusOK {
+			t.Errorf("%s with an empty tag: %d", path, r.StatusCode)
+		}
+		if r := s.send("HEAD", path, ""); r.StatusCode != http.StatusOK || r.Header.Get("Content-Length") != fmt.Sprint(len(plain.body)) {
+			t.Errorf("HEAD %s: %d %v", path, r.StatusCode, r.Header)
+		}
+	}
+
+	board := s.send("GET", "/v1/events/show/board", "")
+	if b := into[wire.Board](t, board, http.StatusOK); b.Event != show || board.Header.Get("Cache-Control") != "public, max-age=1" || board.Header.Get("ETag") == "" {
+		t.Errorf("board %+v %v", b, board.Header)
+	}
+
+	e := into[eventReply](t, s.send("GET", "/v1/events/show", ""), http.StatusOK)
+	if e.Name != "The <Band>" || e.State != wire.SaleOpen || e.Levels[0].Price.Total != 5450 || e.Limits.PerFan != 4 || e.Places != s.index.Len() || e.Hold.Seconds != 480 {
+		t.Errorf("event %+v", e)
+	}
+	s.put(wire.PricesBucket, wire.PriceKey(show, "standard"), wire.Price{Amounts: wire.NewAmounts(6000, 400, 50), Version: 2})
+	s.until("the new price is shown", func() bool {
+		list := into[struct{ Events []eventReply }](t, s.send("GET", "/v1/events", ""), http.StatusOK)
+		return len(list.Events) == 1 && list.Events[0].Levels[0].Price.Total == 6450
+	})
+
+	keys := into[struct{ Keys []map[string]string }](t, s.send("GET", "/.well-known/jwks.json", ""), http.StatusOK)
+	if len(keys.Keys) != 2 || keys.Keys[0]["d"] != "" {
+		t.Errorf("keys %v", keys)
+	}
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	index := s.send("GET", "/", "")
+	asset := s.pages.names["app.js"]
+	if index.StatusCode != http.StatusOK || !strings.Contains(string(index.body), "The &lt;Band&gt;") || !strings.Contains(string(index.body), asset) {
+		t.Fatalf("%d %s", index.StatusCode, index.body)
+	}
+	if len(index.Cookies()) != 1 || !strings.Contains(index.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") ||
+		index.Header.Get("X-Content-Type-Options") != "nosniff" || index.Header.Get("Referrer-Policy") == "" {
+		t.Errorf("header %v", index.Header)
+	}
+	known := s.send("GET", "/", "", "Cookie", fanCookie+"="+index.Cookies()[0].Value)
+	if len(known.Cookies()) != 0 {
+		t.Error("a known fan was given another cookie")
+	}
+	event := s.send("GET", "/e/show", "")
+	if body := string(event.body); !strings.Contains(body, "EUR 54.50") || !strings.Contains(body, "On sale now") {
+		t.Errorf("%s", body)
+	}
+	none := s.send("GET", "/e/none", "")
+	if none.StatusCode != http.StatusNotFound || !strings.HasPrefix(none.Header.Get("Content-Type"), "text/html") || !strings.Contains(string(none.body), "no such event") {
+		t.Errorf("%d %v %s", none.StatusCode, none.Header, none.body)
+	}
+	if r := s.send("GET", "/t/"+wire.NewTicket(), ""); r.StatusCode != http.StatusOK {
+		t.Errorf("ticket page: %d", r.StatusCode)
+	}
+	if r := s.send("GET", asset, ""); r.StatusCode != http.StatusOK || r.Header.Get("Cache-Control") != immutable || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/javascript") {
+		t.Errorf("asset: %d %v", r.StatusCode, r.Header)
+	}
+	if r := s.send("GET", "/assets/app.js?v=old", ""); r.Header.Get("Cache-Control") == immutable {
+		t.Error("an asset under another version's name may be kept for ever")
+	}
+	if r := s.send("GET", "/favicon.ico", ""); r.StatusCode != http.StatusNoContent {
+		t.Errorf("favicon: %d", r.StatusCode)
+	}
+}
+
+func TestMoney(t *testing.T) {
+	t.Parallel()
+	for want, got := range map[string]string{
+		"EUR 54.50": money(5450, "EUR"), "EUR 0.05": money(5, "EUR"), "JPY 5450": money(5450, "JPY"),
+		"KWD 5.450": money(5450, "KWD"), "EUR 0.00": money(0, "EUR"),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestEveryCodeHasAStatus keeps codes.go complete.
+func TestEveryCodeHasAStatus(t *testing.T) {
+	t.Parallel()
+	want := map[wire.Code]int{wire.CodeBadRequest: 400, wire.CodeUnauthorized: 401, wire.CodeForbidden: 403, wire.CodeNotFound: 404,
+		wire.CodeTooLarge: 413, wire.CodeTaken: 409, wire.CodeLimit: 409, wire.CodeUnknownSeat: 422, wire.CodeUnknownArea: 422,
+		wire.CodeInvalid: 422, wire.CodeNoneLeft: 409, wire.CodeHoldOver: 410, wire.CodeCheckoutBusy: 409, wire.CodeKeyReused: 422,
+		wire.CodeWait: 425, wire.CodeGone: 410, wire.CodeNotOpen: 425, wire.CodeUnavailable: 503,
+		codeMethod: 405, codeMedia: 415, codeInternal: 500, "of a later version": 500}
+	for code, status := range want {
+		if got := refusalOf(code); got.status != status || got.title == "" {
+			t.Errorf("%s: %+v, want %d", code, got, status)
+		}
+	}
+}
+
+func TestOperatorsStatus(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(c *Config) { c.Version = "v9" })
+	s.view().next(wire.FrameBoard)
+	m, err := s.nc.Request("frontrow.gateway.status", nil, waitLimit)
+	must(t, err)
+	var st status
+	must(t, json.Unmarshal(m.Data, &st))
+	if st.Version != "v9" || st.Sockets != 1 || st.Events[show] != 1 || !st.Ready || st.Region != "home" {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestVerifiedPassesExpire: what is remembered of a pass must not outlive it.
+func TestVerifiedPassesExpire(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	cfg := Config{Keys: wire.NewKeyring(), Now: func() time.Time { return now }}
+	id, err := newIdentity(&cfg)
+	must(t, err)
+	token, err := cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: wire.NewFan(), Limit: 1, At: now, Expires: now.Add(time.Minute)}))
+	must(t, err)
+	for i, c := range []struct {
+		event string
+		after time.Duration
+		grace time.Duration
+		ok    bool
+	}{
+		{show, 0, 0, true}, {show, 0, 0, true}, {"other", 0, 0, false}, {show, 50 * time.Second, 0, true},
+		{show, 2 * time.Minute, 0, false}, {show, 2 * time.Minute, 5 * time.Minute, true}, {show, 2 * time.Minute, 0, false},
+		{show, 10 * time.Minute, 5 * time.Minute, false},
+	} {
+		now = time.Now().Add(c.after)
+		if _, err := id.verify(token, c.event, c.grace); (err == nil) != c.ok {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}
+
+func TestRecentIsBounded(t *testing.T) {
+	t.Parallel()
+	r := newRecent[int, int](10)
+	for i := range 100 {
+		r.put(i, i)
+		if n := len(r.younger) + len(r.older); n > 20 {
+			t.Fatalf("%d are remembered", n)
+		}
+		for k := max(0, i-9); k <= i; k++ {
+			if v, ok := r.get(k); !ok || v != k {
+				t.Fatalf("%d is forgotten after %d", k, i)
+			}
+		}
+	}
+	if _, ok := r.get(0); ok {
+		t.Error("0 is still remembered")
+	}
+}

@@ -1,0 +1,280 @@
+package gateway
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"frontrow/wire"
+)
+
+const (
+	immutable  = "public, max-age=31536000, immutable"
+	boardCache = "public, max-age=1"
+)
+
+// handler answers a request, or returns why not: a *wire.Problem is told to the
+// client, anything else is our fault and logged.
+type handler func(http.ResponseWriter, *http.Request) error
+
+// route is one entry of the public contract.
+type route struct {
+	pattern string
+	handler handler
+	page    bool // refusals are pages too
+}
+
+func (g *Gateway) table() []route {
+	t := []route{
+		{"GET /v1/events", g.listEvents, false},
+		{"GET /v1/events/{event}", g.getEvent, false},
+		{"GET /v1/events/{event}/plan", g.getPlan, false},
+		{"GET /v1/events/{event}/plan/map", g.getMap, false},
+		{"GET /v1/events/{event}/board", g.getBoard, false},
+		{"GET /v1/events/{event}/availability", g.availability, false},
+		{"GET /v1/events/{event}/live", g.live, false},
+		{"POST /v1/events/{event}/places", g.join, false},
+		{"POST /v1/events/{event}/passes", g.redeem, false},
+		{"POST /v1/events/{event}/holds", g.hold, false},
+		{"DELETE /v1/holds/{hold}", g.release, false},
+		{"POST /v1/holds/{hold}/checkout", g.checkout, false},
+		{"GET /v1/orders/{order}", g.order, false},
+		{"GET /v1/tickets/{ticket}", g.ticket, false},
+		{"GET /v1/tickets/{ticket}/qr.svg", g.ticketQR, false},
+		{"GET /.well-known/jwks.json", g.getKeys, false},
+	}
+	if g.pages != nil {
+		t = append(t,
+			route{"GET /{$}", g.indexPage, true},
+			route{"GET /e/{event}", g.eventPage, true},
+			route{"GET /t/{ticket}", g.ticketPage, true},
+			route{"GET /assets/{name...}", g.asset, false},
+			route{"GET /favicon.ico", g.favicon, false},
+			route{"GET /favicon.svg", g.favicon, false},
+		)
+	}
+	return t
+}
+
+// routes is the whole server. A second mux without the catch-all tells which
+// methods a path would have had.
+func (g *Gateway) routes() http.Handler {
+	mux, bare := http.NewServeMux(), http.NewServeMux()
+	for _, r := range g.table() {
+		mux.Handle(r.pattern, g.wrap(r))
+		bare.Handle(r.pattern, http.NotFoundHandler())
+	}
+	mux.Handle("/", g.wrap(route{pattern: "other", handler: func(w http.ResponseWriter, r *http.Request) error {
+		unknown := probe{header: http.Header{}}
+		bare.ServeHTTP(&unknown, r)
+		if allow := unknown.header.Get("Allow"); allow != "" {
+			w.Header().Set("Allow", allow)
+			return wire.Refuse(codeMethod, "Use one of: "+allow+".")
+		}
+		return wire.Refuse(wire.CodeNotFound, "There is nothing at this address.")
+	}}))
+	return mux
+}
+
+// probe is a response of which only the header matters.
+type probe struct{ header http.Header }
+
+func (p *probe) Header() http.Header         { return p.header }
+func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *probe) WriteHeader(int)             {}
+
+// recorder remembers the status for the metrics.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets a socket be hijacked.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// wrap is what every route has around it: headers, the origin's check on every
+// method that changes something, refusals, the metric and the log.
+func (g *Gateway) wrap(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		rec := &recorder{w, http.StatusOK}
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		if err := g.answer(rt, rec, r); err != nil {
+			p := problemOf(err)
+			if p.Code == codeInternal {
+				g.cfg.Logger.Error("request", "route", rt.pattern, "err", err)
+			}
+			if !rt.page || g.pages.refuse(rec, p) != nil {
+				refuse(rec, p)
+			}
+		}
+		g.metrics.requests.WithLabelValues(rt.pattern, statusClass(rec.status)).Inc()
+		g.metrics.seconds.WithLabelValues(rt.pattern).Observe(time.Since(started).Seconds())
+		if log := g.cfg.Logger; log.Enabled(r.Context(), slog.LevelDebug) {
+			log.Debug("request", "method", r.Method, "route", rt.pattern, "status", rec.status,
+				"took", time.Since(started), "from", g.clientAddr(r))
+		}
+	})
+}
+
+func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			g.cfg.Logger.Error("panic", "route", rt.pattern, "value", v, "stack", string(debug.Stack()))
+			err = wire.Refuse(codeInternal, "This is our fault. Please try again.")
+		}
+	}()
+	if err := g.identity.sameOrigin(r, false); err != nil {
+		return err
+	}
+	return rt.handler(w, r)
+}
+
+// clientAddr is who sent the request, as far as that can be known. With
+// TrustForwarded what a proxy on this machine says is believed.
+func (g *Gateway) clientAddr(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() && g.cfg.TrustForwarded {
+		hops := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
+		if last, err := netip.ParseAddr(strings.TrimSpace(hops[len(hops)-1])); err == nil {
+			return last.String()
+		}
+	}
+	return host
+}
+
+// eventReply is an event as the API shows it.
+type eventReply struct {
+	ID       string       `json:"id"`
+	Name     string       `json:"name"`
+	Venue    string       `json:"venue"`
+	StartsAt time.Time    `json:"starts_at,omitzero"`
+	OpensAt  time.Time    `json:"opens_at,omitzero"`
+	State    string       `json:"state"` // as on the board
+	Message  string       `json:"message,omitempty"`
+	Currency string       `json:"currency"`
+	Levels   []eventLevel `json:"levels"`
+	Limits   wire.Limits  `json:"limits"`
+	Hold     holdRule     `json:"hold"`
+	Plan     string       `json:"plan"` // digest
+	Places   int          `json:"places"`
+}
+
+type holdRule struct {
+	Seconds int `json:"seconds"` // that seats are kept
+}
+
+type eventLevel struct {
+	ID         string       `json:"id"`
+	Name       string       `json:"name"`
+	Categories []string     `json:"categories"`
+	Price      wire.Amounts `json:"price"`
+}
+
+func (g *Gateway) eventReply(ev *event) eventReply {
+	rec := ev.record.Load()
+	s := rec.Spec
+	e := eventReply{ID: ev.id, Name: s.Name, Venue: s.Venue, StartsAt: s.StartsAt, OpensAt: s.OpensAt, State: ev.state(g.cfg.Now()),
+		Currency: s.Currency, Limits: s.Limits, Hold: holdRule{int(time.Duration(s.Hold.TTL).Seconds())}, Plan: rec.Plan, Places: ev.venue.index.Len()}
+	if b := ev.board.Load(); b != nil {
+		e.Message = b.Message
+	}
+	for _, l := range s.Levels {
+		e.Levels = append(e.Levels, eventLevel{l.ID, l.Name, l.Categories, ev.price(l)})
+	}
+	return e
+}
+
+func (g *Gateway) listEvents(w http.ResponseWriter, _ *http.Request) error {
+	list := []eventReply{}
+	for _, ev := range g.events.list() {
+		list = append(list, g.eventReply(ev))
+	}
+	w.Header().Set("Cache-Control", boardCache)
+	return writeJSON(w, http.StatusOK, struct {
+		Events []eventReply `json:"events"`
+	}{list})
+}
+
+func (g *Gateway) getEvent(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", boardCache)
+	return writeJSON(w, http.StatusOK, g.eventReply(ev))
+}
+
+func (g *Gateway) getPlan(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	ev.venue.full.serve(w, r, immutable)
+	return nil
+}
+
+func (g *Gateway) getMap(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	ev.venue.compact.serve(w, r, immutable)
+	return nil
+}
+
+func (g *Gateway) getBoard(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	b := ev.board.Load()
+	if b == nil {
+		return wire.Busy("The board is not up yet. Please try again in a moment.")
+	}
+	b.doc.serve(w, r, boardCache)
+	return nil
+}
+
+// availability answers GET …/availability. A client that noticed a gap must not
+// be given what a cache kept, so caches may only keep it to ask again.
+func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	s := ev.seats.snapshot.Load()
+	if s == nil {
+		return wire.Busy("The seats are being read. Please try again in a moment.")
+	}
+	d := s.asBinary()
+	switch format := r.URL.Query().Get("format"); format {
+	case "":
+	case "json":
+		d = s.asJSON()
+	default:
+		return wire.Refuse(wire.CodeBadRequest, "The format can be left out, or json.")
+	}
+	w.Header().Set(seqHeader, s.seqString())
+	d.serve(w, r, "no-cache")
+	return nil
+}
+
+func (g *Gateway) getKeys(w http.ResponseWriter, r *http.Request) error {
+	g.keySet.serve(w, r, "public, max-age=300")
+	return nil
+}

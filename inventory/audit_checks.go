@@ -1,0 +1,229 @@
+package inventory
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"frontrow/wire"
+)
+
+func (a *audit) everySeatHasARecord() Check {
+	c := Check{Invariant: "I3", Rule: "every place of the plan has one record, and no other has", Looked: len(a.records)}
+	for i := range a.index.Len() {
+		if id := a.index.Seat(i).ID; a.records[id].State == "" {
+			c.breaks("seat %s has no record", id)
+		}
+	}
+	for id := range a.records {
+		if _, ok := a.index.Lookup(id); !ok {
+			c.breaks("record of %s, which the plan doesn't know", id)
+		}
+	}
+	return c
+}
+
+func (a *audit) soldIsBooked() Check {
+	c := Check{Invariant: "I1", Rule: "a sold seat has the booking of its order"}
+	booked := make(map[string]string, len(a.bookings))
+	for _, b := range a.bookings {
+		booked[b.Seat.ID] = b.Order
+	}
+	for id, s := range a.records {
+		if s.State != wire.Sold {
+			continue
+		}
+		if c.Looked++; booked[id] != s.Order {
+			c.breaks("seat %s is sold under order %s, booked under %q", id, s.Order, booked[id])
+		}
+	}
+	return c
+}
+
+func (a *audit) bookedIsSold() Check {
+	c := Check{Invariant: "I1", Rule: "a booked seat is sold to the same order, unless its order is still being worked on", Looked: len(a.bookings)}
+	seen := map[string]string{}
+	for _, b := range a.bookings {
+		if other, twice := seen[b.Seat.ID]; twice {
+			c.breaks("seat %s is booked by %s and %s", b.Seat.ID, other, b.Order)
+		}
+		seen[b.Seat.ID] = b.Order
+		s := a.records[b.Seat.ID]
+		if (s.State != wire.Sold || s.Order != b.Order || s.Fan != b.Fan || s.Hold != b.Hold) && !a.waiting[b.Order] {
+			c.breaks("seat %s is booked by order %s, its record says %s %s", b.Seat.ID, b.Order, s.State, s.Order)
+		}
+	}
+	return c
+}
+
+func (a *audit) pricesAreAsQuoted() Check {
+	c := Check{Invariant: "I8", Rule: "the price booked is the price quoted, and adds up"}
+	for _, b := range a.bookings {
+		s := a.records[b.Seat.ID]
+		if s.Quote == nil || s.Order != b.Order {
+			continue
+		}
+		if c.Looked++; s.Quote.Price != b.Seat.Price {
+			c.breaks("seat %s: quoted %+v, booked %+v", b.Seat.ID, s.Quote.Price, b.Seat.Price)
+		}
+	}
+	for id, s := range a.records {
+		if q := s.Quote; q != nil && q.Price != wire.NewAmounts(q.Price.Base, q.Price.ServiceFee, q.Price.FacilityFee) {
+			c.breaks("seat %s: %+v doesn't add up", id, q.Price)
+		}
+	}
+	return c
+}
+
+func (a *audit) holdsEndInTime() Check {
+	c := Check{Invariant: "I7", Rule: "no hold outlives its deadline by more than a second, but in checkout"}
+	for id, s := range a.records {
+		if s.State != wire.Held {
+			continue
+		}
+		if c.Looked++; s.Until == nil || s.Order == "" && a.now.Sub(*s.Until) > expireLate {
+			c.breaks("seat %s is held until %v", id, s.Until)
+		}
+	}
+	return c
+}
+
+func (a *audit) limitsAreKept() Check {
+	c := Check{Invariant: "I1", Rule: "no fan has more tickets than the event allows"}
+	tickets := map[string]int{}
+	for _, s := range a.records {
+		if s.State == wire.Held || s.State == wire.Sold {
+			tickets[s.Fan]++
+		}
+	}
+	c.Looked = len(tickets)
+	limit := a.event.Spec.WithDefaults().Limits.PerFan
+	for fan, n := range tickets {
+		if n > limit {
+			c.breaks("fan %s has %d of %d", fan, n, limit)
+		}
+	}
+	return c
+}
+
+// passesAreUnderTheCeiling counts the passes alive at the issue of each: the
+// ceiling as it is now, so lowering it during a sale shows here.
+func (a *audit) passesAreUnderTheCeiling() Check {
+	c := Check{Invariant: "I5", Rule: "passes alive never exceeded the ceiling; a place has one pass", Looked: len(a.passes)}
+	ceiling := a.event.Spec.WithDefaults().Admission.Ceiling
+	if most := mostAlive(a.passes); most > ceiling {
+		c.breaks("%d passes were alive at once; the ceiling is %d", most, ceiling)
+	}
+	place := map[uint64]string{}
+	for _, p := range a.passes {
+		if other, twice := place[p.Number]; twice {
+			c.breaks("place %d has a pass of %s and one of %s", p.Number, other, p.Fan)
+		}
+		place[p.Number] = p.Fan
+	}
+	return c
+}
+
+func (a *audit) passesWereCalled() Check {
+	c := Check{Invariant: "I6", Rule: "every pass belongs to a place at or below the head, and the head to a place given out", Looked: len(a.passes)}
+	for _, p := range a.passes {
+		if p.Number > a.head {
+			c.breaks("place %d has a pass, the head is %d", p.Number, a.head)
+		}
+	}
+	if a.head > a.joined {
+		c.breaks("the head is %d, %d places were given out", a.head, a.joined)
+	}
+	return c
+}
+
+func (a *audit) logHasNoGaps() Check {
+	c := Check{Invariant: "I10", Rule: "the flushes' log records count from 1 without gaps, and terms never go back", Looked: len(a.flushes)}
+	var term uint64
+	for i, f := range a.flushes {
+		if f.N != uint64(i+1) || f.Term < term {
+			c.breaks("record %d is number %d of term %d, after term %d", i+1, f.N, f.Term, term)
+		}
+		term = f.Term
+	}
+	return c
+}
+
+func (a *audit) logIsFed() Check {
+	c := Check{Invariant: "I10", Rule: "the sale log has every flush", Looked: a.logged}
+	if a.logged < len(a.flushes) {
+		c.breaks("%d of %d flushes are in the sale log", a.logged, len(a.flushes))
+	}
+	return c
+}
+
+// logReplays folds the acts of the log and compares with the records.
+func (a *audit) logReplays() Check {
+	c := Check{Invariant: "I10", Rule: "the log replays to the seats' records", Looked: len(a.records)}
+	type owned struct {
+		state wire.State
+		hold  string
+	}
+	seats := make(map[string]owned, len(a.records))
+	for _, f := range a.flushes {
+		for _, act := range f.Acts {
+			for _, id := range act.Seats {
+				switch act.Kind {
+				case wire.ActKindHold:
+					seats[id] = owned{wire.Held, act.Hold}
+				case wire.ActKindSell:
+					seats[id] = owned{wire.Sold, act.Hold}
+				case wire.ActKindRelease, wire.ActKindExpire, wire.ActKindUnblock:
+					seats[id] = owned{wire.Available, ""}
+				case wire.ActKindBlock:
+					seats[id] = owned{wire.Blocked, ""}
+				}
+			}
+		}
+	}
+	for id, s := range a.records {
+		want, ok := seats[id]
+		if !ok {
+			want = owned{state: wire.Available}
+		}
+		if s.State != want.state || s.Hold != want.hold {
+			c.breaks("seat %s is %s %s, the log says %s %s", id, s.State, s.Hold, want.state, want.hold)
+		}
+	}
+	return c
+}
+
+func (a *audit) ledgerIsSound() Check {
+	c := Check{Invariant: "I4", Rule: "the ledger's own rules hold: bookings, tickets, orders and payments agree", Looked: a.sum.Bookings}
+	for _, v := range a.sum.Violations {
+		c.breaks("%s: %d, such as %v", v.Rule, v.Count, v.Samples)
+	}
+	return c
+}
+
+// mostAlive is the most passes that were alive at any instant.
+func mostAlive(passes []wire.PassRecord) int {
+	changes := make([]passChange, 0, 2*len(passes))
+	for _, p := range passes {
+		changes = append(changes, passChange{p.At, +1}, passChange{p.Expires, -1})
+	}
+	sortChanges(changes)
+	most, alive := 0, 0
+	for _, ch := range changes {
+		alive += ch.by
+		most = max(most, alive)
+	}
+	return most
+}
+
+type passChange struct {
+	at time.Time
+	by int
+}
+
+// sortChanges puts an end before a beginning at the same instant.
+func sortChanges(c []passChange) {
+	slices.SortFunc(c, func(a, b passChange) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.by, b.by))
+	})
+}

@@ -1,0 +1,109 @@
+package checkout
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"frontrow/internal/consume"
+	"frontrow/inventory/ledger"
+	"frontrow/inventory/payment"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+// Ledger records orders. Each call returns the order as it stands afterwards,
+// may be repeated, and leaves the outcome open if it fails. Package ledger
+// says what else holds.
+type Ledger interface {
+	Begin(ctx context.Context, m wire.OrderMessage) (ledger.Order, error)
+	Commit(ctx context.Context, p ledger.Purchase) (ledger.Order, error)
+	Fail(ctx context.Context, order, reason string, declined bool) (ledger.Order, error)
+}
+
+// Seats is the writer of an event's seats. A *wire.Problem among the errors is
+// the writer's refusal; any other error means that it could not be asked, or
+// has not answered, and the call may be repeated.
+type Seats interface {
+	Extend(ctx context.Context, event string, r wire.ExtendRequest) (wire.ExtendReply, error)
+	Confirm(ctx context.Context, event string, r wire.ConfirmRequest) error
+	Release(ctx context.Context, event string, r wire.ReleaseRequest) error
+}
+
+// Config of the checkout.
+type Config struct {
+	NATS      *nats.Conn          // for notices and, if Seats is nil, the writer; required
+	JetStream jetstream.JetStream // where ORDERS is; required
+	Ledger    Ledger              // required
+	Outbox    Outbox              // required
+	Provider  payment.Provider    // required
+	Seats     Seats               // nil: NewSeats(NATS)
+
+	ProviderName string        // as recorded with payments; default "sandbox"
+	MaxInFlight  int           // orders under way at once; default 2048
+	Patience     time.Duration // how long an order waits for a payment provider that does not answer; default 10 min
+
+	Logger     *slog.Logger          // nil discards
+	Registerer prometheus.Registerer // nil registers nowhere
+	Now        func() time.Time      // nil means time.Now
+}
+
+// Validate reports what makes the configuration unusable.
+func (c Config) Validate() error {
+	if c.NATS == nil || c.JetStream == nil || c.Ledger == nil || c.Outbox == nil || c.Provider == nil {
+		return errors.New("checkout: NATS, JetStream, Ledger, Outbox and Provider are needed")
+	}
+	if c.MaxInFlight < 0 || c.MaxInFlight > wire.MaxCheckouts || c.Patience < 0 {
+		return fmt.Errorf("checkout: MaxInFlight must be in 0…%d, Patience not negative", wire.MaxCheckouts)
+	}
+	return nil
+}
+
+// Checkout works off ORDERS and the outbox.
+type Checkout struct {
+	cfg     Config
+	metrics *metrics
+	due     chan struct{} // holds a token when the outbox may have something new
+}
+
+// New checks the configuration.
+func New(c Config) (*Checkout, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Seats == nil {
+		c.Seats = NewSeats(c.NATS)
+	}
+	c.ProviderName = cmp.Or(c.ProviderName, "sandbox")
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, 2048)
+	c.Patience = cmp.Or(c.Patience, 10*time.Minute)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Checkout{cfg: c, metrics: newMetrics(c.Registerer), due: make(chan struct{}, 1)}, nil
+}
+
+// Run works until ctx ends. ORDERS and its consumer must be there.
+func (c *Checkout) Run(ctx context.Context) error {
+	consumer, err := c.cfg.JetStream.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
+	if err != nil {
+		return fmt.Errorf("checkout: consumer %s: %w", wire.CheckoutConsumer, err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return consume.Run(ctx, consume.Config{Consumer: consumer, Handle: c.handle, Dead: c.bury,
+			MaxInFlight: c.cfg.MaxInFlight, Logger: c.cfg.Logger, Registerer: c.cfg.Registerer})
+	})
+	g.Go(func() error { return c.relay(ctx) })
+	return g.Wait()
+}

@@ -1,0 +1,147 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"frontrow/internal/natstest"
+	"frontrow/internal/pgtest"
+	"frontrow/inventory/ledger"
+	"frontrow/inventory/payment"
+	"frontrow/wire"
+)
+
+// faults makes calls fail at random: before they are made, or after, which is
+// a crash before or after the step, or a lost answer.
+type faults struct {
+	mu   sync.Mutex
+	rand *rand.Rand
+}
+
+var errFault = errors.New("fault")
+
+func hit[T any](f *faults, call func() (T, error)) (T, error) {
+	f.mu.Lock()
+	n := f.rand.IntN(40)
+	f.mu.Unlock()
+	var none T
+	if n == 0 {
+		return none, errFault
+	}
+	v, err := call()
+	if n == 1 {
+		return none, errors.Join(errFault, err)
+	}
+	return v, err
+}
+
+type (
+	faultyLedger struct {
+		Ledger
+		f *faults
+	}
+	faultyOutbox struct {
+		Outbox
+		f *faults
+	}
+	faultySeats struct {
+		Seats
+		f *faults
+	}
+	faultyProvider struct {
+		payment.Provider
+		f *faults
+	}
+)
+
+func (l faultyLedger) Begin(ctx context.Context, m wire.OrderMessage) (ledger.Order, error) {
+	return hit(l.f, func() (ledger.Order, error) { return l.Ledger.Begin(ctx, m) })
+}
+
+func (l faultyLedger) Commit(ctx context.Context, p ledger.Purchase) (ledger.Order, error) {
+	return hit(l.f, func() (ledger.Order, error) { return l.Ledger.Commit(ctx, p) })
+}
+
+func (l faultyLedger) Fail(ctx context.Context, order, reason string, declined bool) (ledger.Order, error) {
+	return hit(l.f, func() (ledger.Order, error) { return l.Ledger.Fail(ctx, order, reason, declined) })
+}
+
+func (o faultyOutbox) Claim(ctx context.Context, n int, lease time.Duration) ([]ledger.Task, error) {
+	return hit(o.f, func() ([]ledger.Task, error) { return o.Outbox.Claim(ctx, n, lease) })
+}
+
+func (o faultyOutbox) Finish(ctx context.Context, done []ledger.Task, retry map[int64]time.Time) error {
+	_, err := hit(o.f, func() (any, error) { return nil, o.Outbox.Finish(ctx, done, retry) })
+	return err
+}
+
+func (s faultySeats) Extend(ctx context.Context, event string, r wire.ExtendRequest) (wire.ExtendReply, error) {
+	return hit(s.f, func() (wire.ExtendReply, error) { return s.Seats.Extend(ctx, event, r) })
+}
+
+func (s faultySeats) Confirm(ctx context.Context, event string, r wire.ConfirmRequest) error {
+	_, err := hit(s.f, func() (any, error) { return nil, s.Seats.Confirm(ctx, event, r) })
+	return err
+}
+
+func (s faultySeats) Release(ctx context.Context, event string, r wire.ReleaseRequest) error {
+	_, err := hit(s.f, func() (any, error) { return nil, s.Seats.Release(ctx, event, r) })
+	return err
+}
+
+func (p faultyProvider) Authorize(ctx context.Context, r payment.AuthRequest) (payment.Auth, error) {
+	return hit(p.f, func() (payment.Auth, error) { return p.Provider.Authorize(ctx, r) })
+}
+
+func (p faultyProvider) Capture(ctx context.Context, order, reference string) error {
+	_, err := hit(p.f, func() (any, error) { return nil, p.Provider.Capture(ctx, order, reference) })
+	return err
+}
+
+func (p faultyProvider) Void(ctx context.Context, order, reference string) error {
+	_, err := hit(p.f, func() (any, error) { return nil, p.Provider.Void(ctx, order, reference) })
+	return err
+}
+
+func (p faultyProvider) Get(ctx context.Context, order string) (payment.Auth, error) {
+	return hit(p.f, func() (payment.Auth, error) { return p.Provider.Get(ctx, order) })
+}
+
+// Every gap of the crash table, hit at random in two workers, with deadlines
+// passing meanwhile: each order ends once, and PostgreSQL, the writer and the
+// provider agree.
+func TestFaultsInEveryGap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, natstest.Run(t), pgtest.New(t), 150)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	for i := range uint64(2) {
+		f := &faults{rand: rand.New(rand.NewPCG(seed, i))}
+		c := w.config()
+		c.Ledger, c.Outbox = faultyLedger{c.Ledger, f}, faultyOutbox{shortLease{c.Outbox}, f}
+		c.Seats, c.Provider = faultySeats{NewSeats(w.nc), f}, faultyProvider{c.Provider, f}
+		w.run(c)
+	}
+	var deadlines sync.WaitGroup
+	for i := range 150 {
+		method := []string{"ok", "ok", "ok", "tok_decline", "tok_flaky"}[i%5]
+		m := w.buy(method, i, (i+1)%150)
+		if i%4 == 0 {
+			deadlines.Go(func() {
+				if _, err := w.ledger.GiveUp(bounded(t), m.Order, m.Event, m.Fan); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	deadlines.Wait()
+	got := w.settled()
+	if got[wire.OrderPaid] == 0 || got[wire.OrderPaid]+got[wire.OrderFailed] != 150 {
+		t.Errorf("%v", got)
+	}
+	t.Log(got)
+}

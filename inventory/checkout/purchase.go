@@ -1,0 +1,146 @@
+package checkout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"frontrow/internal/consume"
+	"frontrow/inventory/ledger"
+	"frontrow/inventory/payment"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// orderLimit bounds one delivery of an order; each step has its own bound.
+const orderLimit = 90 * time.Second
+
+// Why an order failed, as the fan reads it.
+const (
+	reasonHoldOver    = "The hold on the seats had ended. Nothing was charged."
+	reasonUnreachable = "The payment provider could not be reached. Nothing was charged."
+	reasonRefused     = "The payment could not be made. Nothing was charged."
+	reasonDeclined    = "The payment was declined."
+)
+
+func (c *Checkout) handle(ctx context.Context, m jetstream.Msg) error {
+	ctx, cancel := context.WithTimeout(ctx, orderLimit)
+	defer cancel()
+	o, err := decode(m)
+	if err != nil {
+		return err
+	}
+	md, err := m.Metadata()
+	if err != nil {
+		return err
+	}
+	if err := c.purchase(ctx, o, md.Timestamp); err != nil {
+		return fmt.Errorf("order %s: %w", o.Order, err)
+	}
+	return nil
+}
+
+// purchase takes an order from wherever it stands to its end. since is when it
+// was published.
+func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time.Time) error {
+	order, err := c.cfg.Ledger.Begin(ctx, m)
+	if err != nil {
+		// An order that waits for PostgreSQL keeps its seats. If the writer can't
+		// be asked either, they stay as they are.
+		_, _ = c.cfg.Seats.Extend(ctx, m.Event, wire.ExtendRequest{Hold: m.Hold, Order: m.Order})
+		return fmt.Errorf("begin: %w", err)
+	}
+	if order.Event != m.Event || order.Fan != m.Fan {
+		return fmt.Errorf("%w: the ledger has it for another event or fan", consume.ErrPoison)
+	}
+	if order.State != wire.OrderPending {
+		return c.conclude(ctx, order)
+	}
+
+	hold, err := c.cfg.Seats.Extend(ctx, m.Event, wire.ExtendRequest{Hold: m.Hold, Order: m.Order})
+	if over(err) {
+		return c.fail(ctx, m, reasonHoldOver, false)
+	}
+	if err != nil {
+		return fmt.Errorf("extend: %w", err)
+	}
+
+	started := time.Now()
+	auth, err := c.cfg.Provider.Authorize(ctx, payment.AuthRequest{Order: m.Order, Amount: m.Total, Currency: m.Currency, Method: m.Payment.Method})
+	c.metrics.authorize.Observe(time.Since(started).Seconds())
+	switch {
+	case errors.Is(err, payment.ErrPermanent):
+		c.cfg.Logger.Error("payment provider refuses the request", "order", m.Order, "error", err)
+		return c.fail(ctx, m, reasonRefused, false)
+	case err != nil && c.cfg.Now().Sub(since) > c.cfg.Patience:
+		c.cfg.Logger.Warn("payment provider does not answer, giving the order up", "order", m.Order, "error", err)
+		return c.fail(ctx, m, reasonUnreachable, false)
+	case err != nil:
+		return fmt.Errorf("authorize: %w", err)
+	case auth.State == payment.Declined:
+		reason := auth.Reason
+		if reason == "" {
+			reason = reasonDeclined
+		}
+		return c.fail(ctx, m, reason, true)
+	case auth.State == payment.Voided: // for an order given up meanwhile
+		return c.fail(ctx, m, ledger.ReasonGivenUp, true)
+	}
+
+	order, err = c.cfg.Ledger.Commit(ctx, ledger.Purchase{Order: m, Revision: hold.Revision,
+		Provider: c.cfg.ProviderName, Reference: auth.Reference})
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	c.nudge()
+	return c.conclude(ctx, order)
+}
+
+// fail ends a pending order, unless it is paid meanwhile.
+func (c *Checkout) fail(ctx context.Context, m wire.OrderMessage, reason string, declined bool) error {
+	order, err := c.cfg.Ledger.Fail(ctx, m.Order, reason, declined)
+	if err != nil {
+		return fmt.Errorf("fail: %w", err)
+	}
+	return c.conclude(ctx, order)
+}
+
+// conclude makes the seats follow an order that has ended, and tells its fan.
+func (c *Checkout) conclude(ctx context.Context, o ledger.Order) error {
+	switch o.State {
+	case wire.OrderPaid:
+		err := c.cfg.Seats.Confirm(ctx, o.Event, wire.ConfirmRequest{Hold: o.Hold, Order: o.ID, Fan: o.Fan, Seats: o.Seats})
+		if err != nil {
+			return fmt.Errorf("confirm: %w", err)
+		}
+	case wire.OrderFailed:
+		err := c.cfg.Seats.Release(ctx, o.Event, wire.ReleaseRequest{Hold: o.Hold, Order: o.ID, Why: o.Reason})
+		if err != nil && !over(err) {
+			return fmt.Errorf("release: %w", err)
+		}
+	}
+	c.notify(o)
+	c.metrics.orders.WithLabelValues(string(o.State)).Inc()
+	return nil
+}
+
+// notify tells the fan's sockets, which may not be there.
+func (c *Checkout) notify(o ledger.Order) {
+	note, err := json.Marshal(wire.Notice{Kind: "order", Hold: o.Hold, Order: o.ID, State: string(o.State),
+		Reason: o.Reason, Tickets: o.Tickets, At: c.cfg.Now().UTC()})
+	if err == nil {
+		err = c.cfg.NATS.Publish(wire.NoticeSubject(o.Event, o.Fan), note)
+	}
+	if err != nil {
+		c.cfg.Logger.Debug("fan not told", "order", o.ID, "error", err)
+	}
+}
+
+// over tells whether the writer says that the hold has ended or never was.
+func over(err error) bool {
+	var p *wire.Problem
+	return errors.As(err, &p) && (p.Code == wire.CodeHoldOver || p.Code == wire.CodeNotFound)
+}

@@ -1,0 +1,139 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"frontrow/inventory/ledger"
+	"frontrow/inventory/payment"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Bounds of the relay.
+const (
+	relayBatch   = 256             // tasks claimed at once
+	relayAtOnce  = 32              // of them told to the provider at once
+	relayLease   = time.Minute     // exceeds what a batch can take
+	relayCall    = 5 * time.Second // one call of the provider: relayBatch / relayAtOnce of them fit the lease
+	relayPoll    = 500 * time.Millisecond
+	relayFinish  = 10 * time.Second
+	relayBackoff = 200 * time.Millisecond
+	maxBackoff   = 5 * time.Minute
+)
+
+// Outbox holds what the provider must be told. A claim is one worker's alone
+// until its lease ends.
+type Outbox interface {
+	Claim(ctx context.Context, n int, lease time.Duration) ([]ledger.Task, error)
+	Finish(ctx context.Context, done []ledger.Task, retry map[int64]time.Time) error
+}
+
+// nudge wakes the relay.
+func (c *Checkout) nudge() {
+	select {
+	case c.due <- struct{}{}:
+	default:
+	}
+}
+
+// relay works off the outbox until ctx ends.
+func (c *Checkout) relay(ctx context.Context) error {
+	tick := time.NewTicker(relayPoll)
+	defer tick.Stop()
+	for {
+		n, err := c.relayOnce(ctx)
+		if err != nil && ctx.Err() == nil {
+			c.cfg.Logger.Warn("outbox", "error", err)
+		}
+		if n == relayBatch && err == nil {
+			continue
+		}
+		if err != nil { // the database is away: don't ask at each nudge
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.due:
+		case <-tick.C:
+		}
+	}
+}
+
+// relayOnce returns how many tasks it claimed.
+func (c *Checkout) relayOnce(ctx context.Context) (int, error) {
+	tasks, err := c.cfg.Outbox.Claim(ctx, relayBatch, relayLease)
+	if err != nil || len(tasks) == 0 {
+		return 0, err
+	}
+	var (
+		mu    sync.Mutex
+		done  []ledger.Task
+		retry = map[int64]time.Time{}
+		g     errgroup.Group
+	)
+	g.SetLimit(relayAtOnce)
+	for _, t := range tasks {
+		g.Go(func() error {
+			err := c.tell(ctx, t)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				done = append(done, t)
+				c.metrics.tasks.WithLabelValues(t.Kind, "done").Inc()
+				return nil
+			}
+			retry[t.ID] = c.cfg.Now().Add(backoff(t.Attempts))
+			c.metrics.tasks.WithLabelValues(t.Kind, "retried").Inc()
+			if ctx.Err() == nil {
+				c.cfg.Logger.Warn("payment provider not told, trying again", "kind", t.Kind, "order", t.Order,
+					"attempts", t.Attempts, "error", err)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in retry
+	// What the provider was told is noted even if we are to end.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayFinish)
+	defer cancel()
+	return len(tasks), c.cfg.Outbox.Finish(ctx, done, retry)
+}
+
+// tell does one task.
+func (c *Checkout) tell(ctx context.Context, t ledger.Task) error {
+	ctx, cancel := context.WithTimeout(ctx, relayCall)
+	defer cancel()
+	switch {
+	case t.Kind == ledger.KindCapture:
+		return c.cfg.Provider.Capture(ctx, t.Order, t.Reference)
+	case t.Kind != ledger.KindVoid:
+		return fmt.Errorf("task of unknown kind %q", t.Kind)
+	case t.Reference != "":
+		return c.cfg.Provider.Void(ctx, t.Order, t.Reference)
+	}
+	auth, err := c.cfg.Provider.Get(ctx, t.Order)
+	if errors.Is(err, payment.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.cfg.Provider.Void(ctx, t.Order, auth.Reference)
+}
+
+func backoff(attempts int) time.Duration {
+	d := relayBackoff
+	for n := 1; n < attempts && d < maxBackoff; n++ {
+		d *= 2
+	}
+	return min(d, maxBackoff)
+}

@@ -1,0 +1,301 @@
+package checkout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"frontrow/internal/natstest"
+	"frontrow/internal/pgtest"
+	"frontrow/inventory/ledger"
+	"frontrow/inventory/payment"
+	"frontrow/inventory/payment/sandbox"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+const (
+	testEvent = "demo"
+	limit     = time.Minute
+)
+
+// world is everything a checkout needs, real but for the writer of the seats.
+type world struct {
+	t      *testing.T
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	ledger *ledger.Ledger
+	pay    *sandbox.Client
+	seats  *seatsWriter
+	orders []wire.OrderMessage
+}
+
+func newWorld(t *testing.T, env *natstest.Env, dsn string, seats int) *world {
+	t.Helper()
+	nc := env.Connect(t)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	ctx := bounded(t)
+	must(t, wire.CreateCore(ctx, js, env.Replicas))
+	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn, VoidAfter: time.Millisecond})
+	must(t, err)
+	must(t, l.Migrate(ctx))
+	var ids []string
+	for i := range seats {
+		ids = append(ids, seatID(i))
+	}
+	must(t, l.PutEvent(ctx, wire.Event{Spec: wire.Spec{ID: testEvent, Name: "Demo", Currency: "EUR"}, Places: seats}, ids))
+	t.Cleanup(l.Close)
+	start(t, l.Run)
+	s, err := sandbox.New(sandbox.Config{Dir: t.TempDir(), Slow: 300 * time.Millisecond})
+	must(t, err)
+	start(t, s.Run)
+	w := &world{t: t, nc: nc, js: js, ledger: l, pay: sandbox.NewClient(s.URL(), 2*time.Second)}
+	w.seats = &seatsWriter{t: t, nc: nc, holds: map[string]*testHold{}}
+	w.seats.listen()
+	return w
+}
+
+// config of a checkout in this world; change what the test is about.
+func (w *world) config() Config {
+	return Config{NATS: w.nc, JetStream: w.js, Ledger: w.ledger, Outbox: w.ledger, Provider: w.pay}
+}
+
+func (w *world) run(c Config) (stop func()) {
+	w.t.Helper()
+	co, err := New(c)
+	must(w.t, err)
+	return start(w.t, co.Run)
+}
+
+// start runs a service and returns a function that ends it.
+func start(t *testing.T, run func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("service ended: %v", err)
+			}
+		case <-time.After(limit):
+			t.Error("service does not end")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// buy holds seats and publishes their checkout.
+func (w *world) buy(method string, seats ...int) wire.OrderMessage {
+	w.t.Helper()
+	m := orderOf(seats...)
+	m.Payment.Method = method
+	w.seats.hold(m.Hold)
+	w.publish(m)
+	w.orders = append(w.orders, m)
+	return m
+}
+
+// orderOf the given seats under a fresh hold.
+func orderOf(seats ...int) wire.OrderMessage {
+	hold := wire.NewHold()
+	m := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: testEvent, Fan: wire.NewFan(), Currency: "EUR",
+		Payment: wire.Payment{Method: "ok"}, Buyer: wire.Buyer{Name: "A", Email: "a@example.org"}, At: time.Now().UTC()}
+	for _, s := range seats {
+		q := wire.SeatQuote{ID: seatID(s), Label: seatID(s), Level: "a", Price: wire.NewAmounts(5000, 300, 100), Version: 1}
+		m.Seats = append(m.Seats, q)
+		m.Total += q.Price.Total
+	}
+	return m
+}
+
+func (w *world) publish(m wire.OrderMessage) {
+	w.t.Helper()
+	b, err := json.Marshal(m)
+	must(w.t, err)
+	_, err = w.js.Publish(bounded(w.t), wire.OrderSubject(m.Event, m.Hold), b, jetstream.WithExpectLastSequencePerSubject(0))
+	must(w.t, err)
+}
+
+// settled waits until ORDERS and the outbox are empty, then checks that
+// PostgreSQL, the writer and the provider tell the same story.
+func (w *world) settled() map[wire.OrderState]int {
+	w.t.Helper()
+	w.wait("ORDERS empty", func(ctx context.Context) bool {
+		s, err := w.js.Stream(ctx, wire.OrdersStream)
+		return err == nil && s.CachedInfo().State.Msgs == 0
+	})
+	var a ledger.Audit
+	w.wait("outbox empty", func(ctx context.Context) bool {
+		var err error
+		a, err = w.ledger.Audit(ctx, testEvent)
+		return err == nil && a.Undone == 0
+	})
+	for _, v := range a.Violations {
+		w.t.Errorf("audit: %+v", v)
+	}
+	if a.Orders[wire.OrderPending] != 0 {
+		w.t.Errorf("pending orders are left: %+v", a)
+	}
+	var paid int64
+	for _, m := range w.orders {
+		o, err := w.ledger.Order(bounded(w.t), m.Order)
+		must(w.t, err)
+		want := map[wire.OrderState]string{wire.OrderPaid: "sold", wire.OrderFailed: "released"}[o.State]
+		if got := w.seats.state(m.Hold); got != want && got != "over" {
+			w.t.Errorf("order %s is %s, its seats are %s", m.Order, o.State, got)
+		}
+		if o.State == wire.OrderPaid {
+			paid += m.Total
+		}
+	}
+	totals, err := w.pay.Totals(bounded(w.t))
+	must(w.t, err)
+	if totals[payment.Captured] != (sandbox.Total{Count: a.Orders[wire.OrderPaid], Amount: paid}) || totals[payment.Authorized].Count != 0 {
+		w.t.Errorf("provider has %+v, ledger %+v", totals, a)
+	}
+	return a.Orders
+}
+
+func (w *world) wait(what string, done func(context.Context) bool) {
+	w.t.Helper()
+	ctx := bounded(w.t)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !done(ctx) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			w.t.Fatalf("%s: not within %s", what, limit)
+		}
+	}
+}
+
+// seatsWriter answers as the writer of the event's seats does, but does not
+// care whether two holds have the same seats.
+type seatsWriter struct {
+	t  *testing.T
+	nc *nats.Conn
+
+	mu       sync.Mutex
+	sub      *nats.Subscription
+	holds    map[string]*testHold
+	revision uint64
+}
+
+type testHold struct {
+	state   string // held, sold, released, over
+	extends int
+}
+
+func (s *seatsWriter) listen() {
+	sub, err := s.nc.Subscribe(wire.SeatsAll(testEvent), func(m *nats.Msg) {
+		b, err := json.Marshal(s.answer(m))
+		if err == nil {
+			err = m.Respond(b)
+		}
+		if err != nil {
+			s.t.Error(err)
+		}
+	})
+	must(s.t, err)
+	must(s.t, s.nc.Flush())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sub = sub
+}
+
+// leave makes the event have no writer.
+func (s *seatsWriter) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	must(s.t, s.sub.Unsubscribe())
+	must(s.t, s.nc.Flush())
+}
+
+func (s *seatsWriter) hold(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds[id] = &testHold{state: "held"}
+}
+
+func (s *seatsWriter) end(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds[id].state = "over"
+}
+
+func (s *seatsWriter) state(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.holds[id].state
+}
+
+func (s *seatsWriter) extends(id string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.holds[id].extends
+}
+
+func (s *seatsWriter) answer(m *nats.Msg) any {
+	var r wire.ConfirmRequest // the others have fewer of its fields
+	if err := json.Unmarshal(m.Data, &r); err != nil {
+		s.t.Error(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.holds[r.Hold]
+	if h == nil || r.Order != wire.OrderOfHold(r.Hold) {
+		s.t.Errorf("%s: %s", m.Subject, m.Data)
+		return wire.Reply{Problem: wire.Refuse(wire.CodeNotFound, "no such hold")}
+	}
+	switch m.Subject {
+	case wire.SeatsSubject(testEvent, wire.ActExtend):
+		if h.state != "held" {
+			return wire.ExtendReply{Problem: wire.Refuse(wire.CodeHoldOver, "it is "+h.state)}
+		}
+		h.extends++
+		s.revision++
+		return wire.ExtendReply{Expires: time.Now().Add(time.Minute), Revision: s.revision}
+	case wire.SeatsSubject(testEvent, wire.ActConfirm):
+		if len(r.Seats) == 0 || !slices.Contains([]string{"held", "sold"}, h.state) {
+			s.t.Errorf("confirm of a hold that is %s: %s", h.state, m.Data)
+		}
+		h.state = "sold"
+	case wire.SeatsSubject(testEvent, wire.ActRelease):
+		if h.state == "sold" {
+			s.t.Errorf("release of sold seats: %s", m.Data)
+		}
+		if h.state == "held" {
+			h.state = "released"
+		}
+	}
+	return wire.Reply{}
+}
+
+func seatID(i int) string { return fmt.Sprintf("101-%04d", i) }
+
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

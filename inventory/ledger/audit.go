@@ -1,0 +1,137 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"frontrow/wire"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// maxSamples is how many examples of a broken rule the audit names.
+const maxSamples = 20
+
+// Audit is what the ledger says about an event, counted and checked against
+// itself in one snapshot.
+type Audit struct {
+	Event      string                  `json:"event"`
+	Seats      int                     `json:"seats"`
+	Sold       int                     `json:"sold"`
+	Bookings   int                     `json:"bookings"`
+	Tickets    int                     `json:"tickets"` // valid ones
+	Orders     map[wire.OrderState]int `json:"orders"`
+	Payments   map[string]Sum          `json:"payments"`   // by state
+	Undone     int                     `json:"outbox"`     // tasks the provider has still to be told
+	Violations []Violation             `json:"violations"` // empty in a sound ledger
+}
+
+// Sum is a number of payments and their amount in minor units.
+type Sum struct {
+	Count  int   `json:"count"`
+	Amount int64 `json:"amount"`
+}
+
+// Violation is a broken rule: how often, and for which seats or orders.
+type Violation struct {
+	Rule    string   `json:"rule"`
+	Count   int      `json:"count"`
+	Samples []string `json:"samples"`
+}
+
+// rules are queries of what must not exist, for the event $1.
+var rules = [...]struct{ name, sql string }{
+	{"a seat has one valid ticket at most", `
+		SELECT seat_id FROM tickets WHERE event_id = $1 AND state = 'valid' GROUP BY seat_id HAVING count(*) > 1`},
+	{"a paid order has a booking and a valid ticket for each of its lines, and lines", `
+		SELECT o.order_id FROM orders o WHERE o.event_id = $1 AND o.state = 'paid' AND (
+			NOT EXISTS (SELECT FROM order_lines n WHERE n.order_id = o.order_id)
+			OR EXISTS (SELECT FROM order_lines n
+				LEFT JOIN bookings b ON b.event_id = o.event_id AND b.seat_id = n.seat_id AND b.order_id = o.order_id
+				LEFT JOIN tickets t ON t.ticket_id = b.ticket_id AND t.order_id = o.order_id AND t.seat_id = n.seat_id AND t.state = 'valid'
+				WHERE n.order_id = o.order_id AND t.ticket_id IS NULL))`},
+	{"a booking belongs to a line of a paid order", `
+		SELECT b.seat_id FROM bookings b
+		LEFT JOIN orders o ON o.order_id = b.order_id AND o.event_id = b.event_id AND o.state = 'paid'
+		LEFT JOIN order_lines n ON n.order_id = o.order_id AND n.seat_id = b.seat_id
+		WHERE b.event_id = $1 AND n.order_id IS NULL`},
+	{"a valid ticket belongs to a booking", `
+		SELECT t.ticket_id FROM tickets t LEFT JOIN bookings b ON b.ticket_id = t.ticket_id AND b.event_id = t.event_id
+		WHERE t.event_id = $1 AND t.state = 'valid' AND b.ticket_id IS NULL`},
+	{"a seat is sold exactly if it is booked", `
+		SELECT coalesce(s.seat_id, b.seat_id)
+		FROM (SELECT seat_id FROM seats WHERE event_id = $1 AND status = 'SOLD') s
+		FULL JOIN (SELECT seat_id FROM bookings WHERE event_id = $1) b USING (seat_id)
+		WHERE s.seat_id IS NULL OR b.seat_id IS NULL`},
+	{"an order's total is the sum of its lines", `
+		SELECT o.order_id FROM orders o LEFT JOIN order_lines n USING (order_id)
+		WHERE o.event_id = $1 GROUP BY o.order_id, o.total HAVING o.total <> coalesce(sum(n.total), 0)`},
+	{"a paid order's total is authorized or captured, in its currency", `
+		SELECT o.order_id FROM orders o
+		LEFT JOIN payments p ON p.order_id = o.order_id AND p.state IN ('authorized', 'captured')
+			AND p.amount = o.total AND p.currency = o.currency
+		WHERE o.event_id = $1 AND o.state = 'paid' AND p.order_id IS NULL`},
+	{"money is captured for paid orders alone", `
+		SELECT o.order_id FROM orders o JOIN payments p USING (order_id)
+		WHERE o.event_id = $1 AND p.state = 'captured' AND o.state NOT IN ('paid', 'refunded')`},
+	{"an authorisation is captured, voided or in the outbox", `
+		SELECT o.order_id FROM orders o JOIN payments p USING (order_id)
+		LEFT JOIN outbox x ON x.order_id = o.order_id AND x.done_at IS NULL
+			AND x.kind = CASE o.state WHEN 'failed' THEN 'void' ELSE 'capture' END
+		WHERE o.event_id = $1 AND p.state = 'authorized' AND x.id IS NULL`},
+}
+
+// Audit counts and checks an event.
+func (l *Ledger) Audit(ctx context.Context, event string) (Audit, error) {
+	a := Audit{Event: event, Orders: map[wire.OrderState]int{}, Payments: map[string]Sum{}, Violations: []Violation{}}
+	err := pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if err := a.count(ctx, tx); err != nil {
+			return err
+		}
+		for _, r := range rules {
+			v := Violation{Rule: r.name}
+			err := tx.QueryRow(ctx, fmt.Sprintf(`
+				WITH broken (id) AS (%s)
+				SELECT (SELECT count(*) FROM broken), ARRAY (SELECT id FROM broken ORDER BY id LIMIT %d)`, r.sql, maxSamples),
+				event).Scan(&v.Count, &v.Samples)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			if v.Count > 0 {
+				a.Violations = append(a.Violations, v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Audit{}, fmt.Errorf("ledger: audit %s: %w", event, err)
+	}
+	return a, nil
+}
+
+func (a *Audit) count(ctx context.Context, tx pgx.Tx) error {
+	var b pgx.Batch
+	b.Queue(`SELECT
+			(SELECT count(*) FROM seats WHERE event_id = $1),
+			(SELECT count(*) FROM seats WHERE event_id = $1 AND status = 'SOLD'),
+			(SELECT count(*) FROM bookings WHERE event_id = $1),
+			(SELECT count(*) FROM tickets WHERE event_id = $1 AND state = 'valid'),
+			(SELECT count(*) FROM outbox x JOIN orders o USING (order_id) WHERE o.event_id = $1 AND x.done_at IS NULL)`,
+		a.Event).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&a.Seats, &a.Sold, &a.Bookings, &a.Tickets, &a.Undone)
+	})
+	b.Queue("SELECT state, count(*) FROM orders WHERE event_id = $1 GROUP BY state", a.Event).Query(func(rows pgx.Rows) error {
+		var state wire.OrderState
+		var n int
+		_, err := pgx.ForEachRow(rows, []any{&state, &n}, func() error { a.Orders[state] = n; return nil })
+		return err
+	})
+	b.Queue(`SELECT p.state, count(*), sum(p.amount)::bigint FROM payments p JOIN orders o USING (order_id)
+		WHERE o.event_id = $1 GROUP BY p.state`, a.Event).Query(func(rows pgx.Rows) error {
+		var state string
+		var s Sum
+		_, err := pgx.ForEachRow(rows, []any{&state, &s.Count, &s.Amount}, func() error { a.Payments[state] = s; return nil })
+		return err
+	})
+	return run(ctx, tx, &b)
+}

@@ -1,0 +1,50 @@
+// Package ledger is the record of what was sold, in PostgreSQL. It alone
+// speaks to PostgreSQL, and it alone says that a seat is sold; who holds a seat
+// is the writer's word (package inventory), not its.
+//
+//	order    Begin ──▶ pending ──Commit──▶ paid ──▶ refunded
+//	                     │  └─Commit, a seat gone─▶ failed
+//	                     └─Fail, GiveUp───────────▶ failed ◀──GiveUp── never begun
+//	payment  authorized ──outbox capture──▶ captured        (order paid)
+//	                  └───outbox void─────▶ voided          (order failed)
+//	seat     AVAILABLE ──Commit──▶ SOLD
+//
+// Begin, Commit, Fail and GiveUp are group commits: what arrives while one
+// transaction of a kind is in flight becomes the next one, built of a few
+// statements over arrays. Many orders share a round trip and an fsync, and
+// each caller gets the outcome of his own.
+//
+//	schema/    forward-only migrations
+//	ledger.go  Config, Open, Run        flush.go   a group's transaction, retries, splitting
+//	begin.go   pending                  commit.go  decide: who wins      write.go  what a commit writes
+//	fail.go    failed, and who decides  outbox.go  what the provider must be told
+//	order.go   reads                    audit.go   the ledger checked against itself
+//
+// # Invariants
+//
+//  1. A seat has at most one booking: UNIQUE (event_id, seat_id).
+//  2. All seats of an order are booked in the transaction that makes it paid,
+//     together with its tickets, its payment and the task to capture it; or none.
+//  3. A purchase commits only under a hold newer than the seat's last sale: its
+//     revision exceeds the seat's fence, and becomes it.
+//  4. An order leaves pending once. Paid and failed are decided by one UPDATE …
+//     WHERE state = 'pending', so a commit and a deadline never both win.
+//  5. Whatever may be authorised under a failed order is voided by a task that
+//     was written in the transaction which made it fail.
+//  6. A loser loses alone: its neighbours in the batch commit. A batch refused
+//     for the sake of one item is halved until that item stands alone.
+//  7. Every call may be repeated with the same arguments, whatever became of
+//     the first one.
+//
+// # What a failure leaves
+//
+//	failure                              leaves                  repaired by
+//	connection lost before COMMIT        nothing                 the next attempt here (5, within a second), then the caller
+//	connection lost during COMMIT        all or nothing          the same: a batch run again finds what it has committed
+//	process ends between two calls       an order pending        the redelivered checkout, or GiveUp at the hold's deadline
+//	process ends with a task claimed     a task under lease      any relay, when the lease has passed
+//	two processes commit at once         one is refused          its next attempt, which sees the other's rows
+//
+// It works through a pooler in transaction mode: no session state, no
+// advisory lock outlives its transaction, the mode of the protocol is the DSN's.
+package ledger

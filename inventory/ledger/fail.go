@@ -1,0 +1,123 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"frontrow/internal/group"
+	"frontrow/wire"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ReasonGivenUp is why an order failed whose checkout outlived its hold.
+const ReasonGivenUp = "The checkout took too long and the seats were released. Nothing was charged."
+
+// failure is an order to fail.
+type failure struct {
+	order, event, fan, reason string
+	tombstone                 bool // record it even if the order was never begun
+	declined                  bool // nothing stands at the provider
+}
+
+// Fail turns a pending order into a failed one and returns it as it now
+// stands: paid, if somebody else was faster. Unless the provider declined, it
+// is asked later to void what it may have authorised unnoticed. ErrNotFound if
+// the order was never begun. reason is a sentence for the fan, not empty.
+func (l *Ledger) Fail(ctx context.Context, order, reason string, declined bool) (Order, error) {
+	return l.fails.Do(ctx, failure{order: order, reason: reason, declined: declined})
+}
+
+// GiveUp decides the race between an order and the deadline of its hold. If
+// the order is paid it stays so and the reply says so: the seats are the
+// fan's. Otherwise the order is failed from now on, even if the ledger has
+// never heard of it: a later Begin or Commit finds it failed, and the seats
+// may be freed. An error decides nothing; ask again.
+func (l *Ledger) GiveUp(ctx context.Context, order, event, fan string) (wire.OrderReply, error) {
+	o, err := l.fails.Do(ctx, failure{order: order, event: event, fan: fan, reason: ReasonGivenUp, tombstone: true})
+	if err != nil {
+		return wire.OrderReply{}, err
+	}
+	return o.Reply(), nil
+}
+
+func (l *Ledger) fail(ctx context.Context, tx pgx.Tx, items []failure, results []group.Result[Order]) error {
+	failures, _ := distinct(items, func(f failure) string { return f.order })
+	if err := l.entomb(ctx, tx, failures); err != nil {
+		return err
+	}
+	failed, err := l.markFailed(ctx, tx, failures)
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(failures))
+	var void struct{ kind, order, payload []string }
+	for i, f := range failures {
+		ids[i] = f.order
+		if failed[f.order] && !f.declined {
+			void.kind, void.order = append(void.kind, KindVoid), append(void.order, f.order)
+			void.payload = append(void.payload, payload("", 0, ""))
+		}
+	}
+	if len(void.order) > 0 {
+		_, err := tx.Exec(ctx, putTasks, void.kind, void.order, void.payload, l.cfg.Now().Add(l.cfg.VoidAfter))
+		if err != nil {
+			return err
+		}
+	}
+	found, err := load(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	for i, f := range items {
+		o, ok := found[f.order]
+		if !ok {
+			results[i].Err = fmt.Errorf("order %s: %w", f.order, ErrNotFound)
+		}
+		results[i].Value = o
+	}
+	return nil
+}
+
+// entomb records orders that were never begun as pending, for markFailed to
+// end. Nothing was agreed on, so they have no lines and no currency (XXX in
+// ISO 4217).
+func (l *Ledger) entomb(ctx context.Context, tx pgx.Tx, failures []failure) error {
+	var order, hold, event, fan []string
+	for _, f := range failures {
+		if f.tombstone {
+			order, hold = append(order, f.order), append(hold, wire.HoldOfOrder(f.order))
+			event, fan = append(event, f.event), append(fan, f.fan)
+		}
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO orders (order_id, hold_id, event_id, fan_id, state, total, currency, buyer_name, buyer_email, created_at, updated_at)
+		SELECT v.order_id, v.hold_id, v.event_id, v.fan_id, 'pending', 0, 'XXX', '', '', $5, $5
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS v (order_id, hold_id, event_id, fan_id)
+		ORDER BY v.order_id
+		ON CONFLICT DO NOTHING`, order, hold, event, fan, l.cfg.Now())
+	return err
+}
+
+// markFailed tells which orders it found pending.
+func (l *Ledger) markFailed(ctx context.Context, tx pgx.Tx, failures []failure) (map[string]bool, error) {
+	var order, reason []string
+	for _, f := range failures {
+		order, reason = append(order, f.order), append(reason, f.reason)
+	}
+	rows, err := tx.Query(ctx, `
+		UPDATE orders o SET state = 'failed', reason = v.reason, updated_at = $3
+		FROM unnest($1::text[], $2::text[]) AS v (order_id, reason)
+		WHERE o.order_id = v.order_id AND o.state = 'pending'
+		RETURNING o.order_id`, order, reason, l.cfg.Now())
+	if err != nil {
+		return nil, err
+	}
+	failed := map[string]bool{}
+	var id string
+	_, err = pgx.ForEachRow(rows, []any{&id}, func() error { failed[id] = true; return nil })
+	return failed, err
+}

@@ -1,0 +1,146 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"frontrow/internal/group"
+	"frontrow/wire"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+var (
+	// ErrNotFound is an order, ticket or event that the ledger does not know.
+	ErrNotFound = errors.New("not in the ledger")
+	// ErrUnknownEvent is an order for an event that PutEvent has not been told
+	// of yet; the order may be tried again later.
+	ErrUnknownEvent = errors.New("event is not in the ledger")
+)
+
+// Bounds of the ledger.
+const (
+	maxBatchRows = 2048 // seats in one transaction
+	maxQueue     = 16384
+	maxConns     = 12
+)
+
+// Config says where the ledger is.
+type Config struct {
+	// DSN of PostgreSQL, as a URL or as keywords. Behind a pooler in
+	// transaction mode that does not know prepared statements, add
+	// default_query_exec_mode=exec. pool_max_conns bounds the connections
+	// (12 if not given); five is the least that lets everything proceed at once.
+	DSN string
+	// FlushTimeout bounds one attempt of one transaction; default 5 s.
+	FlushTimeout time.Duration
+	// VoidAfter is how long after an order has failed the provider is asked to
+	// void what may stand under it. It must exceed the longest time that an
+	// authorisation can be under way; default 1 min.
+	VoidAfter time.Duration
+
+	Logger     *slog.Logger          // nil discards
+	Registerer prometheus.Registerer // nil registers nowhere
+	Now        func() time.Time      // nil means time.Now
+}
+
+func (c Config) withDefaults() Config {
+	if c.FlushTimeout == 0 {
+		c.FlushTimeout = 5 * time.Second
+	}
+	if c.VoidAfter == 0 {
+		c.VoidAfter = time.Minute
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Validate reports what makes the configuration unusable.
+func (c Config) Validate() error {
+	if c.DSN == "" {
+		return errors.New("ledger: DSN is empty")
+	}
+	if c.FlushTimeout < 0 || c.VoidAfter < 0 {
+		return errors.New("ledger: durations must not be negative")
+	}
+	return nil
+}
+
+// Ledger is the record of orders, bookings, tickets and payments. Begin,
+// Commit, Fail and GiveUp wait for Run, which flushes them in groups; every
+// other method is a transaction of its own. All are safe for concurrent use.
+type Ledger struct {
+	cfg     Config
+	pool    *pgxpool.Pool
+	metrics *metrics
+
+	begins  *group.Group[wire.OrderMessage, Order]
+	commits *group.Group[Purchase, Order]
+	fails   *group.Group[failure, Order]
+}
+
+// Open reads the configuration. It does not wait for PostgreSQL, which may
+// start later.
+func Open(ctx context.Context, c Config) (*Ledger, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	pc, err := pgxpool.ParseConfig(c.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: DSN: %w", err)
+	}
+	if !strings.Contains(c.DSN, "pool_max_conns") {
+		pc.MaxConns = maxConns
+	}
+	if pc.ConnConfig.ConnectTimeout == 0 {
+		pc.ConnConfig.ConnectTimeout = c.FlushTimeout
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	l := &Ledger{cfg: c, pool: pool, metrics: newMetrics(c.Registerer)}
+	l.begins = newGroup(l, "begin", l.begin, func(m wire.OrderMessage) int { return len(m.Seats) })
+	l.commits = newGroup(l, "commit", l.commit, func(p Purchase) int { return len(p.Order.Seats) })
+	l.fails = newGroup(l, "fail", l.fail, func(failure) int { return 1 })
+	return l, nil
+}
+
+// Run flushes until ctx ends. What waits then is refused.
+func (l *Ledger) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.begins.Run(ctx) })
+	g.Go(func() error { return l.commits.Run(ctx) })
+	g.Go(func() error { return l.fails.Run(ctx) })
+	return g.Wait()
+}
+
+// Ping reports whether PostgreSQL answers.
+func (l *Ledger) Ping(ctx context.Context) error { return l.pool.Ping(ctx) }
+
+// Close ends the connections; call it after Run has returned.
+func (l *Ledger) Close() { l.pool.Close() }
+
+// query runs one statement outside of any group and collects its rows.
+func query[T any](ctx context.Context, l *Ledger, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.FlushTimeout)
+	defer cancel()
+	rows, err := l.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
+}

@@ -1,0 +1,45 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	flushes *prometheus.HistogramVec
+	items   *prometheus.HistogramVec
+	errors  *prometheus.CounterVec
+	retries *prometheus.CounterVec
+	lost    prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	by := []string{"act"}
+	m := &metrics{
+		flushes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "frontrow_ledger_flush_seconds", Help: "Time of one group's transaction, retries included.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, by),
+		items: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "frontrow_ledger_flush_orders", Help: "Orders settled in one transaction.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 12)}, by),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "frontrow_ledger_flush_errors_total", Help: "Transactions given up after all attempts."}, by),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "frontrow_ledger_retries_total", Help: "Transactions tried again."}, by),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "frontrow_ledger_lost_purchases_total", Help: "Authorised purchases refused at commit and voided."}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.flushes, m.items, m.errors, m.retries, m.lost)
+	}
+	return m
+}
+
+func (m *metrics) flushed(act string, n int, took time.Duration, err error) {
+	m.flushes.WithLabelValues(act).Observe(took.Seconds())
+	m.items.WithLabelValues(act).Observe(float64(n))
+	if err != nil {
+		m.errors.WithLabelValues(act).Inc()
+	}
+}

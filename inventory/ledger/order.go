@@ -1,0 +1,155 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"frontrow/wire"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Order is an order as it stands. Seats[i] is what Tickets[i] opens, once it
+// is paid.
+type Order struct {
+	ID       string
+	Hold     string
+	Event    string
+	Fan      string
+	State    wire.OrderState
+	Reason   string // of a failed order
+	Seats    []wire.SeatQuote
+	Total    int64
+	Currency string
+	Tickets  []string
+}
+
+// Reply is the order as its buyer sees it.
+func (o Order) Reply() wire.OrderReply {
+	return wire.OrderReply{Order: o.ID, Event: o.Event, State: o.State, Reason: o.Reason,
+		Seats: o.Seats, Total: o.Total, Currency: o.Currency, Tickets: o.Tickets}
+}
+
+// Ticket is what opens the gate.
+type Ticket struct {
+	ID         string
+	Event      string
+	Seat       string
+	Order      string
+	Fan        string
+	Label      string
+	State      string // valid, void
+	Generation int
+}
+
+// Order reads an order; ErrNotFound if there is none.
+func (l *Ledger) Order(ctx context.Context, id string) (Order, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.FlushTimeout)
+	defer cancel()
+	found, err := load(ctx, l.pool, []string{id})
+	if err != nil {
+		return Order{}, fmt.Errorf("ledger: order %s: %w", id, err)
+	}
+	o, ok := found[id]
+	if !ok {
+		return Order{}, fmt.Errorf("order %s: %w", id, ErrNotFound)
+	}
+	return o, nil
+}
+
+// Ticket reads a ticket; ErrNotFound if there is none.
+func (l *Ledger) Ticket(ctx context.Context, id string) (Ticket, error) {
+	found, err := query(ctx, l, pgx.RowToStructByPos[Ticket], `
+		SELECT ticket_id, event_id, seat_id, order_id, fan_id, label, state, generation
+		FROM tickets WHERE ticket_id = $1`, id)
+	if err != nil {
+		return Ticket{}, fmt.Errorf("ledger: ticket %s: %w", id, err)
+	}
+	if len(found) == 0 {
+		return Ticket{}, fmt.Errorf("ticket %s: %w", id, ErrNotFound)
+	}
+	return found[0], nil
+}
+
+// sender is a transaction or the pool.
+type sender interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// load reads whole orders by id; who is not in the map is not in the ledger.
+// The state is read first, so an order read as paid has its tickets.
+func load(ctx context.Context, db sender, ids []string) (map[string]Order, error) {
+	found := make(map[string]Order, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	var b pgx.Batch
+	b.Queue(`SELECT order_id, hold_id, event_id, fan_id, state, reason, total, currency
+		FROM orders WHERE order_id = ANY ($1::text[])`, ids).Query(func(rows pgx.Rows) error {
+		var o Order
+		_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Hold, &o.Event, &o.Fan, &o.State, &o.Reason, &o.Total, &o.Currency},
+			func() error { found[o.ID] = o; return nil })
+		return err
+	})
+	b.Queue(`SELECT order_id, seat_id, label, level, base, service_fee, facility_fee, total, price_version
+		FROM order_lines WHERE order_id = ANY ($1::text[]) ORDER BY order_id, seat_id`, ids).Query(func(rows pgx.Rows) error {
+		var id string
+		var q wire.SeatQuote
+		_, err := pgx.ForEachRow(rows, append([]any{&id}, quoteFields(&q)...), func() error {
+			if o, ok := found[id]; ok {
+				o.Seats = append(o.Seats, q)
+				found[id] = o
+			}
+			return nil
+		})
+		return err
+	})
+	b.Queue(`SELECT order_id, ticket_id FROM tickets WHERE order_id = ANY ($1::text[])
+		ORDER BY order_id, seat_id`, ids).Query(func(rows pgx.Rows) error {
+		var id, ticket string
+		_, err := pgx.ForEachRow(rows, []any{&id, &ticket}, func() error {
+			if o, ok := found[id]; ok {
+				o.Tickets = append(o.Tickets, ticket)
+				found[id] = o
+			}
+			return nil
+		})
+		return err
+	})
+	return found, run(ctx, db, &b)
+}
+
+// quoteFields are where seat_id … price_version go.
+func quoteFields(q *wire.SeatQuote) []any {
+	return []any{&q.ID, &q.Label, &q.Level, &q.Price.Base, &q.Price.ServiceFee, &q.Price.FacilityFee, &q.Price.Total, &q.Version}
+}
+
+// Booking is a sold seat with what its buyer was quoted.
+type Booking struct {
+	Seat     wire.SeatQuote
+	Order    string
+	Hold     string
+	Fan      string
+	Ticket   string
+	Revision uint64 // of the hold it was sold under
+	At       time.Time
+}
+
+// Bookings reads all bookings of an event, by seat.
+func (l *Ledger) Bookings(ctx context.Context, event string) ([]Booking, error) {
+	found, err := query(ctx, l, scanBooking, `
+		SELECT n.seat_id, n.label, n.level, n.base, n.service_fee, n.facility_fee, n.total, n.price_version,
+			b.order_id, o.hold_id, o.fan_id, b.ticket_id, b.hold_revision, b.booked_at
+		FROM bookings b JOIN orders o USING (order_id) JOIN order_lines n USING (order_id, seat_id)
+		WHERE b.event_id = $1 ORDER BY b.seat_id`, event)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: bookings of %s: %w", event, err)
+	}
+	return found, nil
+}
+
+func scanBooking(row pgx.CollectableRow) (b Booking, err error) {
+	err = row.Scan(append(quoteFields(&b.Seat), &b.Order, &b.Hold, &b.Fan, &b.Ticket, &b.Revision, &b.At)...)
+	return b, err
+}

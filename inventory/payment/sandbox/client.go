@@ -1,0 +1,118 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"frontrow/inventory/payment"
+)
+
+// Bounds of the client.
+const (
+	defaultTimeout = 15 * time.Second
+	maxReply       = 64 << 10
+	maxIdle        = 256
+)
+
+// Client speaks to a Server and is a payment.Provider.
+type Client struct {
+	url  string
+	http *http.Client
+}
+
+var _ payment.Provider = (*Client)(nil)
+
+// NewClient of the provider at base. timeout bounds each request; 0 means 15 s,
+// which exceeds what tok_slow takes.
+func NewClient(base string, timeout time.Duration) *Client {
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	t := &http.Transport{MaxIdleConns: maxIdle, MaxIdleConnsPerHost: maxIdle, MaxConnsPerHost: 4 * maxIdle, IdleConnTimeout: time.Minute}
+	return &Client{url: base, http: &http.Client{Timeout: timeout, Transport: t}}
+}
+
+// Authorize implements payment.Provider.
+func (c *Client) Authorize(ctx context.Context, r payment.AuthRequest) (payment.Auth, error) {
+	var a payment.Auth
+	err := c.do(ctx, http.MethodPost, "/v1/authorizations", r.Order+":authorize", r, &a)
+	return a, wrap("authorize", r.Order, err)
+}
+
+// Capture implements payment.Provider.
+func (c *Client) Capture(ctx context.Context, order, reference string) error {
+	return wrap("capture", order, c.step(ctx, order, reference, "capture"))
+}
+
+// Void implements payment.Provider.
+func (c *Client) Void(ctx context.Context, order, reference string) error {
+	return wrap("void", order, c.step(ctx, order, reference, "void"))
+}
+
+// Get implements payment.Provider.
+func (c *Client) Get(ctx context.Context, order string) (payment.Auth, error) {
+	var a payment.Auth
+	err := c.do(ctx, http.MethodGet, "/v1/orders/"+url.PathEscape(order), "", nil, &a)
+	return a, wrap("get", order, err)
+}
+
+// Totals is the provider's own account, for audits.
+func (c *Client) Totals(ctx context.Context) (map[payment.State]Total, error) {
+	var t map[payment.State]Total
+	err := c.do(ctx, http.MethodGet, "/v1/totals", "", nil, &t)
+	return t, err
+}
+
+func (c *Client) step(ctx context.Context, order, reference, step string) error {
+	var a payment.Auth
+	return c.do(ctx, http.MethodPost, "/v1/authorizations/"+url.PathEscape(reference)+"/"+step, order+":"+step, struct{}{}, &a)
+}
+
+func (c *Client) do(ctx context.Context, method, path, key string, body, into any) error {
+	var sent io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		sent = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, sent)
+	if err != nil {
+		return err
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	if err != nil {
+		return err
+	}
+	switch s := resp.StatusCode; {
+	case s == http.StatusNotFound:
+		return payment.ErrNotFound
+	case s == http.StatusTooManyRequests || s == http.StatusRequestTimeout || s >= 500:
+		return fmt.Errorf("status %d", s)
+	case s >= 300:
+		return fmt.Errorf("%w: status %d: %.200s", payment.ErrPermanent, s, got)
+	}
+	return json.Unmarshal(got, into)
+}
+
+func wrap(step, order string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s payment of %s: %w", step, order, err)
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+// Package web is what fans see: HTML templates, one style sheet and one script.
+// The gateway renders the templates with gateway.Page and serves dist under /assets/.
+//
+//	templates/   the pages; readable without JavaScript
+//	src/         TypeScript and CSS; main.ts and app.css are the entries
+//	dist/        what "go run ./web/build" makes of src; committed, so that building
+//	             frontrow needs nothing but Go
+//
+// What must hold, and is tested:
+//
+//  1. dist is what src builds to, byte for byte.
+//  2. The script is at most 25 kB and the style sheet at most 6 kB, compressed with gzip.
+//  3. Nothing is loaded from anywhere else, and no script or style is inline.
+//  4. Whatever the map does the list beside it does too, with the keyboard alone.
+//  5. The page is no wider than the window, from 320 px on.
+//
+// The event's page is one document with four views, told by <body data-view>:
+//
+//	waiting ──number reached──▶ seats ──hold──▶ checkout ──pay──▶ order
+//	   ▲                         ▲ ▲               │                │
+//	   └──────pass ended─────────┘ └──release, deadline, declined───┘
+//
+// A reload at any step resumes there: receipt, pass, quote and order id are in
+// localStorage. Package src/plan.ts reads the compact map of package plan.
+package web

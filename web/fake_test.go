@@ -1,0 +1,376 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"frontrow/plan"
+	"frontrow/web"
+	"frontrow/wire"
+
+	"github.com/coder/websocket"
+)
+
+const (
+	fakeEvent  = "opening-night"
+	fakeNumber = 41 // the fan's place
+	fakeToken  = "receipt"
+	fakePass   = "pass"
+)
+
+// fake serves the public contract for one event and one fan, from memory. The
+// rules are the simplest that answer as the contract says.
+type fake struct {
+	t       *testing.T
+	index   *plan.Index
+	compact []byte
+	sockets bool // false: the live socket is refused, so the page must poll
+
+	mu      sync.Mutex
+	states  []byte
+	seq     uint64
+	sent    map[string]uint64 // by section: where its chain of frames stands
+	boards  uint64
+	head    uint64
+	joined  int // POST …/places so far
+	holds   int
+	hold    *wire.HoldReply
+	method  string // of the last checkout
+	viewers map[chan wire.LiveFrame]struct{}
+}
+
+func newFake(t *testing.T, sockets bool) (*fake, string) {
+	p := hall()
+	if err := plan.Check(p); err != nil {
+		t.Fatal(err)
+	}
+	x := plan.NewIndex(p)
+	compact, err := plan.Compact(p, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{t: t, index: x, compact: compact, sockets: sockets, states: make([]byte, x.Len()), seq: 1, boards: 1,
+		sent: map[string]uint64{}, viewers: map[chan wire.LiveFrame]struct{}{}}
+	for i := range f.states { // a house that is on sale for a while
+		switch {
+		case x.Seat(i).SectionID == "102" && x.Seat(i).RowLabel >= "D": // where the test taps
+		case i%7 == 3 || i%11 < 3:
+			f.states[i] = wire.Sold.Bits()
+		case i%13 == 5:
+			f.states[i] = wire.Held.Bits()
+		case i%97 == 0:
+			f.states[i] = wire.Blocked.Bits()
+		}
+	}
+	server := httptest.NewServer(f.handler())
+	t.Cleanup(server.Close)
+	return f, server.URL
+}
+
+func (f *fake) handler() http.Handler {
+	mux := http.NewServeMux()
+	assets := http.FileServerFS(web.FS)
+	mux.HandleFunc("GET /assets/{file}", func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = "/dist/" + r.PathValue("file")
+		assets.ServeHTTP(w, r)
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		f.page(w, "index.html", page{Events: []*pageEvent{f.event()}})
+	})
+	mux.HandleFunc("GET /e/{event}", func(w http.ResponseWriter, r *http.Request) { f.page(w, "event.html", page{Event: f.event()}) })
+	mux.HandleFunc("GET /t/{ticket}", func(w http.ResponseWriter, r *http.Request) {
+		f.page(w, "ticket.html", page{Ticket: r.PathValue("ticket")})
+	})
+	base := "/v1/events/" + fakeEvent
+	mux.HandleFunc("GET "+base, f.info)
+	mux.HandleFunc("GET "+base+"/plan/map", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(f.compact) })
+	mux.HandleFunc("GET "+base+"/board", func(w http.ResponseWriter, r *http.Request) { answer(w, 200, f.board()) })
+	mux.HandleFunc("GET "+base+"/availability", f.availability)
+	mux.HandleFunc("GET "+base+"/live", f.live)
+	mux.HandleFunc("POST "+base+"/places", f.join)
+	mux.HandleFunc("POST "+base+"/passes", f.redeem)
+	mux.HandleFunc("POST "+base+"/holds", f.claim)
+	mux.HandleFunc("DELETE /v1/holds/{hold}", f.release)
+	mux.HandleFunc("POST /v1/holds/{hold}/checkout", f.checkout)
+	mux.HandleFunc("GET /v1/orders/{order}", f.order)
+	mux.HandleFunc("GET /v1/tickets/{ticket}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, 200, wire.TicketReply{Event: fakeEvent, Seat: "101-A-1", Label: "Block 101, Row A, Seat 1", State: "valid",
+			Generation: 1, Barcode: "FR1.b3BlbmluZy1uaWdodA.1.4pXkq0c2hZzJmYl7rW9uVQ"})
+	})
+	mux.HandleFunc("GET /v1/tickets/{ticket}/qr.svg", qrCode)
+	return mux
+}
+
+func (f *fake) info(w http.ResponseWriter, _ *http.Request) {
+	levels := []map[string]any{}
+	for _, l := range fakeLevels() {
+		levels = append(levels, map[string]any{"id": l.ID, "name": l.Name, "categories": l.Categories,
+			"price": wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee)})
+	}
+	answer(w, 200, map[string]any{"id": fakeEvent, "name": "Opening Night", "currency": "EUR", "starts_at": "2027-03-05T19:30:00Z",
+		"plan": "0123", "levels": levels, "limits": map[string]int{"per_fan": 4}})
+}
+
+func (f *fake) join(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	f.joined++
+	status := 200
+	if f.joined == 1 {
+		status = 201
+	}
+	ahead := fakeNumber - f.head
+	f.mu.Unlock()
+	answer(w, status, map[string]any{"place": fakeToken, "lane": "general", "region": "home", "number": fakeNumber, "ahead": ahead})
+}
+
+func (f *fake) redeem(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	head := f.head
+	f.mu.Unlock()
+	if head < fakeNumber {
+		refuse(w, 425, wire.CodeWait, "It is not your turn yet.")
+		return
+	}
+	answer(w, 201, map[string]any{"pass": fakePass, "expires_at": time.Now().Add(15 * time.Minute).UTC()})
+}
+
+func (f *fake) claim(w http.ResponseWriter, r *http.Request) {
+	var wish wire.HoldRequest
+	if err := json.NewDecoder(r.Body).Decode(&wish); err != nil || r.Header.Get("Authorization") != "Bearer "+fakePass {
+		refuse(w, 401, wire.CodeUnauthorized, "This step needs a pass.")
+		return
+	}
+	f.mu.Lock()
+	var places, taken []int
+	for _, id := range wish.Seats {
+		i, _ := f.index.Lookup(id)
+		if f.states[i] != 0 {
+			taken = append(taken, i)
+		}
+		places = append(places, i)
+	}
+	for i := 0; wish.Best != nil && len(places) < wish.Best.Count; i++ {
+		if f.states[i] == 0 {
+			places = append(places, i)
+		}
+	}
+	if taken != nil {
+		ids := []string{}
+		for _, i := range taken {
+			ids = append(ids, f.index.Seat(i).ID)
+		}
+		f.mu.Unlock()
+		refuse(w, 409, wire.CodeTaken, "Another fan was faster.", ids...)
+		return
+	}
+	f.holds++
+	h := wire.HoldReply{Hold: fmt.Sprintf("h_%022d", f.holds), Currency: "EUR", Expires: time.Now().Add(8 * time.Minute).UTC()}
+	for _, i := range places {
+		ref := f.index.Seat(i)
+		price := f.price(ref.Category)
+		h.Seats = append(h.Seats, wire.SeatQuote{ID: ref.ID, Label: ref.Label, Price: price})
+		h.Total += price.Total
+	}
+	f.hold = &h
+	f.mu.Unlock()
+	f.turn(wire.Held, places...)
+	answer(w, 201, h)
+}
+
+func (f *fake) release(w http.ResponseWriter, _ *http.Request) {
+	f.end(wire.Available)
+	w.WriteHeader(204)
+}
+
+// end makes the seats of the hold what its end makes them.
+func (f *fake) end(state wire.State) {
+	f.mu.Lock()
+	var places []int
+	for _, s := range f.hold.Seats {
+		i, _ := f.index.Lookup(s.ID)
+		places = append(places, i)
+	}
+	f.mu.Unlock()
+	f.turn(state, places...)
+}
+
+func (f *fake) checkout(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Payment wire.Payment `json:"payment"`
+		Buyer   wire.Buyer   `json:"buyer"`
+	}
+	if json.NewDecoder(r.Body).Decode(&body) != nil || body.Buyer.Email == "" || r.Header.Get("Idempotency-Key") == "" {
+		refuse(w, 400, wire.CodeBadRequest, "Send a buyer and an idempotency key.")
+		return
+	}
+	f.mu.Lock()
+	f.method = body.Payment.Method
+	f.mu.Unlock()
+	answer(w, 202, map[string]string{"order": wire.OrderOfHold(r.PathValue("hold"))})
+}
+
+// order settles at the second question: the first finds it pending.
+func (f *fake) order(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	reply := wire.OrderReply{Order: r.PathValue("order"), Event: fakeEvent, State: wire.OrderPending, Seats: f.hold.Seats, Total: f.hold.Total, Currency: "EUR"}
+	first := f.hold.Order == ""
+	f.hold.Order = reply.Order
+	method := f.method
+	f.mu.Unlock()
+	switch {
+	case first:
+	case method == "tok_decline":
+		reply.State, reply.Reason = wire.OrderFailed, "The card was declined."
+		f.end(wire.Available)
+	default:
+		reply.State = wire.OrderPaid
+		for i := range reply.Seats {
+			reply.Tickets = append(reply.Tickets, fmt.Sprintf("t_%022d", i+1))
+		}
+		f.end(wire.Sold)
+	}
+	answer(w, 200, reply)
+}
+
+func (f *fake) availability(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	bits := make([]byte, (len(f.states)+3)/4)
+	for i, s := range f.states {
+		bits[i/4] |= s << (2 * (i % 4))
+	}
+	w.Header().Set("Frontrow-Seq", fmt.Sprint(f.seq))
+	f.mu.Unlock()
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(bits)
+}
+
+func (f *fake) board() *wire.Board {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b := &wire.Board{Event: fakeEvent, Seq: f.boards, At: time.Now().UTC(), State: wire.SaleOpen, Currency: "EUR", Rate: 12,
+		Lanes: map[string]wire.LaneBoard{"general": {Waiting: fakeNumber, Regions: map[string]wire.Head{"home": {Head: f.head, Joined: 60}}}}}
+	for _, l := range fakeLevels() {
+		price := wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee).Total
+		lb := wire.LevelBoard{ID: l.ID, Name: l.Name, From: price, To: price}
+		for i, s := range f.states {
+			if f.index.Seat(i).Category == l.Categories[0] {
+				lb.Total++
+				if s == 0 {
+					lb.Free++
+				}
+			}
+		}
+		b.Levels = append(b.Levels, lb)
+	}
+	return b
+}
+
+// call moves the head.
+func (f *fake) call(head uint64) {
+	f.mu.Lock()
+	f.head = head
+	f.boards++
+	f.mu.Unlock()
+	f.tell(wire.LiveFrame{T: wire.FrameBoard, Board: f.board()})
+}
+
+// turn changes places and tells the viewers, section by section.
+func (f *fake) turn(state wire.State, places ...int) {
+	f.mu.Lock()
+	f.seq++
+	frames := map[string]*wire.LiveFrame{}
+	for _, i := range places {
+		f.states[i] = state.Bits()
+		s := f.index.Seat(i).SectionID
+		if frames[s] == nil {
+			frames[s] = &wire.LiveFrame{T: wire.FrameSeats, Section: s, From: f.sent[s], To: f.seq}
+			f.sent[s] = f.seq
+		}
+		frames[s].Changes = append(frames[s].Changes, [2]int{i, int(state.Bits())})
+	}
+	f.mu.Unlock()
+	for _, frame := range frames {
+		f.tell(*frame)
+	}
+}
+
+func (f *fake) tell(frame wire.LiveFrame) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for v := range f.viewers {
+		select {
+		case v <- frame:
+		default: // a viewer that is too slow would be closed; here it fails the test by missing it
+		}
+	}
+}
+
+func (f *fake) live(w http.ResponseWriter, r *http.Request) {
+	if !f.sockets {
+		http.Error(w, "no sockets here", http.StatusServiceUnavailable)
+		return
+	}
+	ws, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer ws.CloseNow()
+	frames := make(chan wire.LiveFrame, 64)
+	frames <- wire.LiveFrame{T: wire.FrameBoard, Board: f.board()}
+	f.mu.Lock()
+	f.viewers[frames] = struct{}{}
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		delete(f.viewers, frames)
+		f.mu.Unlock()
+	}()
+	ctx, cancel := context.WithCancel(r.Context())
+	go func() { // watches need no answer: every viewer here is told everything
+		defer cancel()
+		for {
+			if _, _, err := ws.Read(ctx); err != nil {
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case frame := <-frames:
+			raw, _ := json.Marshal(frame)
+			if ws.Write(ctx, websocket.MessageText, raw) != nil {
+				return
+			}
+		}
+	}
+}
+
+func (f *fake) price(category string) wire.Amounts {
+	for _, l := range fakeLevels() {
+		if l.Categories[0] == category {
+			return wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee)
+		}
+	}
+	return wire.Amounts{}
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func refuse(w http.ResponseWriter, status int, code wire.Code, detail string, seats ...string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"type": "/problems/" + string(code), "detail": detail, "seats": seats})
+}

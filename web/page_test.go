@@ -1,0 +1,67 @@
+package web_test
+
+import (
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"frontrow/web"
+	"frontrow/wire"
+
+	"rsc.io/qr"
+)
+
+// page has the fields of gateway.Page, which the templates are written for.
+type page struct {
+	Title, Lang string
+	Event       *pageEvent
+	Events      []*pageEvent
+	Ticket      string
+	Problem     *struct{ Title, Detail string }
+	Assets      map[string]string
+}
+
+type pageEvent struct {
+	ID, Name, Venue, Starts, StartsAt, Opens, OpensAt, State, Status, Currency, Message string
+	PerFan                                                                              int
+	Levels                                                                              []pageLevel
+}
+
+type pageLevel struct {
+	ID, Name, Price string
+	Free, Total     int
+}
+
+func (f *fake) event() *pageEvent {
+	return &pageEvent{ID: fakeEvent, Name: "Opening Night", Venue: "The Long Hall", Starts: "Fri 5 Mar 2027, 19:30 UTC", StartsAt: "2027-03-05T19:30:00Z",
+		State: wire.SaleOpen, Status: "On sale now", PerFan: 4, Levels: []pageLevel{{"gold", "Gold", "EUR 97.50", 10, 100}, {"floor", "Standing", "EUR 42.00", 0, 120}}}
+}
+
+func (f *fake) page(w http.ResponseWriter, name string, p page) {
+	p.Title, p.Lang = "Opening Night", "en"
+	p.Assets = map[string]string{"app.js": "/assets/app.js", "app.css": "/assets/app.css"}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'")
+	if err := template.Must(template.ParseFS(web.FS, "templates/*.html")).ExecuteTemplate(w, name, p); err != nil {
+		f.t.Errorf("page %s: %v", name, err)
+	}
+}
+
+func qrCode(w http.ResponseWriter, _ *http.Request) {
+	code, err := qr.Encode("FR1.b3BlbmluZy1uaWdodA", qr.M)
+	if err != nil {
+		http.Error(w, err.Error(), 500)
+		return
+	}
+	var b strings.Builder
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				fmt.Fprintf(&b, "M%d %dh1v1h-1z", x, y)
+			}
+		}
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 %d %d"><path d="%s"/></svg>`, code.Size+8, code.Size+8, b.String())
+}

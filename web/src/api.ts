@@ -1,0 +1,122 @@
+// The public HTTP contract, typed. Every refusal is a Problem (RFC 9457) whose
+// detail is a sentence for the fan.
+
+export interface Amounts { base: number; service_fee: number; facility_fee: number; total: number }
+export interface Level { id: string; name: string; categories: string[]; price: Amounts }
+export interface EventInfo {
+  id: string; name: string; currency: string; starts_at?: string; opens_at?: string;
+  levels: Level[]; limits: { per_fan: number };
+  plan: string; // digest
+}
+export interface Head { head: number; joined: number }
+export interface LevelBoard { id: string; name: string; free: number; total: number; from: number; to: number }
+export interface Board {
+  event: string; seq: number; at: string; state: "scheduled" | "open" | "paused" | "sold_out" | "closed";
+  lanes: Record<string, { regions: Record<string, Head>; waiting: number }>;
+  rate_per_minute: number; currency: string; levels: LevelBoard[] | null; message?: string;
+}
+export interface Count { free: number; held: number; sold: number; blocked: number }
+export interface Stock { all: Count; sections: Record<string, Count>; levels: Record<string, Count> }
+export interface Place { place: string; lane: string; region: string; number: number; ahead: number }
+export interface Pass { pass: string; expires_at: string }
+export interface SeatQuote { id: string; label: string; price: Amounts }
+export interface Hold { hold: string; seats: SeatQuote[]; total: number; currency: string; expires_at: string; why?: string }
+export interface Best { count: number; level?: string; section?: string; accessible?: boolean }
+export type HoldWish = { seats: string[] } | { best: Best } | { area: string; count: number };
+export interface Order {
+  order: string; state: "pending" | "paid" | "failed" | "refunded"; reason?: string;
+  seats?: SeatQuote[]; total?: number; currency?: string; tickets?: string[];
+}
+export interface Ticket { event: string; seat: string; label: string; state: string; generation: number; barcode: string }
+/** Availability is one state a place in plan order: 0 free, 1 held, 2 sold, 3 blocked. */
+export interface Availability { seq: number; states: Uint8Array }
+
+/** Problem is a refusal, or code "offline" when there was no answer at all. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number, readonly code: string, detail: string,
+    readonly seats: string[] = [], readonly order = "", readonly retryAfter = 0, readonly ahead = 0,
+  ) { super(detail); }
+}
+
+/** What every call may take at most; a page that waits for ever is worse than one that says so. */
+const callTimeout = 15_000;
+
+// Deadlines are the server's instants, and a fan's clock may be hours off: now()
+// is the server's time as of its last answer. Small differences are the network.
+let skew = 0;
+export function now(): number { return Date.now() + skew; }
+
+function noteDate(response: Response): void {
+  const date = Date.parse(response.headers.get("date") ?? "");
+  // A cached answer has an old date.
+  if (isNaN(date) || response.headers.get("age")) return;
+  const off = date + 500 - Date.now();
+  skew = Math.abs(off) > 2000 ? off : 0;
+}
+
+async function send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method, headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin", signal: AbortSignal.timeout(callTimeout),
+    });
+  } catch {
+    throw new Problem(0, "offline", "There is no connection just now. Nothing is lost: try again.");
+  }
+  if (method !== "GET") noteDate(response); // GETs may come from a cache
+  if (response.ok) return response;
+  throw await problemOf(response);
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  const p = await response.json().catch(() => ({})) as Record<string, any>;
+  // The type is a URI whose last part is the stable code.
+  const code = String(p.type ?? "").split(/[/#:]/).pop() || String(response.status);
+  const after = Number(p.retry_after_ms) || 1000 * Number(response.headers.get("retry-after")) || 0;
+  return new Problem(response.status, code, p.detail || p.title || "That did not work. Try again.", p.seats, p.order, after, p.ahead);
+}
+
+async function json<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<T> {
+  return await (await send(method, path, body, headers)).json() as T;
+}
+
+const bearer = (pass: string) => ({ authorization: `Bearer ${pass}` });
+
+/** Api speaks for one event. */
+export class Api {
+  private readonly base: string;
+  constructor(readonly event: string) { this.base = `/v1/events/${encodeURIComponent(event)}`; }
+
+  info(): Promise<EventInfo> { return json("GET", this.base); }
+  /** The digest in the address lets the map be kept for ever. */
+  plan(digest: string): Promise<unknown> { return json("GET", `${this.base}/plan/map?v=${digest}`); }
+  board(): Promise<Board> { return json("GET", `${this.base}/board`); }
+  join(): Promise<Place> { return json("POST", `${this.base}/places`, {}); }
+  redeem(place: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place }); }
+  hold(pass: string, wish: HoldWish): Promise<Hold> { return json("POST", `${this.base}/holds`, wish, bearer(pass)); }
+
+  async availability(places: number): Promise<Availability> {
+    const response = await send("GET", `${this.base}/availability`);
+    const bits = new Uint8Array(await response.arrayBuffer());
+    const states = new Uint8Array(places);
+    for (let i = 0; i < places; i++) states[i] = (bits[i >> 2] >> (2 * (i & 3))) & 3;
+    return { seq: Number(response.headers.get("frontrow-seq")), states };
+  }
+
+  async release(hold: string, pass: string): Promise<void> {
+    await send("DELETE", `/v1/holds/${hold}`, undefined, bearer(pass));
+  }
+  checkout(hold: string, pass: string, key: string, method: string, buyer: { name: string; email: string }): Promise<{ order: string }> {
+    return json("POST", `/v1/holds/${hold}/checkout`, { payment: { method }, buyer }, { ...bearer(pass), "idempotency-key": key });
+  }
+  order(id: string): Promise<Order> { return json("GET", `/v1/orders/${id}`); }
+
+  get live(): string {
+    return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.base}/live`;
+  }
+}
+
+export function ticket(id: string): Promise<Ticket> { return json("GET", `/v1/tickets/${encodeURIComponent(id)}`); }

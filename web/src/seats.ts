@@ -1,0 +1,300 @@
+// Choosing places: the live states of all of them, what this fan has chosen, and
+// the three ways to ask for a hold: chosen seats, best available, n of an area.
+
+import { type Api, type Board, type EventInfo, type Hold, type HoldWish, Problem, type Stock } from "./api";
+import { busy, by, el, fail, say, text } from "./dom";
+import { SeatList } from "./list";
+import type { Live, SeatFrame } from "./live";
+import { colours, SeatMap } from "./map";
+import { count, money, moneyRange, plural } from "./money";
+import { type Area, Plan, type Section } from "./plan";
+import type { Store } from "./store";
+
+/** Snapshots are read at most this often, however many frames were missed. */
+const snapshotEvery = 1_000;
+/** With more sections in the window than this, all are watched. */
+const watchMost = 12;
+/** The gateway takes 30 frames in 10 s from a client. */
+const watchEvery = 600;
+
+/** crypto.randomUUID would need a secure context, which a shop on a plain local address is not. */
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+
+export class Seats {
+  states = new Uint8Array();
+  readonly chosen = new Set<number>();
+  plan!: Plan;
+  private map!: SeatMap;
+  private list!: SeatList;
+  private levelOf: number[] = []; // by category of the plan
+  private prices: Board["levels"] = [];
+  private stock?: Stock;
+  // Where we stand on the gateway's sequence: the snapshot, sections that frames
+  // took further, and the newest that we were told of and don't have yet.
+  private seq = 0;
+  private readonly stands = new Map<string, number>();
+  private newest = 0;
+  private snapshotTimer = 0;
+  private watched: string[] = ["*"];
+  private wanted: string[] = ["*"];
+  private watchTimer = 0;
+  private loading?: Promise<void>;
+  private failed = false; // the last snapshot could not be read
+
+  constructor(
+    private readonly api: Api, private readonly store: Store, private readonly live: Live,
+    private readonly info: EventInfo, private readonly held: (hold: Hold) => void, private readonly passOver: () => void,
+  ) {}
+
+  /** Reads the plan and the states, once; the view is complete when it resolves. */
+  load(): Promise<void> {
+    return this.loading ??= this.begin().catch((e) => {
+      this.loading = undefined; // the next refresh tries again
+      fail((e as Error).message);
+    });
+  }
+
+  private async begin(): Promise<void> {
+    this.live.watch(this.watched);
+    this.plan = new Plan(await this.api.plan(this.info.plan));
+    this.states = new Uint8Array(this.plan.places).fill(3);
+    this.levelOf = this.plan.categories.map((c) => Math.max(0, this.info.levels.findIndex((l) => l.categories.includes(c))));
+    await this.snapshot();
+    this.map = new SeatMap(by<HTMLCanvasElement>("map"), this);
+    this.list = new SeatList(this);
+    this.wire();
+    this.changed();
+    text(by("hint"), "");
+    by<HTMLButtonElement>("list-toggle").disabled = false;
+    if (this.seq < this.newest) this.refresh(); // frames came while the map was not there yet
+  }
+
+  private wire(): void {
+    by("zoom-in").addEventListener("click", () => this.map.zoom(1.6));
+    by("zoom-out").addEventListener("click", () => this.map.zoom(1 / 1.6));
+    by("zoom-fit").addEventListener("click", () => this.map.fit());
+    const toggle = by("list-toggle");
+    toggle.addEventListener("click", () => {
+      const list = by("list").hidden;
+      by("list").hidden = !list;
+      by("map-box").hidden = list;
+      toggle.setAttribute("aria-pressed", String(list));
+      text(toggle, list ? "Show the map" : "Choose from a list");
+    });
+    by("hold").addEventListener("click", () => busy(by("hold"), () => this.hold({ seats: [...this.chosen].map((i) => this.plan.id(i)) })));
+    by("basket").addEventListener("click", (e) => {
+      const place = (e.target as HTMLElement).closest<HTMLElement>("[data-remove]")?.dataset.remove;
+      if (place !== undefined) this.pickSeat(Number(place));
+    });
+    const most = this.info.limits.per_fan;
+    for (const id of ["best-count", "area-count"]) {
+      by(id).replaceChildren(...Array.from({ length: most }, (_, i) => el("option", { value: String(i + 1), selected: i + 1 === Math.min(2, most) }, String(i + 1))));
+    }
+    by("best-level").append(...this.info.levels.map((l) => el("option", { value: l.id }, `${l.name} – ${money(l.price.total, this.info.currency)}`)));
+    by("best-section").append(...this.plan.sections.map((s) => el("option", { value: s.id }, s.label)));
+    by("best-form").addEventListener("submit", (e) => {
+      e.preventDefault();
+      const value = (id: string) => by<HTMLSelectElement>(id).value;
+      const best = {
+        count: Number(value("best-count")), level: value("best-level") || undefined, section: value("best-section") || undefined,
+        accessible: by<HTMLInputElement>("best-accessible").checked || undefined,
+      };
+      busy(by("best"), () => this.hold({ best }));
+    });
+    by("best-form").hidden = !this.plan.seats;
+    by("area-form").hidden = !this.plan.areas.length;
+    by("area").append(...this.plan.areas.map((a) => el("option", { value: a.id }, `${a.label} – ${this.price(a.start)}`)));
+    by("area-form").addEventListener("submit", (e) => {
+      e.preventDefault();
+      busy(by("area-hold"), () => this.hold({ area: by<HTMLSelectElement>("area").value, count: Number(by<HTMLSelectElement>("area-count").value) }));
+    });
+  }
+
+  level(place: number): number { return this.levelOf[this.plan.category[place]]; }
+
+  /** The all-in price of a place in minor units: the board's if it says, for prices move. */
+  private amount(place: number): number {
+    const level = this.info.levels[this.level(place)];
+    return this.prices?.find((l) => l.id === level.id)?.from ?? level.price.total;
+  }
+
+  price(place: number): string { return money(this.amount(place), this.info.currency); }
+
+  left(zone: Section | Area): number {
+    if (this.stock?.sections[zone.id]) return this.stock.sections[zone.id].free;
+    let n = 0;
+    for (let i = zone.start; i < zone.end; i++) if (this.states[i] === 0) n++;
+    return n;
+  }
+
+  pickSeat(place: number): void {
+    if (place < 0) return;
+    if (this.chosen.delete(place)) return this.changed();
+    const most = this.info.limits.per_fan;
+    if (this.states[place] !== 0) return say(`${this.plan.label(place)} is ${this.states[place] === 1 ? "held by another fan" : "not available"}.`);
+    if (this.chosen.size >= most) return say(`You can choose up to ${plural(most, "seat")}. Remove one first.`);
+    this.chosen.add(place);
+    say(`${this.plan.label(place)} chosen, ${this.price(place)} including fees.`);
+    this.changed();
+  }
+
+  pickArea(area: Area): void {
+    by<HTMLSelectElement>("area").value = area.id;
+    by("area-count").focus();
+    by("area-form").scrollIntoView({ block: "nearest" });
+  }
+
+  hover(place: number): void {
+    text(by("hint"), place < 0 ? "" : `${this.plan.label(place)} · ${["", "held by another fan", "taken", "not for sale"][this.states[place]] || this.price(place)}`);
+  }
+
+  // Following the states.
+
+  board(board: Board): void {
+    this.prices = board.levels;
+    if (this.plan) this.renderLegend();
+  }
+
+  stockChanged(stock: Stock): void {
+    this.stock = stock;
+    if (this.map) this.show();
+  }
+
+  /** Applies a frame; one that doesn't follow what we have means that we missed some. */
+  frame(f: SeatFrame): void {
+    const { section, from = 0, to = 0, changes = [] } = f, stand = this.stands.get(section) ?? this.seq;
+    if (to <= stand) return;
+    if (!this.map || from > stand) {
+      this.newest = Math.max(this.newest, to);
+      return this.refresh();
+    }
+    for (const [place, state] of changes) this.states[place] = state;
+    this.stands.set(section, to);
+    this.lost();
+    this.show();
+  }
+
+  /** A new socket may be another gateway's: it counts anew. */
+  forget(): void {
+    this.stands.clear();
+    this.newest = 0;
+  }
+
+  /** Reads the states again, soon. */
+  refresh(): void {
+    if (!this.map) return void this.load();
+    if (this.snapshotTimer) return;
+    this.snapshotTimer = setTimeout(async () => {
+      this.snapshotTimer = 0;
+      try {
+        await this.snapshot();
+        if (this.failed) say("");
+        this.failed = false;
+        this.lost();
+        this.show();
+        if (this.seq < this.newest) this.refresh(); // a cache gave us an old one
+      } catch {
+        if (!this.failed) say("No connection just now: the map may be out of date.");
+        this.failed = true;
+      }
+    }, snapshotEvery * Math.random());
+  }
+
+  private async snapshot(): Promise<void> {
+    const { seq, states } = await this.api.availability(this.plan.places);
+    // Snapshots may come from a cache: sections that frames took further keep what they have.
+    for (const z of [...this.plan.sections, ...this.plan.areas]) {
+      if ((this.stands.get(z.id) ?? 0) > seq) states.set(this.states.subarray(z.start, z.end), z.start);
+      else this.stands.delete(z.id);
+    }
+    this.states.set(states);
+    this.seq = seq;
+  }
+
+  /** Drops chosen seats that others got, and says which. */
+  private lost(): void {
+    const gone = [...this.chosen].filter((i) => this.states[i] !== 0);
+    if (!gone.length) return;
+    for (const i of gone) this.chosen.delete(i);
+    fail(`${gone.map((i) => this.plan.label(i)).join("; ")} ${gone.length > 1 ? "were" : "was"} just taken by another fan and is no longer in your selection.`);
+    this.changed();
+  }
+
+  /** Watches what is in the window, once it has come to rest. */
+  inView(sections: Section[]): void {
+    this.wanted = sections.length > watchMost || !sections.length ? ["*"] : [...sections, ...this.plan.areas].map((z) => z.id);
+    this.watchTimer ||= setTimeout(() => this.watch(), watchEvery);
+  }
+
+  /** A wider watch needs a snapshot of what wasn't followed; a narrower one pays only from "all" to a few. */
+  private watch(): void {
+    this.watchTimer = 0;
+    const all = this.watched[0] === "*", wider = !all && this.wanted.some((id) => !this.watched.includes(id));
+    if (!wider && (!all || this.wanted[0] === "*")) return;
+    this.watched = this.wanted;
+    this.live.watch(this.watched);
+    if (wider) this.refresh();
+  }
+
+  private show(): void {
+    this.map.draw();
+    if (!by("list").hidden) this.list.update();
+  }
+
+  private changed(): void {
+    this.show();
+    this.list.update();
+    this.renderLegend();
+    this.renderBasket();
+  }
+
+  private renderLegend(): void {
+    const levels = this.info.levels.map((l, i) => {
+      const b = this.prices?.find((p) => p.id === l.id);
+      const price = b ? moneyRange(b.from, b.to, this.info.currency) : money(l.price.total, this.info.currency);
+      return el("li", {}, el("i", { class: `dot level-${i % colours}` }), `${l.name} `, el("strong", {}, price), b && !b.free ? " sold out" : "");
+    });
+    by("legend").replaceChildren(...levels);
+  }
+
+  private renderBasket(): void {
+    const places = [...this.chosen].sort((a, b) => a - b);
+    const total = places.reduce((sum, i) => sum + this.amount(i), 0);
+    by("basket").classList.toggle("empty", !places.length);
+    by("basket-seats").replaceChildren(...places.map((i) => el("li", { "data-chosen": this.plan.id(i) },
+      el("span", {}, this.plan.label(i)), el("strong", {}, this.price(i)),
+      el("button", { type: "button", class: "remove", "data-remove": String(i), "aria-label": `Remove ${this.plan.label(i)}` }, "×"))));
+    text(by("basket-total"), places.length ? money(total, this.info.currency) : "");
+    text(by("hold"), places.length ? `Hold ${plural(places.length, "seat")}` : "Choose seats on the map");
+    by<HTMLButtonElement>("hold").disabled = !places.length;
+  }
+
+  // Asking for a hold.
+
+  private async hold(wish: HoldWish): Promise<void> {
+    const pass = this.store.pass;
+    if (!pass) return this.passOver();
+    try {
+      const hold = await this.api.hold(pass, wish);
+      this.chosen.clear();
+      this.changed();
+      this.store.set({ hold, key: newKey(), order: undefined });
+      this.held(hold);
+    } catch (e) {
+      const p = e as Problem;
+      if (p.status === 401) return this.passOver();
+      if (p.code !== "taken") return fail(p.message);
+      const gone = p.seats.map((id) => this.plan.find(id)).filter((i) => i >= 0);
+      for (const i of gone) {
+        this.states[i] = 1;
+        this.chosen.delete(i);
+      }
+      fail(gone.length ? `Another fan was faster: ${gone.map((i) => this.plan.label(i)).join("; ")}. ${this.chosen.size ? `${count(this.chosen.size)} of your seats can still be held.` : "Choose others."}` : p.message);
+      this.changed();
+      this.refresh();
+    } finally {
+      // busy() enables the button again; an empty basket can't be held.
+      setTimeout(() => this.renderBasket());
+    }
+  }
+}

@@ -1,0 +1,52 @@
+// What must survive a reload: the tokens that a place, a pass and a hold are.
+// One record an event in localStorage, so that two tabs are one fan.
+
+import { type Hold, type Pass, type Place, now } from "./api";
+
+export interface Saved {
+  place?: Place;
+  aheadAtFirst?: number; // for the progress bar
+  pass?: Pass;
+  hold?: Hold;
+  key?: string; // idempotency key of the hold's checkout
+  order?: string;
+}
+
+export class Store {
+  private memory: Saved = {};
+  private readonly name: string;
+
+  constructor(event: string) {
+    this.name = `frontrow:${event}`;
+    this.memory = this.read() ?? {};
+  }
+
+  private read(): Saved | undefined {
+    try {
+      return JSON.parse(localStorage.getItem(this.name) ?? "null") ?? undefined;
+    } catch {
+      return undefined; // storage is blocked or was meddled with: the page still works until it is closed
+    }
+  }
+
+  get saved(): Saved { return this.memory = this.read() ?? this.memory; }
+
+  set(change: Partial<Saved>): void {
+    this.memory = { ...this.saved, ...change };
+    try {
+      localStorage.setItem(this.name, JSON.stringify(this.memory));
+    } catch { /* as above */ }
+  }
+
+  /** The pass while it is good. */
+  get pass(): string | undefined {
+    const { pass } = this.saved;
+    return pass && Date.parse(pass.expires_at) > now() ? pass.pass : undefined;
+  }
+
+  /** The hold until its deadline. */
+  get hold(): Hold | undefined {
+    const { hold } = this.saved;
+    return hold && Date.parse(hold.expires_at) > now() ? hold : undefined;
+  }
+}
