@@ -26,7 +26,7 @@ func TestJoin(t *testing.T) {
 	}
 	receipt, err := s.cfg.Keys.VerifyReceipt(place.Place)
 	must(t, err)
-	if place.Number != 1 || place.Ahead != 1 || place.Lane != "general" || place.Region != "home" || receipt.Number != 1 || receipt.At.IsZero() {
+	if place.Number != 1 || place.Ahead != 0 || place.Lane != "general" || place.Region != "home" || receipt.Number != 1 || receipt.At.IsZero() {
 		t.Fatalf("place %+v, receipt %+v", place, receipt)
 	}
 	cookie := fanCookie + "=" + cookies[0].Value
@@ -86,7 +86,7 @@ func TestRedeem(t *testing.T) {
 	subject := wire.PassesSubject(show, wire.ActRedeem)
 
 	wait := f.send("POST", "/v1/events/show/passes", body)
-	if p := wait.problem(t); p.Status != http.StatusTooEarly || p.Ahead != 1 || p.RetryAfterMS <= 0 || wait.Header.Get("Retry-After") == "" {
+	if p := wait.problem(t); p.Status != http.StatusTooEarly || p.Ahead == nil || *p.Ahead != 0 || p.RetryAfterMS <= 0 || wait.Header.Get("Retry-After") == "" {
 		t.Fatalf("not called: %+v", p)
 	}
 	s.setHead(5)

@@ -81,7 +81,7 @@ type problemBody struct {
 	Detail       string   `json:"detail"`
 	Seats        []string `json:"seats,omitempty"`
 	Order        string   `json:"order,omitempty"`
-	Ahead        uint64   `json:"ahead,omitempty"`
+	Ahead        *uint64  `json:"ahead,omitempty"` // of a place that isn't called yet
 	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
 }
 
@@ -101,8 +101,12 @@ func refuse(w http.ResponseWriter, p *wire.Problem) {
 	refuseHeader(w, p)
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(r.status)
-	raw, _ := json.Marshal(problemBody{Type: "/problems/" + string(p.Code), Title: r.title, Status: r.status,
-		Detail: p.Detail, Seats: p.Seats, Order: p.Order, Ahead: p.Ahead, RetryAfterMS: p.RetryAfterMS}) // can't fail
+	body := problemBody{Type: "/problems/" + string(p.Code), Title: r.title, Status: r.status,
+		Detail: p.Detail, Seats: p.Seats, Order: p.Order, RetryAfterMS: p.RetryAfterMS}
+	if p.Code == wire.CodeWait {
+		body.Ahead = &p.Ahead
+	}
+	raw, _ := json.Marshal(body) // can't fail
 	_, _ = w.Write(raw)
 }
 

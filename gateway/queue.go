@@ -72,7 +72,7 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	g.metrics.joins.WithLabelValues(joinClass(fresh)).Inc()
 	head, _ := ev.head(place.Lane, place.Region)
 	return writeJSON(w, status, joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region,
-		Number: place.Number, Ahead: ahead(place.Number, head)})
+		Number: place.Number, Ahead: wire.Ahead(place.Number, head)})
 }
 
 // place gives the fan his place in the general lane. A join that is refused
@@ -143,14 +143,6 @@ func joinClass(fresh bool) string {
 	return "again"
 }
 
-// ahead is how many places stand before number.
-func ahead(number, head uint64) uint64 {
-	if number <= head {
-		return 0
-	}
-	return number - head
-}
-
 // redeem answers POST /v1/events/{event}/passes: a called place becomes a pass.
 // The many who are not called yet are answered from the board, without asking
 // anybody.
@@ -185,7 +177,7 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) error {
 	}
 	if head, known := ev.head(place.Lane, place.Region); known && place.Number > head {
 		return &wire.Problem{Code: wire.CodeWait, Detail: "It is not your turn yet. Your place is kept.",
-			Ahead: ahead(place.Number, head), RetryAfterMS: ev.patience().Milliseconds()}
+			Ahead: wire.Ahead(place.Number, head), RetryAfterMS: ev.patience().Milliseconds()}
 	}
 	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.id, wire.ActRedeem), wire.RedeemRequest{Place: place})
 	if err != nil {

@@ -124,7 +124,7 @@ func (f *fake) join(w http.ResponseWriter, _ *http.Request) {
 	if f.joined == 1 {
 		status = 201
 	}
-	ahead := fakeNumber - f.head
+	ahead := max(0, fakeNumber-f.head-1)
 	f.mu.Unlock()
 	answer(w, status, map[string]any{"place": fakeToken, "lane": "general", "region": "home", "number": fakeNumber, "ahead": ahead})
 }

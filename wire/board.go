@@ -38,6 +38,14 @@ type Head struct {
 	Joined uint64 `json:"joined"`
 }
 
+// Ahead is how many fans who aren't called yet stand before a number.
+func Ahead(number, head uint64) uint64 {
+	if number <= head {
+		return 0
+	}
+	return number - head - 1
+}
+
 // LevelBoard is the stock and the all-in price range of a price level.
 type LevelBoard struct {
 	ID    string `json:"id"`

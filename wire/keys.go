@@ -27,6 +27,8 @@ type Keyring struct {
 type SigningKey struct {
 	ID   string `json:"kid"`
 	Seed []byte `json:"seed"` // 32 bytes
+
+	expanded ed25519.PrivateKey // from Seed; nil until expand
 }
 
 // SecretKey is a symmetric key shared by all gateways and regions.
@@ -35,7 +37,22 @@ type SecretKey struct {
 	Key []byte `json:"key"` // 32 bytes
 }
 
-func (k SigningKey) private() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.Seed) }
+func (k SigningKey) private() ed25519.PrivateKey {
+	if k.expanded != nil {
+		return k.expanded
+	}
+	return ed25519.NewKeyFromSeed(k.Seed)
+}
+
+// expand derives the private keys once, which costs as much as a signature.
+func (k *Keyring) expand() *Keyring {
+	for _, list := range [][]SigningKey{k.Pass, k.Barcode} {
+		for i := range list {
+			list[i].expanded = ed25519.NewKeyFromSeed(list[i].Seed)
+		}
+	}
+	return k
+}
 
 // Public is the verifying half.
 func (k SigningKey) Public() ed25519.PublicKey { return k.private().Public().(ed25519.PublicKey) }
@@ -48,11 +65,12 @@ func NewKeyring() *Keyring {
 		return b
 	}
 	id := rand.Text()[:8]
-	return &Keyring{
+	k := &Keyring{
 		Pass:    []SigningKey{{ID: "p-" + id, Seed: fresh()}},
 		Barcode: []SigningKey{{ID: "b-" + id, Seed: fresh()}},
 		Secret:  []SecretKey{{ID: "s-" + id, Key: fresh()}},
 	}
+	return k.expand()
 }
 
 // LoadKeyring reads a keyring file, as frontrow keys writes it.
@@ -65,18 +83,21 @@ func LoadKeyring(path string) (*Keyring, error) {
 	if err := json.Unmarshal(raw, &k); err != nil {
 		return nil, fmt.Errorf("keyring %s: %w", path, err)
 	}
-	return &k, k.check()
+	if err := k.check(); err != nil {
+		return nil, fmt.Errorf("keyring %s: %w", path, err)
+	}
+	return k.expand(), nil
 }
 
 func (k *Keyring) check() error {
 	for _, s := range append(k.Pass, k.Barcode...) {
 		if s.ID == "" || strings.ContainsAny(s.ID, ":.") || len(s.Seed) != ed25519.SeedSize {
-			return errors.New("keyring: a signing key needs a kid without ':' or '.' and a seed of 32 bytes")
+			return errors.New("a signing key needs a kid without ':' or '.' and a seed of 32 bytes")
 		}
 	}
 	for _, s := range k.Secret {
 		if s.ID == "" || strings.ContainsAny(s.ID, ":.") || len(s.Key) < 32 {
-			return errors.New("keyring: a secret key needs a kid without ':' or '.' and at least 32 bytes")
+			return errors.New("a secret key needs a kid without ':' or '.' and at least 32 bytes")
 		}
 	}
 	return nil

@@ -72,7 +72,7 @@ type MeterReply struct {
 }
 
 // Admitter is the admitter's durable state, under "admitter" in
-// PASSES_<event>; rewriting it is also the fence of its batches.
+// PASSES_<event>, written in batches that the guard under "fence" fences.
 type Admitter struct {
 	Admitter string    `json:"admitter"` // who
 	Term     uint64    `json:"term"`

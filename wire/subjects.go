@@ -32,7 +32,8 @@ const (
 	SeatPrefix   = "seat."    // seat.<escaped id> → Seat
 	LogPrefix    = "log."     // log.<n> → Flush
 	WriterKey    = "writer"   // the guard of the writer: rewritten by each new one
-	AdmitterKey  = "admitter" // Admitter: rewritten by each new admitter and at each tick
+	AdmitterKey  = "admitter" // Admitter: written with each call
+	FenceKey     = "fence"    // the guard of the admitter: rewritten by each new one and with each batch
 	PlacePrefix  = "fan."     // in QUEUE and PASSES: fan.<fan>
 	RoleWriter   = "writer"
 	RoleAdmitter = "admitter"

@@ -75,12 +75,12 @@ export class Room {
     return place && this.latest?.lanes[place.lane]?.regions[place.region]?.head || 0;
   }
 
-  /** How far the head is from this fan, in his lane and region: 0 when called, as the API counts; undefined without a place. */
+  /** Fans before this one who are not called yet, in his lane and region, as the API counts; undefined without a place. */
   private ahead(): number | undefined {
     const { place } = this.store.saved;
     if (!place) return undefined;
     if (!this.latest) return place.ahead;
-    return Math.max(0, place.number - this.head());
+    return Math.max(0, place.number - this.head() - 1);
   }
 
   private render(): void {
@@ -120,7 +120,7 @@ export class Room {
     let sentence = "An estimate follows once fans are being called.";
     if (board?.state === "paused") sentence = "Nobody is called just now. The wait goes on when the sale does.";
     else if (board?.state === "scheduled") sentence = "Fans are called once the sale opens.";
-    else if (ahead <= 1) sentence = "You are next.";
+    else if (ahead === 0) sentence = "You are next.";
     else if (rate > 0) {
       const minutes = ahead / rate, from = Math.floor(0.7 * minutes), to = Math.ceil(1.5 * minutes);
       sentence = to <= 1 ? "About a minute" : `About ${from < 1 ? 1 : count(from)} to ${count(Math.max(2, to))} minutes`;

@@ -1,0 +1,253 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	// fenceKey is the record in PASSES_<event> that every batch of an admitter rewrites.
+	fenceKey = "fence"
+
+	takeOverTimeout = 30 * time.Second
+	queryTimeout    = 2 * time.Second
+	maxRedeems      = 16384 // under way at once
+)
+
+// admitter calls the fans of one event and gives out its passes, during one
+// term of its lease. In doubt about what is stored it ends; the next term
+// starts from what is.
+type admitter struct {
+	*Service
+	id     string // of the event
+	lane   string
+	term   uint64
+	log    *slog.Logger
+	queue  string // the stream whose last sequence is the last place
+	guard  *kv.Guard
+	writes *kv.Committer
+	boards *kv.Bucket
+	calls  callLog
+	fail   context.CancelCauseFunc
+	ctx    context.Context // ends with the term
+
+	redeems chan struct{} // one token for each under way
+
+	turn     sync.Mutex // one tick, operator's act or board at a time
+	revision kv.Revision
+	written  time.Time
+	sales    sales
+	last     wire.Board
+	shown    time.Time // when it was published, by this machine's clock
+	boardRev kv.Revision
+	boardOK  bool // last and boardRev are what BOARD has
+	callable bool // the scene of the last tick
+	gauge    int  // passes of this event counted in the metric
+
+	mu     sync.Mutex
+	roll   *roll
+	state  wire.Admitter // as stored
+	joined uint64
+}
+
+// lead is one term as admitter of an event.
+func (s *Service) lead(ctx context.Context, event string, term uint64) error {
+	if err := await(ctx, &s.view.seen); err != nil {
+		return err
+	}
+	a := s.newAdmitter(event, term)
+	if err := a.takeOver(ctx); err != nil {
+		return fmt.Errorf("take over: %w", err)
+	}
+	s.metrics.led.Inc()
+	defer s.metrics.led.Dec()
+	return a.run(ctx)
+}
+
+func (s *Service) newAdmitter(event string, term uint64) *admitter {
+	return &admitter{
+		Service: s, id: event, lane: wire.LaneGeneral, term: term,
+		log:     s.cfg.Logger.With("event", event, "term", term),
+		queue:   wire.KVStream(wire.QueueBucket(event, wire.LaneGeneral)),
+		boards:  kv.Open(s.js, wire.BoardBucket),
+		calls:   callLog{stream: s.log, subject: wire.LogSubject(event, wire.LogAdmission)},
+		redeems: make(chan struct{}, maxRedeems),
+	}
+}
+
+// takeOver fences whoever was admitter before and reads what he left.
+func (a *admitter) takeOver(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, takeOverTimeout)
+	defer cancel()
+	bucket := kv.Open(a.js, wire.PassesBucket(a.id))
+	guard, err := kv.Seize(ctx, &bucket.Stream, fenceKey, a.cfg.Name, a.term)
+	if err != nil {
+		return err
+	}
+	a.guard = guard
+	a.writes = kv.NewCommitter(kv.CommitterConfig{Stream: &bucket.Stream, Guard: guard, MaxQueue: maxRedeems, Registerer: a.cfg.Registerer})
+	entries, err := a.snapshot(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	var passes []wire.PassRecord
+	for _, e := range entries {
+		switch {
+		case e.Key == wire.AdmitterKey:
+			a.revision = e.Revision
+			if err := json.Unmarshal(e.Value, &a.state); err != nil {
+				return fmt.Errorf("record %s: %w", e.Key, err)
+			}
+		case strings.HasPrefix(e.Key, wire.PlacePrefix):
+			var p wire.PassRecord
+			if err := json.Unmarshal(e.Value, &p); err != nil {
+				return fmt.Errorf("record %s: %w", e.Key, err)
+			}
+			passes = append(passes, p)
+		}
+	}
+	a.roll = newRoll(a.lane, a.cfg.Region, a.state.Calls, passes, a.cfg.Now())
+	if h := a.roll.head(); h != a.state.Head {
+		return fmt.Errorf("record %s: head %d, but calls up to %d", wire.AdmitterKey, a.state.Head, h)
+	}
+	a.state.Admitter, a.state.Term = a.cfg.Name, a.term
+	return nil
+}
+
+// snapshot reads all records as of the fence or later: from then on nothing of
+// another admitter is stored any more.
+func (a *admitter) snapshot(ctx context.Context, bucket *kv.Bucket) ([]kv.Entry, error) {
+	for {
+		entries, err := bucket.All(ctx, ">")
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.Key == fenceKey && e.Revision >= a.guard.Fence().Revision {
+				return entries, nil
+			}
+		}
+	}
+}
+
+// run admits until ctx ends, or the term does by a failure.
+func (a *admitter) run(outer context.Context) error {
+	ctx, fail := context.WithCancelCause(outer)
+	a.ctx, a.fail = ctx, fail
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer fail(nil)
+	defer func() { a.metrics.alive.Sub(float64(a.gauge)) }()
+	wg.Go(func() { _ = a.writes.Run(ctx) })
+	if err := a.tick(ctx, true); err != nil {
+		return err
+	}
+	a.log.Info("admitting", "head", a.state.Head)
+	for subject, handle := range map[string]nats.MsgHandler{
+		wire.PassesSubject(a.id, wire.ActRedeem): a.onRedeem,
+		wire.PassesSubject(a.id, wire.ActMeter):  a.onMeter,
+	} {
+		sub, err := a.cfg.NATS.Subscribe(subject, handle)
+		if err != nil {
+			return fmt.Errorf("subscribe %s: %w", subject, err)
+		}
+		defer func() { _ = sub.Unsubscribe() }()
+	}
+	err := a.loop(ctx)
+	if outer.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// loop ticks, and looks once a beat for what is worth a board between ticks.
+func (a *admitter) loop(ctx context.Context) error {
+	every := a.every()
+	tick, beat := time.NewTicker(every), time.NewTicker(a.beat)
+	defer tick.Stop()
+	defer beat.Stop()
+	for {
+		now := false
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+			now = true
+		case <-beat.C:
+			if e := a.every(); e != every {
+				every = e
+				tick.Reset(every)
+			}
+		}
+		if err := a.tick(ctx, now); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *admitter) every() time.Duration {
+	event, _ := a.view.event(a.id)
+	return max(time.Duration(event.Spec.Admission.Tick), minTick)
+}
+
+// minTick bounds how often a spec can make the admitter tick.
+const minTick = 10 * time.Millisecond
+
+// lastPlace is the number of places given out.
+func (a *admitter) lastPlace(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	stream, err := a.js.Stream(ctx, a.queue)
+	if err != nil {
+		return 0, fmt.Errorf("last place of %s: %w", a.queue, err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil
+}
+
+// store writes the admitter's record, fenced and behind its own revision.
+// A passing refusal leaves things as they were; after any other error the term
+// is over.
+func (a *admitter) store(ctx context.Context, next wire.Admitter) error {
+	value, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	revision, err := a.writes.Do(ctx, kv.Write{Key: wire.AdmitterKey, Value: value, Expect: kv.At(a.revision)})
+	if err != nil {
+		return err
+	}
+	a.revision, a.written = revision, next.At
+	a.mu.Lock()
+	a.state = next
+	a.mu.Unlock()
+	return nil
+}
+
+// notStored tells refusals that are certain, after which the term goes on, from
+// doubt and from the loss of the fence.
+func notStored(err error) bool {
+	switch {
+	case errors.Is(err, kv.ErrUnknown), errors.Is(err, kv.ErrFenced), errors.Is(err, kv.ErrConflict):
+		return false
+	}
+	return errors.Is(err, kv.ErrBusy) || errors.Is(err, kv.ErrFull) || errors.Is(err, kv.ErrStopped)
+}
+
+// respond answers a request with JSON.
+func respond(m *nats.Msg, v any) {
+	raw, err := json.Marshal(v)
+	if err == nil && m.Reply != "" {
+		_ = m.Respond(raw) // fails only when the connection is gone, and the asker with it
+	}
+}

@@ -1,0 +1,222 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"frontrow/kv"
+	"frontrow/plan"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// streamsLease is held by whoever makes an event's streams: SALELOG's list of
+	// sources is one value for all events.
+	streamsLease = "streams"
+
+	casTries = 8 // of a change to EVENTS that others change too
+)
+
+// apply puts an event up for sale or changes it.
+func (s *Service) apply(ctx context.Context, _ string, data []byte) (any, error) {
+	var req wire.ApplyRequest
+	if err := decode(data, &req); err != nil {
+		return nil, err
+	}
+	spec := req.Spec.WithDefaults()
+	if !wire.IsName(spec.ID) {
+		return nil, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("id %q: use up to 48 of a-z, 0-9 and '-'", spec.ID))
+	}
+	p, err := s.plan(ctx, req.Plan)
+	if err != nil {
+		return nil, err
+	}
+	categories := make([]string, len(p.Categories))
+	for i, c := range p.Categories {
+		categories[i] = c.Name
+	}
+	if err := spec.Validate(categories); err != nil {
+		return nil, wire.Refuse(wire.CodeInvalid, err.Error())
+	}
+	next := wire.Event{Spec: spec, Plan: req.Plan, Places: plan.NewIndex(p).Len(), State: wire.EventOpen}
+	if old, _, err := s.read(ctx, spec.ID); err == nil {
+		if err := changeable(old, next); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.logAct(ctx, spec.ID, "apply", req.By, req); err != nil {
+		return nil, err
+	}
+	if err := s.createStreams(ctx, spec.ID); err != nil {
+		return nil, err
+	}
+	event, err := s.change(ctx, spec.ID, func(old *wire.Event) (wire.Event, error) {
+		e := next
+		if old != nil {
+			if err := changeable(*old, next); err != nil {
+				return e, err
+			}
+			e.State = old.State
+		}
+		return e, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return wire.ApplyReply{Event: event}, nil
+}
+
+// plan reads and checks a plan of PLANS.
+func (s *Service) plan(ctx context.Context, digest string) (*plan.Plan, error) {
+	missing := wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no plan %q in PLANS: put it there first.", digest))
+	if digest == "" {
+		return nil, missing
+	}
+	store, err := s.js.ObjectStore(ctx, wire.PlansObjects)
+	if err != nil {
+		return nil, fmt.Errorf("object store %s: %w", wire.PlansObjects, err)
+	}
+	info, err := store.GetInfo(ctx, digest)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return nil, missing
+	}
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", digest, err)
+	}
+	if info.Size > plan.MaxPlanBytes {
+		return nil, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The plan has %d bytes, more than %d.", info.Size, plan.MaxPlanBytes))
+	}
+	raw, err := store.GetBytes(ctx, digest)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", digest, err)
+	}
+	p, err := plan.Decode(raw)
+	if err != nil {
+		return nil, wire.Refuse(wire.CodeInvalid, "The plan is not right: "+err.Error())
+	}
+	if got := plan.Digest(p); got != digest {
+		return nil, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The object named %q is the plan %s.", digest, got))
+	}
+	return p, nil
+}
+
+// changeable refuses what can not change once there are seats, holds and
+// orders: they are counted by plan and level and priced in the currency.
+func changeable(old, next wire.Event) error {
+	levels := func(s wire.Spec) (ids []string) {
+		for _, l := range s.Levels {
+			categories := slices.Sorted(slices.Values(l.Categories))
+			ids = append(ids, fmt.Sprintf("%s %q", l.ID, categories))
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	switch {
+	case old.Plan != next.Plan:
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The plan of %q can not change. Put it up as another event.", old.Spec.ID))
+	case old.Spec.Currency != next.Spec.Currency:
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The currency of %q can not change. Put it up as another event.", old.Spec.ID))
+	case !slices.Equal(levels(old.Spec), levels(next.Spec)):
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The levels of %q and their categories can not change, only names and prices.", old.Spec.ID))
+	}
+	return nil
+}
+
+// createStreams makes an event's streams while nobody else makes any.
+func (s *Service) createStreams(ctx context.Context, event string) (err error) {
+	alone, done := context.WithCancel(ctx)
+	defer done()
+	held := false
+	_ = s.leases.Hold(alone, streamsLease, func(ctx context.Context, _ uint64) error {
+		defer done()
+		held = true
+		err = wire.CreateForEvent(ctx, s.js, event, s.cfg.Replicas)
+		return nil
+	})
+	if !held {
+		return fmt.Errorf("streams of %s: %w", event, ctx.Err())
+	}
+	return err
+}
+
+// flip opens or closes an event.
+func (s *Service) flip(ctx context.Context, act, state string, data []byte) (any, error) {
+	var req wire.EventRequest
+	if err := decode(data, &req); err != nil {
+		return nil, err
+	}
+	if _, _, err := s.read(ctx, req.Event); err != nil {
+		return nil, err
+	}
+	if err := s.logAct(ctx, req.Event, act, req.By, req); err != nil {
+		return nil, err
+	}
+	return s.change(ctx, req.Event, func(old *wire.Event) (wire.Event, error) {
+		if old == nil {
+			return wire.Event{}, noEvent(req.Event)
+		}
+		e := *old
+		e.State = state
+		return e, nil
+	})
+}
+
+func noEvent(id string) error {
+	return wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no event %q.", id))
+}
+
+// read is an event's record; a *wire.Problem if there is none.
+func (s *Service) read(ctx context.Context, id string) (wire.Event, kv.Revision, error) {
+	var event wire.Event
+	if !wire.IsName(id) {
+		return event, 0, noEvent(id)
+	}
+	e, err := s.events.Get(ctx, id)
+	if errors.Is(err, kv.ErrNotFound) {
+		return event, 0, noEvent(id)
+	}
+	if err != nil {
+		return event, 0, fmt.Errorf("event %s: %w", id, err)
+	}
+	if err := json.Unmarshal(e.Value, &event); err != nil {
+		return event, 0, fmt.Errorf("event %s: %w", id, err)
+	}
+	return event, e.Revision, nil
+}
+
+// change replaces an event's record by what f makes of it (of nil, if there is
+// none), by compare-and-swap.
+func (s *Service) change(ctx context.Context, id string, f func(*wire.Event) (wire.Event, error)) (wire.Event, error) {
+	for try := 1; ; try++ {
+		old, revision, err := s.read(ctx, id)
+		var known *wire.Event
+		var none *wire.Problem
+		switch {
+		case err == nil:
+			known = &old
+		case !errors.As(err, &none):
+			return old, err
+		}
+		next, err := f(known)
+		if err != nil {
+			return next, err
+		}
+		next.At = s.cfg.Now().UTC()
+		value, err := json.Marshal(next)
+		if err != nil {
+			return next, err
+		}
+		_, err = s.events.Update(ctx, id, value, revision)
+		if err == nil {
+			return next, nil
+		}
+		if !errors.Is(err, kv.ErrConflict) || try == casTries {
+			return next, fmt.Errorf("event %s: %w", id, err)
+		}
+	}
+}

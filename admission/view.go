@@ -1,0 +1,107 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+)
+
+// view is what this process has seen of EVENTS, STOCK and PRICES: one watch
+// each, whatever the number of events.
+type view struct {
+	log *slog.Logger
+
+	mu     sync.RWMutex
+	events map[string]wire.Event
+	stock  map[string]wire.Stock
+	prices map[string]map[string]wire.Price // event → level
+
+	seen sync.WaitGroup // done three times, when the stored values have been read
+}
+
+func newView(log *slog.Logger) *view {
+	v := &view{log: log, events: map[string]wire.Event{}, stock: map[string]wire.Stock{}, prices: map[string]map[string]wire.Price{}}
+	v.seen.Add(3)
+	return v
+}
+
+// run watches until ctx ends, and tells of each event once.
+func (v *view) run(ctx context.Context, js jetstream.JetStream, known func(event string)) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return watch(ctx, v, kv.Open(js, wire.EventsBucket), func(key string, e wire.Event) {
+			v.mu.Lock()
+			_, old := v.events[key]
+			v.events[key] = e
+			v.mu.Unlock()
+			if !old {
+				known(key)
+			}
+		})
+	})
+	g.Go(func() error {
+		return watch(ctx, v, kv.Open(js, wire.StockBucket), func(key string, s wire.Stock) {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.stock[key] = s
+		})
+	})
+	g.Go(func() error {
+		return watch(ctx, v, kv.Open(js, wire.PricesBucket), func(key string, p wire.Price) {
+			event, level, ok := wire.SplitPriceKey(key)
+			if !ok {
+				return
+			}
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			if v.prices[event] == nil {
+				v.prices[event] = map[string]wire.Price{}
+			}
+			v.prices[event][level] = p
+		})
+	})
+	return g.Wait()
+}
+
+// watch decodes a bucket's values; one that isn't what it should be is logged
+// and leaves the value before it in force.
+func watch[T any](ctx context.Context, v *view, b *kv.Bucket, set func(key string, value T)) error {
+	once := sync.OnceFunc(v.seen.Done)
+	return b.Watch(ctx, ">", kv.Watcher{
+		Entry: func(e kv.Entry) {
+			var value T
+			if err := json.Unmarshal(e.Value, &value); err != nil {
+				v.log.Warn("record ignored", "bucket", b.Name(), "key", e.Key, "error", err)
+				return
+			}
+			set(e.Key, value)
+		},
+		Current: once,
+	})
+}
+
+func (v *view) event(id string) (wire.Event, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	e, ok := v.events[id]
+	return e, ok
+}
+
+// scene of an event, but for what only its admitter knows.
+func (v *view) scene(id string) scene {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	s := scene{event: v.events[id], prices: make(map[string]wire.Price, len(v.prices[id]))}
+	s.stock, s.known = v.stock[id]
+	for level, p := range v.prices[id] {
+		s.prices[level] = p
+	}
+	return s
+}
