@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	// fenceKey is the record in PASSES_<event> that every batch of an admitter rewrites.
-	fenceKey = "fence"
+	// wire.FenceKey is the record in PASSES_<event> that every batch of an admitter rewrites.
 
 	takeOverTimeout = 30 * time.Second
 	queryTimeout    = 2 * time.Second
@@ -91,7 +90,7 @@ func (a *admitter) takeOver(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, takeOverTimeout)
 	defer cancel()
 	bucket := kv.Open(a.js, wire.PassesBucket(a.id))
-	guard, err := kv.Seize(ctx, &bucket.Stream, fenceKey, a.cfg.Name, a.term)
+	guard, err := kv.Seize(ctx, &bucket.Stream, wire.FenceKey, a.cfg.Name, a.term)
 	if err != nil {
 		return err
 	}
@@ -134,7 +133,7 @@ func (a *admitter) snapshot(ctx context.Context, bucket *kv.Bucket) ([]kv.Entry,
 			return nil, err
 		}
 		for _, e := range entries {
-			if e.Key == fenceKey && e.Revision >= a.guard.Fence().Revision {
+			if e.Key == wire.FenceKey && e.Revision >= a.guard.Fence().Revision {
 				return entries, nil
 			}
 		}

@@ -24,7 +24,7 @@ type Report struct {
 	Stock  wire.Count   `json:"stock"`
 	Places uint64       `json:"places"` // joined
 	Passes int          `json:"passes"`
-	Waits  int          `json:"orders_waiting"` // in ORDERS
+	Waits  int          `json:"orders_waiting"` // not acknowledged in ORDERS
 	Ledger ledger.Audit `json:"ledger"`
 }
 
@@ -60,7 +60,7 @@ type audit struct {
 	passes   []wire.PassRecord    //
 	head     uint64               // of the queue
 	joined   uint64               //
-	waiting  map[string]bool      // orders in ORDERS
+	waiting  map[string]bool      // orders not done
 	bookings []ledger.Booking     //
 	sum      ledger.Audit         //
 }
@@ -165,17 +165,29 @@ func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event str
 		return err
 	}
 	a.joined = queue.CachedInfo().State.LastSeq
-	orders, err := js.Stream(ctx, wire.OrdersStream)
+	return a.readOrders(ctx, js, event)
+}
+
+// readOrders finds the orders that are not done: those behind which an
+// acknowledgement is still missing.
+func (a *audit) readOrders(ctx context.Context, js jetstream.JetStream, event string) error {
+	checkout, err := js.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
 	if err != nil {
 		return err
 	}
-	info, err := orders.Info(ctx, jetstream.WithSubjectFilter(wire.OrderSubject(event, "*")))
-	if err != nil {
-		return err
-	}
+	info := checkout.CachedInfo()
 	a.waiting = map[string]bool{}
-	for subject := range info.State.Subjects {
-		a.waiting[wire.OrderOfHold(subject[len(wire.OrderSubject(event, "")):])] = true
+	if info.NumPending == 0 && info.NumAckPending == 0 {
+		return nil
+	}
+	orders, err := kv.OpenStream(js, wire.OrdersStream).All(ctx, wire.OrderSubject(event, "*"))
+	if err != nil {
+		return err
+	}
+	for _, e := range orders {
+		if uint64(e.Revision) > info.AckFloor.Stream {
+			a.waiting[wire.OrderOfHold(e.Key[len(wire.OrderSubject(event, "")):])] = true
+		}
 	}
 	return nil
 }

@@ -50,7 +50,6 @@ type writer struct {
 	dirty   bool // the stock has changed since it was published
 	stockAt time.Time
 
-	log  wire.Flush // of the flush being made
 	msgs []kv.Msg
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -196,7 +195,7 @@ func TestCompactSize(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		t.Log(fmt.Sprintf("%s of %d: %d bytes, %d with gzip", spec.Kind, spec.Seats, len(data), zipped.Len()))
+		t.Logf("%s of %d: %d bytes, %d with gzip", spec.Kind, spec.Seats, len(data), zipped.Len())
 		if most := 60_000; zipped.Len() > most {
 			t.Errorf("%s of %d takes %d bytes, more than %d", spec.Kind, spec.Seats, zipped.Len(), most)
 		}

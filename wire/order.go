@@ -23,7 +23,7 @@ type Buyer struct {
 	Email string `json:"email"`
 }
 
-// OrderMessage is a checkout to do. It stays in ORDERS until PostgreSQL has
+// OrderMessage is a checkout to do. It is acknowledged once PostgreSQL has
 // committed its outcome.
 type OrderMessage struct {
 	Order    string      `json:"order"`

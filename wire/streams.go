@@ -39,7 +39,9 @@ func Core(replicas int) []jetstream.StreamConfig {
 		bucket(PricesBucket, 64, replicas),
 		bucket(LeasesBucket, 1, replicas),
 		{
-			Name: OrdersStream, Subjects: []string{OrdersAll}, Retention: jetstream.WorkQueuePolicy,
+			// Not a work queue: there, on one server, each acknowledgement is a removal
+			// with an fsync of its own (docs/adr/0001). The workers trim what is done.
+			Name: OrdersStream, Subjects: []string{OrdersAll},
 			MaxMsgs: -1, MaxBytes: -1, AllowDirect: true, AllowAtomicPublish: true,
 			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas,
 		},

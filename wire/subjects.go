@@ -11,7 +11,7 @@ const (
 	LeasesBucket = "LEASES" // role.event → who is writer, admitter
 	PlansObjects = "PLANS"  // object store: digest → seating plan
 
-	OrdersStream  = "ORDERS"  // work queue: order.<event>.<hold> → OrderMessage
+	OrdersStream  = "ORDERS"  // order.<event>.<hold> → OrderMessage, worked off by CheckoutConsumer
 	SaleLogStream = "SALELOG" // log.<event>.<kind>
 
 	CheckoutConsumer = "checkout" // the durable consumer of ORDERS

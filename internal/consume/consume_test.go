@@ -32,7 +32,8 @@ func queue(t *testing.T, env *natstest.Env, js jetstream.JetStream, ackWait time
 func publish(t *testing.T, js jetstream.JetStream, n int) {
 	t.Helper()
 	for i := range n {
-		_, err := js.Publish(bounded(t), fmt.Sprint("work.", i), nil)
+		// Until an election is over, there is nobody to store it.
+		_, err := js.Publish(bounded(t), fmt.Sprint("work.", i), nil, jetstream.WithRetryAttempts(100))
 		must(t, err)
 	}
 }

@@ -41,14 +41,7 @@ func BenchmarkCheckout(b *testing.B) {
 	ok(b, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	for _, c := range wire.Core(1) {
-		if c.Name == wire.OrdersStream {
-			c.Retention = jetstream.LimitsPolicy
-		}
-		ok(b, wire.Create(ctx, js, c))
-	}
-	_, err = js.CreateOrUpdateConsumer(ctx, wire.OrdersStream, wire.Checkout(1))
-	ok(b, err)
+	ok(b, wire.CreateCore(ctx, js, 1))
 	l, err := ledger.Open(ctx, ledger.Config{DSN: pgtest.New(b)})
 	ok(b, err)
 	defer l.Close()

@@ -19,6 +19,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// trimEvery is how long acknowledged messages may stay in ORDERS.
+const trimEvery = 10 * time.Minute
+
 // Ledger records orders. Each call returns the order as it stands afterwards,
 // may be repeated, and leaves the outcome open if it fails. Package ledger
 // says what else holds.
@@ -105,5 +108,39 @@ func (c *Checkout) Run(ctx context.Context) error {
 			MaxInFlight: c.cfg.MaxInFlight, Logger: c.cfg.Logger, Registerer: c.cfg.Registerer})
 	})
 	g.Go(func() error { return c.relay(ctx) })
+	g.Go(func() error { c.trim(ctx); return nil })
 	return g.Wait()
+}
+
+// trim drops the acknowledged head of ORDERS now and then, if the stream does
+// not drop each message by itself: that costs a write to disk for every one.
+func (c *Checkout) trim(ctx context.Context) {
+	tick := time.NewTicker(trimEvery)
+	defer tick.Stop()
+	for {
+		if err := c.trimOnce(ctx); err != nil && ctx.Err() == nil {
+			c.cfg.Logger.Warn("trim "+wire.OrdersStream, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *Checkout) trimOnce(ctx context.Context) error {
+	consumer, err := c.cfg.JetStream.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
+	if err != nil {
+		return err
+	}
+	stream, err := c.cfg.JetStream.Stream(ctx, wire.OrdersStream)
+	if err != nil {
+		return err
+	}
+	floor := consumer.CachedInfo().AckFloor.Stream
+	if floor < stream.CachedInfo().State.FirstSeq {
+		return nil
+	}
+	return stream.Purge(ctx, jetstream.WithPurgeSequence(floor+1))
 }

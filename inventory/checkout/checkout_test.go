@@ -283,3 +283,29 @@ func TestPostgreSQLAway(t *testing.T) {
 		t.Errorf("%v of %d", got, next)
 	}
 }
+
+// Only what is acknowledged is dropped from ORDERS.
+func TestTrimKeepsWhatWaits(t *testing.T) {
+	t.Parallel()
+	env := natstest.Run(t)
+	w := newWorld(t, env, pgtest.New(t), 4)
+	stop := w.run(w.config())
+	w.buy("ok", 0)
+	w.buy("ok", 1)
+	w.settled()
+	stop()
+	w.buy("ok", 2)
+	co, err := New(w.config())
+	must(t, err)
+	for range 2 {
+		must(t, co.trimOnce(bounded(t)))
+		s, err := w.js.Stream(bounded(t), wire.OrdersStream)
+		if err != nil || s.CachedInfo().State.Msgs != 1 {
+			t.Errorf("%+v, %v", s.CachedInfo().State, err)
+		}
+	}
+	w.run(w.config())
+	if got := w.settled(); got[wire.OrderPaid] != 3 {
+		t.Errorf("%v", got)
+	}
+}

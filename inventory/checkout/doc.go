@@ -54,8 +54,8 @@
 //	Confirm – notice      a fan not told                        redelivery; GET tells the truth      ≤ 10 s
 //	notice – ack          a message for an order that is paid   redelivery, which confirms again     ≤ 10 s
 //	Commit – capture      a task in the outbox                  any relay                            ≤ 0.5 s, provider permitting
-//	claim – capture       a task whose lease runs               any relay                            ≤ 10 s
-//	capture – done        the same, and money captured          any relay: same key, captured once   ≤ 10 s
+//	claim – capture       a task whose lease runs               any relay                            ≤ 30 s
+//	capture – done        the same, and money captured          any relay: same key, captured once   ≤ 30 s
 //	Fail – void           a task in the outbox                  any relay                            ≤ 60 s after the failure
 //	Fail – Release        seats held for a failed order         redelivery; else deadline: GiveUp    ≤ 10 s
 //
@@ -64,6 +64,9 @@
 //	PostgreSQL            everything, in ORDERS                 deadlines of orders tried are moved; GiveUp fails, so nothing is freed
 //	the provider          orders pending, seats held            tried again; failed when Patience has passed
 //	NATS                  everything                            captures and voids go on
+//
+// ORDERS may keep what is acknowledged; it is trimmed now and then. A paid order
+// then reads as pending while PostgreSQL is away.
 //
 // A poison message (not understood, or at odds with itself) is recorded in the
 // sale log and buried; its hold ends by its deadline, through GiveUp.

@@ -15,10 +15,10 @@ import (
 
 // Bounds of the relay.
 const (
-	relayBatch   = 256             // tasks claimed at once
-	relayAtOnce  = 32              // of them told to the provider at once
-	relayLease   = time.Minute     // exceeds what a batch can take
-	relayCall    = 5 * time.Second // one call of the provider: relayBatch / relayAtOnce of them fit the lease
+	relayBatch   = 256              // tasks claimed at once
+	relayAtOnce  = 64               // of them told to the provider at once
+	relayCall    = 5 * time.Second  // one call of the provider
+	relayLease   = 30 * time.Second // exceeds relayBatch / relayAtOnce calls one after the other
 	relayPoll    = 500 * time.Millisecond
 	relayFinish  = 10 * time.Second
 	relayBackoff = 200 * time.Millisecond

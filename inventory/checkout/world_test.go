@@ -129,13 +129,13 @@ func (w *world) publish(m wire.OrderMessage) {
 	must(w.t, err)
 }
 
-// settled waits until ORDERS and the outbox are empty, then checks that
+// settled waits until nothing is left to do in ORDERS and the outbox, then checks that
 // PostgreSQL, the writer and the provider tell the same story.
 func (w *world) settled() map[wire.OrderState]int {
 	w.t.Helper()
-	w.wait("ORDERS empty", func(ctx context.Context) bool {
-		s, err := w.js.Stream(ctx, wire.OrdersStream)
-		return err == nil && s.CachedInfo().State.Msgs == 0
+	w.wait("every checkout acknowledged", func(ctx context.Context) bool {
+		c, err := w.js.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
+		return err == nil && c.CachedInfo().NumPending == 0 && c.CachedInfo().NumAckPending == 0
 	})
 	var a ledger.Audit
 	w.wait("outbox empty", func(ctx context.Context) bool {
