@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	holdCallers = 512
+	holdConns   = 2 // of as many gateways
+)
+
+// noLedger stands for PostgreSQL, which no hold waits for.
+type noLedger struct{}
+
+func (noLedger) PutEvent(context.Context, wire.Event, []string) error { return nil }
+func (noLedger) GiveUp(context.Context, string, string, string) (wire.OrderReply, error) {
+	return wire.OrderReply{}, errors.New("not in this bench")
+}
+
+// holdScript takes all seats or none.
+const holdScript = `for _, k in ipairs(KEYS) do if redis.call('EXISTS', k) == 1 then return 0 end end
+for _, k in ipairs(KEYS) do redis.call('SET', k, ARGV[1], 'NX', 'EX', ARGV[2]) end
+return 1`
+
+// benchHold is the row "hold of 2".
+func benchHold(ctx context.Context, b *bench) error {
+	region, err := startRegion(ctx, b.dir, b.seats)
+	if err != nil {
+		return err
+	}
+	defer region.close()
+	stop, err := region.sell(noLedger{})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	conns := make([]*nats.Conn, holdConns)
+	for i := range conns {
+		if conns[i], err = region.connect(); err != nil {
+			return err
+		}
+		defer conns[i].Close()
+	}
+	pairs := region.pairs()
+	ours := side{name: "frontrow", prepare: func(ctx context.Context, round int) (func(context.Context, int) error, int, error) {
+		event := fmt.Sprint("hold-", round)
+		if err := region.stage(ctx, event); err != nil {
+			return nil, 0, err
+		}
+		err := region.onSale(ctx, conns[0], event)
+		return func(ctx context.Context, i int) error {
+			_, err := hold(ctx, conns[i%holdConns], event, pairs[i])
+			return err
+		}, len(pairs), err
+	}}
+	durable, err := b.redisHold(ctx, pairs, true)
+	if err != nil {
+		return err
+	}
+	defer durable.close()
+	volatile, err := b.redisHold(ctx, pairs, false)
+	if err != nil {
+		return err
+	}
+	defer volatile.close()
+	figures, err := b.alternate(ctx, holdCallers, ours, durable.side, volatile.side)
+	if err != nil {
+		return err
+	}
+	r := result{Row: "hold of 2", Mode: "R1", Unit: "holds/s", Callers: holdCallers,
+		Note: fmt.Sprintf("a request over NATS (%d connections) to the event's writer of %d seats, answered when both seats and the log record are on disk", holdConns, region.index.Len())}
+	b.report(r, figures[0], figures[1], "Redis, SET NX EX of both in one Lua script, AOF always")
+	b.report(r, figures[0], figures[2], "Redis, the same without AOF: nothing on disk")
+	return nil
+}
+
+// redisSide is a side with a server of its own.
+type redisSide struct {
+	side
+	server *redis
+}
+
+func (s redisSide) close() { _ = s.server.stop() }
+
+func (b *bench) redisHold(ctx context.Context, pairs [][2]string, durable bool) (redisSide, error) {
+	r, err := startRedis(ctx, b.dir, durable)
+	if err != nil {
+		return redisSide{}, err
+	}
+	sha, err := r.do([]string{"SCRIPT", "LOAD", holdScript})
+	return redisSide{server: r, side: side{name: fmt.Sprintf("redis, durable %t", durable), prepare: func(_ context.Context, round int) (func(context.Context, int) error, int, error) {
+		_, err := r.do([]string{"FLUSHALL"})
+		prefix := fmt.Sprintf("seat:hold-%d:", round)
+		return func(_ context.Context, i int) error {
+			answer, err := r.do([]string{"EVALSHA", sha, "2", prefix + pairs[i][0], prefix + pairs[i][1], wire.NewHold() + wire.NewFan(), "480"})
+			if answer != "1" && err == nil {
+				err = errors.New("a free seat is taken")
+			}
+			return err
+		}, len(pairs), err
+	}}}, err
+}

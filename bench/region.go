@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"frontrow/internal/natsd"
+	"frontrow/inventory"
+	"frontrow/plan"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// region is one nats-server on a real listener and what is on sale there.
+type region struct {
+	server *natsd.Server
+	js     jetstream.JetStream
+	index  *plan.Index
+	digest string
+	stop   context.CancelFunc
+	failed context.Context // ends with the cause when a service of ours does
+	fail   context.CancelCauseFunc
+}
+
+const patience = 30 * time.Second
+
+func startRegion(ctx context.Context, dir string, seats int) (*region, error) {
+	server, err := natsd.Start(ctx, natsd.Config{Dir: filepath.Join(dir, "nats")})
+	if err != nil {
+		return nil, err
+	}
+	r := &region{server: server}
+	if err := r.open(ctx, seats); err != nil {
+		server.Shutdown()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *region) open(ctx context.Context, seats int) error {
+	nc, err := r.connect()
+	if err != nil {
+		return err
+	}
+	if r.js, err = jetstream.New(nc); err != nil {
+		return err
+	}
+	if err := wire.CreateCore(ctx, r.js, 1); err != nil {
+		return err
+	}
+	p, err := plan.Generate(plan.Spec{Kind: plan.Arena, Seats: seats})
+	if err != nil {
+		return err
+	}
+	raw, err := plan.Encode(p)
+	if err != nil {
+		return err
+	}
+	r.index, r.digest = plan.NewIndex(p), plan.Digest(p)
+	store, err := r.js.ObjectStore(ctx, wire.PlansObjects)
+	if err != nil {
+		return err
+	}
+	_, err = store.PutBytes(ctx, r.digest, raw)
+	r.failed, r.fail = context.WithCancelCause(context.Background())
+	return err
+}
+
+// connect is a connection of its own over TCP, as another process has.
+func (r *region) connect() (*nats.Conn, error) {
+	return r.server.Connect(nats.ReconnectBufSize(-1))
+}
+
+// jetStream is a JetStream context on a connection of its own.
+func (r *region) jetStream() (jetstream.JetStream, error) {
+	nc, err := r.connect()
+	if err != nil {
+		return nil, err
+	}
+	return jetstream.New(nc)
+}
+
+func (r *region) close() {
+	r.fail(nil)
+	r.js.Conn().Close()
+	r.server.Shutdown()
+}
+
+// background runs a service until the region closes; its error ends the row.
+func (r *region) background(name string, run func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(r.failed)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			r.fail(fmt.Errorf("%s: %w", name, err))
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// event is the record of an event whose holds outlast the bench.
+func (r *region) event(id string) wire.Event {
+	spec := wire.Spec{ID: id, Name: "Bench", Currency: "EUR", Hold: wire.HoldSpec{TTL: wire.MaxHoldTTL, Checkout: wire.MaxHoldTTL}}
+	for i, c := range r.index.Plan().CategoryNames() {
+		spec.Levels = append(spec.Levels, wire.Level{ID: fmt.Sprint("level-", i), Name: c, Categories: []string{c}, Base: 9500, ServiceFee: 950, FacilityFee: 300})
+	}
+	return wire.Event{Spec: spec.WithDefaults(), Plan: r.digest, Places: r.index.Len(), State: wire.EventOpen, At: time.Now().UTC()}
+}
+
+// stage puts an event on sale; services that watch begin with it at once.
+func (r *region) stage(ctx context.Context, id string) error {
+	if err := wire.CreateForEvent(ctx, r.js, id, 1); err != nil {
+		return err
+	}
+	event := r.event(id)
+	for _, l := range event.Spec.Levels {
+		price := wire.Price{Amounts: wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee), Version: 1}
+		if err := r.put(ctx, wire.PricesBucket, wire.PriceKey(id, l.ID), price); err != nil {
+			return err
+		}
+	}
+	return r.put(ctx, wire.EventsBucket, id, event)
+}
+
+func (r *region) put(ctx context.Context, bucket, key string, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = r.js.Publish(ctx, wire.KVSubject(bucket, key), raw)
+	return err
+}
+
+// sell starts an inventory worker on a connection of its own.
+func (r *region) sell(ledger inventory.Ledger) (stop func(), err error) {
+	nc, err := r.connect()
+	if err != nil {
+		return nil, err
+	}
+	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: ledger, Name: "bench"})
+	if err != nil {
+		return nil, err
+	}
+	end := r.background("inventory", s.Run)
+	return func() { end(); nc.Close() }, nil
+}
+
+// onSale returns when the writer of the event answers and every seat is open.
+func (r *region) onSale(ctx context.Context, nc *nats.Conn, event string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		stock, err := ask[wire.Stock](ctx, nc, wire.SeatsSubject(event, wire.ActStatus), nil)
+		if err == nil && stock.All.Free == r.index.Len() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("event %s is not on sale: %w", event, errors.Join(err, ctx.Err()))
+		case <-r.failed.Done():
+			return context.Cause(r.failed)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// pairs lists disjoint pairs of adjacent seats. A companion's seat is sold with
+// its accessible seat alone, so those are left out.
+func (r *region) pairs() [][2]string {
+	var pairs [][2]string
+	for _, b := range r.index.Blocks() {
+		for i := b.Start; i+1 < b.Start+b.Len; i += 2 {
+			if a, z := r.index.Seat(i), r.index.Seat(i+1); a.Kind != plan.Companion && z.Kind != plan.Companion {
+				pairs = append(pairs, [2]string{a.ID, z.ID})
+			}
+		}
+	}
+	return pairs
+}
+
+// ask is a request as the gateway makes it.
+func ask[T any](ctx context.Context, nc *nats.Conn, subject string, request any) (reply T, err error) {
+	raw, err := json.Marshal(request)
+	if err != nil {
+		return reply, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	m, err := nc.RequestWithContext(ctx, subject, raw)
+	if err != nil {
+		return reply, fmt.Errorf("%s: %w", subject, err)
+	}
+	return reply, json.Unmarshal(m.Data, &reply)
+}
+
+// hold asks for a pair as a fan never seen before.
+func hold(ctx context.Context, nc *nats.Conn, event string, pair [2]string) (wire.HoldReply, error) {
+	reply, err := ask[wire.HoldReply](ctx, nc, wire.SeatsSubject(event, wire.ActHold), wire.HoldRequest{Hold: wire.NewHold(),
+		Claims: wire.Claims{Pass: "bench", Fan: wire.NewFan(), Limit: 6, Expires: time.Now().Add(time.Hour)}, Seats: pair[:]})
+	if err == nil && reply.Problem != nil {
+		err = fmt.Errorf("hold of %v: %w", pair, reply.Problem)
+	}
+	return reply, err
+}
