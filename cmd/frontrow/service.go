@@ -172,7 +172,7 @@ func (h *house) admission() error {
 	if err != nil {
 		return err
 	}
-	a, err := admission.New(admission.Config{NATS: nc, Keys: h.keyring, Name: h.name, Region: h.region, Replicas: h.replicas,
+	a, err := admission.New(admission.Config{NATS: nc, Keys: h.keyring, Name: h.name, Region: h.region, Replicas: h.replicas, Version: version(),
 		Logger: h.log("admission"), Registerer: h.registry})
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func (h *house) pricing() error {
 	if err != nil {
 		return err
 	}
-	p, err := pricing.New(pricing.Config{NATS: nc, Name: h.name, Logger: h.log("pricing"), Registerer: h.registry})
+	p, err := pricing.New(pricing.Config{NATS: nc, Name: h.name, Version: version(), Logger: h.log("pricing"), Registerer: h.registry})
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 const (
 	defaultTimeout = 15 * time.Second
 	maxReply       = 64 << 10
-	maxIdle        = 256
+	maxIdle        = 1024 // as many as are ever open: none is dialled twice
 )
 
 // Client speaks to a Server and is a payment.Provider.
@@ -34,7 +34,7 @@ func NewClient(base string, timeout time.Duration) *Client {
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
-	t := &http.Transport{MaxIdleConns: maxIdle, MaxIdleConnsPerHost: maxIdle, MaxConnsPerHost: 4 * maxIdle, IdleConnTimeout: time.Minute}
+	t := &http.Transport{MaxIdleConns: maxIdle, MaxIdleConnsPerHost: maxIdle, MaxConnsPerHost: maxIdle, IdleConnTimeout: time.Minute}
 	return &Client{url: base, http: &http.Client{Timeout: timeout, Transport: t}}
 }
 
