@@ -4,6 +4,7 @@ SHELL := /bin/sh
 
 POSTGRES := /usr/lib/postgresql/*/bin/postgres=postgresql
 CHROMIUM := chromium=chromium
+POOLER   := /usr/sbin/pgbouncer=pgbouncer
 REDIS    := redis-server=redis-server
 GO       := go=golang-go gcc=gcc
 
@@ -12,7 +13,7 @@ EVENT ?= deploy/demo/arena.yaml
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help run test check lint bench web nats build audit clean
+.PHONY: help run test check lint mutants bench web nats build audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +23,7 @@ run: build ## frontrow with a demo event on sale
 	.bin/frontrow dev --data $(DATA) --event $(EVENT)
 
 test: ## all tests, on real servers and in a real browser
-	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM)
+	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER)
 	go test -race -timeout 20m ./...
 
 check: lint test ## what CI runs: formatting, vet, staticcheck, and all tests with the race detector
@@ -37,6 +38,10 @@ lint:
 bench: ## each figure beside its baseline, measured in the same run
 	@deploy/install $(GO) '$(POSTGRES)' $(REDIS)
 	cd bench && go run . -o results.json
+
+mutants: ## seeded bugs, each of which the tests must find
+	@deploy/install $(GO) '$(POSTGRES)' $(POOLER)
+	go run ./internal/mutants
 
 web: ## rebuild the pages' scripts (needs npm for type checking only)
 	cd web && npm ci --no-audit --no-fund && npx tsc --noEmit

@@ -15,7 +15,12 @@ type scene struct {
 	prices map[string]wire.Price // by level
 	paused bool
 	now    time.Time
+
+	paymentsDown bool // nobody could pay
 }
+
+// messageDown is on the board while nobody is called because nobody could pay.
+const messageDown = "Payments can't be made just now, so nobody is called. Your place is kept."
 
 // saleState is the state on the board.
 func (s scene) saleState() string {
@@ -49,6 +54,9 @@ func (s scene) board(lane, region string, head wire.Head, rate int, message stri
 	waiting := uint64(0)
 	if head.Joined > head.Head {
 		waiting = head.Joined - head.Head
+	}
+	if message == "" && s.paymentsDown && s.onSale() {
+		message = messageDown
 	}
 	b := wire.Board{
 		Event: s.event.Spec.ID, At: s.now.UTC(), State: s.saleState(), Rate: float64(rate),

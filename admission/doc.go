@@ -5,7 +5,7 @@
 //	                                      │                 ▲
 //	                                      └──window passes──┴── late: when there is room
 //
-//	           EVENTS STOCK PRICES      QUEUE (how many joined)
+//	  EVENTS STOCK PRICES CHECKOUTS     QUEUE (how many joined)
 //	                   │ watched             │ asked at each tick
 //	                   ▼                     ▼
 //	tick ──► Meter: how many to call ──► record "admitter" in PASSES ──► BOARD
@@ -22,7 +22,7 @@
 //	redeem.go     a place becomes a pass
 //	operator.go   what the nats CLI asks of the meter
 //	event.go      putting events up, opening and closing them
-//	view.go       what the process has seen of EVENTS, STOCK and PRICES
+//	view.go       what the process has seen of EVENTS, STOCK, PRICES and payments' health
 //	admission.go  Config, New, Run
 //
 // # Invariants
@@ -34,7 +34,8 @@
 //  2. A fan has one pass for an event, whoever asks, however often, at whatever
 //     instance: a create-only record, from which the same token is signed again.
 //  3. Nobody is called before an earlier place of his lane; the head never goes back.
-//  4. Nobody is called while no seat is free.
+//  4. Nobody is called while no seat is free, nor while the payment provider is
+//     known to be down; who was called before may still redeem.
 //  5. What a fan sees is stored: the head before the board, the pass before its signature.
 //  6. Only the latest admitter's writes are stored: every batch to PASSES rewrites
 //     the record "fence" that each admitter seizes with the term of its lease.

@@ -10,6 +10,8 @@ type Input struct {
 	Open   bool // the on-sale has begun and the event is not closed
 	Paused bool // by an operator
 
+	PaymentsDown bool // the payment provider fails: who is called now could not pay
+
 	Waiting uint64 // places beyond the head
 	Alive   int    // passes alive
 	Called  int    // called, not redeemed, still within their window: each may redeem at any moment
@@ -33,18 +35,19 @@ type Output struct {
 
 // What bounds a call.
 const (
-	whyClosed  = "not on sale"
-	whyPaused  = "paused"
-	whyWaiting = "nobody else waits"
-	whyCeiling = "ceiling of passes"
-	whySeats   = "seats left"
-	whyRate    = "rate per minute"
+	whyClosed   = "not on sale"
+	whyPaused   = "paused"
+	whyPayments = "payments are down"
+	whyWaiting  = "nobody else waits"
+	whyCeiling  = "ceiling of passes"
+	whySeats    = "seats left"
+	whyRate     = "rate per minute"
 )
 
 // Meter decides how many fans to call. What it promises:
 //
 //	alive + called + Call ≤ ceiling, unless it was exceeded before; then Call = 0
-//	no seat free: Call = 0
+//	no seat free, or payments down: Call = 0
 //	a free seat for every fan called who has none yet, as far as can be estimated
 //	Call ≤ waiting; called in any minute ≤ rate
 //
@@ -56,6 +59,8 @@ func Meter(in Input) Output {
 		return Output{Why: whyClosed}
 	case in.Paused:
 		return Output{Why: whyPaused}
+	case in.PaymentsDown:
+		return Output{Why: whyPayments}
 	}
 	out := Output{Call: math.MaxInt32, Why: whyWaiting}
 	bound := func(n int, why string) {

@@ -18,8 +18,9 @@ func drawInput(t *rapid.T) Input {
 	}
 	return Input{
 		Open: rapid.IntRange(0, 9).Draw(t, "open") > 0, Paused: rapid.IntRange(0, 9).Draw(t, "paused") == 0,
-		Waiting: rapid.OneOf(rapid.Uint64Range(0, 50), rapid.Uint64()).Draw(t, "waiting"),
-		Alive:   count("alive"), Called: count("called"), Ceiling: count("ceiling"),
+		PaymentsDown: rapid.IntRange(0, 9).Draw(t, "paymentsDown") == 0,
+		Waiting:      rapid.OneOf(rapid.Uint64Range(0, 50), rapid.Uint64()).Draw(t, "waiting"),
+		Alive:        count("alive"), Called: count("called"), Ceiling: count("ceiling"),
 		Free: count("free"), Held: count("held"), Bought: count("bought"),
 		PerFan: rapid.Float64Range(0, 50).Draw(t, "perFan"),
 		Rate:   count("rate"), LastMinute: count("lastMinute"),
@@ -36,8 +37,8 @@ func TestMeterKeepsItsPromises(t *testing.T) {
 		switch {
 		case n < 0:
 			t.Fatalf("calls %d", n)
-		case n > 0 && (!in.Open || in.Paused):
-			t.Fatal("called while closed or paused")
+		case n > 0 && (!in.Open || in.Paused || in.PaymentsDown):
+			t.Fatal("called while closed, paused or unable to pay")
 		case n > 0 && in.Free == 0:
 			t.Fatal("called with no seat free")
 		case n > 0 && in.Alive+in.Called+n > in.Ceiling:
@@ -59,7 +60,7 @@ func TestMeterCallsAllItCan(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
-		in.Open, in.Paused, in.Rate, in.Held, in.Bought = true, false, 0, 0, 0
+		in.Open, in.Paused, in.PaymentsDown, in.Rate, in.Held, in.Bought = true, false, false, 0, 0, 0
 		n := Meter(in).Call
 		per := max(in.PerFan, 1)
 		if uint64(n) < min(in.Waiting, math.MaxInt32) && in.Alive+in.Called+n+1 <= in.Ceiling &&
@@ -88,6 +89,7 @@ func TestMeterBounds(t *testing.T) {
 		"ceiling lowered":    {func(in *Input) { in.Alive, in.Ceiling = 30, 10 }, Output{0, whyCeiling}},
 		"nobody":             {func(in *Input) { in.Waiting = 0 }, Output{0, whyWaiting}},
 		"paused":             {func(in *Input) { in.Paused = true }, Output{0, whyPaused}},
+		"nobody could pay":   {func(in *Input) { in.PaymentsDown = true }, Output{0, whyPayments}},
 		"closed":             {func(in *Input) { in.Open = false }, Output{0, whyClosed}},
 	} {
 		in := base

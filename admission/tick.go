@@ -33,8 +33,7 @@ func (a *admitter) tick(ctx context.Context, due bool) error {
 
 // scene is what this process has seen of the event, now.
 func (a *admitter) scene() scene {
-	s := a.view.scene(a.id)
-	s.now = a.cfg.Now()
+	s := a.view.scene(a.id, a.cfg.Now())
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s.paused = a.state.Paused
@@ -97,7 +96,7 @@ func (a *admitter) input(s scene) Input {
 		rate = a.state.Rate
 	}
 	in := Input{
-		Open: s.onSale(), Paused: a.state.Paused,
+		Open: s.onSale(), Paused: a.state.Paused, PaymentsDown: s.paymentsDown,
 		Alive: a.roll.alive, Called: a.roll.outstanding(s.now), Ceiling: a.roll.ceiling,
 		Free: s.stock.All.Free, Held: s.stock.All.Held, Bought: a.sales.since(s.now, time.Duration(spec.PassTTL), s.stock.All.Sold),
 		PerFan: seatsPerFan(s.stock.All.Held+s.stock.All.Sold, len(a.roll.passes), s.event.Spec.Limits.PerFan),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"sync"
+	"time"
 
 	"frontrow/kv"
 	"frontrow/wire"
@@ -13,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// view is what this process has seen of EVENTS, STOCK and PRICES: one watch
-// each, whatever the number of events.
+// view is what this process has seen of EVENTS, STOCK, PRICES and of the payment
+// providers' health: one watch each, whatever the number of events.
 type view struct {
 	log *slog.Logger
 
@@ -22,13 +23,15 @@ type view struct {
 	events map[string]wire.Event
 	stock  map[string]wire.Stock
 	prices map[string]map[string]wire.Price // event → level
+	health map[string]wire.PaymentHealth    // by key
 
-	seen sync.WaitGroup // done three times, when the stored values have been read
+	seen sync.WaitGroup // done four times, when the stored values have been read
 }
 
 func newView(log *slog.Logger) *view {
-	v := &view{log: log, events: map[string]wire.Event{}, stock: map[string]wire.Stock{}, prices: map[string]map[string]wire.Price{}}
-	v.seen.Add(3)
+	v := &view{log: log, events: map[string]wire.Event{}, stock: map[string]wire.Stock{},
+		prices: map[string]map[string]wire.Price{}, health: map[string]wire.PaymentHealth{}}
+	v.seen.Add(4)
 	return v
 }
 
@@ -36,7 +39,7 @@ func newView(log *slog.Logger) *view {
 func (v *view) run(ctx context.Context, js jetstream.JetStream, known func(event string)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return watch(ctx, v, kv.Open(js, wire.EventsBucket), func(key string, e wire.Event) {
+		return watch(ctx, v, kv.Open(js, wire.EventsBucket), ">", func(key string, e wire.Event) {
 			v.mu.Lock()
 			_, old := v.events[key]
 			v.events[key] = e
@@ -47,14 +50,14 @@ func (v *view) run(ctx context.Context, js jetstream.JetStream, known func(event
 		})
 	})
 	g.Go(func() error {
-		return watch(ctx, v, kv.Open(js, wire.StockBucket), func(key string, s wire.Stock) {
+		return watch(ctx, v, kv.Open(js, wire.StockBucket), ">", func(key string, s wire.Stock) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
 			v.stock[key] = s
 		})
 	})
 	g.Go(func() error {
-		return watch(ctx, v, kv.Open(js, wire.PricesBucket), func(key string, p wire.Price) {
+		return watch(ctx, v, kv.Open(js, wire.PricesBucket), ">", func(key string, p wire.Price) {
 			event, level, ok := wire.SplitPriceKey(key)
 			if !ok {
 				return
@@ -67,14 +70,21 @@ func (v *view) run(ctx context.Context, js jetstream.JetStream, known func(event
 			v.prices[event][level] = p
 		})
 	})
+	g.Go(func() error {
+		return watch(ctx, v, kv.Open(js, wire.CheckoutsBucket), wire.HealthKeys, func(key string, h wire.PaymentHealth) {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.health[key] = h
+		})
+	})
 	return g.Wait()
 }
 
 // watch decodes a bucket's values; one that isn't what it should be is logged
 // and leaves the value before it in force.
-func watch[T any](ctx context.Context, v *view, b *kv.Bucket, set func(key string, value T)) error {
+func watch[T any](ctx context.Context, v *view, b *kv.Bucket, filter string, set func(key string, value T)) error {
 	once := sync.OnceFunc(v.seen.Done)
-	return b.Watch(ctx, ">", kv.Watcher{
+	return b.Watch(ctx, filter, kv.Watcher{
 		Entry: func(e kv.Entry) {
 			var value T
 			if err := json.Unmarshal(e.Value, &value); err != nil {
@@ -94,14 +104,17 @@ func (v *view) event(id string) (wire.Event, bool) {
 	return e, ok
 }
 
-// scene of an event, but for what only its admitter knows.
-func (v *view) scene(id string) scene {
+// scene of an event at now, but for what only its admitter knows.
+func (v *view) scene(id string, now time.Time) scene {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	s := scene{event: v.events[id], prices: make(map[string]wire.Price, len(v.prices[id]))}
+	s := scene{event: v.events[id], now: now, prices: make(map[string]wire.Price, len(v.prices[id]))}
 	s.stock, s.known = v.stock[id]
 	for level, p := range v.prices[id] {
 		s.prices[level] = p
+	}
+	for _, h := range v.health {
+		s.paymentsDown = s.paymentsDown || h.Down(now)
 	}
 	return s
 }

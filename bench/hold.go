@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"frontrow/inventory/ledger"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -19,6 +20,12 @@ const (
 type noLedger struct{}
 
 func (noLedger) PutEvent(context.Context, wire.Event, []string) error { return nil }
+func (noLedger) Bookings(context.Context, string) ([]ledger.Booking, error) {
+	return nil, nil
+}
+func (noLedger) Order(context.Context, string) (ledger.Order, error) {
+	return ledger.Order{}, ledger.ErrNotFound
+}
 func (noLedger) GiveUp(context.Context, string, string, string) (wire.OrderReply, error) {
 	return wire.OrderReply{}, errors.New("not in this bench")
 }

@@ -142,8 +142,15 @@ func (s *shop) writer() {
 			if len(r.Seats) == 2 {
 				return wire.HoldReply{Problem: &wire.Problem{Code: wire.CodeTaken, Detail: "gone", Seats: r.Seats[:1]}}
 			}
+			if len(r.Seats) == 3 {
+				return wire.HoldReply{Problem: &wire.Problem{Code: wire.CodeOrphan, Detail: "alone", Seats: r.Seats[:1], Instead: r.Seats[1:]}}
+			}
 			return wire.HoldReply{Hold: r.Hold, Fan: r.Claims.Fan, Seats: []wire.SeatQuote{quote}, Total: 5450, Currency: "EUR",
 				Expires: time.Now().Add(time.Minute), Why: "row A"}
+		case wire.SeatsSubject(show, wire.ActMoreTime):
+			var r wire.MoreTimeRequest
+			_ = json.Unmarshal(m.Data, &r)
+			return wire.HoldReply{Hold: r.Hold, Fan: r.Fan, Seats: []wire.SeatQuote{quote}, Total: 5450, Currency: "EUR", Expires: time.Now().Add(time.Hour)}
 		case wire.SeatsSubject(show, wire.ActCheckout):
 			var r wire.CheckoutRequest
 			_ = json.Unmarshal(m.Data, &r)
@@ -169,6 +176,15 @@ func TestPurchase(t *testing.T) {
 	taken := f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q,%q]}`, a, b)).problem(t)
 	if taken.Status != http.StatusConflict || taken.Type != "/problems/taken" || len(taken.Seats) != 1 || taken.Seats[0] != a {
 		t.Fatalf("%+v", taken)
+	}
+
+	orphan := f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q,%q,%q]}`, a, b, s.index.Seat(2).ID)).problem(t)
+	if orphan.Status != http.StatusUnprocessableEntity || orphan.Type != "/problems/orphan" || len(orphan.Seats) != 1 || len(orphan.Instead) != 2 {
+		t.Fatalf("%+v", orphan)
+	}
+	more := into[holdReply](t, f.send("POST", "/v1/holds/"+hold.Hold+"/more-time", ""), http.StatusOK)
+	if more.Hold != hold.Hold || !more.Expires.After(hold.Expires) {
+		t.Fatalf("%+v", more)
 	}
 
 	path := "/v1/holds/" + hold.Hold + "/checkout"

@@ -63,7 +63,7 @@ func idempotencyKey(r *http.Request) (string, error) {
 	key := r.Header.Get(keyHeader)
 	if key == "" || len(key) > maxKey || len(r.Header.Values(keyHeader)) != 1 ||
 		strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return "", wire.Refuse(wire.CodeBadRequest, "Send an "+keyHeader+" header, so that paying twice is paying once.")
+		return "", wire.Refuse(wire.CodeBadRequest, "Send one "+keyHeader+" header of printable characters: with it, asking twice is asking once.")
 	}
 	return key, nil
 }
@@ -138,6 +138,7 @@ type orderReply struct {
 	Event    string          `json:"event"`
 	State    wire.OrderState `json:"state"`
 	Reason   string          `json:"reason,omitempty"`
+	Action   *wire.Action    `json:"action,omitempty"`
 	Tickets  []string        `json:"tickets"`
 	Seats    []heldSeat      `json:"seats"`
 	Total    int64           `json:"total"`
@@ -164,7 +165,7 @@ func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
 	if o.Tickets == nil {
 		o.Tickets = []string{}
 	}
-	return writeJSON(w, http.StatusOK, orderReply{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason,
+	return writeJSON(w, http.StatusOK, orderReply{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Action: o.Action,
 		Tickets: o.Tickets, Seats: heldSeats(o.Seats), Total: o.Total, Currency: o.Currency})
 }
 

@@ -51,6 +51,8 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusConflict, "Nothing free matches"}
 	case wire.CodeCheckoutBusy:
 		return refusal{http.StatusConflict, "Checkout is under way"}
+	case wire.CodeOrphan:
+		return refusal{http.StatusUnprocessableEntity, "A seat would be left alone"}
 	case wire.CodeUnknownSeat:
 		return refusal{http.StatusUnprocessableEntity, "Unknown seat"}
 	case wire.CodeUnknownArea:
@@ -80,6 +82,7 @@ type problemBody struct {
 	Status       int      `json:"status"`
 	Detail       string   `json:"detail"`
 	Seats        []string `json:"seats,omitempty"`
+	Instead      []string `json:"instead,omitempty"`
 	Order        string   `json:"order,omitempty"`
 	Ahead        *uint64  `json:"ahead,omitempty"` // of a place that isn't called yet
 	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
@@ -102,7 +105,7 @@ func refuse(w http.ResponseWriter, p *wire.Problem) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(r.status)
 	body := problemBody{Type: "/problems/" + string(p.Code), Title: r.title, Status: r.status,
-		Detail: p.Detail, Seats: p.Seats, Order: p.Order, RetryAfterMS: p.RetryAfterMS}
+		Detail: p.Detail, Seats: p.Seats, Instead: p.Instead, Order: p.Order, RetryAfterMS: p.RetryAfterMS}
 	if p.Code == wire.CodeWait {
 		body.Ahead = &p.Ahead
 	}

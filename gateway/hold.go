@@ -111,10 +111,18 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	if ev.state(g.cfg.Now()) == wire.SaleClosed {
 		return wire.Refuse(wire.CodeGone, "The sale is over.")
 	}
-	// The id is ours, so a request that got no answer can be sent again: the
-	// writer grants it once.
+	// With an id of its own, a request that got no answer can be sent again, by us
+	// or by the fan under the same key: the writer grants it once.
+	id := wire.NewHold()
+	if len(r.Header.Values(keyHeader)) > 0 {
+		key, err := idempotencyKey(r)
+		if err != nil {
+			return err
+		}
+		id = wire.HoldOfKey(ev.id, pass.Subject, key)
+	}
 	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActHold), wire.HoldRequest{
-		Hold: wire.NewHold(), Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
+		Hold: id, Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
 	g.metrics.holds.WithLabelValues(outcome(err, reply.Problem)).Inc()
 	if err != nil {
 		return err
@@ -122,8 +130,11 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
-	return writeJSON(w, http.StatusCreated, holdReply{Hold: reply.Hold, Seats: heldSeats(reply.Seats), Total: reply.Total,
-		Currency: reply.Currency, Expires: reply.Expires, Why: reply.Why})
+	return writeJSON(w, http.StatusCreated, newHoldReply(reply))
+}
+
+func newHoldReply(r wire.HoldReply) holdReply {
+	return holdReply{Hold: r.Hold, Seats: heldSeats(r.Seats), Total: r.Total, Currency: r.Currency, Expires: r.Expires, Why: r.Why}
 }
 
 // outcome classes an answer for a metric; codes are a fixed set.
@@ -222,7 +233,7 @@ func (g *Gateway) held(r *http.Request) (ev *event, pass *wire.Pass, hold string
 		return nil, nil, "", err
 	}
 	spec := ev.record.Load().Spec.Hold
-	if pass, err = g.identity.pass(r, ev.id, time.Duration(spec.TTL+spec.Checkout)); err != nil {
+	if pass, err = g.identity.pass(r, ev.id, time.Duration(spec.TTL+spec.MoreTime+spec.Checkout)); err != nil {
 		return nil, nil, "", err
 	}
 	if hold = r.PathValue("hold"); !wire.IsHold(hold) {
@@ -247,4 +258,21 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// moreTime answers POST /v1/holds/{hold}/more-time.
+func (g *Gateway) moreTime(w http.ResponseWriter, r *http.Request) error {
+	ev, pass, hold, err := g.held(r)
+	if err != nil {
+		return err
+	}
+	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActMoreTime),
+		wire.MoreTimeRequest{Hold: hold, Fan: pass.Subject})
+	if err != nil {
+		return err
+	}
+	if reply.Problem != nil {
+		return reply.Problem
+	}
+	return writeJSON(w, http.StatusOK, newHoldReply(reply))
 }

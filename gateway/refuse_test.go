@@ -165,7 +165,7 @@ func TestPassIsNeeded(t *testing.T) {
 		"another fan's": {other.pass, http.StatusForbidden},
 		"the cookie":    {f.cookie, http.StatusUnauthorized},
 	}
-	afterTheQueue := map[string]bool{"POST /v1/events/{event}/holds": true, "DELETE /v1/holds/{hold}": true, "POST /v1/holds/{hold}/checkout": true}
+	afterTheQueue := map[string]bool{"POST /v1/events/{event}/holds": true, "DELETE /v1/holds/{hold}": true, "POST /v1/holds/{hold}/more-time": true, "POST /v1/holds/{hold}/checkout": true}
 	path := strings.NewReplacer("{event}", show, "{hold}", wire.NewHold())
 	seen := 0
 	for _, r := range s.table() {

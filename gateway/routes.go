@@ -41,6 +41,7 @@ func (g *Gateway) table() []route {
 		{"POST /v1/events/{event}/passes", g.redeem, false},
 		{"POST /v1/events/{event}/holds", g.hold, false},
 		{"DELETE /v1/holds/{hold}", g.release, false},
+		{"POST /v1/holds/{hold}/more-time", g.moreTime, false},
 		{"POST /v1/holds/{hold}/checkout", g.checkout, false},
 		{"GET /v1/orders/{order}", g.order, false},
 		{"GET /v1/tickets/{ticket}", g.ticket, false},
@@ -175,7 +176,8 @@ type eventReply struct {
 }
 
 type holdRule struct {
-	Seconds int `json:"seconds"` // that seats are kept
+	Seconds     int `json:"seconds"`                // that seats are kept
+	MoreSeconds int `json:"more_seconds,omitempty"` // that a fan may add to it once
 }
 
 type eventLevel struct {
@@ -189,7 +191,7 @@ func (g *Gateway) eventReply(ev *event) eventReply {
 	rec := ev.record.Load()
 	s := rec.Spec
 	e := eventReply{ID: ev.id, Name: s.Name, Venue: s.Venue, StartsAt: s.StartsAt, OpensAt: s.OpensAt, State: ev.state(g.cfg.Now()),
-		Currency: s.Currency, Limits: s.Limits, Hold: holdRule{int(time.Duration(s.Hold.TTL).Seconds())}, Plan: rec.Plan, Places: ev.venue.index.Len()}
+		Currency: s.Currency, Limits: s.Limits, Hold: holdRule{seconds(s.Hold.TTL), seconds(s.Hold.MoreTime)}, Plan: rec.Plan, Places: ev.venue.index.Len()}
 	if b := ev.board.Load(); b != nil {
 		e.Message = b.Message
 	}
@@ -198,6 +200,8 @@ func (g *Gateway) eventReply(ev *event) eventReply {
 	}
 	return e
 }
+
+func seconds(d wire.Duration) int { return int(time.Duration(d).Seconds()) }
 
 func (g *Gateway) listEvents(w http.ResponseWriter, _ *http.Request) error {
 	list := []eventReply{}

@@ -167,17 +167,16 @@ func (a *audit) logReplays() Check {
 	seats := make(map[string]owned, len(a.records))
 	for _, f := range a.flushes {
 		for _, act := range f.Acts {
+			state, changes := act.Leaves()
+			if !changes {
+				continue
+			}
+			hold := act.Hold
+			if state != wire.Held && state != wire.Sold {
+				hold = ""
+			}
 			for _, id := range act.Seats {
-				switch act.Kind {
-				case wire.ActKindHold:
-					seats[id] = owned{wire.Held, act.Hold}
-				case wire.ActKindSell:
-					seats[id] = owned{wire.Sold, act.Hold}
-				case wire.ActKindRelease, wire.ActKindExpire, wire.ActKindUnblock:
-					seats[id] = owned{wire.Available, ""}
-				case wire.ActKindBlock:
-					seats[id] = owned{wire.Blocked, ""}
-				}
+				seats[id] = owned{state, hold}
 			}
 		}
 	}

@@ -7,38 +7,41 @@ import (
 	"slices"
 
 	"frontrow/plan"
+	"frontrow/wire"
 )
 
-// finder answers "n together, the best there are". Seats stand in runs: parts
-// of a row between aisles, of one price level, at most 64 long, so that the
-// free seats of a run are the bits of a word and all its gaps are tested at
-// once. Runs are sorted by a lower bound of their score, so the search stops at
-// the first run that can't be better than what it has.
+// finder answers "n together, the best there are". Its order of preference is
+// the one the field documents (seats.io, "best available"):
 //
-// The order of preference is the one the field documents: together without
-// leaving a single seat alone; together; split into as few groups as
-// possible, near each other and nobody alone if that can be helped. Among
-// equals the lower score wins: the section's selling order, then the distance
-// to the focal point. Accessible and companion seats are never given out
-// unless asked for.
+//  1. together, leaving no single seat alone
+//  2. together
+//  3. in as few groups as possible, nobody alone unless it can't be helped, the
+//     sizes as even as they can be, the others as near the first as they can be
+//  4. standing
+//
+// Within 1, 2 and the first group of 3 the lower score wins: the mean of the
+// seats' costs (wire.BestSpec). All within the spec's band of the lowest are
+// equal: which is taken depends on the wish's seed. Accessible and companion
+// seats are never given out unless asked for.
+//
+// Runs are sorted by the cost of their best seat, so a search stops at the
+// first run that can't be better than what it has, and looks only at runs that
+// have what it looks for. It allocates nothing.
 type finder struct {
-	index *plan.Index
-	runs  []run
-	runOf []int32   // by seat: index in runs, -1 for standing places
-	free  []uint64  // by run: available ordinary seats
-	bound []float64 // by run, ascending: no score in it is lower
-	dist  []float32 // by seat: to the focal point
-	open  []uint64  // available places of all kinds, one bit a place
+	index      *plan.Index
+	runs       []run
+	bound      []float64  // by run, ascending: the cost of its best seat
+	runOf      []int32    // by seat: index in runs
+	inSection  [][]uint64 // by section: its runs, one bit a run
+	at         []point    // by seat
+	sum        []float64  // by seat: costs of all seats before it
+	companions map[int][]int
+	areas      []areaRun // in selling order
 
-	areas []areaRun
-}
-
-type run struct {
-	start, len int
-	section    int
-	level      uint8
-	ordinary   uint64  // the seats that are neither accessible nor companion
-	rank       float64 // of its section, as part of a score
+	public   *layer
+	channels map[string]*layer
+	found    []int // of the last search
+	parts    []int // of the last split
 }
 
 type areaRun struct {
@@ -46,30 +49,18 @@ type areaRun struct {
 	level uint8
 }
 
-// rankWeight is how much farther from the focal point, in plan units, a
-// section of the next selling rank counts.
-const rankWeight = 1000
-
-func newFinder(index *plan.Index, levelOf []uint8) *finder {
+func newFinder(index *plan.Index, levelOf []uint8, weights wire.BestSpec) *finder {
 	n := index.Seats()
-	f := &finder{index: index, runOf: make([]int32, n), dist: make([]float32, n), open: make([]uint64, (index.Len()+63)/64)}
-	for i := range index.Len() {
-		f.open[i/64] |= 1 << (i % 64)
+	f := &finder{index: index, runOf: make([]int32, n), at: make([]point, n), sum: make([]float64, n+1),
+		companions: map[int][]int{}, channels: map[string]*layer{}}
+	f.addRuns(levelOf, weights)
+	slices.SortStableFunc(f.runs, func(a, b run) int { return cmp.Compare(f.lowestCost(a), f.lowestCost(b)) })
+	for range index.Plan().Sections {
+		f.inSection = append(f.inSection, make([]uint64, (len(f.runs)+63)/64))
 	}
-	focus := index.Plan().Focus
-	for i := range f.dist {
-		s := index.Seat(i)
-		f.dist[i] = float32(math.Hypot(s.X-focus.X, s.Y-focus.Y))
-	}
-	for _, b := range index.Blocks() {
-		f.addRuns(b, levelOf)
-	}
-	bound := func(r run) float64 {
-		return r.rank + float64(slices.Min(f.dist[r.start:r.start+r.len]))
-	}
-	slices.SortStableFunc(f.runs, func(a, b run) int { return cmp.Compare(bound(a), bound(b)) })
 	for k, r := range f.runs {
-		f.free, f.bound = append(f.free, r.ordinary), append(f.bound, bound(r))
+		f.bound = append(f.bound, f.lowestCost(r))
+		f.inSection[r.section][k/64] |= 1 << (k % 64)
 		for i := r.start; i < r.start+r.len; i++ {
 			f.runOf[i] = int32(k)
 		}
@@ -77,60 +68,131 @@ func newFinder(index *plan.Index, levelOf []uint8) *finder {
 	for _, a := range index.Areas() {
 		f.areas = append(f.areas, areaRun{a, levelOf[a.Start]})
 	}
+	areas := index.Plan().Areas
+	slices.SortStableFunc(f.areas, func(a, b areaRun) int { return cmp.Compare(areas[a.Area].Rank, areas[b.Area].Rank) })
+	f.public = newLayer(f.runs, index.Len())
 	return f
 }
 
-// addRuns cuts a block where the price level changes.
-func (f *finder) addRuns(b plan.Block, levelOf []uint8) {
-	for start := b.Start; start < b.Start+b.Len; {
-		r := run{start: start, section: b.Section, level: levelOf[start], rank: float64(b.Rank) * rankWeight}
-		for i := start; i < b.Start+b.Len && levelOf[i] == r.level; i++ {
-			if f.index.Seat(i).Kind == plan.Standard {
-				r.ordinary |= 1 << r.len
-			}
-			r.len++
+// addRuns cuts the plan's blocks where the price level changes.
+func (f *finder) addRuns(levelOf []uint8, weights wire.BestSpec) {
+	p := f.index.Plan()
+	focus := point{p.Focus.X, p.Focus.Y}
+	var at rowAt
+	for _, b := range f.index.Blocks() {
+		row := p.Sections[b.Section].Rows[b.Row].Seats
+		if b.Start == 0 || b.Start == at.start+at.len {
+			first, last := row[(len(row)-1)/2], row[len(row)/2]
+			at = rowAt{b.Row, b.Start, len(row), point{(first.X + last.X) / 2, (first.Y + last.Y) / 2}}
 		}
-		f.runs = append(f.runs, r)
-		start += r.len
+		for start := b.Start; start < b.Start+b.Len; {
+			r := run{start: start, section: b.Section, row: at, level: levelOf[start]}
+			for i := start; i < b.Start+b.Len && levelOf[i] == r.level; i++ {
+				s := &row[i-at.start]
+				f.at[i] = point{s.X, s.Y}
+				f.sum[i+1] = f.sum[i] + cost(weights, s, f.at[i], b.Rank, at, focus)
+				f.addSeat(&r, i, s)
+			}
+			first, last := f.at[start], f.at[start+r.len-1]
+			r.middle = point{(first.x + last.x) / 2, (first.y + last.y) / 2}
+			for i := start; i < start+r.len; i++ {
+				r.reach = max(r.reach, r.middle.to(f.at[i]))
+			}
+			f.runs = append(f.runs, r)
+			start += r.len
+		}
 	}
 }
 
-// set notes whether a place is available.
-func (f *finder) set(i int, free bool) {
+func (f *finder) lowestCost(r run) float64 {
+	lowest := math.Inf(1)
+	for i := r.start; i < r.start+r.len; i++ {
+		lowest = min(lowest, f.score(i, 1))
+	}
+	return lowest
+}
+
+func (f *finder) addSeat(r *run, i int, s *plan.Seat) {
+	switch s.Kind {
+	case plan.Standard:
+		r.ordinary |= 1 << r.len
+	case plan.Accessible:
+		r.accessible |= 1 << r.len
+	case plan.Companion:
+		if with, ok := f.index.Lookup(s.With); ok {
+			f.companions[with] = append(f.companions[with], i)
+		}
+	}
+	r.len++
+}
+
+// set notes whether a place is available, or only to buyers of a channel.
+func (f *finder) set(i int, free bool, channel string) {
+	f.put(f.public, i, free)
+	for name, l := range f.channels {
+		f.put(l, i, free || name == channel)
+	}
+}
+
+// openChannel makes a layer for a channel that has none, before its first seat is set.
+func (f *finder) openChannel(name string) {
+	if f.channels[name] == nil {
+		f.channels[name] = f.public.clone()
+	}
+}
+
+// among is the layer of a channel's buyers.
+func (f *finder) among(channel string) *layer {
+	if l := f.channels[channel]; l != nil {
+		return l
+	}
+	return f.public
+}
+
+func (f *finder) put(l *layer, i int, free bool) {
 	if bit := uint64(1) << (i % 64); free {
-		f.open[i/64] |= bit
+		l.open[i/64] |= bit
 	} else {
-		f.open[i/64] &^= bit
+		l.open[i/64] &^= bit
 	}
 	if i >= len(f.runOf) {
 		return
 	}
-	k := f.runOf[i]
+	k := int(f.runOf[i])
 	r := &f.runs[k]
 	bit := uint64(1) << (i - r.start) & r.ordinary
-	if free {
-		f.free[k] |= bit
-	} else {
-		f.free[k] &^= bit
+	switch {
+	case bit == 0:
+	case free:
+		l.put(k, l.free[k]|bit)
+	default:
+		l.put(k, l.free[k]&^bit)
 	}
 }
 
-// available tells whether place i is free, of whatever kind.
-func (f *finder) available(i int) bool { return f.open[i/64]&(1<<(i%64)) != 0 }
-
-// wish filters a search. A section of -1 is any.
+// wish is what a search looks for. A section of -1 is any.
 type wish struct {
 	count   int
 	levels  uint64 // bit per price level
 	section int
 	area    bool // section is an area's index
+	among   *layer
+	seed    uint64
+	band    float64
 }
 
-func (w wish) takes(r *run) bool {
-	return w.levels&(1<<r.level) != 0 && (w.section < 0 || !w.area && w.section == r.section)
+// having is the runs with n neighbours, in the section that w takes.
+func (f *finder) having(w *wish, n int, clean bool) runSet {
+	if w.section < 0 {
+		return w.among.with(n, clean, nil)
+	}
+	return w.among.with(n, clean, f.inSection[w.section])
 }
 
-// choice is the seats found and in how many groups they are.
+func (w *wish) takes(level uint8) bool { return w.levels&(1<<level) != 0 }
+
+// choice is the seats found, valid until the next search, and in how many
+// groups they are.
 type choice struct {
 	seats  []int
 	groups int
@@ -146,16 +208,21 @@ func (f *finder) sectionOf(id string) (at int, area, ok bool) {
 }
 
 // best finds w.count places, or none.
-func (f *finder) best(w wish) choice {
-	if g, ok := f.together(w, w.count, nil); ok {
-		return choice{g.seats(w.count), 1}
-	}
-	if c := f.split(w); c.seats != nil {
-		return c
+func (f *finder) best(w *wish) choice {
+	f.found = f.found[:0]
+	if !w.area {
+		if g := f.together(w, w.count); g.ok() {
+			f.take(g, w.count)
+			return choice{f.found, 1}
+		}
+		if groups := f.split(w); groups > 0 {
+			return choice{f.found, groups}
+		}
 	}
 	for k, a := range f.areas {
-		if w.levels&(1<<a.level) != 0 && (w.section < 0 || w.area && w.section == k) {
-			if seats := f.standing(a.Start, a.End, w.count); seats != nil {
+		if w.takes(a.level) && (w.section < 0 || w.area && w.section == k) {
+			if seats := w.among.standing(f.found, a.Start, a.End, w.count); seats != nil {
+				f.found = seats
 				return choice{seats, 1}
 			}
 		}
@@ -163,191 +230,110 @@ func (f *finder) best(w wish) choice {
 	return choice{}
 }
 
-// group is where neighbours start.
+// group is where neighbours start, and whether they leave no seat alone.
 type group struct {
 	start int
 	score float64
+	clean bool
 }
 
-func (g group) seats(n int) []int {
-	s := make([]int, n)
-	for k := range s {
-		s[k] = g.start + k
+var nowhere = group{start: -1, score: math.Inf(1)}
+
+func (g group) ok() bool { return g.start >= 0 }
+
+func (f *finder) take(g group, n int) {
+	for i := g.start; i < g.start+n; i++ {
+		f.found = append(f.found, i)
 	}
-	return s
 }
+
+// side says where in its row a group sits, as one faces the focal point.
+func (f *finder) side(seats []int) string {
+	row := f.runs[f.runOf[seats[0]]].row
+	off := seats[0] + seats[len(seats)-1] - 2*row.start - (row.len - 1) // twice the seats from the middle
+	switch {
+	case 3*off < -row.len:
+		return "left"
+	case 3*off > row.len:
+		return "right"
+	}
+	return "centre"
+}
+
+func (f *finder) score(i, n int) float64 { return (f.sum[i+n] - f.sum[i]) / float64(n) }
 
 // together finds the best n neighbours: if there are any that leave no single
-// seat alone, the best of those. With near, the best is the nearest to that seat.
-func (f *finder) together(w wish, n int, near *plan.Ref) (group, bool) {
-	if n > plan.MaxBlockSeats {
-		return group{}, false
+// seat alone, the best of those.
+func (f *finder) together(w *wish, n int) group {
+	best := f.lowest(w, n, true)
+	if !best.ok() {
+		best = f.lowest(w, n, false)
 	}
-	clean, any := group{score: math.Inf(1)}, group{score: math.Inf(1)}
-	for k, free := range f.free {
-		if near == nil && f.bound[k] >= clean.score {
-			break
-		}
-		at := starts(free, n)
-		if at == 0 || !w.takes(&f.runs[k]) {
-			continue
-		}
-		if tidy := at &^ orphans(free, n); tidy != 0 {
-			f.better(&clean, k, n, tidy, near)
-		} else if math.IsInf(clean.score, 1) {
-			f.better(&any, k, n, at, near)
-		}
+	if !best.ok() || w.band == 0 {
+		return best
 	}
-	if !math.IsInf(clean.score, 1) {
-		return clean, true
-	}
-	return any, !math.IsInf(any.score, 1)
+	return f.spread(w, n, best)
 }
 
-// better replaces best by the lowest score among the starts of run k, if lower.
-func (f *finder) better(best *group, k, n int, at uint64, near *plan.Ref) {
-	r := &f.runs[k]
+// lowest finds the n neighbours of the lowest score.
+func (f *finder) lowest(w *wish, n int, clean bool) group {
+	best := nowhere
+	runs := f.having(w, n, clean)
+	for k := runs.next(0); k >= 0 && f.bound[k] < best.score; k = runs.next(k + 1) {
+		r := &f.runs[k]
+		if !w.takes(r.level) {
+			continue
+		}
+		for at := w.among.starts(k, n, clean); at != 0; at &= at - 1 {
+			i := r.start + bits.TrailingZeros64(at)
+			if s := f.score(i, n); s < best.score {
+				best = group{i, s, clean}
+			}
+		}
+	}
+	return best
+}
+
+// maxSpread bounds the runs among which a choice is spread.
+const maxSpread = 32
+
+// spread chooses among what is as clean as best and within the band of it: the
+// run, and in it the start, whose hash with the seed is lowest.
+func (f *finder) spread(w *wish, n int, best group) group {
+	limit := best.score * (1 + w.band)
+	pick, lowest, looked := best, uint64(math.MaxUint64), 0
+	runs := f.having(w, n, best.clean)
+	for k := runs.next(0); k >= 0 && f.bound[k] <= limit && looked < maxSpread; k = runs.next(k + 1) {
+		r := &f.runs[k]
+		if !w.takes(r.level) {
+			continue
+		}
+		looked++
+		if h := mix(w.seed, uint64(r.start)); h < lowest {
+			if g := f.within(r, w.among.starts(k, n, best.clean), n, limit, w.seed); g.ok() {
+				pick, lowest = group{g.start, g.score, best.clean}, h
+			}
+		}
+	}
+	return pick
+}
+
+func (f *finder) within(r *run, at uint64, n int, limit float64, seed uint64) group {
+	pick, lowest := nowhere, uint64(math.MaxUint64)
 	for ; at != 0; at &= at - 1 {
 		i := r.start + bits.TrailingZeros64(at)
-		if s := f.score(r, i, n, near); s < best.score {
-			*best = group{i, s}
+		s := f.score(i, n)
+		if h := mix(seed, ^uint64(i)); s <= limit && h < lowest {
+			pick, lowest = group{start: i, score: s}, h
 		}
 	}
+	return pick
 }
 
-func (f *finder) score(r *run, i, n int, near *plan.Ref) float64 {
-	if near != nil {
-		s := f.index.Seat(i)
-		return math.Hypot(s.X-near.X, s.Y-near.Y)
-	}
-	return r.rank + float64(f.dist[i]+f.dist[i+n-1])/2
-}
-
-// starts has a bit for each place where n free neighbours begin.
-func starts(free uint64, n int) uint64 {
-	for left, shift := n-1, 1; left > 0; shift <<= 1 { // runs of doubling length
-		s := min(shift, left)
-		free &= free >> s
-		left -= s
-	}
-	return free
-}
-
-// orphans has a bit for each start of n seats that would leave exactly one
-// free seat between them and what is taken, on either side.
-func orphans(free uint64, n int) uint64 {
-	left := (free << 1) &^ (free << 2)
-	right := (free >> uint(n)) &^ (free >> (uint(n) + 1)) // shifts of 64 and more give 0
-	return left | right
-}
-
-// split finds groups that add up to w.count: the largest first, the others
-// near it, and nobody alone unless nothing else is left.
-func (f *finder) split(w wish) choice {
-	var c choice
-	var near *plan.Ref
-	var taken []int
-	defer func() { // a search changes nothing
-		for _, i := range taken {
-			f.set(i, true)
-		}
-	}()
-	for rest := w.count; rest > 0; {
-		g, n, ok := f.largest(w, rest, near)
-		if !ok {
-			return choice{}
-		}
-		for _, i := range g.seats(n) {
-			f.set(i, false)
-			taken = append(taken, i)
-		}
-		if near == nil {
-			s := f.index.Seat(g.start)
-			near = &s
-		}
-		c.seats, c.groups, rest = append(c.seats, g.seats(n)...), c.groups+1, rest-n
-	}
-	return c
-}
-
-// largest finds the biggest group of at most rest that leaves nobody alone, or
-// failing that the biggest.
-func (f *finder) largest(w wish, rest int, near *plan.Ref) (group, int, bool) {
-	for _, allowAlone := range []bool{false, true} {
-		for n := rest; n > 0; n-- {
-			if !allowAlone && (rest-n == 1 || n == 1 && rest > 1) {
-				continue
-			}
-			if g, ok := f.together(w, n, near); ok {
-				return g, n, true
-			}
-		}
-	}
-	return group{}, 0, false
-}
-
-// accessible finds an accessible seat with its companions, and if that isn't
-// enough, ordinary seats near it.
-func (f *finder) accessible(w wish) choice {
-	best, bestScore := []int(nil), math.Inf(1)
-	var at plan.Ref
-	for k := range f.runs {
-		r := &f.runs[k]
-		if f.bound[k] >= bestScore {
-			break
-		}
-		if !w.takes(r) || r.ordinary == 1<<r.len-1 {
-			continue
-		}
-		for i := r.start; i < r.start+r.len; i++ {
-			ref := f.index.Seat(i)
-			if ref.Kind != plan.Accessible || !f.available(i) {
-				continue
-			}
-			if s := f.score(r, i, 1, nil); s < bestScore {
-				best, bestScore, at = append([]int{i}, f.companionsOf(r, ref.ID, w.count-1)...), s, ref
-			}
-		}
-	}
-	if best == nil || len(best) == w.count {
-		return choice{best, 1}
-	}
-	rest := w
-	rest.count -= len(best)
-	g, ok := f.together(rest, rest.count, &at)
-	if !ok {
-		return choice{}
-	}
-	return choice{append(best, g.seats(rest.count)...), 2}
-}
-
-// companionsOf lists up to most free companion seats of an accessible seat in its run.
-func (f *finder) companionsOf(r *run, id string, most int) []int {
-	var seats []int
-	for i := r.start; i < r.start+r.len && len(seats) < most; i++ {
-		if ref := f.index.Seat(i); ref.Kind == plan.Companion && ref.With == id && f.available(i) {
-			seats = append(seats, i)
-		}
-	}
-	return seats
-}
-
-// standing takes the first n free places of [start, end), or none.
-func (f *finder) standing(start, end, n int) []int {
-	if n > end-start {
-		return nil
-	}
-	seats := make([]int, 0, n)
-	for w := start / 64; w*64 < end; w++ {
-		for free := f.open[w]; free != 0; free &= free - 1 {
-			i := w*64 + bits.TrailingZeros64(free)
-			if i < start || i >= end {
-				continue
-			}
-			if seats = append(seats, i); len(seats) == n {
-				return seats
-			}
-		}
-	}
-	return nil
+// mix hashes a number under a seed (splitmix64).
+func mix(seed, v uint64) uint64 {
+	v = (seed ^ v) + 0x9e3779b97f4a7c15
+	v = (v ^ v>>30) * 0xbf58476d1ce4e5b9
+	v = (v ^ v>>27) * 0x94d049bb133111eb
+	return v ^ v>>31
 }

@@ -62,12 +62,22 @@ func (w *writer) receive(m *nats.Msg) {
 		c.decide = confirm(r)
 	case wire.ActBlock:
 		var r wire.BlockRequest
-		bad = decode(m, &r) || len(r.Seats) == 0 || len(r.Seats) > maxRecords
-		c.weight = len(r.Seats)
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(wire.Reply{Problem: e.Block(r, now)}) }
+		bad = decode(m, &r) || len(r.Seats) > maxRecords
+		if c.weight = len(r.Seats); c.weight == 0 {
+			c.weight = wideRecords
+		}
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.Block(r, now)) }
+	case wire.ActMoreTime:
+		var r wire.MoreTimeRequest
+		bad = decode(m, &r)
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.MoreTime(r, now)) }
+	case wire.ActRefund:
+		var r wire.RefundRequest
+		bad = decode(m, &r) || !wire.IsHold(r.Hold) || r.Order == "" || len(r.Seats) > wire.MaxPerFan
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(wire.Reply{Problem: e.Refund(r, now)}) }
 	case wire.ActStatus:
 		bad, c.weight = false, 0
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.Stock(now)) }
+		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(w.counted(now)) }
 	}
 	if bad {
 		c.answer(wire.Reply{Problem: wire.Refuse(wire.CodeBadRequest, "The request to the seats was not understood.")})

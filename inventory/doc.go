@@ -11,7 +11,9 @@
 //	   bounded, full: 503            (in memory)            ├─► one batch: seats + log.<n> + fence ──► SEATS_<event>
 //	◄──────────────────────────────── answers ◄─────────────┴──────────────── acknowledged ◄──────────────┘
 //
-// What arrives while a batch is in flight joins the next. Ownership is for
+// What arrives while a batch is in flight is decided at once, on top of it, and
+// joins the next, which leaves when the first is known to be stored; if it is
+// not, neither counts, and none of their callers was told otherwise. Ownership is for
 // speed; what keeps seats safe is that every record in a batch expects the
 // revision the writer knows, and the batch's log record expects the writer's
 // guard record, which each new writer rewrites: a writer whose time has passed
@@ -19,12 +21,29 @@
 //
 // # Becoming writer
 //
-//	lease ──► seize the guard ──► read the records ──► open what has none ──► serve
-//	  ▲            (fence)         (up to the fence)                            │
-//	  └───────────── lease lost, fenced, or a flush that can't be settled ◄─────┘
+//	lease ──► seize the guard ──► read the records ──► open what has none ──► serve ─┐
+//	  ▲            (fence)         (up to the fence)    (the ledger first)           │
+//	  └───────────── lease lost, fenced, or a flush that can't be settled ◄──────────┘
 //
 // Starting anew is the only way of recovery, so it is exercised by every start:
 // there is no undo in the engine.
+//
+// Seats without a record are those of a new event, or of one whose streams are
+// lost. So a writer that opens seats asks the ledger first, for as long as it
+// takes, and stores what is booked as sold before anything as available. A
+// writer that finds all records doesn't need the ledger to begin.
+//
+// Workers share the events: one that gets a lease beyond its share gives it
+// back once, for another with fewer to take.
+//
+// # Reconciling
+//
+// At the start of a term, and every minute, the seats sold are compared with
+// the ledger's bookings. Booked but not sold: it is made so. Sold but not
+// booked: it goes back on sale if the ledger has taken it back from its order;
+// else it stays sold, and the log, frontrow_inventory_repairs_total{done="none"}
+// and the audit say so until somebody has looked into it. Every 30 s all holds
+// are looked at for one that its deadline has missed.
 //
 // # Three outcomes of a flush
 //
@@ -56,6 +75,14 @@
 //	the batch, before the answer   the hold; nobody knows its id     the caller sends the same id again: same answer; else its deadline
 //	checkout, before ORDERS        a hold in checkout, no order      the fan's retry (same key), else the deadline and the ledger: given up
 //	anything, as writer            a lease that is not renewed       the next writer, in at most 5 s; overdue holds are freed at once
+//	storing some of the first      seats without a record            the next writer, which asks the ledger again
+//	  records
+//	the ledger's commit, before    a booked seat, held or free       the checkout's message, delivered again; else reconciling, in a minute
+//	  Confirm
+//	the ledger's refund, before    a sold seat without a booking     the refund's retry; else reconciling, in a minute
+//	  the seat is given back
+//	losing all of JetStream        bookings in the ledger            the first writer of the event, applied again: sold before anything
+//	                                                                 is offered. Holds and orders not committed are lost
 //
 // The gaps of the checkout are in package checkout.
 package inventory

@@ -24,11 +24,13 @@ type Engine struct {
 	state    []wire.State
 	owner    []*hold // by seat: who holds or bought it; nil when available or blocked
 	at       []time.Time
-	why      map[int]string // of blocked seats
 	revision []uint64       // by seat: of its stored record; 0 when it has none
+	blocks   map[int]block  // of blocked seats, and of those held that return to a channel
+	channels map[string]int // seats in blocks, by channel
 
 	holds     map[string]*hold // by id, standing and sold
-	tickets   map[string]int   // by fan: seats held and bought
+	ended     ended
+	tickets   map[string]int // by fan: seats held and bought
 	deadlines deadlines
 	finder    *finder
 
@@ -50,6 +52,7 @@ type hold struct {
 	until            time.Time
 	order, key, body string
 	sold             bool
+	extended         bool   // was given its one "more time"
 	why              string // of best available
 	slot             int    // in deadlines; -1 when sold, ended, or while the ledger is asked
 }
@@ -60,7 +63,7 @@ func NewEngine(event wire.Event, index *plan.Index) *Engine {
 	e := &Engine{
 		index: index, levelOf: make([]uint8, n),
 		state: make([]wire.State, n), owner: make([]*hold, n), at: make([]time.Time, n),
-		why: map[int]string{}, revision: make([]uint64, n),
+		revision: make([]uint64, n), blocks: map[int]block{}, channels: map[string]int{},
 		holds: map[string]*hold{}, tickets: map[string]int{},
 		sectionOf: make([]uint16, n), dirty: map[int]struct{}{},
 	}
@@ -78,7 +81,7 @@ func NewEngine(event wire.Event, index *plan.Index) *Engine {
 			e.count(i, wire.Available, +1)
 		}
 	}
-	e.finder = newFinder(index, e.levelOf)
+	e.finder = newFinder(index, e.levelOf, e.spec.Best)
 	return e
 }
 
@@ -99,14 +102,38 @@ func (e *Engine) sectionID(k int) string {
 }
 
 // SetEvent takes over what may change while an event is on sale: its state,
-// instants and limits. Levels and plan stay.
+// instants, limits and rules. Levels and plan stay.
 func (e *Engine) SetEvent(event wire.Event) {
-	levels := e.spec.Levels
+	was := e.spec
 	e.spec = event.Spec.WithDefaults()
-	if levels != nil {
-		e.spec.Levels = levels
+	if was.Levels != nil {
+		e.spec.Levels = was.Levels
 	}
 	e.closed = event.State == wire.EventClosed
+	if e.finder != nil && !was.Best.SameWeights(e.spec.Best) {
+		e.sortAgain()
+	}
+}
+
+// sortAgain makes the finder anew under other weights.
+func (e *Engine) sortAgain() {
+	e.finder = newFinder(e.index, e.levelOf, e.spec.Best)
+	for name := range e.channels {
+		e.finder.openChannel(name)
+	}
+	for i, s := range e.state {
+		if s != wire.Available {
+			e.finder.set(i, false, e.channelOf(i, s))
+		}
+	}
+}
+
+// channelOf is whose buyers alone may have a seat in a state; "" when that is nobody or everybody.
+func (e *Engine) channelOf(seat int, s wire.State) string {
+	if s == wire.Blocked {
+		return e.blocks[seat].channel
+	}
+	return ""
 }
 
 // SetPrice makes p the price of the level called id from now on; quotes stand.
@@ -126,7 +153,7 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	case wire.Available:
 		return nil
 	case wire.Blocked:
-		e.why[seat] = r.Why
+		e.mark(seat, &block{r.Channel, r.Why})
 		e.set(seat, wire.Blocked, nil)
 		return nil
 	case wire.Held, wire.Sold:
@@ -138,7 +165,7 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	}
 	h := e.holds[r.Hold]
 	if h == nil {
-		h = &hold{id: r.Hold, fan: r.Fan, order: r.Order, key: r.Key, body: r.Body, sold: r.State == wire.Sold, slot: -1}
+		h = &hold{id: r.Hold, fan: r.Fan, order: r.Order, key: r.Key, body: r.Body, sold: r.State == wire.Sold, extended: r.Extended, slot: -1}
 		e.holds[h.id] = h
 		if !h.sold {
 			h.until = *r.Until
@@ -147,6 +174,9 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	}
 	h.seats, h.quotes = append(h.seats, seat), append(h.quotes, *r.Quote)
 	e.tickets[h.fan]++
+	if r.Channel != "" {
+		e.mark(seat, &block{r.Channel, r.Why})
+	}
 	e.set(seat, r.State, h)
 	return nil
 }
@@ -191,12 +221,13 @@ func (e *Engine) Revision(seat int) uint64 { return e.revision[seat] }
 
 // Record is what a seat's record must say now.
 func (e *Engine) Record(seat int) wire.Seat {
-	r := wire.Seat{State: e.state[seat], At: e.at[seat], Why: e.why[seat]}
+	b := e.blocks[seat]
+	r := wire.Seat{State: e.state[seat], At: e.at[seat], Channel: b.channel, Why: b.why}
 	h := e.owner[seat]
 	if h == nil {
 		return r
 	}
-	r.Hold, r.Fan, r.Order, r.Key, r.Body = h.id, h.fan, h.order, h.key, h.body
+	r.Hold, r.Fan, r.Order, r.Key, r.Body, r.Extended = h.id, h.fan, h.order, h.key, h.body, h.extended
 	if !h.sold {
 		r.Until = &h.until
 	}
@@ -226,7 +257,7 @@ func (e *Engine) set(seat int, to wire.State, owner *hold) {
 	e.count(seat, e.state[seat], -1)
 	e.count(seat, to, +1)
 	e.state[seat], e.owner[seat] = to, owner
-	e.finder.set(seat, to == wire.Available)
+	e.finder.set(seat, to == wire.Available, e.channelOf(seat, to))
 }
 
 func (e *Engine) count(seat int, s wire.State, d int) {
@@ -265,27 +296,4 @@ func (e *Engine) ids(seats []int) []string {
 		ids[k] = e.index.Seat(i).ID
 	}
 	return ids
-}
-
-// deadlines is a heap of standing holds by deadline.
-type deadlines []*hold
-
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].until.Before(d[j].until) }
-func (d deadlines) Swap(i, j int) {
-	d[i], d[j] = d[j], d[i]
-	d[i].slot, d[j].slot = i, j
-}
-func (d *deadlines) Push(x any) {
-	h := x.(*hold)
-	h.slot = len(*d)
-	*d = append(*d, h)
-}
-func (d *deadlines) Pop() any {
-	last := len(*d) - 1
-	h := (*d)[last]
-	(*d)[last] = nil
-	*d = (*d)[:last]
-	h.slot = -1
-	return h
 }

@@ -2,9 +2,7 @@ package inventory
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +108,9 @@ func TestHoldRules(t *testing.T) {
 		{"unknown area", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Area: "moon", Count: 3}, wire.CodeUnknownArea},
 		{"unknown section", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 1, Section: "9"}}, wire.CodeUnknownArea},
 		{"unknown level", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 1, Level: "z"}}, wire.CodeInvalid},
+		{"best of an area", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 2, Section: "floor"}}, ""},
+		{"best of a full area", func(e *Engine) { e.Block(wire.BlockRequest{Sections: []string{"floor"}}, start) }, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 2, Section: "floor"}}, wire.CodeNoneLeft},
+		{"accessible in an area", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 2, Section: "floor", Accessible: true}}, wire.CodeNoneLeft},
 		{"too dear", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 1, MaxTotal: 100}}, wire.CodeNoneLeft},
 		{"companion alone", nil, named("h", "f", "B-2"), wire.CodeInvalid},
 		{"companion with its seat", nil, named("h", "f", "B-2", "B-1"), ""},
@@ -264,16 +265,27 @@ func TestConfirmWinsOverALapsedHold(t *testing.T) {
 func TestRestoreIsTheSameEngine(t *testing.T) {
 	index := hall(t, 4, 12, 30)
 	rapid.Check(t, func(t *rapid.T) {
-		e := NewEngine(concert(), index)
+		event := concert()
+		event.Spec.Hold.MoreTime = wire.Duration(2 * time.Minute)
+		event.Spec.Hold.Orphans = rapid.SampledFrom([]string{wire.OrphansOff, wire.OrphansLenient, wire.OrphansStrict}).Draw(t, "orphans")
+		e := NewEngine(event, index)
 		for i, id := range []string{"a", "b", "c"} {
 			e.SetPrice(id, wire.Price{Amounts: wire.NewAmounts(int64(100*i), 1, 1), Version: 1})
 		}
 		records := map[int]wire.Seat{}
+		replayed := map[string]wire.State{} // by folding the log's acts
 		revision := uint64(0)
 		stored := func() {
 			seats, acts := e.Take()
 			if len(seats) > 0 && len(acts) == 0 {
 				t.Fatalf("seats %v changed without an act", seats)
+			}
+			for _, a := range acts {
+				if s, ok := a.Leaves(); ok {
+					for _, id := range a.Seats {
+						replayed[id] = s
+					}
+				}
 			}
 			for _, i := range seats {
 				revision++
@@ -300,10 +312,16 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 			}
 		}
 		checkEngine(t, again)
+		if fmt.Sprint(again.channels) != fmt.Sprint(e.channels) {
+			t.Fatalf("restored channels %v, were %v", again.channels, e.channels)
+		}
 		if again.all != e.all || len(again.holds) != len(e.holds) || fmt.Sprint(again.tickets) != fmt.Sprint(e.tickets) {
 			t.Fatalf("restored %+v %v, was %+v %v", again.all, again.tickets, e.all, e.tickets)
 		}
 		for i := range records {
+			if s, ok := replayed[index.Seat(i).ID]; ok && s != e.state[i] || !ok && e.state[i] != wire.Available {
+				t.Fatalf("seat %d is %s, the log says %q", i, e.state[i], s)
+			}
 			if a, b := again.Record(i), e.Record(i); fmt.Sprintf("%+v", seatKey(a)) != fmt.Sprintf("%+v", seatKey(b)) {
 				t.Fatalf("seat %d: restored %+v, was %+v", i, a, b)
 			}
@@ -312,21 +330,22 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 }
 
 func seatKey(s wire.Seat) string {
-	return fmt.Sprint(s.State, s.At, s.Hold, s.Fan, s.Order, s.Key, s.Body, s.Why, s.Until != nil && true, s.Quote != nil)
+	return fmt.Sprint(s.State, s.At, s.Hold, s.Fan, s.Order, s.Key, s.Body, s.Channel, s.Why, s.Extended, s.Until, s.Quote != nil)
 }
 
 func step(t *rapid.T, e *Engine, now time.Time) {
 	fan := fmt.Sprintf("f%d", rapid.IntRange(0, 3).Draw(t, "fan"))
 	id := fmt.Sprintf("h_%d", rapid.IntRange(0, 8).Draw(t, "hold"))
 	count := rapid.IntRange(-1, 5).Draw(t, "count")
+	channel := rapid.SampledFrom([]string{"", "", "presale", "sponsor"}).Draw(t, "channel")
 	seats := rapid.SliceOfN(rapid.SampledFrom([]string{"A-1", "A-2", "A-3", "B-4", "C-5", "D-1", "D-2", "floor/3", "X-1"}), 0, 3).Draw(t, "seats")
-	switch rapid.SampledFrom([]string{"seats", "best", "area", "release", "checkout", "extend", "confirm", "expire", "block", "fail"}).Draw(t, "act") {
+	switch rapid.SampledFrom([]string{"seats", "best", "area", "release", "checkout", "extend", "confirm", "expire", "block", "wide", "refund", "more-time", "fail"}).Draw(t, "act") {
 	case "seats":
-		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute)}, Seats: seats}, now)
+		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute), Channel: channel}, Seats: seats}, now)
 	case "best":
-		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute)}, Best: &wire.Best{Count: count, Accessible: count == 2}}, now)
+		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute), Channel: channel}, Best: &wire.Best{Count: count, Accessible: count == 2}}, now)
 	case "area":
-		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute)}, Area: "floor", Count: count}, now)
+		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute), Channel: channel}, Area: "floor", Count: count}, now)
 	case "release":
 		e.Release(wire.ReleaseRequest{Hold: id, Fan: fan}, now)
 	case "checkout":
@@ -345,7 +364,19 @@ func step(t *rapid.T, e *Engine, now time.Time) {
 			e.Postpone(u.Hold, now.Add(time.Second))
 		}
 	case "block":
-		e.Block(wire.BlockRequest{Seats: seats, Unblock: count%2 == 0, By: "op", Why: "test"}, now)
+		e.Block(wire.BlockRequest{Seats: seats, Channel: channel, Unblock: count%2 == 0, By: "op", Why: "test"}, now)
+	case "wide":
+		r := wire.BlockRequest{Channel: channel, Unblock: count > 1, By: "op", Why: fan}
+		if count%2 == 0 {
+			r.Levels = []string{"a"}
+		} else {
+			r.Sections = []string{"floor"}
+		}
+		e.Block(r, now)
+	case "refund":
+		e.Refund(wire.RefundRequest{Hold: id, Order: wire.OrderOfHold(id), Seats: seats, Block: count == 1, By: "op"}, now)
+	case "more-time":
+		e.MoreTime(wire.MoreTimeRequest{Hold: id, Fan: fan}, now)
 	}
 }
 
@@ -374,10 +405,17 @@ func checkEngine(t *rapid.T, e *Engine) {
 				t.Fatalf("seat %d and hold %+v disagree", i, h)
 			}
 		}
-		if e.finder.available(i) != (e.state[i] == wire.Available) {
-			t.Fatalf("the finder is wrong about seat %d", i)
+		_, blocked := e.blocks[i]
+		if e.state[i] == wire.Blocked && !blocked || e.state[i] != wire.Blocked && e.state[i] != wire.Held && blocked {
+			t.Fatalf("seat %d is %s, in a block: %v", i, e.state[i], blocked)
+		}
+		for _, channel := range []string{"", "presale", "sponsor"} {
+			if e.finder.among(channel).available(i) != e.forSale(i, channel) {
+				t.Fatalf("the finder is wrong about seat %d for channel %q", i, channel)
+			}
 		}
 	}
+	checkLayers(t, e)
 	for fan, n := range tickets {
 		if n > 6 {
 			t.Fatalf("fan %s has %d tickets", fan, n)
@@ -388,101 +426,23 @@ func checkEngine(t *rapid.T, e *Engine) {
 	}
 }
 
-// Best available against an oracle that tries every run of neighbours.
-func TestBestEqualsBruteForce(t *testing.T) {
-	index := hall(t, 5, 14, 0)
-	rapid.Check(t, func(t *rapid.T) {
-		e := NewEngine(concert(), index)
-		taken := rapid.SliceOfN(rapid.IntRange(0, index.Len()-1), 0, index.Len()).Draw(t, "taken")
-		for _, i := range taken {
-			if e.state[i] == wire.Available {
-				e.set(i, wire.Blocked, nil)
-			}
-		}
-		n := rapid.IntRange(1, 6).Draw(t, "n")
-		got := e.finder.best(wish{count: n, levels: ^uint64(0), section: -1})
-		want, score := bruteForce(e, n)
-		switch {
-		case want == nil && got.groups == 1 && n > 1:
-			t.Fatalf("found %v where there is nothing together", got.seats)
-		case want != nil && (got.groups != 1 || math.Abs(mean(e, got.seats[0], n)-score) > 1e-3):
-			t.Fatalf("found %v (%v), the best is %v (%v)", got.seats, mean(e, got.seats[0], n), want, score)
-		}
-		if got.seats != nil && len(got.seats) != n {
-			t.Fatalf("found %d seats of %d", len(got.seats), n)
-		}
-		seen := map[int]bool{}
-		for _, i := range got.seats {
-			if e.state[i] != wire.Available || seen[i] || index.Seat(i).Kind != plan.Standard {
-				t.Fatalf("seat %d is not to be had", i)
-			}
-			seen[i] = true
-		}
-		checkEngine(t, e)
-	})
-}
-
-func mean(e *Engine, i, n int) float64 {
-	return float64(e.finder.dist[i]+e.finder.dist[i+n-1]) / 2
-}
-
-func bruteForce(e *Engine, n int) (best []int, score float64) {
-	ordinary := func(i, row int) bool {
-		return i >= 0 && i < e.index.Len() && i/14 == row && e.state[i] == wire.Available && e.index.Seat(i).Kind == plan.Standard
-	}
-	for _, clean := range []bool{true, false} {
-		score = math.Inf(1)
-		for i := 0; i+n <= e.index.Len(); i++ {
-			row, fits := i/14, true
-			for k := i; k < i+n; k++ {
-				fits = fits && ordinary(k, row)
-			}
-			alone := ordinary(i-1, row) && !ordinary(i-2, row) || ordinary(i+n, row) && !ordinary(i+n+1, row)
-			if fits && (!clean || !alone) && mean(e, i, n) < score {
-				score, best = mean(e, i, n), []int{i}
-			}
-		}
-		if best != nil {
-			return best, score
-		}
-	}
-	return nil, 0
-}
-
-func TestBestExplains(t *testing.T) {
-	e := onSale(t, hall(t, 3, 10, 10))
-	r := e.Hold(wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 4}}, start)
-	if r.Problem != nil || !strings.Contains(r.Why, "Row") || !strings.Contains(r.Why, "4 together") {
-		t.Errorf("%q, %v", r.Why, r.Problem)
-	}
-	r = e.Hold(wire.HoldRequest{Hold: "h2", Claims: claims("g"), Best: &wire.Best{Count: 2, Level: "c"}}, start)
-	if r.Problem != nil || r.Seats[0].ID != "floor/1" {
+// A request that arrives once more after its hold has ended is late: it must
+// not make the hold anew, of other seats at another price.
+func TestLateRequestDoesNotReviveAHold(t *testing.T) {
+	e := onSale(t, hall(t, 2, 10, 0))
+	best := wire.HoldRequest{Hold: "h_1", Claims: claims("f"), Best: &wire.Best{Count: 2}}
+	e.Hold(best, start)
+	e.Release(wire.ReleaseRequest{Hold: "h_1", Fan: "f"}, start)
+	if r := e.Hold(best, start.Add(time.Second)); code(r.Problem) != wire.CodeHoldOver || e.all.Held != 0 {
 		t.Errorf("%+v", r)
 	}
-	r = e.Hold(wire.HoldRequest{Hold: "h3", Claims: claims("g"), Best: &wire.Best{Count: 2, Accessible: true}}, start)
-	if r.Problem != nil || r.Seats[0].ID != "C-1" || r.Seats[1].ID != "C-2" {
-		t.Errorf("%+v", r)
+	for i := range 10 { // what is forgotten doesn't pile up
+		at := start.Add(time.Duration(i+1) * 2 * endedFor)
+		id := fmt.Sprint("h_", i+2)
+		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: "f", Limit: 6, Expires: at.Add(time.Hour)}, Best: best.Best}, at)
+		e.Release(wire.ReleaseRequest{Hold: id, Fan: "f"}, at)
 	}
-}
-
-func BenchmarkBest(b *testing.B) {
-	p, err := plan.Generate(plan.Spec{Kind: plan.Stadium, Seats: 80_000})
-	if err != nil {
-		b.Fatal(err)
-	}
-	index := plan.NewIndex(p)
-	for _, sold := range []int{0, 50, 90, 97} {
-		b.Run(fmt.Sprintf("sold=%d%%", sold), func(b *testing.B) {
-			f := newFinder(index, make([]uint8, index.Len()))
-			for i := range index.Len() {
-				if (i*2654435761)%100 < sold {
-					f.set(i, false)
-				}
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				f.together(wish{count: 4, levels: ^uint64(0), section: -1}, 4, nil)
-			}
-		})
+	if len(e.ended.ids) != 1 || len(e.ended.queue) != 1 {
+		t.Errorf("%d ids are remembered", len(e.ended.ids))
 	}
 }

@@ -12,34 +12,42 @@ import (
 	"frontrow/wire"
 )
 
-// flush stores what the engine has decided as one batch, or says that the term
-// is over. Nothing decided is no batch.
+// flush stores what the engine has decided and waits for it.
 func (w *writer) flush(ctx context.Context) error {
+	seats, err := w.prepare()
+	if err != nil || len(w.msgs) == 0 {
+		return err
+	}
+	last, err := w.store(ctx)
+	if err == nil {
+		w.stored(seats, last)
+	}
+	return err
+}
+
+// prepare makes the batch of what the engine has decided, and returns the seats
+// whose records it changes. Nothing decided is no messages.
+func (w *writer) prepare() ([]int, error) {
+	w.msgs = w.msgs[:0]
 	seats, acts := w.engine.Take()
 	if len(seats) == 0 && len(acts) == 0 {
-		return nil
+		return nil, nil
 	}
-	if err := w.encode(seats, acts); err != nil {
-		return err
-	}
-	started := w.now()
-	last, err := w.store(ctx)
-	w.metrics.flush(len(seats), w.now().Sub(started), err)
-	if err != nil {
-		return err
-	}
+	return seats, w.encode(seats, acts)
+}
+
+// stored notes that the batch is.
+func (w *writer) stored(seats []int, last kv.Revision) {
 	w.flushN++
 	w.dirty = true
 	for i, seat := range seats {
 		w.engine.Stored(seat, uint64(last)-uint64(len(seats)-i)) // contiguous, the log record last
 	}
-	return nil
 }
 
 // encode makes the batch: each seat at its revision, and last the log record,
 // which carries the fence.
 func (w *writer) encode(seats []int, acts []wire.Act) error {
-	w.msgs = w.msgs[:0]
 	for _, seat := range seats {
 		raw, err := json.Marshal(w.engine.Record(seat))
 		if err != nil {
@@ -55,9 +63,11 @@ func (w *writer) encode(seats []int, acts []wire.Act) error {
 	return nil
 }
 
-// store publishes the batch until its outcome is certain, and returns the
-// revision of its last message.
-func (w *writer) store(ctx context.Context) (kv.Revision, error) {
+// store publishes the batch until its outcome is certain: stored, and the
+// revision of its last message, or the end of the term.
+func (w *writer) store(ctx context.Context) (last kv.Revision, err error) {
+	started := w.now()
+	defer func() { w.metrics.flush(len(w.msgs)-1, w.now().Sub(started), err) }()
 	for try := 1; ; try++ {
 		ack, err := w.publish(ctx)
 		switch {

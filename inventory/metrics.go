@@ -16,7 +16,15 @@ type metrics struct {
 	duration prometheus.Histogram
 	expired  prometheus.Counter
 	shed     prometheus.Counter
+	repairs  *prometheus.CounterVec // by what was done
 }
+
+// What a reconciliation does with an order about which seats and ledger disagree.
+const (
+	repairSold  = "sold"  // booked: the seats are sold now
+	repairFreed = "freed" // refunded or failed: the seats are free now
+	repairNone  = "none"  // nothing, but to say so: somebody must look into it
+)
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
@@ -26,9 +34,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "frontrow_inventory_flush_seconds", Help: "From publishing a batch to its certain outcome.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
 		expired:  prometheus.NewCounter(prometheus.CounterOpts{Name: "frontrow_inventory_expired_holds_total", Help: "Holds freed by their deadline."}),
 		shed:     prometheus.NewCounter(prometheus.CounterOpts{Name: "frontrow_inventory_shed_commands_total", Help: "Commands refused because the queue was full."}),
+		repairs:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_inventory_repairs_total", Help: "Orders about which seats and ledger disagreed, by what was done; anything under \"none\" needs an operator."}, []string{"done"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.writing, m.flushes, m.records, m.duration, m.expired, m.shed)
+		reg.MustRegister(m.writing, m.flushes, m.records, m.duration, m.expired, m.shed, m.repairs)
 	}
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,11 @@ import (
 	"github.com/nats-io/nats.go/micro"
 )
 
-// operatorTimeout bounds what an operator's request waits for the writer.
-const operatorTimeout = 5 * time.Second
+// Bounds of an operator's request.
+const (
+	operatorTimeout = 5 * time.Second  // for one command to the writer
+	wideTimeout     = 60 * time.Second // for all commands of a wide block
+)
 
 // operate starts the operator endpoints. Any worker answers by asking the
 // event's writer, so that operators needn't know who that is.
@@ -25,8 +29,8 @@ func (s *Service) operate() (micro.Service, error) {
 	}
 	for _, e := range []struct{ act, send, about string }{
 		{"status", wire.ActStatus, "counters by section and level; no payload"},
-		{"block", wire.ActBlock, `take free seats off sale: {"seats":["101-A-1"],"why":"…","by":"…"}`},
-		{"unblock", wire.ActBlock, `put blocked seats back: {"seats":["101-A-1"],"why":"…","by":"…"}`},
+		{"block", wire.ActBlock, `take free seats off sale: {"seats":["101-A-1"],"why":"…","by":"…"}, or "sections":[…], "levels":[…]; "channel":"presale" keeps them for its buyers`},
+		{"unblock", wire.ActBlock, `put blocked seats back: as block, or all of {"channel":"presale","why":"…","by":"…"}`},
 		{"release", wire.ActRelease, `end a hold that is not in checkout: {"hold":"h_…","why":"…","by":"…"}`},
 	} {
 		err := svc.AddEndpoint(e.act, micro.HandlerFunc(func(r micro.Request) { s.forward(r, e.act, e.send) }),
@@ -42,7 +46,7 @@ func (s *Service) operate() (micro.Service, error) {
 // forward turns an operator's request into the writer's and back.
 func (s *Service) forward(r micro.Request, act, send string) {
 	event := r.Subject()[strings.LastIndexByte(r.Subject(), '.')+1:]
-	payload, problem := operatorPayload(act, r.Data())
+	requests, problem := operatorRequests(act, r.Data())
 	if problem != nil {
 		s.respond(r, problem, nil)
 		return
@@ -54,43 +58,92 @@ func (s *Service) forward(r micro.Request, act, send string) {
 		s.respond(r, wire.Refuse(wire.CodeNotFound, "There is no event "+event+"."), nil)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), operatorTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), wideTimeout)
 	defer cancel()
-	reply, err := s.cfg.NATS.RequestWithContext(ctx, wire.SeatsSubject(event, send), payload)
+	var all wire.BlockReply
+	for k := 0; k < len(requests); {
+		data, problem := s.command(ctx, wire.SeatsSubject(event, send), requests[k])
+		if problem != nil {
+			if all.Changed > 0 {
+				problem.Detail += fmt.Sprintf(" %d places were changed before; the same request does the rest.", all.Changed)
+			}
+			s.respond(r, problem, nil)
+			return
+		}
+		if send != wire.ActBlock {
+			s.respond(r, nil, data)
+			return
+		}
+		var part wire.BlockReply
+		if err := json.Unmarshal(data, &part); err != nil {
+			s.respond(r, wire.Busy("The writer's answer is not understood."), nil)
+			return
+		}
+		all.Changed, all.Skipped = all.Changed+part.Changed, part.Skipped
+		if part.Left == 0 || part.Changed == 0 {
+			k++
+		}
+	}
+	data, _ := json.Marshal(all) // numbers: can't fail
+	s.respond(r, nil, data)
+}
+
+// command sends one command to the writer.
+func (s *Service) command(ctx context.Context, subject string, payload []byte) ([]byte, *wire.Problem) {
+	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
+	defer cancel()
+	reply, err := s.cfg.NATS.RequestWithContext(ctx, subject, payload)
 	if err != nil {
-		s.respond(r, wire.Busy("The event has no writer just now ("+err.Error()+")."), nil)
-		return
+		return nil, wire.Busy("The event has no writer just now (" + err.Error() + ").")
 	}
 	var refused wire.Reply
 	if err := json.Unmarshal(reply.Data, &refused); err == nil && refused.Problem != nil {
-		s.respond(r, refused.Problem, nil)
-		return
+		return nil, refused.Problem
 	}
-	s.respond(r, nil, reply.Data)
+	return reply.Data, nil
 }
 
-func operatorPayload(act string, data []byte) ([]byte, *wire.Problem) {
-	var into any
+// operatorRequests is the commands that an operator's request comes to: one,
+// but for more seats by name than one flush takes.
+func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
+	if act == "status" {
+		return [][]byte{nil}, nil
+	}
 	block, release := wire.BlockRequest{By: "operator"}, wire.ReleaseRequest{By: "operator"}
-	switch act {
-	case "status":
-		return nil, nil
-	case "release":
+	var into any = &block
+	if act == "release" {
 		into = &release
-	default:
-		into = &block
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return nil, wire.Refuse(wire.CodeBadRequest, "The payload is not the JSON this endpoint takes: "+err.Error())
 	}
-	block.Unblock = act == "unblock"
-	release.Fan, release.Order = "", "" // an operator acts in his own name
-	if act != "release" && len(block.Seats) == 0 || act == "release" && !wire.IsHold(release.Hold) {
-		return nil, wire.Refuse(wire.CodeInvalid, "Name the seats, or the hold.")
+	if act == "release" {
+		release.Fan, release.Order = "", "" // an operator acts in his own name
+		if !wire.IsHold(release.Hold) {
+			return nil, wire.Refuse(wire.CodeInvalid, "Name the hold.")
+		}
+		return encoded(release)
 	}
-	raw, err := json.Marshal(into)
-	if err != nil {
-		return nil, wire.Refuse(wire.CodeBadRequest, err.Error())
+	block.Unblock = act == "unblock"
+	if len(block.Seats) == 0 {
+		return encoded(block)
+	}
+	var parts []any
+	for seats := range slices.Chunk(block.Seats, maxRecords) {
+		part := block
+		part.Seats = seats
+		parts = append(parts, part)
+	}
+	return encoded(parts...)
+}
+
+func encoded(requests ...any) ([][]byte, *wire.Problem) {
+	raw := make([][]byte, len(requests))
+	for i, r := range requests {
+		var err error
+		if raw[i], err = json.Marshal(r); err != nil {
+			return nil, wire.Refuse(wire.CodeBadRequest, err.Error())
+		}
 	}
 	return raw, nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/inventory/ledger"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -27,6 +28,10 @@ type Ledger interface {
 	// checkout: an order paid by now is answered as paid; any other is failed
 	// for good, so that no later commit can succeed.
 	GiveUp(ctx context.Context, order, event, fan string) (wire.OrderReply, error)
+	// Bookings lists the seats of an event that are sold: no other seats are.
+	Bookings(ctx context.Context, event string) ([]ledger.Booking, error)
+	// Order reads an order as it stands, or ledger.ErrNotFound.
+	Order(ctx context.Context, order string) (ledger.Order, error)
 }
 
 // Config of an inventory worker.
@@ -54,6 +59,7 @@ const (
 	settleTimeout = 10 * time.Second // for one such question
 	ledgerRetry   = 2 * time.Second  // before the event is offered to the ledger again
 	planTimeout   = 30 * time.Second // to fetch and read a plan
+	planRetry     = time.Second      // before it is asked for again
 )
 
 // Service is an inventory worker: it contends for every event and is the
@@ -65,10 +71,11 @@ type Service struct {
 	metrics  *metrics
 	settling chan struct{}
 
-	mu     sync.Mutex
-	events map[string]*event
-	prices map[string]map[string]wire.Price // by event and level: they may come before the event
-	ready  bool
+	mu      sync.Mutex
+	events  map[string]*event
+	prices  map[string]map[string]wire.Price // by event and level: they may come before the event
+	ready   bool
+	writing int // events whose lease this process has
 }
 
 // event is what all terms of one event share. Event and prices may change
@@ -78,6 +85,8 @@ type event struct {
 	index    *plan.Index
 	subjects []string // by seat
 	changed  chan struct{}
+
+	stoodBack bool // at the last lease: its holder alone uses it
 
 	mu     sync.Mutex
 	record wire.Event
@@ -191,17 +200,7 @@ func (s *Service) seen(ctx context.Context, e kv.Entry, start func(*event)) {
 		known.update(func() { known.record = record })
 		return
 	}
-	index, err := s.plan(ctx, record.Plan)
-	if err != nil {
-		s.cfg.Logger.Error("event without a plan", "event_id", e.Key, "err", err)
-		return
-	}
-	ev := &event{id: e.Key, index: index, record: record, changed: make(chan struct{}, 1),
-		subjects: make([]string, index.Len()), prices: map[string]wire.Price{}}
-	bucket := wire.SeatsBucket(e.Key)
-	for seat := range ev.subjects {
-		ev.subjects[seat] = wire.KVSubject(bucket, wire.SeatKey(index.Seat(seat).ID))
-	}
+	ev := &event{id: e.Key, record: record, changed: make(chan struct{}, 1), prices: map[string]wire.Price{}}
 	s.mu.Lock()
 	s.events[e.Key] = ev
 	for level, p := range s.prices[e.Key] {
@@ -209,6 +208,28 @@ func (s *Service) seen(ctx context.Context, e kv.Entry, start func(*event)) {
 	}
 	s.mu.Unlock()
 	start(ev)
+}
+
+// prepare reads the event's plan, however long it takes to come: a replica
+// that answers may not have it yet.
+func (s *Service) prepare(ctx context.Context, e *event) error {
+	for {
+		index, err := s.plan(ctx, e.current().Plan)
+		if err == nil {
+			e.index, e.subjects = index, make([]string, index.Len())
+			bucket := wire.SeatsBucket(e.id)
+			for seat := range e.subjects {
+				e.subjects[seat] = wire.KVSubject(bucket, wire.SeatKey(index.Seat(seat).ID))
+			}
+			return nil
+		}
+		s.cfg.Logger.Warn("event without a plan: it is asked for again", "event_id", e.id, "err", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(planRetry):
+		}
+	}
 }
 
 func (s *Service) plan(ctx context.Context, digest string) (*plan.Index, error) {
@@ -251,6 +272,9 @@ func (s *Service) priced(e kv.Entry) {
 
 // contend is the writer of an event whenever the lease allows.
 func (s *Service) contend(ctx context.Context, e *event) error {
+	if s.prepare(ctx, e) != nil {
+		return nil
+	}
 	err := s.leases.Hold(ctx, wire.LeaseKey(wire.RoleWriter, e.id), func(ctx context.Context, term uint64) error {
 		return s.write(ctx, e, term)
 	})
@@ -262,6 +286,11 @@ func (s *Service) contend(ctx context.Context, e *event) error {
 
 // write is one term: the writer, starting anew as often as it must.
 func (s *Service) write(ctx context.Context, e *event, term uint64) error {
+	mine, done := s.begin(ctx, e)
+	defer done()
+	if !mine {
+		return nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -270,16 +299,19 @@ func (s *Service) write(ctx context.Context, e *event, term uint64) error {
 	wg.Go(func() { stock.run(ctx) })
 	wg.Go(func() { s.introduce(ctx, e) })
 	for {
-		w := &writer{event: e, name: s.cfg.Name, term: term, nc: s.cfg.NATS,
-			stream: &kv.Open(s.js, wire.SeatsBucket(e.id)).Stream, queue: make(chan command, maxQueue),
-			now: s.cfg.Now, logger: s.cfg.Logger, metrics: s.metrics, stock: stock,
-			settle: func(record wire.Event, h Ended, w *writer) { wg.Go(func() { s.settle(ctx, record, h, w) }) }}
+		w := s.newWriter(e, term, stock)
 		if err := w.run(ctx); !errors.Is(err, errRestart) || ctx.Err() != nil {
 			return err
 		} else {
 			s.cfg.Logger.Warn("writer starts anew", "event_id", e.id, "term", term, "err", err)
 		}
 	}
+}
+
+func (s *Service) newWriter(e *event, term uint64, stock *stockPublisher) *writer {
+	return &writer{event: e, name: s.cfg.Name, term: term, nc: s.cfg.NATS, js: s.js, stream: &kv.Open(s.js, wire.SeatsBucket(e.id)).Stream,
+		queue: make(chan command, maxQueue), landed: make(chan outcome, 1), replies: make(chan []reply, maxReplies),
+		ledger: s.cfg.Ledger, settling: s.settling, asking: map[string]bool{}, now: s.cfg.Now, logger: s.cfg.Logger, metrics: s.metrics, stock: stock}
 }
 
 // introduce makes the event known to the ledger, however long that takes;
@@ -300,40 +332,5 @@ func (s *Service) introduce(ctx context.Context, e *event) {
 			return
 		case <-time.After(ledgerRetry):
 		}
-	}
-}
-
-// settle asks the ledger about a hold in checkout whose deadline has passed
-// and gives the writer the answer. Without an answer the hold stays.
-func (s *Service) settle(ctx context.Context, record wire.Event, h Ended, w *writer) {
-	select {
-	case s.settling <- struct{}{}:
-		defer func() { <-s.settling }()
-	case <-ctx.Done():
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	reply, err := s.cfg.Ledger.GiveUp(ctx, h.Order, record.Spec.ID, h.Fan)
-	own := command{weight: 2 * wire.MaxPerFan}
-	switch {
-	case err != nil:
-		s.cfg.Logger.Warn("a hold past its deadline waits for the ledger", "event_id", record.Spec.ID, "err", err)
-		own.decide = func(e *Engine, now time.Time) func(*Engine) any {
-			e.Postpone(h.Hold, now.Add(settleAgain))
-			return given(nil)
-		}
-	case reply.State == wire.OrderPaid:
-		own.decide = confirm(wire.ConfirmRequest{Hold: h.Hold, Order: h.Order, Fan: h.Fan, Seats: reply.Seats})
-	default:
-		own.decide = func(e *Engine, now time.Time) func(*Engine) any {
-			e.Release(wire.ReleaseRequest{Hold: h.Hold, Order: h.Order, Why: "the deadline passed during the checkout"}, now)
-			return given(nil)
-		}
-		notify(s.cfg.NATS, record.Spec.ID, h.Fan, wire.Notice{Kind: "order", Hold: h.Hold, Order: h.Order, State: string(reply.State), Reason: reply.Reason, At: s.cfg.Now().UTC()})
-	}
-	select {
-	case w.queue <- own: // never refused: it ends a hold
-	case <-ctx.Done():
 	}
 }

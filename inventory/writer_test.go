@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"frontrow/internal/natstest"
+	"frontrow/inventory/ledger"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -24,10 +26,43 @@ const patience = 30 * time.Second
 // ledgerDouble stands for PostgreSQL, which decides about holds past their
 // deadline; its own tests are in package ledger.
 type ledgerDouble struct {
-	mu      sync.Mutex
-	paid    map[string]wire.OrderReply
-	failing bool
-	asked   chan string
+	mu       sync.Mutex
+	paid     map[string]wire.OrderReply
+	bookings []ledger.Booking
+	orders   map[string]ledger.Order
+	failing  bool
+	asked    chan string
+}
+
+func (l *ledgerDouble) Bookings(context.Context, string) ([]ledger.Booking, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failing {
+		select {
+		case l.asked <- "bookings":
+		default:
+		}
+		return nil, errors.New("down")
+	}
+	return slices.Clone(l.bookings), nil
+}
+
+func (l *ledgerDouble) Order(_ context.Context, id string) (ledger.Order, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failing {
+		return ledger.Order{}, errors.New("down")
+	}
+	if o, ok := l.orders[id]; ok {
+		return o, nil
+	}
+	return ledger.Order{}, ledger.ErrNotFound
+}
+
+func (l *ledgerDouble) fail(failing bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failing = failing
 }
 
 func (l *ledgerDouble) PutEvent(context.Context, wire.Event, []string) error { return nil }
@@ -50,15 +85,16 @@ func (l *ledgerDouble) GiveUp(_ context.Context, order, _, _ string) (wire.Order
 
 // house is one event on real servers.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	env    *natstest.Env
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	index  *plan.Index
+	event  wire.Event
 	ledger *ledgerDouble
 }
 
-func newHouse(t *testing.T, env *natstest.Env, index *plan.Index, change func(*wire.Spec)) *house {
+func newHouse(t testing.TB, env *natstest.Env, index *plan.Index, change func(*wire.Spec)) *house {
 	t.Helper()
 	h := &house{t: t, env: env, js: env.JetStream(t), index: index, ledger: &ledgerDouble{paid: map[string]wire.OrderReply{}, asked: make(chan string, 100)}}
 	h.nc = h.js.Conn()
@@ -77,6 +113,7 @@ func newHouse(t *testing.T, env *natstest.Env, index *plan.Index, change func(*w
 	if change != nil {
 		change(&event.Spec)
 	}
+	h.event = event
 	h.put(wire.EventsBucket, "demo", event)
 	for _, l := range event.Spec.Levels {
 		h.put(wire.PricesBucket, wire.PriceKey("demo", l.ID), wire.Price{Amounts: wire.NewAmounts(5000, 500, 100), Version: 1})
@@ -106,8 +143,13 @@ type worker struct {
 
 func (h *house) worker(name string, now func() time.Time) worker {
 	h.t.Helper()
+	return h.workerWith(name, now, h.ledger)
+}
+
+func (h *house) workerWith(name string, now func() time.Time, l Ledger) worker {
+	h.t.Helper()
 	nc := h.env.Connect(h.t)
-	s, err := New(Config{NATS: nc, Ledger: h.ledger, Name: name, Now: now, LeaseTTL: time.Second})
+	s, err := New(Config{NATS: nc, Ledger: l, Name: name, Now: now, LeaseTTL: time.Second})
 	must(h.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -128,13 +170,18 @@ func (h *house) worker(name string, now func() time.Time) worker {
 }
 
 // ask sends a command until a writer answers it.
-func ask[R any](h *house, act string, request any) (reply R) {
+func ask[R any](h *house, act string, request any) R {
+	h.t.Helper()
+	return askOf[R](h, "demo", act, request)
+}
+
+func askOf[R any](h *house, event, act string, request any) (reply R) {
 	h.t.Helper()
 	raw, err := json.Marshal(request)
 	must(h.t, err)
 	ctx := h.context()
 	for ctx.Err() == nil {
-		m, err := h.nc.RequestWithContext(ctx, wire.SeatsSubject("demo", act), raw)
+		m, err := h.nc.RequestWithContext(ctx, wire.SeatsSubject(event, act), raw)
 		if errors.Is(err, nats.ErrNoResponders) {
 			pause(ctx)
 			continue
@@ -209,17 +256,13 @@ func TestWriterStoresWhatItAnswers(t *testing.T) {
 func (h *house) checkLog(env *natstest.Env) {
 	h.t.Helper()
 	ctx := h.context()
-	own, err := kv.Open(h.js, wire.SeatsBucket("demo")).All(ctx, wire.LogPrefix+"*")
-	must(h.t, err)
-	for i, e := range own {
-		if e.Key != logKey(uint64(i+1)) {
-			h.t.Fatalf("log record %d is %s: a gap", i+1, e.Key)
-		}
-	}
 	s, err := h.js.Stream(ctx, wire.SaleLogStream)
 	must(h.t, err)
+	var own []kv.Entry
 	for {
-		info, err := s.Info(ctx)
+		info, err := s.Info(ctx) // before the flushes: it never has more
+		must(h.t, err)
+		own, err = kv.Open(h.js, wire.SeatsBucket("demo")).All(ctx, wire.LogPrefix+"*")
 		must(h.t, err)
 		if info.State.Msgs == uint64(len(own)) {
 			break
@@ -228,6 +271,11 @@ func (h *house) checkLog(env *natstest.Env) {
 			h.t.Fatalf("the sale log has %d records of %d flushes", info.State.Msgs, len(own))
 		}
 		pause(ctx)
+	}
+	for i, e := range own {
+		if e.Key != logKey(uint64(i+1)) {
+			h.t.Fatalf("log record %d is %s: a gap", i+1, e.Key)
+		}
 	}
 	m, err := s.GetMsg(ctx, uint64(len(own)))
 	must(h.t, err)
@@ -306,24 +354,9 @@ func TestLateWriterIsFenced(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 		h := newHouse(t, env, hall(t, 4, 20, 0), nil)
 		ctx := h.context()
-		term := func(n uint64) *writer {
-			index := h.index
-			e := &event{id: "demo", index: index, record: concert(), changed: make(chan struct{}, 1), prices: map[string]wire.Price{}}
-			for seat := range index.Len() {
-				e.subjects = append(e.subjects, wire.KVSubject(wire.SeatsBucket("demo"), wire.SeatKey(index.Seat(seat).ID)))
-			}
-			for _, l := range e.record.Spec.Levels {
-				e.prices[l.ID] = wire.Price{Version: 1}
-			}
-			w := &writer{event: e, name: fmt.Sprint("w", n), term: n, nc: h.nc, stream: &kv.Open(h.js, wire.SeatsBucket("demo")).Stream,
-				now: time.Now, metrics: newMetrics(nil)}
-			must(t, w.load(ctx))
-			must(t, w.open(ctx))
-			return w
-		}
-		old := term(1)
+		old := h.term(1)
 		old.engine.Hold(wire.HoldRequest{Hold: "h_old", Claims: fanClaims("f_old"), Seats: []string{"A-1"}}, time.Now())
-		young := term(2)
+		young := h.term(2)
 		young.engine.Hold(wire.HoldRequest{Hold: "h_new", Claims: fanClaims("f_new"), Seats: []string{"B-1"}}, time.Now())
 		must(t, young.flush(ctx))
 		if err := old.flush(ctx); !errors.Is(err, kv.ErrFenced) {
@@ -434,12 +467,65 @@ func TestOperatorEndpoints(t *testing.T) {
 	if _, code := call("release", "demo", `{"hold":"`+hold.Hold+`","why":"left"}`); code != "" || h.record("A-2").State != wire.Available {
 		t.Error(code)
 	}
+	if m, code := call("block", "demo", `{"sections":["101"],"channel":"presale","why":"members first","by":"ann"}`); code != "" || string(m.Data) != `{"changed":80,"skipped":0}` {
+		t.Errorf("%s %s", code, m.Data)
+	}
+	if r := h.record("D-20"); r.State != wire.Blocked || r.Channel != "presale" || r.Why != "members first" {
+		t.Errorf("%+v", r)
+	}
+	if m, code := call("unblock", "demo", `{"channel":"presale"}`); code != "" || string(m.Data) != `{"changed":80,"skipped":0}` || h.record("D-20").State != wire.Available {
+		t.Errorf("%s %s", code, m.Data)
+	}
 	for _, bad := range [][3]string{
+		{"unblock", "demo", "{}"}, {"block", "demo", `{"sections":["moon"]}`},
 		{"block", "demo", "{"}, {"block", "demo", "{}"}, {"block", "demo", `{"seats":["Z-9"]}`},
 		{"release", "demo", `{"hold":"x"}`}, {"status", "nothing", ""}, {"block", "demo", ""},
 	} {
 		if _, code := call(bad[0], bad[1], bad[2]); code == "" {
 			t.Errorf("%v was accepted", bad)
+		}
+	}
+}
+
+// More places than one flush takes: the operator sends one request, the writer
+// gets as many commands as it needs.
+func TestOperatorBlocksALevel(t *testing.T) {
+	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 2500), nil)
+	h.worker("one", nil)
+	ask[wire.Stock](h, wire.ActStatus, nil)
+	h.operate("block", `{"levels":["c"],"channel":"sponsor"}`, 2500, wire.Count{Free: 80, Blocked: 2500})
+	h.operate("unblock", `{"channel":"sponsor"}`, 2500, wire.Count{Free: 2580})
+}
+
+// operate calls an operator endpoint and compares what it changed.
+func (h *house) operate(act, payload string, changed int, want wire.Count) {
+	h.t.Helper()
+	m, err := h.nc.Request(wire.OperatorSubject("inventory", act, "demo"), []byte(payload), patience)
+	must(h.t, err)
+	var r wire.BlockReply
+	must(h.t, json.Unmarshal(m.Data, &r))
+	if stock := ask[wire.Stock](h, wire.ActStatus, nil); r.Changed != changed || stock.All != want {
+		h.t.Errorf("%s changed %+v, now %+v; want %d, %+v", act, r, stock.All, changed, want)
+	}
+}
+
+func TestMoreTimeAndRefundAreStored(t *testing.T) {
+	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), func(s *wire.Spec) { s.Hold.MoreTime = wire.Duration(time.Minute) })
+	h.worker("one", nil)
+	fan := wire.NewFan()
+	hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-1", "A-2"}})
+	more := ask[wire.HoldReply](h, wire.ActMoreTime, wire.MoreTimeRequest{Hold: hold.Hold, Fan: fan})
+	if r := h.record("A-1"); more.Problem != nil || !r.Until.Equal(hold.Expires.Add(time.Minute)) || !r.Extended {
+		t.Errorf("%+v, stored %+v", more, r)
+	}
+	order := wire.OrderOfHold(hold.Hold)
+	if r := ask[wire.Reply](h, wire.ActConfirm, wire.ConfirmRequest{Hold: hold.Hold, Order: order, Fan: fan, Seats: hold.Seats}); r.Problem != nil {
+		t.Fatal(r.Problem)
+	}
+	refund := wire.RefundRequest{Hold: hold.Hold, Order: order, Fan: fan, Seats: []string{"A-1"}, By: "ann", Why: "ill"}
+	for range 2 {
+		if r := ask[wire.Reply](h, wire.ActRefund, refund); r.Problem != nil || h.record("A-1").State != wire.Available || h.record("A-2").State != wire.Sold {
+			t.Errorf("%+v: %+v %+v", r, h.record("A-1"), h.record("A-2"))
 		}
 	}
 }

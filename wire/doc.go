@@ -14,7 +14,7 @@
 //	hold.go      commands to the writer of an event's seats  (seats.<event>.*)
 //	stock.go     counters per section and level              (STOCK)
 //	price.go     prices and quotes                           (PRICES)
-//	order.go     a checkout to do, orders, tickets           (ORDERS, ledger.*)
+//	order.go     a checkout to do, orders, tickets           (ORDERS, CHECKOUTS, ledger.*)
 //	barcode.go   what opens the gate
 //	keys.go      the keyring: what signs and verifies all of the above
 //	operator.go  what the nats CLI may ask                   (frontrow.*)

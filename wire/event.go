@@ -15,6 +15,7 @@ const (
 	MaxHoldTTL    = Duration(2 * time.Hour)
 	maxMinorUnits = 1_000_000_00 // a million in most currencies; a price beyond it is a typing error
 	maxText       = 200
+	maxWeight     = 1e6
 )
 
 // Event is the record in EVENTS: what is sold, how, and whether it is on sale.
@@ -44,6 +45,7 @@ type Spec struct {
 	Levels    []Level       `json:"levels" yaml:"levels"`
 	Limits    Limits        `json:"limits" yaml:"limits"`
 	Hold      HoldSpec      `json:"hold" yaml:"hold"`
+	Best      BestSpec      `json:"best" yaml:"best"`
 	Admission AdmissionSpec `json:"admission" yaml:"admission"`
 }
 
@@ -64,8 +66,67 @@ type Limits struct {
 
 // HoldSpec is how long seats are kept.
 type HoldSpec struct {
-	TTL      Duration `json:"ttl" yaml:"ttl"`           // default 480 s
-	Checkout Duration `json:"checkout" yaml:"checkout"` // how long a checkout keeps its seats from each attempt on; default 180 s
+	TTL      Duration `json:"ttl" yaml:"ttl"`                      // default 480 s
+	Checkout Duration `json:"checkout" yaml:"checkout"`            // how long a checkout keeps its seats from each attempt on; default 180 s
+	MoreTime Duration `json:"more_time,omitzero" yaml:"more_time"` // what a fan may add to TTL once per hold; 0: nothing
+	Orphans  string   `json:"orphans,omitempty" yaml:"orphans"`    // Orphans…: may a choice leave a single free seat? default off
+}
+
+// The orphan rule for seats chosen by name. A choice leaves an orphan when a
+// free seat that had a free neighbour in its block has none afterwards; a block
+// is what stands side by side between aisles at one price level. It is refused
+// only if the same number of seats could be taken together without leaving one:
+const (
+	OrphansOff     = "off"     // never refused
+	OrphansLenient = "lenient" // in the same block; not any more when less than a twentieth of the section is free
+	OrphansStrict  = "strict"  // in the same section at the same price level
+)
+
+// BestSpec is what makes one free seat better than another: the lower the sum
+// of the weighed terms, the better; a group's score is the mean of its seats'.
+// All weights zero means the defaults; once one is given, those left out count
+// nothing.
+type BestSpec struct {
+	Rank       float64 `json:"rank,omitempty" yaml:"rank"`             // per selling rank of the section; default 1000
+	Distance   float64 `json:"distance,omitempty" yaml:"distance"`     // per plan unit to the focal point; default 1
+	Row        float64 `json:"row,omitempty" yaml:"row"`               // per row behind the section's first; default 10
+	Centre     float64 `json:"centre,omitempty" yaml:"centre"`         // per plan unit to the middle of the row; default 0.25
+	Restricted float64 `json:"restricted,omitempty" yaml:"restricted"` // of a restricted view; default 500
+
+	// Band spreads choices: among those at most this share worse than the best,
+	// one is taken that depends on the hold's id, so that buyers who are served
+	// and buyers who point at the map meet less often. Default 0.03; 0: the best.
+	Band *float64 `json:"band,omitempty" yaml:"band"`
+}
+
+func (b BestSpec) weights() [5]float64 {
+	return [...]float64{b.Rank, b.Distance, b.Row, b.Centre, b.Restricted}
+}
+
+// SameWeights tells whether two specs order seats alike.
+func (b BestSpec) SameWeights(o BestSpec) bool { return b.weights() == o.weights() }
+
+func (b BestSpec) withDefaults() BestSpec {
+	if b.SameWeights(BestSpec{}) {
+		b.Rank, b.Distance, b.Row, b.Centre, b.Restricted = 1000, 1, 10, 0.25, 500
+	}
+	if b.Band == nil {
+		band := 0.03
+		b.Band = &band
+	}
+	return b
+}
+
+func (b BestSpec) validate() error {
+	for _, w := range b.weights() {
+		if !(w >= 0 && w <= maxWeight) {
+			return fmt.Errorf("best: weights are between 0 and %v", maxWeight)
+		}
+	}
+	if !(*b.Band >= 0 && *b.Band <= 1) {
+		return fmt.Errorf("best.band %v: between 0 and 1", *b.Band)
+	}
+	return nil
 }
 
 // AdmissionSpec is how fans are called.
@@ -89,6 +150,10 @@ func (s Spec) WithDefaults() Spec {
 	set(&s.Admission.Tick, 30*time.Second)
 	set(&s.Admission.PassTTL, 15*time.Minute)
 	set(&s.Admission.Window, 10*time.Minute)
+	if s.Hold.Orphans == "" {
+		s.Hold.Orphans = OrphansOff
+	}
+	s.Best = s.Best.withDefaults()
 	if s.Limits.PerFan == 0 {
 		s.Limits.PerFan = 6
 	}
@@ -121,6 +186,13 @@ func (s Spec) Validate(categories []string) error {
 	}
 	within("hold.ttl", s.Hold.TTL, Duration(time.Second), MaxHoldTTL)
 	within("hold.checkout", s.Hold.Checkout, Duration(10*time.Second), MaxHoldTTL)
+	within("hold.more_time", s.Hold.MoreTime, 0, MaxHoldTTL)
+	if !slices.Contains([]string{OrphansOff, OrphansLenient, OrphansStrict}, s.Hold.Orphans) {
+		bad("hold.orphans %q: off, lenient or strict", s.Hold.Orphans)
+	}
+	if err := s.Best.validate(); err != nil {
+		errs = append(errs, err)
+	}
 	within("admission.tick", s.Admission.Tick, Duration(time.Second), Duration(5*time.Minute))
 	within("admission.pass_ttl", s.Admission.PassTTL, Duration(time.Second), Duration(24*time.Hour))
 	within("admission.window", s.Admission.Window, Duration(time.Second), Duration(24*time.Hour))

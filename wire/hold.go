@@ -8,6 +8,7 @@ type Claims struct {
 	Fan     string    `json:"fan"`
 	Limit   int       `json:"limit"` // tickets the fan may have in all
 	Expires time.Time `json:"expires"`
+	Channel string    `json:"channel,omitempty"` // opens the seats blocked for it, beside those on general sale
 }
 
 // Best asks the writer to choose: Count seats together where it can.
@@ -81,6 +82,27 @@ type ExtendReply struct {
 	Problem  *Problem  `json:"problem,omitempty"`
 }
 
+// MoreTimeRequest asks for the one extension that the spec may allow: Fan owns
+// the hold, which is not in checkout and was not given more time before.
+type MoreTimeRequest struct {
+	Hold string `json:"hold"`
+	Fan  string `json:"fan"`
+}
+
+// RefundRequest tells the writer that the ledger has taken back these bookings
+// of an order. Seats that the order does not own (any more) are left alone, so
+// sending it again changes nothing. No seats means all of the order's. They go
+// back on sale, or with Block off it, under Why.
+type RefundRequest struct {
+	Hold  string   `json:"hold"`
+	Order string   `json:"order"`
+	Fan   string   `json:"fan"`
+	Seats []string `json:"seats,omitempty"`
+	Block bool     `json:"block,omitempty"`
+	By    string   `json:"by,omitempty"`
+	Why   string   `json:"why,omitempty"`
+}
+
 // ConfirmRequest tells the writer that the ledger has committed these
 // bookings. The ledger is authoritative for sold: the seats become sold even
 // if the hold has lapsed meanwhile.
@@ -91,12 +113,28 @@ type ConfirmRequest struct {
 	Seats []SeatQuote `json:"seats"`
 }
 
-// BlockRequest takes free seats off sale, or puts blocked ones back.
+// BlockRequest takes free seats off sale, or puts blocked ones back: Seats by
+// name, all or none; or every place of the Sections (areas too) and Levels that
+// is free, as many at once as one flush takes; or, to unblock, all of a Channel.
+// Seats blocked for a channel can be held by requests that carry it, and return
+// to it when such a hold ends; a block without one is for nobody.
 type BlockRequest struct {
-	Seats   []string `json:"seats"`
-	Unblock bool     `json:"unblock,omitempty"`
-	By      string   `json:"by"`
-	Why     string   `json:"why"`
+	Seats    []string `json:"seats,omitempty"`
+	Sections []string `json:"sections,omitempty"`
+	Levels   []string `json:"levels,omitempty"`
+	Channel  string   `json:"channel,omitempty"`
+	Unblock  bool     `json:"unblock,omitempty"`
+	By       string   `json:"by"`
+	Why      string   `json:"why"`
+}
+
+// BlockReply counts places. Left is how many more the same request would
+// change: the operator endpoint repeats it until that is 0.
+type BlockReply struct {
+	Changed int      `json:"changed"`
+	Skipped int      `json:"skipped"` // matching, but held, sold, or blocked for another channel
+	Left    int      `json:"left,omitempty"`
+	Problem *Problem `json:"problem,omitempty"`
 }
 
 // Notice is what a fan's socket is told beside the board and the seats.

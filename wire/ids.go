@@ -2,6 +2,7 @@ package wire
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -24,6 +25,13 @@ func NewFan() string { return fanPrefix + random() }
 
 // NewHold returns a fresh hold id.
 func NewHold() string { return holdPrefix + random() }
+
+// HoldOfKey is the id of the hold that a fan asks for under a key of his own:
+// asking again under the same key is asking for the same hold.
+func HoldOfKey(event, fan, key string) string {
+	sum := sha256.Sum256([]byte(event + "\n" + fan + "\n" + key))
+	return holdPrefix + base64.RawURLEncoding.EncodeToString(sum[:16])
+}
 
 // NewTicket returns a fresh ticket id.
 func NewTicket() string { return ticketPrefix + random() }

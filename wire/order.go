@@ -54,8 +54,37 @@ type OrderReply struct {
 	Total    int64       `json:"total,omitempty"`
 	Currency string      `json:"currency,omitempty"`
 	Tickets  []string    `json:"tickets,omitempty"`
+	Action   *Action     `json:"action,omitempty"` // of a pending order: what its fan must do
 	Problem  *Problem    `json:"problem,omitempty"`
 }
+
+// Action is something the fan must do before his payment can be made: confirm
+// it to his bank at URL (3-D Secure).
+type Action struct {
+	URL string `json:"url"`
+}
+
+// Waiting is what a pending order waits for, for the fan to read while its
+// seats are kept: a record under order.<order> in CHECKOUTS. It informs, and
+// may be lost.
+type Waiting struct {
+	Reason string    `json:"reason,omitempty"`
+	Action *Action   `json:"action,omitempty"`
+	Until  time.Time `json:"until"` // the seats are kept at least
+}
+
+// PaymentHealth says whether a provider takes payments: a record under
+// payments.<provider> in CHECKOUTS. Whoever finds it open renews it, so that it
+// holds no longer than somebody sees it.
+type PaymentHealth struct {
+	Provider string    `json:"provider"`
+	Open     bool      `json:"open"`           // the breaker: no payments are made
+	Since    time.Time `json:"since,omitzero"` // it has been open
+	Until    time.Time `json:"until,omitzero"` // to be believed
+}
+
+// Down tells whether there is no sense in letting fans pay now.
+func (h PaymentHealth) Down(now time.Time) bool { return h.Open && now.Before(h.Until) }
 
 // TicketQuery asks for a ticket; Fan must hold it.
 type TicketQuery struct {

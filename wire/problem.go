@@ -15,6 +15,7 @@ const (
 	CodeUnknownSeat  Code = "unknown-seat"      // Seats lists the ids that the plan doesn't know
 	CodeUnknownArea  Code = "unknown-area"      //
 	CodeInvalid      Code = "invalid"           // understood, but makes no sense: a count of -1, no seats at all
+	CodeOrphan       Code = "orphan"            // Seats would be left alone; Instead leaves none
 	CodeNoneLeft     Code = "none-left"         // nothing free matches the wish
 	CodeHoldOver     Code = "hold-over"         // the hold ended: released, expired or sold
 	CodeCheckoutBusy Code = "checkout-busy"     // the hold is in checkout under another idempotency key
@@ -31,6 +32,7 @@ type Problem struct {
 	Code         Code     `json:"code"`
 	Detail       string   `json:"detail"`
 	Seats        []string `json:"seats,omitempty"`
+	Instead      []string `json:"instead,omitempty"` // seats to choose instead
 	Order        string   `json:"order,omitempty"`
 	Ahead        uint64   `json:"ahead,omitempty"`
 	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`

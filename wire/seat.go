@@ -37,6 +37,9 @@ func StateOfBits(b byte) State { return [...]State{Available, Held, Sold, Blocke
 //	    │  └──release,───┘  └─extend        │
 //	    │     expiry          checkout      │
 //	    └───────────refund──────────────────┘      available ◄─block/unblock─► blocked
+//
+// Seats blocked for a channel may be held by its buyers; such a hold ends in
+// blocked again while the block stands.
 type Seat struct {
 	State State     `json:"state"`
 	At    time.Time `json:"at"` // of the last change
@@ -53,34 +56,57 @@ type Seat struct {
 	Key   string `json:"key,omitempty"`  // hash of the checkout's idempotency key
 	Body  string `json:"body,omitempty"` // hash of the checkout's body
 
-	Why string `json:"why,omitempty"` // of a block
+	Extended bool `json:"extended,omitempty"` // the hold was given its one "more time"
+
+	// Of a block. A held seat keeps them: it returns to its channel.
+	Channel string `json:"channel,omitempty"` // whose buyers may have it; empty: nobody's
+	Why     string `json:"why,omitempty"`
 }
 
 // Kinds of act that change seats.
 const (
-	ActKindOpen     = "open"     // the records were created
-	ActKindHold     = "hold"     //
-	ActKindRelease  = "release"  // by the fan, an operator, or a failed checkout
-	ActKindExpire   = "expire"   // by the deadline
-	ActKindCheckout = "checkout" //
-	ActKindExtend   = "extend"   //
-	ActKindSell     = "sell"     //
-	ActKindBlock    = "block"    //
-	ActKindUnblock  = "unblock"  //
+	ActKindOpen     = "open"      // the records were created
+	ActKindHold     = "hold"      //
+	ActKindRelease  = "release"   // by the fan, an operator, or a failed checkout
+	ActKindExpire   = "expire"    // by the deadline
+	ActKindCheckout = "checkout"  //
+	ActKindExtend   = "extend"    //
+	ActKindMoreTime = "more-time" //
+	ActKindSell     = "sell"      //
+	ActKindRefund   = "refund"    // sold seats came back
+	ActKindBlock    = "block"     //
+	ActKindUnblock  = "unblock"   //
 )
 
 // Act is one decision of the writer, as it stands in the sale log.
 type Act struct {
-	Kind   string     `json:"kind"`
-	Hold   string     `json:"hold,omitempty"`
-	Order  string     `json:"order,omitempty"`
-	Fan    string     `json:"fan,omitempty"`
-	Seats  []string   `json:"seats,omitempty"`
-	Prices []Amounts  `json:"prices,omitempty"` // of a hold, seat by seat
-	Until  *time.Time `json:"until,omitempty"`
-	By     string     `json:"by,omitempty"` // operator
-	Why    string     `json:"why,omitempty"`
-	Count  int        `json:"count,omitempty"` // of records opened
+	Kind    string     `json:"kind"`
+	Hold    string     `json:"hold,omitempty"`
+	Order   string     `json:"order,omitempty"`
+	Fan     string     `json:"fan,omitempty"`
+	Seats   []string   `json:"seats,omitempty"`
+	Prices  []Amounts  `json:"prices,omitempty"` // of a hold, seat by seat
+	Until   *time.Time `json:"until,omitempty"`
+	By      string     `json:"by,omitempty"` // operator
+	Why     string     `json:"why,omitempty"`
+	Channel string     `json:"channel,omitempty"` // of a block
+	Count   int        `json:"count,omitempty"`   // of records opened
+}
+
+// Leaves is the state in which an act leaves its seats; ok is false when it
+// changes none. Folding a log's acts in order gives the seats' states.
+func (a Act) Leaves() (s State, ok bool) {
+	switch a.Kind {
+	case ActKindHold:
+		return Held, true
+	case ActKindSell:
+		return Sold, true
+	case ActKindRelease, ActKindExpire, ActKindUnblock, ActKindRefund:
+		return Available, true
+	case ActKindBlock:
+		return Blocked, true
+	}
+	return "", false
 }
 
 // Flush is the log record that travels in the same atomic batch as the seats

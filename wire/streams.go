@@ -30,6 +30,15 @@ func bucket(name string, history int64, replicas int) jetstream.StreamConfig {
 	}
 }
 
+// passingAge is how long records that need no removal are kept.
+const passingAge = time.Hour
+
+// passing lets the records of a bucket expire: for what may be lost, or come back.
+func passing(c jetstream.StreamConfig) jetstream.StreamConfig {
+	c.MaxAge = passingAge
+	return c
+}
+
 // Core lists the streams that exist once, whatever is on sale.
 func Core(replicas int) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
@@ -38,6 +47,7 @@ func Core(replicas int) []jetstream.StreamConfig {
 		bucket(StockBucket, 1, replicas),
 		bucket(PricesBucket, 64, replicas),
 		bucket(LeasesBucket, 1, replicas),
+		passing(bucket(CheckoutsBucket, 1, replicas)),
 		{
 			// Not a work queue: there, on one server, each acknowledgement is a removal
 			// with an fsync of its own (docs/adr/0001). The workers trim what is done.

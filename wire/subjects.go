@@ -11,6 +11,8 @@ const (
 	LeasesBucket = "LEASES" // role.event → who is writer, admitter
 	PlansObjects = "PLANS"  // object store: digest → seating plan
 
+	CheckoutsBucket = "CHECKOUTS" // order.<order> → Waiting, payments.<provider> → PaymentHealth; all of it may be lost
+
 	OrdersStream  = "ORDERS"  // order.<event>.<hold> → OrderMessage, worked off by CheckoutConsumer
 	SaleLogStream = "SALELOG" // log.<event>.<kind>
 
@@ -48,6 +50,12 @@ func KVSubject(bucket, key string) string { return "$KV." + bucket + "." + key }
 func PriceKey(event, level string) string { return event + "." + level }
 func LeaseKey(role, event string) string  { return role + "." + event }
 
+// WaitingKey and HealthKey are keys of CHECKOUTS, HealthKeys those of all providers.
+func WaitingKey(order string) string   { return "order." + order }
+func HealthKey(provider string) string { return "payments." + provider }
+
+const HealthKeys = "payments.*"
+
 // SplitPriceKey is the inverse of PriceKey.
 func SplitPriceKey(key string) (event, level string, ok bool) { return strings.Cut(key, ".") }
 
@@ -55,13 +63,15 @@ func SplitPriceKey(key string) (event, level string, ok bool) { return strings.C
 // process that holds the writer's lease listens; nobody listening means that
 // there is no writer just now, and the caller says "try again".
 const (
-	ActHold     = "hold"     // HoldRequest → HoldReply
-	ActRelease  = "release"  // ReleaseRequest → Reply
-	ActCheckout = "checkout" // CheckoutRequest → HoldReply
-	ActExtend   = "extend"   // ExtendRequest → ExtendReply
-	ActConfirm  = "confirm"  // ConfirmRequest → Reply
-	ActBlock    = "block"    // BlockRequest → Reply
-	ActStatus   = "status"   // empty → Stock
+	ActHold     = "hold"      // HoldRequest → HoldReply
+	ActRelease  = "release"   // ReleaseRequest → Reply
+	ActCheckout = "checkout"  // CheckoutRequest → HoldReply
+	ActExtend   = "extend"    // ExtendRequest → ExtendReply
+	ActConfirm  = "confirm"   // ConfirmRequest → Reply
+	ActBlock    = "block"     // BlockRequest → BlockReply
+	ActMoreTime = "more-time" // MoreTimeRequest → HoldReply
+	ActRefund   = "refund"    // RefundRequest → Reply
+	ActStatus   = "status"    // empty → Stock
 )
 
 // SeatsSubject addresses one act of the writer of an event's seats, SeatsAll all of them.

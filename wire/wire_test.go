@@ -86,7 +86,7 @@ func TestPasses(t *testing.T) {
 	}
 	pub := k.Public()
 	p, err := pub.VerifyPass(good, "demo", now.Add(30*time.Second), 0)
-	if err != nil || p.Claims() != (Claims{"x", rec.Fan, 6, rec.Expires.Local()}) && p.Claims().Fan != rec.Fan {
+	if err != nil || p.Claims() != (Claims{Pass: "x", Fan: rec.Fan, Limit: 6, Expires: rec.Expires.Local()}) && p.Claims().Fan != rec.Fan {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	if _, err := pub.VerifyPass(good, "demo", now.Add(2*time.Minute), 2*time.Minute); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"os"
@@ -90,11 +91,12 @@ func (h *house) servers(ctx context.Context, dir, natsAddr string) error {
 			}
 		})
 	}
-	s, err := sandbox.New(sandbox.Config{Dir: filepath.Join(dir, "payments"), Logger: h.log("payments")})
+	h.secret, h.webhooks = []byte(rand.Text()), "127.0.0.1:0"
+	s, err := sandbox.New(sandbox.Config{Dir: filepath.Join(dir, "payments"), Secret: h.secret, Logger: h.log("payments")})
 	if err != nil {
 		return err
 	}
-	h.payments = s.URL()
+	h.sandbox, h.payments = s, s.URL()
 	h.add("payments", s.Run)
 	return nil
 }

@@ -20,6 +20,7 @@ type fan struct {
 	address string
 	place   string
 	pass    string
+	wishes  int
 }
 
 func newFan(t testing.TB, base, event string, n int) *fan {
@@ -127,7 +128,8 @@ func (f *fan) admit(ctx context.Context) error {
 }
 
 func (f *fan) hold(ctx context.Context, wish map[string]any) (answer, error) {
-	return f.insist(ctx, "POST", "/v1/events/"+f.event+"/holds", wish)
+	f.wishes++ // a wish keeps its key however often it must be sent
+	return f.insist(ctx, "POST", "/v1/events/"+f.event+"/holds", wish, "Idempotency-Key", fmt.Sprint("wish-", f.wishes))
 }
 
 // buy checks out a hold and waits for its order to be settled.

@@ -35,6 +35,10 @@ var layers = []struct {
 	{"internal/natstest", []string{"internal/natsd"}},
 	{"internal/pgtest", []string{"internal/pgd"}},
 
+	{"internal/mutants", nil},
+
+	{"sim", []string{"inventory", "wire", "plan"}},
+
 	{"kv", []string{"internal/group"}},
 	{"kv/kvtest", []string{"kv"}},
 	{"wire", nil},

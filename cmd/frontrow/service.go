@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,9 @@ type options struct {
 	nats, creds    string
 	postgres       string
 	payments       string // URL of the payment provider
+	webhooks       string // address where its webhooks are taken
+	webhookSecret  string // file
+	replica        string // DSN of a read replica
 	keys           string // file
 	region         string
 	replicas       int
@@ -55,6 +59,8 @@ type house struct {
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	name     string // of this process
+	secret   []byte // that the provider's webhooks are signed with
+	sandbox  *sandbox.Server
 	runs     []named
 	checks   []ops.Check
 	closes   []func()
@@ -88,6 +94,9 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: barcode keys")
 		f.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN`")
 		f.StringVar(&o.payments, "payments", "", "`URL` of the payment provider")
+		f.StringVar(&o.webhooks, "webhooks", "", "`address` where its webhooks are taken; empty: it is asked instead")
+		f.StringVar(&o.webhookSecret, "webhook-secret", "", "`file` with the secret its webhooks are signed with")
+		f.StringVar(&o.replica, "replica", "", "`DSN` of a read replica, for order history")
 	}
 	if err := f.parse(args); err != nil {
 		return err
@@ -98,6 +107,12 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 	}
 	if name == "inventory" && (o.postgres == "" || o.payments == "") {
 		return errors.New("inventory needs --postgres and --payments")
+	}
+	if o.webhookSecret != "" {
+		if h.secret, err = os.ReadFile(o.webhookSecret); err != nil {
+			return fmt.Errorf("webhook secret: %w", err)
+		}
+		h.secret = bytes.TrimSpace(h.secret)
 	}
 	switch name {
 	case "gateway":
@@ -201,7 +216,7 @@ func (h *house) inventory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := ledger.Open(ctx, ledger.Config{DSN: h.postgres, Logger: h.log("ledger"), Registerer: h.registry})
+	l, err := ledger.Open(ctx, ledger.Config{DSN: h.postgres, ReplicaDSN: h.replica, Logger: h.log("ledger"), Registerer: h.registry})
 	if err != nil {
 		return err
 	}
@@ -215,9 +230,12 @@ func (h *house) inventory(ctx context.Context) error {
 		return err
 	}
 	c, err := checkout.New(checkout.Config{NATS: nc, JetStream: js, Ledger: l, Outbox: l, Provider: sandbox.NewClient(h.payments, 0),
-		Logger: h.log("checkout"), Registerer: h.registry})
+		WebhookAddr: h.webhooks, WebhookSecret: h.secret, Logger: h.log("checkout"), Registerer: h.registry})
 	if err != nil {
 		return err
+	}
+	if h.sandbox != nil {
+		h.sandbox.SendTo(c.WebhookURL())
 	}
 	reads := checkout.Reads{NATS: nc, JetStream: js, Records: l, Signer: h.keyring, Logger: h.log("checkout")}
 	h.add("reads", reads.Run)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	osuser "os/user"
@@ -205,6 +206,34 @@ func password(dir string, who *syscall.Credential) (string, error) {
 // initialise makes the cluster unless it is there. It is there whole or not at
 // all: initdb works beside it and the result is renamed.
 func initialise(ctx context.Context, bin, dir string, who *syscall.Credential, noSync bool) error {
+	return once(dir, noSync, func(fresh string) error {
+		args := []string{
+			"-D", fresh, "-U", user, "--pwfile", filepath.Join(dir, "password"),
+			"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--data-checksums",
+		}
+		if noSync {
+			args = append(args, "--no-sync")
+		}
+		return tool(ctx, filepath.Join(bin, "initdb"), args, dir, who)
+	})
+}
+
+// follow makes a copy of the primary that goes on following it, unless it is
+// there, and returns the password, which is the primary's.
+func follow(ctx context.Context, bin, dir string, who *syscall.Credential, primary string) (string, error) {
+	u, err := url.Parse(primary)
+	if err != nil {
+		return "", fmt.Errorf("primary: %w", err)
+	}
+	secret, _ := u.User.Password()
+	return secret, once(dir, true, func(fresh string) error {
+		args := []string{"-D", fresh, "-d", primary, "-X", "stream", "-c", "fast", "-R", "--no-sync"}
+		return tool(ctx, filepath.Join(bin, "pg_basebackup"), args, dir, who)
+	})
+}
+
+// once lets fill make the cluster's directory, unless it is there.
+func once(dir string, noSync bool, fill func(fresh string) error) error {
 	data, fresh := filepath.Join(dir, "data"), filepath.Join(dir, "data.new")
 	if _, err := os.Stat(data); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -212,24 +241,25 @@ func initialise(ctx context.Context, bin, dir string, who *syscall.Credential, n
 	if err := os.RemoveAll(fresh); err != nil {
 		return err
 	}
-	args := []string{
-		"-D", fresh, "-U", user, "--pwfile", filepath.Join(dir, "password"),
-		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--data-checksums",
-	}
-	if noSync {
-		args = append(args, "--no-sync")
-	}
-	// See launch: the child gets its death signal when this thread ends.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	cmd := command(ctx, filepath.Join(bin, "initdb"), args, dir, who)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
+	if err := fill(fresh); err != nil {
+		return err
 	}
 	if err := os.Rename(fresh, data); err != nil || noSync {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// tool runs a program of PostgreSQL to its end.
+func tool(ctx context.Context, path string, args []string, dir string, who *syscall.Credential) error {
+	// See launch: the child gets its death signal when this thread ends.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := command(ctx, path, args, dir, who)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", filepath.Base(path), err, strings.TrimSpace(string(out)))
+	}
+	return nil
 }
 
 // syncDir makes the names in dir, the password's among them, durable.

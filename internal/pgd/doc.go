@@ -12,6 +12,8 @@
 //	password   that user's password, mode 0600
 //	lock       held by the process which runs the server
 //
+// With Config.StandbyOf the cluster is a streaming replica of another one.
+//
 // It listens on 127.0.0.1 alone and asks for the password (SCRAM); there is no
 // unix socket, whose path would be limited to 107 bytes.
 //

@@ -49,6 +49,11 @@ type Config struct {
 	// NoSyncInit skips the fsyncs of initdb, nothing else. For tests, whose
 	// directory does not outlive the machine.
 	NoSyncInit bool
+	// StandbyOf is the DSN, as a URL, of a running Server that this one is to
+	// follow as a streaming replica: its first start copies that server instead
+	// of making a cluster, its password is that server's, and it accepts reads
+	// alone. It goes on following after a restart of either.
+	StandbyOf string
 	// Logger gets PostgreSQL's fatal and panic lines; nil discards them.
 	Logger *slog.Logger
 }
@@ -139,10 +144,12 @@ func (s *Server) run(ctx context.Context, c Config, dir string, who *syscall.Cre
 	if err != nil {
 		return err
 	}
-	if s.password, err = password(dir, who); err != nil {
-		return err
+	if c.StandbyOf != "" {
+		s.password, err = follow(ctx, bin, dir, who, c.StandbyOf)
+	} else if s.password, err = password(dir, who); err == nil {
+		err = initialise(ctx, bin, dir, who, c.NoSyncInit)
 	}
-	if err := initialise(ctx, bin, dir, who, c.NoSyncInit); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := stopOrphans(ctx, data); err != nil {

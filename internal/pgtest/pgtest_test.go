@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"testing"
+	"time"
 
 	"frontrow/internal/pgtest"
 
@@ -87,4 +88,56 @@ func TestServerRestarts(t *testing.T) {
 			t.Errorf("%s: read %d, %v", name, n, err)
 		}
 	}
+}
+
+func TestReplicaFollows(t *testing.T) {
+	t.Parallel()
+	primary := pgtest.Start(t)
+	exec(t, connect(t, primary.DSN()), "CREATE TABLE a AS SELECT 1 AS n")
+	replica := primary.Replica()
+	follow := func(want int) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		conn := connect(t, replica.DSN())
+		for n := 0; n != want; {
+			if err := conn.QueryRow(ctx, "SELECT max(n) FROM a").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := conn.Exec(ctx, "INSERT INTO a VALUES (0)"); err == nil {
+			t.Error("a replica took a write")
+		}
+	}
+	follow(1)
+	exec(t, connect(t, primary.DSN()), "INSERT INTO a VALUES (2)")
+	follow(2)
+	replica.Stop()
+	exec(t, connect(t, primary.DSN()), "INSERT INTO a VALUES (3)")
+	replica.Start()
+	follow(3)
+}
+
+// Clients share few connections, a transaction at a time.
+func TestPoolerSharesConnections(t *testing.T) {
+	t.Parallel()
+	pooler := pgtest.Pooler(t, pgtest.New(t))
+	backends := map[int]bool{}
+	for range 3 * pgtest.PoolSize {
+		var pid int
+		if err := connect(t, pooler.DSN()).QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+			t.Fatal(err)
+		}
+		backends[pid] = true
+	}
+	if len(backends) > pgtest.PoolSize {
+		t.Errorf("%d connections to the server", len(backends))
+	}
+	pooler.Stop()
+	if conn, err := pgx.Connect(t.Context(), pooler.DSN()); err == nil {
+		conn.Close(t.Context())
+		t.Error("still answers")
+	}
+	pooler.Start()
+	exec(t, connect(t, pooler.DSN()), "SELECT")
 }

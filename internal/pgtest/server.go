@@ -12,21 +12,28 @@ import (
 // Server is a PostgreSQL of one test's own. Its methods fail the test instead
 // of returning errors; they are for the test's goroutine.
 type Server struct {
-	t    testing.TB
-	dir  string
-	port int
-	dsn  string
-	live *pgd.Server // nil while stopped
+	t       testing.TB
+	dir     string
+	port    int
+	primary string // DSN, if this is a replica
+	dsn     string
+	live    *pgd.Server // nil while stopped
 }
 
 // Start runs a server which ends, and whose data goes, with the test.
-func Start(t testing.TB) *Server {
+func Start(t testing.TB) *Server { return run(t, "") }
+
+// Replica runs a streaming replica of the server. It accepts reads alone, and
+// follows as it can: wait for what it shall show.
+func (s *Server) Replica() *Server { return run(s.t, s.dsn) }
+
+func run(t testing.TB, primary string) *Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("", tempPattern)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, dir: dir}
+	s := &Server{t: t, dir: dir, primary: primary}
 	t.Cleanup(func() {
 		s.Stop()
 		remove(dir)
@@ -45,7 +52,7 @@ func (s *Server) Start() {
 	if s.live != nil {
 		return
 	}
-	live, err := start(s.dir, s.port)
+	live, err := start(s.dir, s.port, s.primary)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func New(t testing.TB) string {
 	t.Helper()
 	server, name, fresh := acquire(t)
 	if fresh {
-		run(t, server.DSN(), "CREATE DATABASE "+name)
+		execute(t, server.DSN(), "CREATE DATABASE "+name)
 	}
 	u, err := url.Parse(server.DSN())
 	if err != nil {
@@ -90,7 +90,7 @@ func New(t testing.TB) string {
 	u.Path = "/" + name
 	dsn := u.String()
 	t.Cleanup(func() {
-		run(t, dsn, empty) // ends the cleanup if it fails: nobody gets the database then
+		execute(t, dsn, empty) // ends the cleanup if it fails: nobody gets the database then
 		shared.mu.Lock()
 		defer shared.mu.Unlock()
 		shared.free = append(shared.free, name)
@@ -109,7 +109,7 @@ func acquire(t testing.TB) (server *pgd.Server, name string, fresh bool) {
 	}
 	if shared.server == nil && shared.err == nil {
 		if shared.dir, shared.err = os.MkdirTemp("", tempPattern); shared.err == nil {
-			shared.server, shared.err = start(shared.dir, 0)
+			shared.server, shared.err = start(shared.dir, 0, "")
 		}
 	}
 	if shared.err != nil {
@@ -123,13 +123,13 @@ func acquire(t testing.TB) (server *pgd.Server, name string, fresh bool) {
 	return shared.server, "t" + strconv.Itoa(shared.databases), true
 }
 
-func start(dir string, port int) (*pgd.Server, error) {
+func start(dir string, port int, primary string) (*pgd.Server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), stepLimit)
 	defer cancel()
-	return pgd.Start(ctx, pgd.Config{Dir: dir, Port: port, NoSyncInit: true})
+	return pgd.Start(ctx, pgd.Config{Dir: dir, Port: port, NoSyncInit: true, StandbyOf: primary})
 }
 
-func run(t testing.TB, dsn, statement string) {
+func execute(t testing.TB, dsn, statement string) {
 	t.Helper()
 	// Not t.Context, which has ended when the cleanups run.
 	ctx, cancel := context.WithTimeout(context.Background(), stepLimit)

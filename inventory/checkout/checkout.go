@@ -11,6 +11,7 @@ import (
 	"frontrow/internal/consume"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/payment"
+	"frontrow/kv"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -23,12 +24,13 @@ import (
 const trimEvery = 10 * time.Minute
 
 // Ledger records orders. Each call returns the order as it stands afterwards,
-// may be repeated, and leaves the outcome open if it fails. Package ledger
-// says what else holds.
+// may be repeated, and leaves the outcome open if it fails. ledger.ErrNotFound
+// is an order never begun. Package ledger says what else holds.
 type Ledger interface {
 	Begin(ctx context.Context, m wire.OrderMessage) (ledger.Order, error)
 	Commit(ctx context.Context, p ledger.Purchase) (ledger.Order, error)
 	Fail(ctx context.Context, order, reason string, declined bool) (ledger.Order, error)
+	Order(ctx context.Context, id string) (ledger.Order, error)
 }
 
 // Seats is the writer of an event's seats. A *wire.Problem among the errors is
@@ -49,9 +51,14 @@ type Config struct {
 	Provider  payment.Provider    // required
 	Seats     Seats               // nil: NewSeats(NATS)
 
-	ProviderName string        // as recorded with payments; default "sandbox"
-	MaxInFlight  int           // orders under way at once; default 2048
-	Patience     time.Duration // how long an order waits for a payment provider that does not answer; default 10 min
+	ProviderName   string        // as recorded with payments; default "sandbox"
+	MaxInFlight    int           // orders under way at once; default 2048
+	Patience       time.Duration // how long an order waits for a payment provider that does not answer; default 10 min
+	ActionPatience time.Duration // how long it waits for its fan to confirm the payment; default 5 min
+	Pause          time.Duration // how long a provider that fails is left alone; default 5 s
+
+	WebhookAddr   string // where the provider's webhooks are taken; empty for nowhere: then it is asked
+	WebhookSecret []byte // that they are signed with; required with WebhookAddr
 
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nowhere
@@ -63,8 +70,11 @@ func (c Config) Validate() error {
 	if c.NATS == nil || c.JetStream == nil || c.Ledger == nil || c.Outbox == nil || c.Provider == nil {
 		return errors.New("checkout: NATS, JetStream, Ledger, Outbox and Provider are needed")
 	}
-	if c.MaxInFlight < 0 || c.MaxInFlight > wire.MaxCheckouts || c.Patience < 0 {
-		return fmt.Errorf("checkout: MaxInFlight must be in 0…%d, Patience not negative", wire.MaxCheckouts)
+	if c.MaxInFlight < 0 || c.MaxInFlight > wire.MaxCheckouts || min(c.Patience, c.ActionPatience, c.Pause) < 0 {
+		return fmt.Errorf("checkout: MaxInFlight must be in 0…%d, durations not negative", wire.MaxCheckouts)
+	}
+	if c.WebhookAddr != "" && len(c.WebhookSecret) == 0 {
+		return errors.New("checkout: WebhookAddr needs a WebhookSecret")
 	}
 	return nil
 }
@@ -73,10 +83,14 @@ func (c Config) Validate() error {
 type Checkout struct {
 	cfg     Config
 	metrics *metrics
-	due     chan struct{} // holds a token when the outbox may have something new
+	breaker *payment.Breaker // cfg.Provider
+	changed chan struct{}    // holds a token when the breaker may have
+	waiting *kv.Committer    // of CHECKOUTS
+	hooks   *webhooks        // nil without a WebhookAddr
+	due     chan struct{}    // holds a token when the outbox may have something new
 }
 
-// New checks the configuration.
+// New checks the configuration and listens for webhooks; they wait for Run.
 func New(c Config) (*Checkout, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -93,7 +107,32 @@ func New(c Config) (*Checkout, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Checkout{cfg: c, metrics: newMetrics(c.Registerer), due: make(chan struct{}, 1)}, nil
+	c.ActionPatience = cmp.Or(c.ActionPatience, 5*time.Minute)
+	co := &Checkout{metrics: newMetrics(c.Registerer), changed: make(chan struct{}, 1), due: make(chan struct{}, 1)}
+	co.breaker = payment.NewBreaker(payment.BreakerConfig{Provider: c.Provider, Pause: c.Pause, Changed: func() {
+		select {
+		case co.changed <- struct{}{}:
+		default:
+		}
+	}})
+	c.Provider = co.breaker
+	co.cfg = c
+	co.waiting = kv.NewCommitter(kv.CommitterConfig{Stream: &kv.Open(c.JetStream, wire.CheckoutsBucket).Stream})
+	if c.WebhookAddr != "" {
+		var err error
+		if co.hooks, err = newWebhooks(co); err != nil {
+			return nil, err
+		}
+	}
+	return co, nil
+}
+
+// WebhookURL is where the provider should send webhooks; empty for nowhere.
+func (c *Checkout) WebhookURL() string {
+	if c.hooks == nil {
+		return ""
+	}
+	return "http://" + c.hooks.listener.Addr().String() + webhookPath
 }
 
 // Run works until ctx ends. ORDERS and its consumer must be there.
@@ -109,6 +148,12 @@ func (c *Checkout) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return c.relay(ctx) })
 	g.Go(func() error { c.trim(ctx); return nil })
+	g.Go(func() error { c.reconcile(ctx); return nil })
+	g.Go(func() error { c.tellHealth(ctx); return nil })
+	g.Go(func() error { return c.waiting.Run(ctx) })
+	if c.hooks != nil {
+		g.Go(func() error { return c.hooks.run(ctx) })
+	}
 	return g.Wait()
 }
 

@@ -79,6 +79,10 @@ func (o faultyOutbox) Finish(ctx context.Context, done []ledger.Task, retry map[
 	return err
 }
 
+func (o faultyOutbox) Settle(ctx context.Context, f ledger.Found) (ledger.Order, error) {
+	return hit(o.f, func() (ledger.Order, error) { return o.Outbox.Settle(ctx, f) })
+}
+
 func (s faultySeats) Extend(ctx context.Context, event string, r wire.ExtendRequest) (wire.ExtendReply, error) {
 	return hit(s.f, func() (wire.ExtendReply, error) { return s.Seats.Extend(ctx, event, r) })
 }
@@ -122,14 +126,20 @@ func TestFaultsInEveryGap(t *testing.T) {
 	for i := range uint64(2) {
 		f := &faults{rand: rand.New(rand.NewPCG(seed, i))}
 		c := w.config()
+		if i == 0 {
+			c = w.hooked()
+		}
 		c.Ledger, c.Outbox = faultyLedger{c.Ledger, f}, faultyOutbox{shortLease{c.Outbox}, f}
 		c.Seats, c.Provider = faultySeats{NewSeats(w.nc), f}, faultyProvider{c.Provider, f}
 		w.run(c)
 	}
-	var deadlines sync.WaitGroup
+	var deadlines, fans sync.WaitGroup
 	for i := range 150 {
-		method := []string{"ok", "ok", "ok", "tok_decline", "tok_flaky"}[i%5]
+		method := []string{"ok", "tok_3ds_duplicate", "ok", "tok_decline", "tok_flaky", "ok"}[i%6]
 		m := w.buy(method, i, (i+1)%150)
+		if method == "tok_3ds_duplicate" {
+			fans.Go(func() { w.approve(m) })
+		}
 		if i%4 == 0 {
 			deadlines.Go(func() {
 				if _, err := w.ledger.GiveUp(bounded(t), m.Order, m.Event, m.Fan); err != nil {
@@ -139,9 +149,31 @@ func TestFaultsInEveryGap(t *testing.T) {
 		}
 	}
 	deadlines.Wait()
+	fans.Wait()
 	got := w.settled()
 	if got[wire.OrderPaid] == 0 || got[wire.OrderPaid]+got[wire.OrderFailed] != 150 {
 		t.Errorf("%v", got)
 	}
 	t.Log(got)
+}
+
+// approve confirms an order's payment when it is asked for, unless the order
+// has ended before.
+func (w *world) approve(m wire.OrderMessage) {
+	ctx := bounded(w.t)
+	for {
+		a, err := w.pay.Get(ctx, m.Order)
+		if err == nil && a.State == payment.RequiresAction {
+			decide(w.t, a.Action, "approve")
+		}
+		if o, err := w.ledger.Order(ctx, m.Order); err == nil && o.State != wire.OrderPending {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			w.t.Errorf("order %s has not ended", m.Order)
+			return
+		}
+	}
 }

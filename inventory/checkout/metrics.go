@@ -6,6 +6,9 @@ type metrics struct {
 	orders    *prometheus.CounterVec
 	tasks     *prometheus.CounterVec
 	authorize prometheus.Histogram
+	settled   *prometheus.CounterVec
+	webhooks  *prometheus.CounterVec
+	paused    prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -16,9 +19,23 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Tasks of the outbox told to the payment provider."}, []string{"kind", "outcome"}),
 		authorize: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "frontrow_checkout_authorize_seconds",
 			Help: "Time of one authorisation.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}),
+		settled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_checkout_settled_payments_total",
+			Help: "Payments that the provider was found to have for orders not to be paid, by their state."}, []string{"state"}),
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_checkout_webhooks_total",
+			Help: "Webhooks: taken, duplicate, refused, shed, failed."}, []string{"outcome"}),
+		paused: prometheus.NewGauge(prometheus.GaugeOpts{Name: "frontrow_checkout_payments_paused",
+			Help: "1 while the payment provider is left alone because it fails."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.orders, m.tasks, m.authorize)
+		reg.MustRegister(m.orders, m.tasks, m.authorize, m.settled, m.webhooks, m.paused)
 	}
 	return m
+}
+
+func (m *metrics) setPaused(paused bool) {
+	if paused {
+		m.paused.Set(1)
+	} else {
+		m.paused.Set(0)
+	}
 }

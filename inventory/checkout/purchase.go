@@ -24,6 +24,7 @@ const (
 	reasonUnreachable = "The payment provider could not be reached. Nothing was charged."
 	reasonRefused     = "The payment could not be made. Nothing was charged."
 	reasonDeclined    = "The payment was declined."
+	reasonUnconfirmed = "The payment was not confirmed in time. Nothing was charged."
 )
 
 func (c *Checkout) handle(ctx context.Context, m jetstream.Msg) error {
@@ -78,6 +79,9 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 	case err != nil && c.cfg.Now().Sub(since) > c.cfg.Patience:
 		c.cfg.Logger.Warn("payment provider does not answer, giving the order up", "order", m.Order, "error", err)
 		return c.fail(ctx, m, reasonUnreachable, false)
+	case errors.Is(err, payment.ErrPaused):
+		c.wait(ctx, m, wire.Waiting{Reason: reasonPaused(hold.Expires), Until: hold.Expires})
+		return err
 	case err != nil:
 		return fmt.Errorf("authorize: %w", err)
 	case auth.State == payment.Declined:
@@ -86,8 +90,13 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 			reason = reasonDeclined
 		}
 		return c.fail(ctx, m, reason, true)
-	case auth.State == payment.Voided: // for an order given up meanwhile
+	case auth.State == payment.Voided || auth.State == payment.Refunded: // for an order given up meanwhile
 		return c.fail(ctx, m, ledger.ReasonGivenUp, true)
+	case auth.State == payment.RequiresAction && c.cfg.Now().Sub(since) > c.cfg.ActionPatience:
+		return c.fail(ctx, m, reasonUnconfirmed, false)
+	case auth.State == payment.RequiresAction: // a webhook or the next delivery goes on
+		c.wait(ctx, m, wire.Waiting{Reason: reasonConfirm, Action: &wire.Action{URL: auth.Action}, Until: hold.Expires})
+		return errUnconfirmed
 	}
 
 	order, err = c.cfg.Ledger.Commit(ctx, ledger.Purchase{Order: m, Revision: hold.Revision,

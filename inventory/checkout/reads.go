@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"frontrow/inventory/ledger"
@@ -111,10 +110,10 @@ func (r Reads) reply(m *nats.Msg, body any) {
 func (r Reads) order(ctx context.Context, q wire.OrderQuery) wire.OrderReply {
 	o, err := r.look(ctx, q.Order)
 	if err != nil {
-		waiting, found, streamErr := r.waiting(ctx, wire.HoldOfOrder(q.Order))
-		if found && waiting.Fan == q.Fan {
-			return wire.OrderReply{Order: waiting.Order, Event: waiting.Event, State: wire.OrderPending,
-				Seats: waiting.Seats, Total: waiting.Total, Currency: waiting.Currency}
+		queued, _, found, streamErr := readCheckout(ctx, r.JetStream, wire.HoldOfOrder(q.Order))
+		if found && queued.Fan == q.Fan {
+			return r.pending(ctx, wire.OrderReply{Order: queued.Order, Event: queued.Event, State: wire.OrderPending,
+				Seats: queued.Seats, Total: queued.Total, Currency: queued.Currency})
 		}
 		if streamErr != nil {
 			r.Logger.Warn("read an order", "error", streamErr)
@@ -129,56 +128,26 @@ func (r Reads) order(ctx context.Context, q wire.OrderQuery) wire.OrderReply {
 		r.Logger.Warn("read an order", "error", err)
 		return wire.OrderReply{Problem: wire.Busy("Your order can't be looked up just now. It is not lost.")}
 	}
+	if o.State == wire.OrderPending {
+		return r.pending(ctx, o.Reply())
+	}
 	return o.Reply()
+}
+
+// pending adds what the order waits for.
+func (r Reads) pending(ctx context.Context, o wire.OrderReply) wire.OrderReply {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	if w, ok := readWaiting(ctx, r.JetStream, o.Order, time.Now()); ok {
+		o.Reason, o.Action = w.Reason, w.Action
+	}
+	return o
 }
 
 func (r Reads) look(ctx context.Context, id string) (ledger.Order, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	return r.Records.Order(ctx, id)
-}
-
-// waiting reads the checkout of a hold from ORDERS, where the event is not
-// known: last_by_subj takes a wildcard. The leader is asked, since another
-// replica may not have the message yet; the client library would not.
-func (r Reads) waiting(ctx context.Context, hold string) (m wire.OrderMessage, found bool, err error) {
-	ask, err := json.Marshal(map[string]string{"last_by_subj": wire.OrderSubject("*", hold)})
-	if err != nil {
-		return m, false, err
-	}
-	got, err := r.NATS.RequestWithContext(ctx, apiPrefix(r.JetStream)+"STREAM.MSG.GET."+wire.OrdersStream, ask)
-	if err != nil {
-		return m, false, fmt.Errorf("read %s: %w", wire.OrdersStream, err)
-	}
-	var reply struct {
-		Error   *jetstream.APIError `json:"error"`
-		Message *struct {
-			Data []byte `json:"data"`
-		} `json:"message"`
-	}
-	err = json.Unmarshal(got.Data, &reply)
-	switch {
-	case err != nil:
-		return m, false, fmt.Errorf("read %s: %w", wire.OrdersStream, err)
-	case reply.Error != nil && reply.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
-		return m, false, nil
-	case reply.Error != nil:
-		return m, false, fmt.Errorf("read %s: %w", wire.OrdersStream, reply.Error)
-	case reply.Message == nil:
-		return m, false, fmt.Errorf("read %s: empty answer", wire.OrdersStream)
-	}
-	// One that is not understood is poison, and about to be buried.
-	return m, json.Unmarshal(reply.Message.Data, &m) == nil, nil
-}
-
-func apiPrefix(js jetstream.JetStream) string {
-	switch o := js.Options(); {
-	case o.Domain != "":
-		return "$JS." + o.Domain + ".API."
-	case o.APIPrefix != "":
-		return strings.TrimSuffix(o.APIPrefix, ".") + "."
-	}
-	return jetstream.DefaultAPIPrefix
 }
 
 func (r Reads) ticket(ctx context.Context, q wire.TicketQuery) wire.TicketReply {

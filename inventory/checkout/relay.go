@@ -25,11 +25,13 @@ const (
 	maxBackoff   = 5 * time.Minute
 )
 
-// Outbox holds what the provider must be told. A claim is one worker's alone
-// until its lease ends.
+// Outbox holds what the provider must be told, and takes what it says when it
+// is asked. A claim is one worker's alone until its lease ends.
 type Outbox interface {
 	Claim(ctx context.Context, n int, lease time.Duration) ([]ledger.Task, error)
 	Finish(ctx context.Context, done []ledger.Task, retry map[int64]time.Time) error
+	Settle(ctx context.Context, f ledger.Found) (ledger.Order, error)
+	Unsettled(ctx context.Context, after ledger.Unsettled, n int) ([]ledger.Unsettled, error)
 }
 
 // nudge wakes the relay.
@@ -112,22 +114,40 @@ func (c *Checkout) relayOnce(ctx context.Context) (int, error) {
 func (c *Checkout) tell(ctx context.Context, t ledger.Task) error {
 	ctx, cancel := context.WithTimeout(ctx, relayCall)
 	defer cancel()
-	switch {
-	case t.Kind == ledger.KindCapture:
+	switch t.Kind {
+	case ledger.KindCapture:
 		return c.cfg.Provider.Capture(ctx, t.Order, t.Reference)
-	case t.Kind != ledger.KindVoid:
-		return fmt.Errorf("task of unknown kind %q", t.Kind)
-	case t.Reference != "":
-		return c.cfg.Provider.Void(ctx, t.Order, t.Reference)
+	case ledger.KindRefund:
+		return c.cfg.Provider.Refund(ctx, payment.RefundRequest{Order: t.Order, Reference: t.Reference, Key: t.Key, Amount: t.Amount})
+	case ledger.KindVoid:
+		return c.void(ctx, t)
+	}
+	return fmt.Errorf("task of unknown kind %q", t.Kind)
+}
+
+// void gives up what may stand under an order. What the provider captured
+// nevertheless, the ledger has refunded.
+func (c *Checkout) void(ctx context.Context, t ledger.Task) error {
+	if t.Reference != "" {
+		err := c.cfg.Provider.Void(ctx, t.Order, t.Reference)
+		if !errors.Is(err, payment.ErrPermanent) {
+			return err
+		}
 	}
 	auth, err := c.cfg.Provider.Get(ctx, t.Order)
 	if errors.Is(err, payment.ErrNotFound) {
-		return nil
+		return nil // if it turns up, reconcile finds it
 	}
 	if err != nil {
 		return err
 	}
-	return c.cfg.Provider.Void(ctx, t.Order, auth.Reference)
+	if auth.State == payment.Authorized || auth.State == payment.RequiresAction {
+		if err := c.cfg.Provider.Void(ctx, t.Order, auth.Reference); err != nil {
+			return err
+		}
+		auth.State = payment.Voided
+	}
+	return c.settle(ctx, auth)
 }
 
 func backoff(attempts int) time.Duration {

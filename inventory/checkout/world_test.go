@@ -24,8 +24,9 @@ import (
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 const (
-	testEvent = "demo"
-	limit     = time.Minute
+	testEvent  = "demo"
+	testSecret = "shared with the provider"
+	limit      = time.Minute
 )
 
 // world is everything a checkout needs, real but for the writer of the seats.
@@ -35,6 +36,7 @@ type world struct {
 	js     jetstream.JetStream
 	ledger *ledger.Ledger
 	pay    *sandbox.Client
+	bank   *sandbox.Server
 	seats  *seatsWriter
 	orders []wire.OrderMessage
 }
@@ -56,10 +58,10 @@ func newWorld(t *testing.T, env *natstest.Env, dsn string, seats int) *world {
 	must(t, l.PutEvent(ctx, wire.Event{Spec: wire.Spec{ID: testEvent, Name: "Demo", Currency: "EUR"}, Places: seats}, ids))
 	t.Cleanup(l.Close)
 	start(t, l.Run)
-	s, err := sandbox.New(sandbox.Config{Dir: t.TempDir(), Slow: 300 * time.Millisecond})
+	s, err := sandbox.New(sandbox.Config{Dir: t.TempDir(), Slow: 300 * time.Millisecond, Late: time.Second, Secret: []byte(testSecret)})
 	must(t, err)
 	start(t, s.Run)
-	w := &world{t: t, nc: nc, js: js, ledger: l, pay: sandbox.NewClient(s.URL(), 2*time.Second)}
+	w := &world{t: t, nc: nc, js: js, ledger: l, pay: sandbox.NewClient(s.URL(), 2*time.Second), bank: s}
 	w.seats = &seatsWriter{t: t, nc: nc, holds: map[string]*testHold{}}
 	w.seats.listen()
 	return w
@@ -74,7 +76,17 @@ func (w *world) run(c Config) (stop func()) {
 	w.t.Helper()
 	co, err := New(c)
 	must(w.t, err)
+	if url := co.WebhookURL(); url != "" {
+		w.bank.SendTo(url)
+	}
 	return start(w.t, co.Run)
+}
+
+// hooked is a config that takes webhooks.
+func (w *world) hooked() Config {
+	c := w.config()
+	c.WebhookAddr, c.WebhookSecret = "127.0.0.1:0", []byte(testSecret)
+	return c
 }
 
 // start runs a service and returns a function that ends it.
@@ -163,7 +175,7 @@ func (w *world) settled() map[wire.OrderState]int {
 	}
 	totals, err := w.pay.Totals(bounded(w.t))
 	must(w.t, err)
-	if totals[payment.Captured] != (sandbox.Total{Count: a.Orders[wire.OrderPaid], Amount: paid}) || totals[payment.Authorized].Count != 0 {
+	if totals[payment.Captured] != (sandbox.Total{Count: a.Orders[wire.OrderPaid], Amount: paid}) || totals[payment.Authorized].Count+totals[payment.RequiresAction].Count != 0 {
 		w.t.Errorf("provider has %+v, ledger %+v", totals, a)
 	}
 	return a.Orders

@@ -22,6 +22,7 @@ type Audit struct {
 	Tickets    int                     `json:"tickets"` // valid ones
 	Orders     map[wire.OrderState]int `json:"orders"`
 	Payments   map[string]Sum          `json:"payments"`   // by state
+	Refunds    map[string]Sum          `json:"refunds"`    // due or done
 	Undone     int                     `json:"outbox"`     // tasks the provider has still to be told
 	Violations []Violation             `json:"violations"` // empty in a sound ledger
 }
@@ -43,17 +44,17 @@ type Violation struct {
 var rules = [...]struct{ name, sql string }{
 	{"a seat has one valid ticket at most", `
 		SELECT seat_id FROM tickets WHERE event_id = $1 AND state = 'valid' GROUP BY seat_id HAVING count(*) > 1`},
-	{"a paid order has a booking and a valid ticket for each of its lines, and lines", `
+	{"a paid order has a booking and a valid ticket for each of its standing lines, and such lines", `
 		SELECT o.order_id FROM orders o WHERE o.event_id = $1 AND o.state = 'paid' AND (
-			NOT EXISTS (SELECT FROM order_lines n WHERE n.order_id = o.order_id)
+			NOT EXISTS (SELECT FROM order_lines n WHERE n.order_id = o.order_id AND n.refund_no IS NULL)
 			OR EXISTS (SELECT FROM order_lines n
 				LEFT JOIN bookings b ON b.event_id = o.event_id AND b.seat_id = n.seat_id AND b.order_id = o.order_id
 				LEFT JOIN tickets t ON t.ticket_id = b.ticket_id AND t.order_id = o.order_id AND t.seat_id = n.seat_id AND t.state = 'valid'
-				WHERE n.order_id = o.order_id AND t.ticket_id IS NULL))`},
-	{"a booking belongs to a line of a paid order", `
+				WHERE n.order_id = o.order_id AND n.refund_no IS NULL AND t.ticket_id IS NULL))`},
+	{"a booking belongs to a standing line of a paid order", `
 		SELECT b.seat_id FROM bookings b
 		LEFT JOIN orders o ON o.order_id = b.order_id AND o.event_id = b.event_id AND o.state = 'paid'
-		LEFT JOIN order_lines n ON n.order_id = o.order_id AND n.seat_id = b.seat_id
+		LEFT JOIN order_lines n ON n.order_id = o.order_id AND n.seat_id = b.seat_id AND n.refund_no IS NULL
 		WHERE b.event_id = $1 AND n.order_id IS NULL`},
 	{"a valid ticket belongs to a booking", `
 		SELECT t.ticket_id FROM tickets t LEFT JOIN bookings b ON b.ticket_id = t.ticket_id AND b.event_id = t.event_id
@@ -71,19 +72,36 @@ var rules = [...]struct{ name, sql string }{
 		LEFT JOIN payments p ON p.order_id = o.order_id AND p.state IN ('authorized', 'captured')
 			AND p.amount = o.total AND p.currency = o.currency
 		WHERE o.event_id = $1 AND o.state = 'paid' AND p.order_id IS NULL`},
-	{"money is captured for paid orders alone", `
+	{"money captured is what stands of a paid order, and its refunds", `
 		SELECT o.order_id FROM orders o JOIN payments p USING (order_id)
-		WHERE o.event_id = $1 AND p.state = 'captured' AND o.state NOT IN ('paid', 'refunded')`},
+		WHERE o.event_id = $1 AND p.state = 'captured' AND p.amount <> coalesce((
+				SELECT sum(n.total) FROM order_lines n WHERE n.order_id = o.order_id AND n.refund_no IS NULL AND o.state = 'paid'), 0)
+			+ coalesce((SELECT sum(r.amount) FROM refunds r WHERE r.order_id = o.order_id), 0)`},
 	{"an authorisation is captured, voided or in the outbox", `
 		SELECT o.order_id FROM orders o JOIN payments p USING (order_id)
-		LEFT JOIN outbox x ON x.order_id = o.order_id AND x.done_at IS NULL
-			AND x.kind = CASE o.state WHEN 'failed' THEN 'void' ELSE 'capture' END
-		WHERE o.event_id = $1 AND p.state = 'authorized' AND x.id IS NULL`},
+		WHERE o.event_id = $1 AND p.state = 'authorized' AND NOT EXISTS (
+			SELECT FROM outbox x WHERE x.order_id = o.order_id AND x.done_at IS NULL
+				AND (x.kind = 'void' AND o.state <> 'paid' OR x.kind = 'capture' AND o.state <> 'failed'))`},
+	{"an order is refunded when no line stands, and its lines name refunds", `
+		SELECT o.order_id FROM orders o JOIN order_lines n USING (order_id) LEFT JOIN refunds r USING (order_id, refund_no)
+		WHERE o.event_id = $1 AND (n.refund_no IS NULL AND o.state = 'refunded'
+			OR n.refund_no IS NOT NULL AND (r.order_id IS NULL OR o.state NOT IN ('paid', 'refunded')))
+		GROUP BY o.order_id`},
+	{"a refund returns the total of its lines; or nothing, if nothing is captured", `
+		SELECT o.order_id FROM orders o JOIN refunds r USING (order_id)
+		JOIN LATERAL (SELECT sum(n.total) AS total FROM order_lines n
+			WHERE n.order_id = r.order_id AND n.refund_no = r.refund_no) AS n ON n.total <> r.amount
+		WHERE o.event_id = $1 AND (r.amount > 0 OR o.state = 'paid') GROUP BY o.order_id`},
+	{"a refund is due in the outbox, or done with captured money", `
+		SELECT o.order_id FROM orders o JOIN refunds r USING (order_id) LEFT JOIN payments p USING (order_id)
+		WHERE o.event_id = $1 AND r.amount > 0 AND CASE WHEN r.done_at IS NULL
+			THEN NOT EXISTS (SELECT FROM outbox x WHERE x.order_id = r.order_id AND x.refund_no = r.refund_no AND x.kind = 'refund' AND x.done_at IS NULL)
+			ELSE p.state IS DISTINCT FROM 'captured' END GROUP BY o.order_id`},
 }
 
 // Audit counts and checks an event.
 func (l *Ledger) Audit(ctx context.Context, event string) (Audit, error) {
-	a := Audit{Event: event, Orders: map[wire.OrderState]int{}, Payments: map[string]Sum{}, Violations: []Violation{}}
+	a := Audit{Event: event, Orders: map[wire.OrderState]int{}, Payments: map[string]Sum{}, Refunds: map[string]Sum{}, Violations: []Violation{}}
 	err := pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := a.count(ctx, tx); err != nil {
 			return err
@@ -127,11 +145,17 @@ func (a *Audit) count(ctx context.Context, tx pgx.Tx) error {
 		return err
 	})
 	b.Queue(`SELECT p.state, count(*), sum(p.amount)::bigint FROM payments p JOIN orders o USING (order_id)
-		WHERE o.event_id = $1 GROUP BY p.state`, a.Event).Query(func(rows pgx.Rows) error {
+		WHERE o.event_id = $1 GROUP BY 1`, a.Event).Query(sums(a.Payments))
+	b.Queue(`SELECT CASE WHEN r.done_at IS NULL THEN 'due' ELSE 'done' END, count(*), sum(r.amount)::bigint
+		FROM refunds r JOIN orders o USING (order_id) WHERE o.event_id = $1 GROUP BY 1`, a.Event).Query(sums(a.Refunds))
+	return run(ctx, tx, &b)
+}
+
+func sums(into map[string]Sum) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
 		var state string
 		var s Sum
-		_, err := pgx.ForEachRow(rows, []any{&state, &s.Count, &s.Amount}, func() error { a.Payments[state] = s; return nil })
+		_, err := pgx.ForEachRow(rows, []any{&state, &s.Count, &s.Amount}, func() error { into[state] = s; return nil })
 		return err
-	})
-	return run(ctx, tx, &b)
+	}
 }

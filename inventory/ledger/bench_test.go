@@ -63,6 +63,28 @@ func sell(b *testing.B, callers int, do func(wire.OrderMessage) error) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
 }
 
+// BenchmarkRefundEvent is the refund of a whole event of orders of two seats.
+func BenchmarkRefundEvent(b *testing.B) {
+	l := opened(b, 2*b.N)
+	sell(b, 512, func(m wire.OrderMessage) error {
+		_, err := l.Begin(b.Context(), m)
+		if err == nil {
+			_, err = l.Commit(b.Context(), purchase(m, 1))
+		}
+		return err
+	})
+	b.ResetTimer()
+	b.StartTimer()
+	for n := 0; n < b.N; {
+		done, err := l.RefundEvent(b.Context(), testEvent, "rain", "desk")
+		if err != nil || len(done) == 0 {
+			b.Fatal(n, err)
+		}
+		n += len(done)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
+}
+
 // classic is an order in one pipelined transaction, as a careful team would
 // write it: one statement a row, one fsync an order.
 func classic(ctx context.Context, tx pgx.Tx, m wire.OrderMessage) error {

@@ -2,12 +2,16 @@
 // speaks to PostgreSQL, and it alone says that a seat is sold; who holds a seat
 // is the writer's word (package inventory), not its.
 //
-//	order    Begin ──▶ pending ──Commit──▶ paid ──▶ refunded
+//	order    Begin ──▶ pending ──Commit──▶ paid ──Refund of the last line──▶ refunded
 //	                     │  └─Commit, a seat gone─▶ failed
 //	                     └─Fail, GiveUp───────────▶ failed ◀──GiveUp── never begun
 //	payment  authorized ──outbox capture──▶ captured        (order paid)
-//	                  └───outbox void─────▶ voided          (order failed)
-//	seat     AVAILABLE ──Commit──▶ SOLD
+//	                  └───outbox void─────▶ voided          (order failed, or refunded before its capture)
+//	refund   Refund, Settle ──▶ due ──outbox refund──▶ done (money was captured)
+//	seat     AVAILABLE ──Commit──▶ SOLD ──Refund──▶ AVAILABLE, with the fence of its last sale
+//
+// An order with some of its lines refunded is still paid, for the lines that
+// stand. Lines and tickets are history: they are marked, never removed.
 //
 // Begin, Commit, Fail and GiveUp are group commits: what arrives while one
 // transaction of a kind is in flight becomes the next one, built of a few
@@ -18,6 +22,8 @@
 //	ledger.go  Config, Open, Run        flush.go   a group's transaction, retries, splitting
 //	begin.go   pending                  commit.go  decide: who wins      write.go  what a commit writes
 //	fail.go    failed, and who decides  outbox.go  what the provider must be told
+//	refund.go  seats given back         returns.go money and seats that a refund returns
+//	settle.go  payments found late      history.go a fan's orders, from the replica
 //	order.go   reads                    audit.go   the ledger checked against itself
 //
 // # Invariants
@@ -35,6 +41,12 @@
 //     for the sake of one item is halved until that item stands alone.
 //  7. Every call may be repeated with the same arguments, whatever became of
 //     the first one.
+//  8. Money captured is what stands of a paid order plus its refunds, due or
+//     done. A line is refunded once; each refund has a key for the provider, the
+//     same at every attempt, and is not begun before the capture is done.
+//  9. A payment which succeeds after its order failed is voided or returned by
+//     a task written in the transaction that heard of it (Settle), once.
+//  10. The replica is read by History alone; nothing is decided from it.
 //
 // # What a failure leaves
 //
@@ -43,8 +55,14 @@
 //	connection lost during COMMIT        all or nothing          the same: a batch run again finds what it has committed
 //	process ends between two calls       an order pending        the redelivered checkout, or GiveUp at the hold's deadline
 //	process ends with a task claimed     a task under lease      any relay, when the lease has passed
+//	payment arrives after its void       money without an order  Settle, by the webhook or whoever works through Unsettled
+//	process ends after a refund          a seat free here alone  the writer, told again, or the reconciler
+//	RefundEvent ends half-way            orders still paid       calling it again
+//	the replica is away or behind        an older history        the primary; History.AsOf says how old
 //	two processes commit at once         one is refused          its next attempt, which sees the other's rows
 //
-// It works through a pooler in transaction mode: no session state, no
-// advisory lock outlives its transaction, the mode of the protocol is the DSN's.
+// It works through a pooler in transaction mode (tested with PgBouncer 1.18): no
+// session state, no advisory lock outlives its transaction, the mode of the
+// protocol is the DSN's. When the pooler is gone or has no connection to give,
+// a call fails after five attempts of FlushTimeout and its caller asks again.
 package ledger

@@ -39,6 +39,9 @@ type Config struct {
 	// default_query_exec_mode=exec. pool_max_conns bounds the connections
 	// (12 if not given); five is the least that lets everything proceed at once.
 	DSN string
+	// ReplicaDSN is a streaming replica that History reads from, and nothing
+	// else: every decision is made by the primary. Empty means there is none.
+	ReplicaDSN string
 	// FlushTimeout bounds one attempt of one transaction; default 5 s.
 	FlushTimeout time.Duration
 	// VoidAfter is how long after an order has failed the provider is asked to
@@ -84,6 +87,7 @@ func (c Config) Validate() error {
 type Ledger struct {
 	cfg     Config
 	pool    *pgxpool.Pool
+	replica *replica // nil without one
 	metrics *metrics
 
 	begins  *group.Group[wire.OrderMessage, Order]
@@ -98,25 +102,38 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	pc, err := pgxpool.ParseConfig(c.DSN)
+	pool, err := c.connect(ctx, c.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: DSN: %w", err)
 	}
-	if !strings.Contains(c.DSN, "pool_max_conns") {
+	l := &Ledger{cfg: c, pool: pool, metrics: newMetrics(c.Registerer)}
+	if c.ReplicaDSN != "" {
+		pool, err := c.connect(ctx, c.ReplicaDSN)
+		if err != nil {
+			l.pool.Close()
+			return nil, fmt.Errorf("ledger: ReplicaDSN: %w", err)
+		}
+		l.replica = &replica{pool: pool}
+	}
+	l.begins = newGroup(l, "begin", l.begin, func(m wire.OrderMessage) int { return len(m.Seats) })
+	l.commits = newGroup(l, "commit", l.commit, func(p Purchase) int { return len(p.Order.Seats) })
+	l.fails = newGroup(l, "fail", l.fail, func(failure) int { return 1 })
+	return l, nil
+}
+
+// connect makes a pool that has not connected yet.
+func (c Config) connect(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(dsn, "pool_max_conns") {
 		pc.MaxConns = maxConns
 	}
 	if pc.ConnConfig.ConnectTimeout == 0 {
 		pc.ConnConfig.ConnectTimeout = c.FlushTimeout
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
-	if err != nil {
-		return nil, fmt.Errorf("ledger: %w", err)
-	}
-	l := &Ledger{cfg: c, pool: pool, metrics: newMetrics(c.Registerer)}
-	l.begins = newGroup(l, "begin", l.begin, func(m wire.OrderMessage) int { return len(m.Seats) })
-	l.commits = newGroup(l, "commit", l.commit, func(p Purchase) int { return len(p.Order.Seats) })
-	l.fails = newGroup(l, "fail", l.fail, func(failure) int { return 1 })
-	return l, nil
+	return pgxpool.NewWithConfig(ctx, pc)
 }
 
 // Run flushes until ctx ends. What waits then is refused.
@@ -132,7 +149,12 @@ func (l *Ledger) Run(ctx context.Context) error {
 func (l *Ledger) Ping(ctx context.Context) error { return l.pool.Ping(ctx) }
 
 // Close ends the connections; call it after Run has returned.
-func (l *Ledger) Close() { l.pool.Close() }
+func (l *Ledger) Close() {
+	l.pool.Close()
+	if l.replica != nil {
+		l.replica.pool.Close()
+	}
+}
 
 // query runs one statement outside of any group and collects its rows.
 func query[T any](ctx context.Context, l *Ledger, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {

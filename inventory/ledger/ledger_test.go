@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -16,7 +17,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("rapid.checks", "25") // each step is several transactions; the command line may say more
+	os.Exit(pgtest.Main(m))
+}
 
 const testEvent = "demo"
 
@@ -185,6 +189,31 @@ func TestPurchaseFromBeginToCapture(t *testing.T) {
 			if a := sound(t, l); a.Undone != 0 || a.Payments["captured"] != (Sum{1, m.Total}) {
 				t.Errorf("after capture: %+v", a)
 			}
+			_, err = l.Refund(bounded(t), asked(m, 3))
+			must(t, err)
+			must(t, l.Finish(bounded(t), claim(t, l, KindRefund), nil))
+			all, err := l.RefundEvent(bounded(t), testEvent, "rain", "desk")
+			if err != nil || len(all) != 1 || len(all[0].Seats) != 2 {
+				t.Errorf("event: %+v, %v", all, err)
+			}
+			must(t, l.Finish(bounded(t), claim(t, l, KindRefund), nil))
+			if a := sound(t, l); a.Undone != 0 || a.Refunds["done"] != (Sum{2, m.Total}) {
+				t.Errorf("after the refunds: %+v", a)
+			}
+			h, err := l.History(bounded(t), HistoryQuery{Fan: m.Fan})
+			if err != nil || len(h.Orders) != 1 || h.Orders[0].State != wire.OrderRefunded {
+				t.Errorf("history: %+v, %v", h, err)
+			}
+			other := begun(t, l, 5)
+			_, err = l.GiveUp(bounded(t), other.Order, testEvent, other.Fan)
+			must(t, err)
+			_, err = l.Settle(bounded(t), Found{Order: other.Order, Provider: "test", Reference: "r", State: "captured", Amount: other.Total, Currency: "EUR"})
+			must(t, err)
+			_, err = l.Unsettled(bounded(t), Unsettled{}, 10)
+			must(t, err)
+			if a := sound(t, l); a.Refunds["due"] != (Sum{1, other.Total}) {
+				t.Errorf("after a late payment: %+v", a)
+			}
 		})
 	}
 }
@@ -268,6 +297,10 @@ func TestAuditSees(t *testing.T) {
 		"other amount":      "UPDATE payments SET amount = 1",
 		"captured for none": "UPDATE payments SET state = 'captured'; UPDATE orders SET state = 'failed', reason = 'x'",
 		"task gone":         "DELETE FROM outbox",
+		"refund for none":   "INSERT INTO refunds VALUES ((SELECT order_id FROM orders), 1, 500, 'x', 'x', now())",
+		"line without one":  "UPDATE order_lines SET refund_no = 1 WHERE seat_id = '" + seatID(0) + "'",
+		"refunded in name":  "UPDATE orders SET state = 'refunded'",
+		"captured less":     "UPDATE payments SET state = 'captured', amount = amount - 1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := opened(t, 6)

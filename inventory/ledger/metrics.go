@@ -12,6 +12,7 @@ type metrics struct {
 	errors  *prometheus.CounterVec
 	retries *prometheus.CounterVec
 	lost    prometheus.Counter
+	reads   *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -27,11 +28,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "frontrow_ledger_flush_errors_total", Help: "Transactions given up after all attempts."}, by),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "frontrow_ledger_retries_total", Help: "Transactions tried again."}, by),
+		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "frontrow_ledger_history_reads_total", Help: "Histories read, by the server that answered: replica or primary."}, []string{"server"}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "frontrow_ledger_lost_purchases_total", Help: "Authorised purchases refused at commit and voided."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.flushes, m.items, m.errors, m.retries, m.lost)
+		reg.MustRegister(m.flushes, m.items, m.errors, m.retries, m.lost, m.reads)
 	}
 	return m
 }

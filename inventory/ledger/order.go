@@ -10,8 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Order is an order as it stands. Seats[i] is what Tickets[i] opens, once it
-// is paid.
+// Order is an order as it stands. Seats are the lines that stand, and Seats[i]
+// is what Tickets[i] opens, once it is paid. Total is what was agreed on, with
+// the lines refunded since.
 type Order struct {
 	ID       string
 	Hold     string
@@ -23,12 +24,18 @@ type Order struct {
 	Total    int64
 	Currency string
 	Tickets  []string
+	Refunded []wire.SeatQuote
 }
 
-// Reply is the order as its buyer sees it.
+// Reply is the order as its buyer sees it: with the seats that are his, or
+// were, if none is any more.
 func (o Order) Reply() wire.OrderReply {
-	return wire.OrderReply{Order: o.ID, Event: o.Event, State: o.State, Reason: o.Reason,
+	r := wire.OrderReply{Order: o.ID, Event: o.Event, State: o.State, Reason: o.Reason,
 		Seats: o.Seats, Total: o.Total, Currency: o.Currency, Tickets: o.Tickets}
+	if o.State == wire.OrderRefunded {
+		r.Seats = o.Refunded
+	}
+	return r
 }
 
 // Ticket is what opens the gate.
@@ -78,7 +85,8 @@ type sender interface {
 }
 
 // load reads whole orders by id; who is not in the map is not in the ledger.
-// The state is read first, so an order read as paid has its tickets.
+// The state is read first, so an order read as paid has its tickets, unless
+// they were refunded meanwhile; a transaction that must know locks the order.
 func load(ctx context.Context, db sender, ids []string) (map[string]Order, error) {
 	found := make(map[string]Order, len(ids))
 	if len(ids) == 0 {
@@ -92,20 +100,27 @@ func load(ctx context.Context, db sender, ids []string) (map[string]Order, error
 			func() error { found[o.ID] = o; return nil })
 		return err
 	})
-	b.Queue(`SELECT order_id, seat_id, label, level, base, service_fee, facility_fee, total, price_version
+	b.Queue(`SELECT order_id, refund_no IS NOT NULL, seat_id, label, level, base, service_fee, facility_fee, total, price_version
 		FROM order_lines WHERE order_id = ANY ($1::text[]) ORDER BY order_id, seat_id`, ids).Query(func(rows pgx.Rows) error {
 		var id string
+		var refunded bool
 		var q wire.SeatQuote
-		_, err := pgx.ForEachRow(rows, append([]any{&id}, quoteFields(&q)...), func() error {
-			if o, ok := found[id]; ok {
+		_, err := pgx.ForEachRow(rows, append([]any{&id, &refunded}, quoteFields(&q)...), func() error {
+			o, ok := found[id]
+			switch {
+			case !ok:
+				return nil
+			case refunded:
+				o.Refunded = append(o.Refunded, q)
+			default:
 				o.Seats = append(o.Seats, q)
-				found[id] = o
 			}
+			found[id] = o
 			return nil
 		})
 		return err
 	})
-	b.Queue(`SELECT order_id, ticket_id FROM tickets WHERE order_id = ANY ($1::text[])
+	b.Queue(`SELECT order_id, ticket_id FROM tickets WHERE order_id = ANY ($1::text[]) AND state = 'valid'
 		ORDER BY order_id, seat_id`, ids).Query(func(rows pgx.Rows) error {
 		var id, ticket string
 		_, err := pgx.ForEachRow(rows, []any{&id, &ticket}, func() error {

@@ -119,6 +119,6 @@ const putTasks = `
 	INSERT INTO outbox (kind, order_id, payload, next_at)
 	SELECT v.kind, v.order_id, v.payload::jsonb, $4
 	FROM unnest($1::text[], $2::text[], $3::text[]) AS v (kind, order_id, payload)
-	ON CONFLICT (order_id, kind) DO UPDATE
+	ON CONFLICT (order_id, kind, refund_no) DO UPDATE
 	SET payload = EXCLUDED.payload, next_at = EXCLUDED.next_at, done_at = NULL, attempts = outbox.attempts + 1
 	WHERE NOT EXISTS (SELECT FROM payments p WHERE p.order_id = outbox.order_id AND p.state IN ('captured', 'voided'))`

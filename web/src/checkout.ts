@@ -7,6 +7,9 @@ import type { Notice } from "./live";
 import { money, plural } from "./money";
 import type { Store } from "./store";
 
+/** A pending order may wait for its fan, who confirms the payment to his bank at url. */
+interface Waiting extends Order { action?: { url: string } }
+
 /** Seconds before the deadline at which the fan is warned. */
 const warnAt = [60, 20];
 const orderPollFirst = 700, orderPollMost = 5_000;
@@ -139,15 +142,32 @@ export class Checkout {
     this.wait = Math.min(orderPollMost, this.wait * 1.4);
   }
 
-  private render(order: Order): void {
+  /** Sends the fan to his bank, by himself once; after that the link is his to follow. */
+  private confirm(order: Waiting): void {
+    const shown = document.getElementById("order-action");
+    if (order.state !== "pending" || !order.action) return shown?.remove();
+    const url = new URL(order.action.url);
+    if (shown || !/^https?:$/.test(url.protocol)) return;
+    url.searchParams.set("return", location.href);
+    by("order-reason").after(el("p", { id: "order-action" }, el("a", { href: url.href }, "Confirm the payment at your bank")));
+    try {
+      const key = `frontrow:confirm-${order.order}`;
+      if (sessionStorage.getItem(key)) return;
+      sessionStorage.setItem(key, "sent");
+    } catch { return; } // without storage he would be sent again and again
+    location.assign(url.href);
+  }
+
+  private render(order: Waiting): void {
     const state = by("order-state"), failed = order.state === "failed";
     state.dataset.state = order.state;
     text(state, {
       pending: "Your payment is being made…", paid: "Paid. Here are your tickets.",
       failed: "The payment did not go through.", refunded: "This order was refunded.",
     }[order.state]);
-    text(by("order-reason"), order.state === "pending" ? "You can close this page: the order goes on, and you find it here."
+    text(by("order-reason"), order.state === "pending" ? order.reason ?? "You can close this page: the order goes on, and you find it here."
       : failed ? `${order.reason ?? ""} Nothing was charged, and the seats are free again.`.trim() : order.reason ?? "");
+    this.confirm(order);
     by("tickets").replaceChildren(...(order.tickets ?? []).map((id, i) =>
       el("li", {}, el("a", { href: `/t/${id}`, "data-ticket": id }, el("span", {}, order.seats?.[i]?.label ?? `Ticket ${i + 1}`), el("small", {}, "Open ticket")))));
     text(by("order-total"), order.total && order.currency && !failed ? `Total ${money(order.total, order.currency)}` : "");

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"frontrow/internal/group"
@@ -21,6 +22,8 @@ type entry struct {
 	payment.Auth
 	Key    string `json:"key"`    // idempotency key of the authorisation
 	Method string `json:"method"` // with Amount and Currency, the body it is bound to
+
+	Refunds []payment.RefundRequest `json:"refunds,omitempty"` // appended to, never changed
 }
 
 var (
@@ -72,8 +75,8 @@ func (b *book) replay() error {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return fmt.Errorf("at byte %d: %w", b.size, err)
 		}
-		// Lines of two requests may have changed places: no state is left twice.
-		if old := b.byRef[e.Reference]; old == nil || old.State == payment.Authorized {
+		// Lines of two requests may have changed places: a payment never goes back.
+		if old := b.byRef[e.Reference]; old == nil || e.rank() > old.rank() || e.Refunded > old.Refunded {
 			b.put(&e)
 		}
 		b.size += int64(len(line))
@@ -123,48 +126,121 @@ func (b *book) record(ctx context.Context, e entry) error {
 	return err
 }
 
-// authorize decides a new payment or returns the one under the key.
-func (b *book) authorize(ctx context.Context, key string, r payment.AuthRequest) (entry, error) {
+// authorize decides a new payment or returns the one under the key, and whether it is new.
+func (b *book) authorize(ctx context.Context, key string, r payment.AuthRequest) (now entry, fresh bool, err error) {
 	b.mu.Lock()
 	e, ok := b.byKey[key]
 	if !ok {
 		if b.byOrder[r.Order] != nil {
 			b.mu.Unlock()
-			return entry{}, errKeyReused
+			return entry{}, false, errKeyReused
 		}
-		e = &entry{Key: key, Method: r.Method, Auth: payment.Auth{Order: r.Order, Reference: "pay_" + rand.Text(),
-			State: payment.Authorized, Amount: r.Amount, Currency: r.Currency}}
-		if reason := refusal(r.Method); reason != "" {
+		e = &entry{Key: key, Method: r.Method, Auth: payment.Auth{Order: r.Order,
+			Reference: "pay_" + rand.Text(), State: payment.Authorized, Amount: r.Amount, Currency: r.Currency}}
+		switch reason := refusal(r.Method); {
+		case reason != "":
 			e.State, e.Reason = payment.Declined, reason
+		case kind(r.Method) == tok3DS:
+			e.State = payment.RequiresAction
 		}
 		b.put(e)
 	}
-	now := *e
+	now = *e
 	b.mu.Unlock()
 	if now.Order != r.Order || now.Amount != r.Amount || now.Currency != r.Currency || now.Method != r.Method {
-		return entry{}, errKeyReused
+		return entry{}, false, errKeyReused
 	}
-	return now, b.record(ctx, now)
+	return now, !ok, b.record(ctx, now)
 }
 
-// step moves a payment from Authorized to a final state.
-func (b *book) step(ctx context.Context, reference string, to payment.State) (entry, error) {
+// step moves a payment to a state and tells whether that was news.
+func (b *book) step(ctx context.Context, reference string, to payment.State, reason string) (now entry, fresh bool, err error) {
 	b.mu.Lock()
 	e, ok := b.byRef[reference]
 	if !ok {
 		b.mu.Unlock()
-		return entry{}, errUnknown
+		return entry{}, false, errUnknown
 	}
-	allowed := e.State == to || e.State == payment.Authorized || e.State == payment.Declined && to == payment.Voided
-	if allowed && e.State == payment.Authorized {
-		e.State = to
+	state, allowed := next(e.State, to)
+	if fresh = allowed && state != e.State; fresh {
+		e.State, e.Reason = state, reason
 	}
-	now := *e
+	now = *e
 	b.mu.Unlock()
 	if !allowed {
-		return entry{}, fmt.Errorf("%w: it is %s", errState, now.State)
+		return now, false, fmt.Errorf("%w: it is %s", errState, now.State)
 	}
-	return now, b.record(ctx, now)
+	return now, fresh, b.record(ctx, now)
+}
+
+// next is the state in which asking for to leaves a payment, and whether that
+// may be asked for. What has been done may be asked for again.
+func next(now, to payment.State) (payment.State, bool) {
+	switch now {
+	case to:
+		return now, true
+	case payment.RequiresAction:
+		return to, to == payment.Authorized || to == payment.Declined || to == payment.Voided
+	case payment.Authorized:
+		return to, to == payment.Captured || to == payment.Voided
+	case payment.Declined:
+		return now, to == payment.Voided
+	case payment.Refunded:
+		return now, to == payment.Captured
+	}
+	return now, false
+}
+
+// rank orders the states of a payment in time.
+func (e *entry) rank() int {
+	switch e.State {
+	case payment.RequiresAction:
+		return 0
+	case payment.Authorized, payment.Declined:
+		return 1
+	case payment.Captured, payment.Voided:
+		return 2
+	}
+	return 3
+}
+
+// refund returns a part of a captured payment and tells whether that was news.
+func (b *book) refund(ctx context.Context, r payment.RefundRequest) (now entry, fresh bool, err error) {
+	b.mu.Lock()
+	e, ok := b.byRef[r.Reference]
+	if !ok {
+		b.mu.Unlock()
+		return entry{}, false, errUnknown
+	}
+	i := slices.IndexFunc(e.Refunds, func(old payment.RefundRequest) bool { return old.Key == r.Key })
+	switch {
+	case i >= 0 && e.Refunds[i] != r || e.Order != r.Order:
+		err = errKeyReused
+	case i >= 0: // it was given back before
+	case e.State != payment.Captured || r.Amount > e.Amount-e.Refunded:
+		err = fmt.Errorf("%w: it is %s, %d of %d was given back", errState, e.State, e.Refunded, e.Amount)
+	default:
+		fresh = true
+		e.Refunds, e.Refunded = append(e.Refunds, r), e.Refunded+r.Amount
+		if e.Refunded == e.Amount {
+			e.State = payment.Refunded
+		}
+	}
+	now = *e
+	b.mu.Unlock()
+	if err != nil {
+		return now, false, err
+	}
+	return now, fresh, b.record(ctx, now)
+}
+
+func (b *book) reference(ref string) (entry, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e, ok := b.byRef[ref]; ok {
+		return *e, true
+	}
+	return entry{}, false
 }
 
 func (b *book) order(id string) (entry, bool) {
@@ -176,10 +252,11 @@ func (b *book) order(id string) (entry, bool) {
 	return entry{}, false
 }
 
-// Total is the number and the sum of payments in a state.
+// Total is the number and the sum of payments in a state, and what of it was given back.
 type Total struct {
-	Count  int   `json:"count"`
-	Amount int64 `json:"amount"`
+	Count    int   `json:"count"`
+	Amount   int64 `json:"amount"`
+	Refunded int64 `json:"refunded,omitempty"`
 }
 
 func (b *book) totals() map[payment.State]Total {
@@ -188,7 +265,7 @@ func (b *book) totals() map[payment.State]Total {
 	totals := map[payment.State]Total{}
 	for _, e := range b.byRef {
 		t := totals[e.State]
-		totals[e.State] = Total{t.Count + 1, t.Amount + e.Amount}
+		totals[e.State] = Total{t.Count + 1, t.Amount + e.Amount, t.Refunded + e.Refunded}
 	}
 	return totals
 }

@@ -55,11 +55,24 @@ func (c *Client) Void(ctx context.Context, order, reference string) error {
 	return wrap("void", order, c.step(ctx, order, reference, "void"))
 }
 
+// Refund implements payment.Provider.
+func (c *Client) Refund(ctx context.Context, r payment.RefundRequest) error {
+	var a payment.Auth
+	path := "/v1/authorizations/" + url.PathEscape(r.Reference) + "/refunds"
+	return wrap("refund", r.Order, c.do(ctx, http.MethodPost, path, r.Key, r, &a))
+}
+
 // Get implements payment.Provider.
 func (c *Client) Get(ctx context.Context, order string) (payment.Auth, error) {
 	var a payment.Auth
 	err := c.do(ctx, http.MethodGet, "/v1/orders/"+url.PathEscape(order), "", nil, &a)
 	return a, wrap("get", order, err)
+}
+
+// Outage makes the provider answer everything else with 500 for so long.
+func (c *Client) Outage(ctx context.Context, d time.Duration) error {
+	var none struct{}
+	return c.do(ctx, http.MethodPut, "/v1/outage", "", outage{d.String()}, &none)
 }
 
 // Totals is the provider's own account, for audits.

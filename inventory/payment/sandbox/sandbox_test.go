@@ -17,7 +17,12 @@ import (
 // start runs a sandbox on dir and returns a client and a function that ends it.
 func start(t *testing.T, dir string, timeout time.Duration) (*Client, func()) {
 	t.Helper()
-	s, err := New(Config{Dir: dir, Slow: 20 * time.Millisecond})
+	return startWith(t, Config{Dir: dir, Slow: 20 * time.Millisecond}, timeout)
+}
+
+func startWith(t *testing.T, c Config, timeout time.Duration) (*Client, func()) {
+	t.Helper()
+	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +130,7 @@ func TestStepsAreIdempotentAndExclusive(t *testing.T) {
 		t.Errorf("unknown: %v", err)
 	}
 	totals, err := c.Totals(t.Context())
-	want := map[payment.State]Total{payment.Captured: {1, 5400}, payment.Voided: {1, 5400}, payment.Declined: {1, 5400}}
+	want := map[payment.State]Total{payment.Captured: {1, 5400, 0}, payment.Voided: {1, 5400, 0}, payment.Declined: {1, 5400, 0}}
 	if err != nil || fmt.Sprint(totals) != fmt.Sprint(want) {
 		t.Errorf("totals %v, %v", totals, err)
 	}

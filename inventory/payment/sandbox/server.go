@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"log/slog"
 	"net"
@@ -30,16 +31,20 @@ const (
 
 // Config of a sandbox.
 type Config struct {
-	Dir    string        // holds the journal; required
-	Addr   string        // default 127.0.0.1:0, which is any free port
-	Slow   time.Duration // of tok_slow; default 8 s
-	Logger *slog.Logger  // nil discards
+	Dir     string        // holds the journal; required
+	Addr    string        // default 127.0.0.1:0, which is any free port
+	Public  string        // base URL under which a fan's browser reaches it; default URL()
+	Slow    time.Duration // of tok_slow; default 8 s
+	Late    time.Duration // of tok_delayed and of late webhooks; default 20 s
+	Webhook string        // URL that is told of each payment's states; empty for nobody, see SendTo
+	Secret  []byte        // that webhooks are signed with
+	Logger  *slog.Logger  // nil discards
 }
 
 // Validate reports what makes the configuration unusable.
 func (c Config) Validate() error {
-	if c.Dir == "" || c.Slow < 0 {
-		return errors.New("sandbox: Dir must be given, Slow not negative")
+	if c.Dir == "" || c.Slow < 0 || c.Late < 0 {
+		return errors.New("sandbox: Dir must be given, Slow and Late not negative")
 	}
 	return nil
 }
@@ -51,10 +56,14 @@ type Server struct {
 	cfg      Config
 	book     *book
 	listener net.Listener
+	hooks    *hooks
+	page     *template.Template
+	life     context.Context // ends when Run does
+	end      context.CancelFunc
 
-	mu     sync.Mutex
-	asked  map[string]int // answers owed to tok_timeout and tok_flaky by key
-	stopAt chan struct{}  // closed when Run ends
+	mu    sync.Mutex
+	asked map[string]int // times that a method which answers badly was asked for, by key
+	down  time.Time      // until when every answer is 500
 }
 
 // New listens and replays the journal. Requests wait for Run.
@@ -62,7 +71,7 @@ func New(c Config) (*Server, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c.Addr, c.Slow = cmp.Or(c.Addr, "127.0.0.1:0"), cmp.Or(c.Slow, 8*time.Second)
+	c.Addr, c.Slow, c.Late = cmp.Or(c.Addr, "127.0.0.1:0"), cmp.Or(c.Slow, 8*time.Second), cmp.Or(c.Late, 20*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -74,23 +83,38 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), b.file.Close())
 	}
-	s := &Server{cfg: c, book: b, listener: l, asked: map[string]int{}, stopAt: make(chan struct{})}
+	s := &Server{cfg: c, book: b, listener: l, hooks: newHooks(c),
+		page: template.Must(template.New("challenge").Parse(challengePage)), asked: map[string]int{}}
+	s.cfg.Public = cmp.Or(c.Public, s.URL())
+	s.life, s.end = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/authorizations", s.authorize)
 	mux.HandleFunc("POST /v1/authorizations/{ref}/capture", s.step(payment.Captured))
 	mux.HandleFunc("POST /v1/authorizations/{ref}/void", s.step(payment.Voided))
+	mux.HandleFunc("POST /v1/authorizations/{ref}/refunds", s.refund)
 	mux.HandleFunc("GET /v1/orders/{order}", s.order)
 	mux.HandleFunc("GET /v1/totals", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, b.totals()) })
-	s.Handler = mux
+	mux.HandleFunc("/challenge/{ref}", s.challenge)
+	s.Handler = s.unlessDown(mux)
 	return s, nil
 }
 
 // URL is where the provider is.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
+// SendTo sets where webhooks go from now on.
+func (s *Server) SendTo(url string) {
+	s.hooks.mu.Lock()
+	defer s.hooks.mu.Unlock()
+	s.hooks.url = url
+}
+
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.book.file.Close()
+	defer s.hooks.http.CloseIdleConnections()
+	defer s.hooks.busy.Wait()
+	defer s.end()
 	hs := &http.Server{Handler: s, ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout,
 		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn)}
 	journal, stopJournal := context.WithCancel(context.WithoutCancel(ctx))
@@ -99,7 +123,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error {
 		defer stopJournal()
 		<-ctx.Done()
-		close(s.stopAt)
+		s.end()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
 		if hs.Shutdown(ctx) != nil {
@@ -123,45 +147,114 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.Copy(io.Discard, r.Body) // the server notices a client's leaving only past the body
-	if req.Method == "tok_flaky" && s.owed(key, flakyAnswers) {
-		refuse(w, http.StatusInternalServerError, "something went wrong")
-		return
-	}
-	if req.Method == "tok_slow" && !s.wait(r, s.cfg.Slow) {
-		return
+	switch kind(req.Method) {
+	case tokFlaky:
+		if s.asks(key) <= flakyAnswers {
+			refuse(w, http.StatusInternalServerError, "something went wrong")
+			return
+		}
+	case tokSlow:
+		if !s.wait(r, s.cfg.Slow) {
+			return
+		}
+	case tokDelayed:
+		if _, known := s.book.order(req.Order); !known {
+			if s.asks(key) == 1 {
+				s.delayed(key, req)
+			}
+			s.wait(r, maxSilence)
+			panic(http.ErrAbortHandler)
+		}
 	}
 	// The payment stands even if its client is gone.
-	e, err := s.book.authorize(context.WithoutCancel(r.Context()), key, req)
-	if err == nil && req.Method == "tok_timeout" && s.owed(key, 1) {
+	e, fresh, err := s.book.authorize(context.WithoutCancel(r.Context()), key, req)
+	if err == nil && fresh {
+		s.hooks.tell(s.life, e)
+	}
+	if err == nil && kind(req.Method) == tokTimeout && s.asks(key) == 1 {
 		s.wait(r, maxSilence)
 		panic(http.ErrAbortHandler) // no answer, only the end of the connection
 	}
-	reply(w, http.StatusCreated, e, err)
+	s.reply(w, http.StatusCreated, e, err)
 }
 
 func (s *Server) step(to payment.State) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		e, err := s.book.step(context.WithoutCancel(r.Context()), r.PathValue("ref"), to)
-		reply(w, http.StatusOK, e, err)
+		e, fresh, err := s.book.step(context.WithoutCancel(r.Context()), r.PathValue("ref"), to, "")
+		if err == nil && fresh {
+			s.hooks.tell(s.life, e)
+		}
+		s.reply(w, http.StatusOK, e, err)
 	}
+}
+
+func (s *Server) refund(w http.ResponseWriter, r *http.Request) {
+	var req payment.RefundRequest
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req)
+	if err != nil || req.Amount <= 0 || req.Key == "" || req.Key != r.Header.Get("Idempotency-Key") || req.Reference != r.PathValue("ref") {
+		refuse(w, http.StatusBadRequest, "order, reference, key and amount are needed")
+		return
+	}
+	e, fresh, err := s.book.refund(context.WithoutCancel(r.Context()), req)
+	if err == nil && fresh {
+		s.hooks.tell(s.life, e)
+	}
+	s.reply(w, http.StatusOK, e, err)
+}
+
+// outage is the body of PUT /v1/outage.
+type outage struct {
+	For string `json:"for"`
+}
+
+// unlessDown answers everything but the end of an outage with 500 while it lasts.
+func (s *Server) unlessDown(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && r.URL.Path == "/v1/outage" {
+			s.fail(w, r)
+			return
+		}
+		s.mu.Lock()
+		down := time.Now().Before(s.down)
+		s.mu.Unlock()
+		if down {
+			refuse(w, http.StatusInternalServerError, "an outage, as asked for")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) fail(w http.ResponseWriter, r *http.Request) {
+	var o outage
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&o)
+	d, err2 := time.ParseDuration(o.For)
+	if err != nil || err2 != nil {
+		refuse(w, http.StatusBadRequest, "for is needed: 10s")
+		return
+	}
+	s.mu.Lock()
+	s.down = time.Now().Add(d)
+	s.mu.Unlock()
+	answer(w, http.StatusOK, struct{}{})
 }
 
 func (s *Server) order(w http.ResponseWriter, r *http.Request) {
 	e, ok := s.book.order(r.PathValue("order"))
 	if !ok {
-		reply(w, 0, e, errUnknown)
+		s.reply(w, 0, e, errUnknown)
 		return
 	}
 	// It must not be seen before it is on disk.
-	reply(w, http.StatusOK, e, s.book.record(context.WithoutCancel(r.Context()), e))
+	s.reply(w, http.StatusOK, e, s.book.record(context.WithoutCancel(r.Context()), e))
 }
 
-// owed tells whether fewer than n answers of the bad kind were given.
-func (s *Server) owed(key string, n int) bool {
+// asks counts how often a key was asked for.
+func (s *Server) asks(key string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked[key]++
-	return s.asked[key] <= n
+	return s.asked[key]
 }
 
 // wait is false if the client left or the server stops meanwhile.
@@ -170,23 +263,42 @@ func (s *Server) wait(r *http.Request, d time.Duration) bool {
 	case <-time.After(d):
 		return true
 	case <-r.Context().Done():
-	case <-s.stopAt:
+	case <-s.life.Done():
 	}
 	return false
 }
 
+// Methods that do more than to be authorised.
+const (
+	tokDecline = "tok_decline"
+	tok3DS     = "tok_3ds"
+	tokSlow    = "tok_slow"
+	tokTimeout = "tok_timeout"
+	tokFlaky   = "tok_flaky"
+	tokDelayed = "tok_delayed"
+)
+
 // refusal is why a method is declined, empty if it is not.
 func refusal(method string) string {
-	switch method {
-	case "ok", "tok_visa", "tok_slow", "tok_timeout", "tok_flaky":
+	switch kind(method) {
+	case "ok", "tok_visa", tok3DS, tokSlow, tokTimeout, tokFlaky, tokDelayed:
 		return ""
-	case "tok_decline":
+	case tokDecline:
 		return "The card was declined."
 	}
 	return "The payment method is unknown."
 }
 
-func reply(w http.ResponseWriter, status int, e entry, err error) {
+// shown is a payment as its merchant sees it.
+func (s *Server) shown(e entry) payment.Auth {
+	a := e.Auth
+	if a.State == payment.RequiresAction {
+		a.Action = s.challengeURL(e)
+	}
+	return a
+}
+
+func (s *Server) reply(w http.ResponseWriter, status int, e entry, err error) {
 	switch {
 	case errors.Is(err, errUnknown):
 		refuse(w, http.StatusNotFound, err.Error())
@@ -195,7 +307,7 @@ func reply(w http.ResponseWriter, status int, e entry, err error) {
 	case err != nil:
 		refuse(w, http.StatusServiceUnavailable, "not recorded")
 	default:
-		answer(w, status, e.Auth)
+		answer(w, status, s.shown(e))
 	}
 }
 

@@ -1,0 +1,78 @@
+package main
+
+// mutant is a mistake and the tests, of one package, that must find it.
+type mutant struct {
+	name  string
+	pkg   string
+	tests string // for go test -run
+	edits []edit
+}
+
+// edit replaces the only occurrence of old in file.
+type edit struct{ file, old, new string }
+
+// list is ordered from the server up: register, seats, ledger, checkout, admission, gateway.
+var list = []mutant{
+	{"no answer taken for not stored", "kv", "TestConformance/R1/GuardedUnknown", []edit{
+		{"kv/errors.go", "case invalid(err):\n\t\treturn err\n\t}\n\treturn fmt.Errorf(\"%w: %w\", ErrUnknown, err)", "case invalid(err):\n\t\treturn err\n\t}\n\treturn fmt.Errorf(\"%w: %w\", ErrBusy, err)"}}},
+	{"committer takes a conflict for stored", "kv", "TestConformance/R1/Commit", []edit{
+		{"kv/committer.go", "p.result.Err = p.doubt(ErrConflict)\n\t\t\tf.revision[p.Key] = e.Revision", "f.stored(p, e.Revision)"}}},
+	{"an earlier term takes the guard back", "kv", "TestConformance/R1/(GuardTerms|Fence)", []edit{
+		{"kv/guard.go", "r.Term > g.term || ", ""}}},
+
+	{"flush without the fence", "inventory", "TestLateWriterIsFenced", []edit{
+		{"inventory/flush.go", ", Expect: kv.While(w.guard.Fence())", ""}}},
+	{"seat written without compare-and-swap", "inventory", "TestRecordsChangedBeside", []edit{
+		{"inventory/flush.go", ", Expect: kv.At(kv.Revision(w.engine.Revision(seat)))", ""}}},
+	{"refused flush taken for seats taken", "inventory", "TestRecordsChangedBeside", []edit{
+		{"inventory/serve.go", "return wire.Reply{Problem: wire.Busy(", "return wire.Reply{Problem: wire.Refuse(wire.CodeTaken, "}}},
+	{"unknown flush taken for not stored", "inventory", "TestFlushInDoubt", []edit{
+		{"inventory/flush.go", "return w.readBack(ctx, err)", "return 0, fmt.Errorf(\"%w: %w\", errRestart, err)"}}},
+	{"unknown flush taken for stored", "inventory", "TestFlushInDoubt", []edit{
+		{"inventory/flush.go", "return w.readBack(ctx, err)", "return 1 << 40, nil"}}},
+	{"answered before the flush is stored", "inventory", "TestRecordsChangedBeside", []edit{
+		{"inventory/serve.go", "b.seats, w.flying = seats, b\n", "b.seats, w.flying = seats, b\n\t\tw.finish(b)\n"}}},
+	{"log numbering not restored at take-over", "inventory", "TestHistories/connections_cut/R1", []edit{
+		{"inventory/recover.go", "w.flushN, err = w.lastFlush(ctx)", "_, err = w.lastFlush(ctx)"}}},
+	{"fan's tickets forgotten at take-over", "inventory", "TestTakeOver/R1/clean", []edit{
+		{"inventory/engine.go", "e.tickets[h.fan]++", ""}}},
+	{"hold not counted against the limit", "inventory", "TestHoldRules", []edit{
+		{"inventory/decide.go", "e.tickets[h.fan] += len(h.seats)", ""}}},
+	{"hold in checkout freed by its deadline alone", "inventory", "TestLifeOfAHold|TestDeadlines", []edit{
+		{"inventory/deadline.go", "if h.order == \"\" {", "if h.id != \"\" {"}}},
+	{"holds end by the machine's clock, not the writer's", "inventory", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
+		{"inventory/deadline.go", "!e.deadlines[0].until.After(now)", "!e.deadlines[0].until.After(time.Now())"}}},
+	{"deadline a moment late", "inventory", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
+		{"inventory/deadline.go", "!e.deadlines[0].until.After(now)", "e.deadlines[0].until.Before(now)"}}},
+
+	{"ledger sells a sold seat, no constraint refuses it", "inventory/ledger", "TestOneWinnerASeat|TestDecideInOneBatch", []edit{
+		{"inventory/ledger/schema/0001_orders.sql", "    UNIQUE (event_id, seat_id)\n", "    CHECK (booked_at IS NOT NULL)\n"},
+		{"inventory/ledger/commit.go", "s.status = 'AVAILABLE' AND NOT EXISTS (\n\t\t\tSELECT FROM bookings b WHERE b.event_id = s.event_id AND b.seat_id = s.seat_id)", "true"},
+		{"inventory/ledger/write.go", "s.status = 'AVAILABLE' AND s.fence < v.revision", "true"}}},
+	{"ledger takes a hold older than the last sale", "inventory/ledger", "TestOlderHoldIsRefused", []edit{
+		{"inventory/ledger/commit.go", "s.fence >= int64(p.Revision) || ", ""},
+		{"inventory/ledger/write.go", " AND s.fence < v.revision", ""}}},
+	{"order given up leaves no tombstone", "inventory/ledger", "TestGiveUpAgainstCommit|TestNotFound", []edit{
+		{"inventory/ledger/fail.go", "if f.tombstone {", "if f.tombstone && f.order == \"\" {"}}},
+
+	{"checkout acknowledged before it is committed", "inventory/checkout", "TestNoWriterForAWhile", []edit{
+		{"inventory/checkout/purchase.go", "if err := c.purchase(ctx, o, md.Timestamp); err != nil {", "_ = m.Ack()\n\tif err := c.purchase(ctx, o, md.Timestamp); err != nil {"}}},
+	{"money taken before the seats are booked", "inventory/checkout", "TestOneWinnerASeat", []edit{
+		{"inventory/checkout/purchase.go", "order, err = c.cfg.Ledger.Commit(ctx, ", "_ = c.cfg.Provider.Capture(ctx, m.Order, auth.Reference)\n\torder, err = c.cfg.Ledger.Commit(ctx, "}}},
+
+	{"ceiling not checked when a place is redeemed", "admission", "TestRollHoldsTheCeiling", []edit{
+		{"admission/roll.go", "if room <= 0 {", "if room <= -1<<30 {"}}},
+	{"pass signed before it is stored", "admission", "TestTheSecondAdmitterFencesTheFirst|TestCrashOfTheAdmitter", []edit{
+		{"admission/redeem.go", "\tif err != nil {\n\t\treturn notNow()\n\t}\n\treturn a.sign(p)", "\treturn a.sign(p)"}}},
+
+	{"place created over the one the fan has", "gateway", "TestJoinInParallelIsOnePlace", []edit{
+		{"gateway/queue.go", "Expect: kv.Absent()", ""}}},
+	{"fan who joins again is given a new number", "gateway", "TestJoinInParallelIsOnePlace", []edit{
+		{"gateway/queue.go", "key := wire.PlaceKey(fan)", "key := wire.PlaceKey(wire.NewFan())"}}},
+	{"fan who joins again is given another receipt", "gateway", "TestJoinInParallelIsOnePlace", []edit{
+		{"gateway/queue.go", "uint64(stored.Revision), old.At", "uint64(stored.Revision), rec.At"}}},
+	{"pass taken at another event", "wire", "TestPasses", []edit{
+		{"wire/pass.go", " || pass.Audience[0] != event", ""}}},
+	{"remembered pass taken at another event", "gateway", "TestVerifiedPassesExpire", []edit{
+		{"gateway/identity.go", "p.Audience[0] == event && ", ""}}},
+}

@@ -1,0 +1,61 @@
+package checkout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"frontrow/inventory/ledger"
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// errUnconfirmed is a payment that the fan has not confirmed yet.
+var errUnconfirmed = errors.New("the fan has not confirmed the payment yet")
+
+// What a pending order waits for, as the fan reads it.
+const reasonConfirm = "Your bank wants you to confirm this payment."
+
+func reasonPaused(until time.Time) string {
+	return fmt.Sprintf("Payments are paused just now; your seats are kept until %s UTC.", until.UTC().Format("15:04"))
+}
+
+// wait tells the fan what his order waits for. If that fails he is told at the
+// next attempt.
+func (c *Checkout) wait(ctx context.Context, m wire.OrderMessage, w wire.Waiting) {
+	value, err := json.Marshal(w)
+	if err == nil {
+		_, err = c.waiting.Do(ctx, kv.Write{Key: wire.WaitingKey(m.Order), Value: value})
+	}
+	if err != nil {
+		c.cfg.Logger.Debug("what an order waits for is not recorded", "order", m.Order, "error", err)
+	}
+	c.notify(ledger.Order{ID: m.Order, Hold: m.Hold, Event: m.Event, Fan: m.Fan, State: wire.OrderPending, Reason: w.Reason})
+}
+
+// readWaiting is what a pending order waits for, if that is known.
+func readWaiting(ctx context.Context, js jetstream.JetStream, order string, now time.Time) (w wire.Waiting, ok bool) {
+	e, err := kv.Open(js, wire.CheckoutsBucket).Get(ctx, wire.WaitingKey(order))
+	if err != nil || json.Unmarshal(e.Value, &w) != nil || now.After(w.Until) {
+		return wire.Waiting{}, false
+	}
+	return w, true
+}
+
+// readCheckout is the checkout of a hold in ORDERS and when it was published.
+// One that is not understood is poison, and about to be buried. The leader is
+// asked, since another replica may not have the message yet.
+func readCheckout(ctx context.Context, js jetstream.JetStream, hold string) (m wire.OrderMessage, since time.Time, ok bool, err error) {
+	e, err := kv.OpenStream(js, wire.OrdersStream).Get(ctx, wire.OrderSubject("*", hold))
+	if errors.Is(err, kv.ErrNotFound) {
+		return m, since, false, nil
+	}
+	if err != nil {
+		return m, since, false, err
+	}
+	return m, e.Created, json.Unmarshal(e.Value, &m) == nil, nil
+}

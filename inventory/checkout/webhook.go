@@ -1,0 +1,167 @@
+package checkout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"frontrow/inventory/ledger"
+	"frontrow/inventory/payment"
+	"frontrow/wire"
+)
+
+// webhookPath is where the provider sends what became of payments.
+const webhookPath = "/webhooks/payments"
+
+// Bounds of the webhooks.
+const (
+	maxWebhook      = 64 << 10
+	maxWakes        = 128             // worked on at once; more are told to come again
+	wakeTimeout     = 8 * time.Second // below what a provider waits
+	rememberedWakes = 1 << 16         // ids of webhooks taken lately
+	webhookRead     = 5 * time.Second
+	webhookStop     = 5 * time.Second
+)
+
+// webhooks takes what the provider tells unasked. A webhook makes us look: what
+// is true the provider says when asked, and each step of an order may be
+// repeated. So one that comes twice, late, out of order or never does no harm.
+type webhooks struct {
+	*Checkout
+	listener net.Listener
+	slots    chan struct{}
+
+	mu    sync.Mutex
+	taken map[string]bool // by id
+	ids   []string        // the last rememberedWakes of them, in a ring
+	next  int
+}
+
+func newWebhooks(c *Checkout) (*webhooks, error) {
+	l, err := net.Listen("tcp", c.cfg.WebhookAddr)
+	if err != nil {
+		return nil, fmt.Errorf("checkout: webhooks: %w", err)
+	}
+	return &webhooks{Checkout: c, listener: l, slots: make(chan struct{}, maxWakes),
+		taken: map[string]bool{}, ids: make([]string, rememberedWakes)}, nil
+}
+
+// run serves until ctx ends.
+func (h *webhooks) run(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.Handle("POST "+webhookPath, h)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: webhookRead, ReadTimeout: webhookRead, WriteTimeout: 2 * wakeTimeout,
+		ErrorLog: slog.NewLogLogger(h.cfg.Logger.Handler(), slog.LevelWarn)}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), webhookStop)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			server.Close()
+		}
+	})
+	err := server.Serve(h.listener)
+	if stop() { // not because ctx ended
+		return fmt.Errorf("checkout: webhooks: %w", err)
+	}
+	<-stopped
+	return nil
+}
+
+func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, outcome := h.take(w, r)
+	h.metrics.webhooks.WithLabelValues(outcome).Inc()
+	w.WriteHeader(status)
+}
+
+func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, outcome string) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxWebhook))
+	if err != nil {
+		return http.StatusBadRequest, "refused"
+	}
+	if err := payment.Verify(h.cfg.WebhookSecret, r.Header.Get(payment.SignatureHeader), body, h.cfg.Now()); err != nil {
+		h.cfg.Logger.Warn("webhook refused", "error", err)
+		return http.StatusUnauthorized, "refused"
+	}
+	var e payment.Event
+	if err := json.Unmarshal(body, &e); err != nil || e.ID == "" || !wire.IsOrder(e.Order) {
+		return http.StatusBadRequest, "refused"
+	}
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	default:
+		return http.StatusServiceUnavailable, "shed"
+	}
+	if !h.begin(e.ID) {
+		return http.StatusOK, "duplicate"
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wakeTimeout)
+	defer cancel()
+	if err := h.wake(ctx, e); err != nil {
+		h.forget(e.ID)
+		h.cfg.Logger.Warn("webhook will come again", "order", e.Order, "error", err)
+		return http.StatusServiceUnavailable, "failed"
+	}
+	return http.StatusOK, "taken"
+}
+
+// begin is false for an id that was taken before, or is being taken.
+func (h *webhooks) begin(id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.taken[id] {
+		return false
+	}
+	delete(h.taken, h.ids[h.next])
+	h.taken[id], h.ids[h.next] = true, id
+	h.next = (h.next + 1) % len(h.ids)
+	return true
+}
+
+func (h *webhooks) forget(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.taken, id) // its place in the ring is used in turn
+}
+
+// wake goes on with an order whose payment changed, if it waits for that.
+func (c *Checkout) wake(ctx context.Context, e payment.Event) error {
+	if e.State == payment.RequiresAction {
+		return nil // its checkout said so
+	}
+	o, err := c.cfg.Ledger.Order(ctx, e.Order)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil // of another house
+	}
+	if err != nil {
+		return err
+	}
+	switch o.State {
+	case wire.OrderFailed:
+		if e.State == payment.Authorized || e.State == payment.Captured {
+			return c.reclaim(ctx, o.ID)
+		}
+	case wire.OrderPending:
+		w, ok := readWaiting(ctx, c.cfg.JetStream, o.ID, c.cfg.Now())
+		if !ok || w.Action == nil {
+			return nil // a worker is at it
+		}
+		m, since, ok, err := readCheckout(ctx, c.cfg.JetStream, o.Hold)
+		if err != nil || !ok {
+			return err
+		}
+		if err := c.purchase(ctx, m, since); err != nil && !errors.Is(err, errUnconfirmed) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"frontrow/plan"
+	"frontrow/wire"
+)
+
+func (e *Engine) onSale(now time.Time) *wire.Problem {
+	if e.closed {
+		return wire.Refuse(wire.CodeGone, "The sale of this event is over.")
+	}
+	if now.Before(e.spec.OpensAt) {
+		p := wire.Refuse(wire.CodeNotOpen, "The sale opens at "+e.spec.OpensAt.UTC().Format(time.RFC3339)+".")
+		p.RetryAfterMS = e.spec.OpensAt.Sub(now).Milliseconds()
+		return p
+	}
+	return nil
+}
+
+// choose picks the seats a request means, none of them taken.
+func (e *Engine) choose(r wire.HoldRequest) (seats []int, why string, p *wire.Problem) {
+	ways, count := 0, r.Count
+	if len(r.Seats) > 0 {
+		ways, count = ways+1, len(r.Seats)
+	}
+	if r.Best != nil {
+		ways, count = ways+1, r.Best.Count
+	}
+	if r.Area != "" {
+		ways++
+	}
+	if ways != 1 || count < 1 {
+		return nil, "", wire.Refuse(wire.CodeInvalid, "Ask for seats by name, for the best available, or for places of an area: one of the three, and at least one place.")
+	}
+	limit := min(r.Claims.Limit, e.spec.Limits.PerFan)
+	if have := e.tickets[r.Claims.Fan]; have+count > limit {
+		return nil, "", wire.Refuse(wire.CodeLimit, fmt.Sprintf("One person may have %d tickets for this event; you have %d and asked for %d more.", limit, have, count))
+	}
+	switch {
+	case r.Best != nil:
+		return e.best(*r.Best, e.finder.among(r.Claims.Channel), r.Hold)
+	case r.Area != "":
+		seats, p = e.standing(r.Area, count, e.finder.among(r.Claims.Channel))
+		return seats, "", p
+	}
+	seats, p = e.named(r.Seats, r.Claims.Channel)
+	return seats, "", p
+}
+
+func (e *Engine) named(ids []string, channel string) ([]int, *wire.Problem) {
+	seats := make([]int, 0, len(ids))
+	var unknown, taken []string
+	for _, id := range ids {
+		i, ok := e.index.Lookup(id)
+		switch {
+		case !ok:
+			unknown = append(unknown, id)
+		case slices.Contains(seats, i):
+			return nil, wire.Refuse(wire.CodeInvalid, "Seat "+id+" is named twice.")
+		case !e.forSale(i, channel):
+			taken = append(taken, id)
+		default:
+			seats = append(seats, i)
+		}
+	}
+	if unknown != nil {
+		p := wire.Refuse(wire.CodeUnknownSeat, "The plan has no such seat.")
+		p.Seats = unknown
+		return nil, p
+	}
+	if taken != nil {
+		p := wire.Refuse(wire.CodeTaken, "These seats have just gone to somebody else. Nothing was held; choose others.")
+		p.Seats = taken
+		return nil, p
+	}
+	if p := e.companions(seats); p != nil {
+		return nil, p
+	}
+	return seats, e.orphaned(seats, e.finder.among(channel))
+}
+
+// companions lets a companion seat go only together with its accessible seat.
+func (e *Engine) companions(seats []int) *wire.Problem {
+	for _, i := range seats {
+		ref := e.index.Seat(i)
+		if ref.Kind != plan.Companion {
+			continue
+		}
+		if with, ok := e.index.Lookup(ref.With); !ok || !slices.Contains(seats, with) {
+			p := wire.Refuse(wire.CodeInvalid, "Seat "+ref.ID+" is kept for the companion of seat "+ref.With+"; choose them together.")
+			p.Seats = []string{ref.ID}
+			return p
+		}
+	}
+	return nil
+}
+
+func (e *Engine) standing(area string, count int, among *layer) ([]int, *wire.Problem) {
+	r, ok := e.index.Area(area)
+	if !ok {
+		return nil, wire.Refuse(wire.CodeUnknownArea, "The plan has no area "+area+".")
+	}
+	seats := among.standing(make([]int, 0, count), r.Start, r.End, count)
+	if seats == nil {
+		return nil, wire.Refuse(wire.CodeNoneLeft, fmt.Sprintf("The area has fewer than %d places left.", count))
+	}
+	return seats, nil
+}
+
+func (e *Engine) best(b wire.Best, among *layer, hold string) ([]int, string, *wire.Problem) {
+	w := wish{count: b.Count, levels: ^uint64(0), section: -1, among: among, seed: seedOf(hold), band: *e.spec.Best.Band}
+	if b.Level != "" || b.MaxTotal != 0 {
+		w.levels = 0
+		for i, l := range e.spec.Levels {
+			if (b.Level == "" || b.Level == l.ID) && (b.MaxTotal == 0 || e.prices[i].Total <= b.MaxTotal) {
+				w.levels |= 1 << i
+			}
+		}
+		if b.MaxTotal < 0 || b.Level != "" && !slices.ContainsFunc(e.spec.Levels, func(l wire.Level) bool { return l.ID == b.Level }) {
+			return nil, "", wire.Refuse(wire.CodeInvalid, "There is no price level "+b.Level+", or the price is negative.")
+		}
+	}
+	if b.Section != "" {
+		at, area, ok := e.finder.sectionOf(b.Section)
+		if !ok {
+			return nil, "", wire.Refuse(wire.CodeUnknownArea, "The plan has no section "+b.Section+".")
+		}
+		w.section, w.area = at, area
+	}
+	var found choice
+	if b.Accessible {
+		found = e.finder.accessible(&w)
+	} else {
+		found = e.finder.best(&w)
+	}
+	if found.seats == nil {
+		return nil, "", wire.Refuse(wire.CodeNoneLeft, fmt.Sprintf("There are no %d places left that match.", b.Count))
+	}
+	return slices.Clone(found.seats), e.explain(found), nil
+}
+
+// seedOf hashes a hold's id (FNV-1a): asked again, best available chooses alike.
+func seedOf(hold string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(hold) {
+		h = (h ^ uint64(hold[i])) * 1099511628211
+	}
+	return h
+}
+
+// explain says why these seats: "Block 104, Row D, 4 together, centre".
+func (e *Engine) explain(c choice) string {
+	n, ref := len(c.seats), e.index.Seat(c.seats[0])
+	how := fmt.Sprintf("%d together", n)
+	switch {
+	case ref.Area:
+		how = fmt.Sprintf("%d places", n)
+	case c.groups > 1:
+		how = fmt.Sprintf("%d seats in %d groups near each other", n, c.groups)
+	case n == 1:
+		how = "1 seat"
+	}
+	if !ref.Area && c.groups == 1 {
+		how += ", " + e.finder.side(c.seats)
+	}
+	if i := strings.LastIndex(ref.Label, ", "); i > 0 { // without the seat's own number
+		return ref.Label[:i] + ", " + how
+	}
+	return how
+}
+
+func (e *Engine) quote(seats []int) ([]wire.SeatQuote, *wire.Problem) {
+	quotes := make([]wire.SeatQuote, len(seats))
+	for k, i := range seats {
+		level := e.levelOf[i]
+		price := e.prices[level]
+		if price.Version == 0 {
+			return nil, wire.Busy("Prices are not published yet. Try again in a moment.")
+		}
+		ref := e.index.Seat(i)
+		quotes[k] = wire.SeatQuote{ID: ref.ID, Label: ref.Label, Level: e.spec.Levels[level].ID, Price: price.Amounts, Version: price.Version}
+	}
+	return quotes, nil
+}

@@ -1,0 +1,149 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+
+	"frontrow/wire"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// account is the money of an order, locked until the transaction ends.
+type account struct {
+	payment   string // its state; empty if none is known
+	reference string
+	amount    int64
+	currency  string
+	begun     bool  // the capture may have reached the provider
+	refunds   int   // made so far
+	returned  int64 // by all of them
+}
+
+// lockAccounts locks orders and what belongs to their money: orders first, as
+// a commit does, and the outbox before the payments, as Finish does.
+func lockAccounts(ctx context.Context, tx pgx.Tx, orders []string) (map[string]account, error) {
+	found := make(map[string]account, len(orders))
+	var b pgx.Batch
+	b.Queue("SELECT FROM orders WHERE order_id = ANY ($1::text[]) ORDER BY order_id FOR UPDATE", orders)
+	b.Queue("SELECT FROM outbox WHERE order_id = ANY ($1::text[]) ORDER BY order_id FOR UPDATE", orders)
+	b.Queue("SELECT FROM payments WHERE order_id = ANY ($1::text[]) ORDER BY order_id FOR UPDATE", orders)
+	b.Queue(`
+		SELECT o.order_id, coalesce(p.state, ''), coalesce(p.reference, ''), coalesce(p.amount, 0), coalesce(p.currency, o.currency),
+			NOT EXISTS (SELECT FROM outbox x WHERE x.order_id = o.order_id AND x.kind = 'capture' AND x.done_at IS NULL AND x.attempts = 0),
+			r.made, r.returned
+		FROM orders o LEFT JOIN payments p USING (order_id),
+			LATERAL (SELECT count(*), coalesce(sum(amount), 0)::bigint FROM refunds WHERE order_id = o.order_id) AS r (made, returned)
+		WHERE o.order_id = ANY ($1::text[])`, orders).Query(func(rows pgx.Rows) error {
+		var id string
+		var a account
+		_, err := pgx.ForEachRow(rows, []any{&id, &a.payment, &a.reference, &a.amount, &a.currency, &a.begun, &a.refunds, &a.returned},
+			func() error { found[id] = a; return nil })
+		return err
+	})
+	return found, run(ctx, tx, &b)
+}
+
+// returns gathers what a transaction gives back, as the columns that unnest
+// makes rows of.
+type returns struct {
+	orders []string // none of their lines stands any more
+	lines  struct {
+		order, event, seat, ticket []string
+		no                         []int32
+	}
+	refunds struct {
+		order, why, by []string
+		no             []int32
+		amount         []int64
+	}
+	tasks struct {
+		order, payload []string
+		no             []int32
+	}
+	voids struct{ kind, order, payload []string } // instead of their captures
+}
+
+// refund gives back seats of o that stand.
+func (w *returns) refund(o Order, a account, seats []wire.SeatQuote, r RefundOrder) {
+	if len(seats) == 0 {
+		return
+	}
+	no, amount, n := a.refunds+1, int64(0), &w.lines
+	for i, q := range o.Seats {
+		if slices.Contains(seats, q) {
+			n.order, n.event, n.no = append(n.order, o.ID), append(n.event, o.Event), append(n.no, int32(no))
+			n.seat, n.ticket = append(n.seat, q.ID), append(n.ticket, o.Tickets[i])
+			amount += q.Price.Total
+		}
+	}
+	whole := len(seats) == len(o.Seats)
+	if whole {
+		w.orders = append(w.orders, o.ID)
+	}
+	if whole && a.refunds == 0 && a.payment == paymentAuthorized && !a.begun {
+		v := &w.voids
+		v.kind, v.order = append(v.kind, KindVoid), append(v.order, o.ID)
+		v.payload = append(v.payload, payload(a.reference, a.amount, a.currency))
+		amount = 0
+	}
+	w.owe(o.ID, a, amount, r.Why, r.By)
+}
+
+// owe records the next refund of an order, and the task to make it.
+func (w *returns) owe(order string, a account, amount int64, why, by string) {
+	no, r := int32(a.refunds+1), &w.refunds
+	r.order, r.why, r.by = append(r.order, order), append(r.why, why), append(r.by, by)
+	r.no, r.amount = append(r.no, no), append(r.amount, amount)
+	if amount > 0 {
+		t := &w.tasks
+		t.order, t.no = append(t.order, order), append(t.no, no)
+		t.payload = append(t.payload, payload(a.reference, amount, a.currency))
+	}
+}
+
+// giveBack writes everything or, with errConflict, nothing.
+func (l *Ledger) giveBack(ctx context.Context, tx pgx.Tx, w *returns) error {
+	now := l.cfg.Now()
+	var b pgx.Batch
+	if n := w.lines; len(n.seat) > 0 {
+		exactly(b.Queue(`
+			UPDATE order_lines n SET refund_no = v.no
+			FROM unnest($1::text[], $2::text[], $3::integer[]) AS v (order_id, seat_id, no)
+			WHERE n.order_id = v.order_id AND n.seat_id = v.seat_id AND n.refund_no IS NULL`, n.order, n.seat, n.no), len(n.seat))
+		exactly(b.Queue(`
+			DELETE FROM bookings b USING unnest($1::text[], $2::text[], $3::text[]) AS v (event_id, seat_id, order_id)
+			WHERE b.event_id = v.event_id AND b.seat_id = v.seat_id AND b.order_id = v.order_id`, n.event, n.seat, n.order), len(n.seat))
+		exactly(b.Queue(`
+			UPDATE seats s SET status = 'AVAILABLE' FROM unnest($1::text[], $2::text[]) AS v (event_id, seat_id)
+			WHERE s.event_id = v.event_id AND s.seat_id = v.seat_id AND s.status = 'SOLD'`, n.event, n.seat), len(n.seat))
+		exactly(b.Queue(`
+			UPDATE tickets t SET state = 'void', generation = t.generation + 1 FROM unnest($1::text[]) AS v (ticket_id)
+			WHERE t.ticket_id = v.ticket_id AND t.state = 'valid'`, n.ticket), len(n.ticket))
+	}
+	if len(w.orders) > 0 {
+		exactly(b.Queue(`UPDATE orders SET state = 'refunded', updated_at = $2
+			WHERE order_id = ANY ($1::text[]) AND state = 'paid'`, w.orders, now), len(w.orders))
+	}
+	if r := w.refunds; len(r.order) > 0 {
+		b.Queue(`
+			INSERT INTO refunds (order_id, refund_no, amount, why, asked_by, created_at, done_at)
+			SELECT v.order_id, v.no, v.amount, v.why, v.asked_by, $6, CASE v.amount WHEN 0 THEN $6::timestamptz END
+			FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[]) AS v (order_id, no, amount, why, asked_by)`,
+			r.order, r.no, r.amount, r.why, r.by, now)
+	}
+	if t := w.tasks; len(t.order) > 0 {
+		b.Queue(`
+			INSERT INTO outbox (kind, order_id, refund_no, payload, next_at)
+			SELECT 'refund', v.order_id, v.no, v.payload::jsonb, $4
+			FROM unnest($1::text[], $2::integer[], $3::text[]) AS v (order_id, no, payload)`, t.order, t.no, t.payload, now)
+	}
+	if v := w.voids; len(v.order) > 0 {
+		exactly(b.Queue("DELETE FROM outbox WHERE order_id = ANY ($1::text[]) AND kind = 'capture' AND attempts = 0", v.order), len(v.order))
+		b.Queue(putTasks, v.kind, v.order, v.payload, now)
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return run(ctx, tx, &b)
+}

@@ -1,0 +1,73 @@
+package payment
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Event is the body of a webhook: something became of an order's payment.
+type Event struct {
+	ID    string    `json:"id"` // the same each time this event is sent
+	Order string    `json:"order"`
+	State State     `json:"state"` // then; Get says what it is now
+	At    time.Time `json:"at"`
+}
+
+// SignatureHeader of a webhook is t=<unix seconds>,v1=<hex>: the HMAC-SHA256,
+// under the secret that both sides know, of the seconds, a dot and the body.
+// There may be several v1, while the sender changes from one secret to another.
+const SignatureHeader = "Frontrow-Signature"
+
+// SignatureAge is how far a webhook's instant may be from the receiver's clock.
+const SignatureAge = 5 * time.Minute
+
+// ErrSignature is a webhook that was not sent by who knows the secret, or not lately.
+var ErrSignature = errors.New("signature is not valid")
+
+// Sign returns the header for a body sent at an instant.
+func Sign(secret, body []byte, at time.Time) string {
+	t := strconv.FormatInt(at.Unix(), 10)
+	return "t=" + t + ",v1=" + hex.EncodeToString(signature(secret, t, body))
+}
+
+// Verify checks a webhook's header. ErrSignature says why it is refused.
+func Verify(secret []byte, header string, body []byte, now time.Time) error {
+	var t string
+	var sums []string
+	for part := range strings.SplitSeq(header, ",") {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(part), "="); name {
+		case "t":
+			t = value
+		case "v1":
+			sums = append(sums, value)
+		}
+	}
+	sent, err := strconv.ParseInt(t, 10, 64)
+	if err != nil || len(secret) == 0 {
+		return fmt.Errorf("%w: no instant, or no secret", ErrSignature)
+	}
+	want := signature(secret, t, body)
+	for _, sum := range sums {
+		got, err := hex.DecodeString(sum)
+		if err == nil && hmac.Equal(got, want) {
+			if age := now.Sub(time.Unix(sent, 0)); age.Abs() > SignatureAge {
+				return fmt.Errorf("%w: it is %v old", ErrSignature, age.Round(time.Second))
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: none of %d is right", ErrSignature, len(sums))
+}
+
+func signature(secret []byte, t string, body []byte) []byte {
+	h := hmac.New(sha256.New, secret)
+	h.Write([]byte(t + "."))
+	h.Write(body)
+	return h.Sum(nil)
+}

@@ -1,0 +1,74 @@
+package inventory
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"frontrow/internal/natstest"
+	"frontrow/plan"
+	"frontrow/wire"
+)
+
+// term is a writer that has become one, without serving.
+func (h *house) term(n uint64) *writer {
+	h.t.Helper()
+	w := h.unopened(n)
+	must(h.t, w.open(h.context()))
+	return w
+}
+
+// unopened is a writer that has read the records there are.
+func (h *house) unopened(n uint64) *writer {
+	h.t.Helper()
+	e := &event{id: "demo", index: h.index, record: h.event, changed: make(chan struct{}, 1), prices: map[string]wire.Price{}}
+	for seat := range h.index.Len() {
+		e.subjects = append(e.subjects, wire.KVSubject(wire.SeatsBucket("demo"), wire.SeatKey(h.index.Seat(seat).ID)))
+	}
+	for _, l := range e.record.Spec.Levels {
+		e.prices[l.ID] = wire.Price{Version: 1}
+	}
+	s, err := New(Config{NATS: h.nc, Ledger: h.ledger, Name: fmt.Sprint("w", n)})
+	must(h.t, err)
+	w := s.newWriter(e, n, nil)
+	must(h.t, w.load(h.context()))
+	return w
+}
+
+// BenchmarkRecovery is what a new writer of 80,000 seats, half of them held,
+// needs before it serves.
+func BenchmarkRecovery(b *testing.B) {
+	for _, replicas := range []int{1, 3} {
+		b.Run(fmt.Sprint("R", replicas), func(b *testing.B) {
+			env := natstest.Run
+			if replicas == 3 {
+				env = natstest.Cluster
+			}
+			p, err := plan.Generate(plan.Spec{Kind: plan.Arena, Seats: 80_000})
+			must(b, err)
+			h := newHouse(b, env(b), plan.NewIndex(p), func(s *wire.Spec) { s.Levels = levelsOf(p) })
+			w := h.term(1)
+			now := time.Now()
+			for i := 0; i+1 < h.index.Len()/2; i += 2 {
+				w.engine.Hold(wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()),
+					Seats: []string{h.index.Seat(i).ID, h.index.Seat(i + 1).ID}}, now) // refused for a companion's seat
+				if w.engine.Pending() > maxRecords-2 {
+					must(b, w.flush(h.context()))
+				}
+			}
+			must(b, w.flush(h.context()))
+			n := uint64(1)
+			for b.Loop() {
+				n++
+				h.term(n)
+			}
+		})
+	}
+}
+
+func levelsOf(p *plan.Plan) (levels []wire.Level) {
+	for i, c := range p.CategoryNames() {
+		levels = append(levels, wire.Level{ID: fmt.Sprint("level-", i), Categories: []string{c}})
+	}
+	return levels
+}
