@@ -249,6 +249,30 @@ func TestSilentWriterIsAskedAgainForTheSameHold(t *testing.T) {
 	}
 }
 
+func TestHoldUnderAKeyIsTheSameHold(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	f, g := s.fan(), s.fan()
+	s.answer(wire.SeatsSubject(show, wire.ActHold), func(m *nats.Msg) any {
+		var r wire.HoldRequest
+		_ = json.Unmarshal(m.Data, &r)
+		return wire.HoldReply{Hold: r.Hold}
+	})
+	ask := func(f *fan, key ...string) string {
+		return into[holdReply](t, f.send("POST", "/v1/events/show/holds", `{"best":{"count":2}}`, key...), http.StatusCreated).Hold
+	}
+	one := ask(f, "Idempotency-Key", "a")
+	if !wire.IsHold(one) || ask(f, "Idempotency-Key", "a") != one {
+		t.Error("one key, two holds")
+	}
+	if ask(f, "Idempotency-Key", "b") == one || ask(g, "Idempotency-Key", "a") == one || ask(f) == ask(f) {
+		t.Error("another key, another fan, or none: the same hold")
+	}
+	if p := f.send("POST", "/v1/events/show/holds", `{"best":{"count":2}}`, "Idempotency-Key", "").problem(t); p.Status != http.StatusBadRequest {
+		t.Errorf("an empty key: %+v", p)
+	}
+}
+
 func TestNoWriterIsUnavailable(t *testing.T) {
 	t.Parallel()
 	s := open(t)
