@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	orderCallers = 1024
+	orderCallers = 2048
 	// classicConns is how many connections the baseline has, each with a
 	// transaction of one order on it.
 	classicConns = 32
