@@ -95,7 +95,6 @@ func TestFinds(t *testing.T) {
 		{"money before the seats", Config{Bugs: Bugs{CaptureEarly: true}}, 30, "I4"},
 		{"authorisations left alone", Config{Bugs: Bugs{NoVoid: true}}, 500, "I4"},
 
-		{"torn loads", Config{Harsh: Harsh{TornLoads: true}}, 1500, "I2"},
 		{"late authorisations", Config{Harsh: Harsh{LateAuthorises: true}}, 500, "I4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
