@@ -36,11 +36,7 @@ func (s *Service) apply(ctx context.Context, _ string, data []byte) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	categories := make([]string, len(p.Categories))
-	for i, c := range p.Categories {
-		categories[i] = c.Name
-	}
-	if err := spec.Validate(categories); err != nil {
+	if err := spec.Validate(p.CategoryNames()); err != nil {
 		return nil, wire.Refuse(wire.CodeInvalid, err.Error())
 	}
 	next := wire.Event{Spec: spec, Plan: req.Plan, Places: plan.NewIndex(p).Len(), State: wire.EventOpen}

@@ -62,16 +62,11 @@
 //
 // # What the path assumes
 //
-// TestFinds also takes these away, and shows what follows:
+// A load is one snapshot here: package inventory asks the guard once more at
+// the end of its load, so that a picture torn by a successor is thrown away.
 //
-//   - A request to the writer does not arrive again after the hold that it made
-//     has ended: the engine forgets holds that have ended, and would make it
-//     anew, perhaps of other seats at another price, under an id whose fan was
-//     told of the first ones (I8).
-//   - A writer is not suspended, and superseded, in the middle of its load: it
-//     would have read the parts of a hold as of different instants, and could
-//     answer from that, as answers which change nothing carry no fence (I2).
-//     What it writes is refused.
+// TestFinds also takes this away, and shows what follows:
+//
 //   - A request to the payment provider arrives within a minute (VoidAfter) of
 //     its order's failure, or never: else the void has come and gone, and an
 //     authorisation stays until the provider lets it lapse (I4). No money moves.

@@ -38,7 +38,6 @@ type Bugs struct {
 // Harsh is a world in which an assumption of the purchase path doesn't hold;
 // see the package comment for what follows.
 type Harsh struct {
-	TornLoads      bool // a writer may be suspended between the reads of its load, and superseded meanwhile
 	LateAuthorises bool // a request to the provider may arrive after more than voidAfter
 }
 

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -123,7 +121,7 @@ func (wr *writer) restore() error {
 	for seat := range keys {
 		keys[seat] = wire.SeatKey(wr.w.index.Seat(seat).ID)
 	}
-	found, err := wr.read(keys)
+	found, err := wr.guard.read(keys)
 	if err != nil {
 		return errors.Join(errRestart, err)
 	}
@@ -143,29 +141,6 @@ func (wr *writer) restore() error {
 		}
 	}
 	return nil
-}
-
-// read is one snapshot. In a harsh world it is as many as inventory takes for a
-// large hall, and the process may be suspended between them.
-func (wr *writer) read(keys []string) (map[string]entry, error) {
-	if !wr.w.cfg.Harsh.TornLoads || !wr.w.faulty() {
-		return wr.guard.read(keys)
-	}
-	if wr.w.chance(0.3) {
-		wr.w.supersede(wr.p)
-	}
-	found := map[string]entry{}
-	for part := range slices.Chunk(keys, 2) {
-		some, err := wr.guard.read(part)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(found, some)
-		if wr.p != wr.w.holder {
-			wr.p.sleep(wr.w.between(0, 500*time.Millisecond))
-		}
-	}
-	return found, nil
 }
 
 func (wr *writer) refresh() {
