@@ -171,13 +171,17 @@ func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event str
 // readOrders finds the orders that are not done: those behind which an
 // acknowledgement is still missing.
 func (a *audit) readOrders(ctx context.Context, js jetstream.JetStream, event string) error {
-	checkout, err := js.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
+	stream, err := js.Stream(ctx, wire.OrdersStream)
+	if err != nil {
+		return err
+	}
+	checkout, err := stream.Consumer(ctx, wire.CheckoutConsumer)
 	if err != nil {
 		return err
 	}
 	info := checkout.CachedInfo()
 	a.waiting = map[string]bool{}
-	if info.NumPending == 0 && info.NumAckPending == 0 {
+	if info.AckFloor.Stream >= stream.CachedInfo().State.LastSeq {
 		return nil
 	}
 	orders, err := kv.OpenStream(js, wire.OrdersStream).All(ctx, wire.OrderSubject(event, "*"))

@@ -146,8 +146,14 @@ func (w *world) publish(m wire.OrderMessage) {
 func (w *world) settled() map[wire.OrderState]int {
 	w.t.Helper()
 	w.wait("every checkout acknowledged", func(ctx context.Context) bool {
-		c, err := w.js.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
-		return err == nil && c.CachedInfo().NumPending == 0 && c.CachedInfo().NumAckPending == 0
+		// Not its number of pending messages, which rises only some time after the
+		// message that makes it so was acknowledged to its publisher.
+		orders, err := w.js.Stream(ctx, wire.OrdersStream)
+		if err != nil {
+			return false
+		}
+		c, err := orders.Consumer(ctx, wire.CheckoutConsumer)
+		return err == nil && c.CachedInfo().AckFloor.Stream >= orders.CachedInfo().State.LastSeq
 	})
 	var a ledger.Audit
 	w.wait("outbox empty", func(ctx context.Context) bool {
