@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/inventory/seating"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -15,7 +16,7 @@ import (
 type command struct {
 	msg    *nats.Msg // nil for the writer's own
 	weight int       // records it may change
-	decide func(e *Engine, now time.Time) (answer func(*Engine) any)
+	decide func(e *seating.Engine, now time.Time) (answer func(*seating.Engine) any)
 }
 
 func (c command) answer(reply any) {
@@ -36,22 +37,24 @@ func (w *writer) receive(m *nats.Msg) {
 	case wire.ActHold:
 		var r wire.HoldRequest
 		bad = decode(m, &r) || !wire.IsHold(r.Hold) || !wire.IsFan(r.Claims.Fan)
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.Hold(r, now)) }
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any { return given(e.Hold(r, now)) }
 	case wire.ActCheckout:
 		var r wire.CheckoutRequest
 		bad = decode(m, &r) || r.Key == ""
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.Checkout(r, now)) }
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any { return given(e.Checkout(r, now)) }
 	case wire.ActRelease:
 		var r wire.ReleaseRequest
 		bad = decode(m, &r)
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(wire.Reply{Problem: e.Release(r, now)}) }
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
+			return given(wire.Reply{Problem: e.Release(r, now)})
+		}
 	case wire.ActExtend:
 		var r wire.ExtendRequest
 		bad = decode(m, &r)
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any {
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
 			reply := e.Extend(r, now)
-			return func(e *Engine) any {
-				reply.Revision = e.fenceOf(r.Hold)
+			return func(e *seating.Engine) any {
+				reply.Revision = e.Fence(r.Hold)
 				return reply
 			}
 		}
@@ -64,20 +67,22 @@ func (w *writer) receive(m *nats.Msg) {
 		var r wire.BlockRequest
 		bad = decode(m, &r) || len(r.Seats) > maxRecords
 		if c.weight = len(r.Seats); c.weight == 0 {
-			c.weight = wideRecords
+			c.weight = seating.MaxWide
 		}
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.Block(r, now)) }
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any { return given(e.Block(r, now)) }
 	case wire.ActMoreTime:
 		var r wire.MoreTimeRequest
 		bad = decode(m, &r)
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(e.MoreTime(r, now)) }
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any { return given(e.MoreTime(r, now)) }
 	case wire.ActRefund:
 		var r wire.RefundRequest
 		bad = decode(m, &r) || !wire.IsHold(r.Hold) || r.Order == "" || len(r.Seats) > wire.MaxPerFan
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(wire.Reply{Problem: e.Refund(r, now)}) }
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
+			return given(wire.Reply{Problem: e.Refund(r, now)})
+		}
 	case wire.ActStatus:
 		bad, c.weight = false, 0
-		c.decide = func(e *Engine, now time.Time) func(*Engine) any { return given(w.counted(now)) }
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any { return given(w.counted(now)) }
 	}
 	if bad {
 		c.answer(wire.Reply{Problem: wire.Refuse(wire.CodeBadRequest, "The request to the seats was not understood.")})
@@ -95,11 +100,13 @@ func (w *writer) enqueue(c command) {
 	}
 }
 
-func confirm(r wire.ConfirmRequest) func(*Engine, time.Time) func(*Engine) any {
-	return func(e *Engine, now time.Time) func(*Engine) any { return given(wire.Reply{Problem: e.Confirm(r, now)}) }
+func confirm(r wire.ConfirmRequest) func(*seating.Engine, time.Time) func(*seating.Engine) any {
+	return func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
+		return given(wire.Reply{Problem: e.Confirm(r, now)})
+	}
 }
 
 // given is an answer that is known when the command is decided.
-func given(reply any) func(*Engine) any { return func(*Engine) any { return reply } }
+func given(reply any) func(*seating.Engine) any { return func(*seating.Engine) any { return reply } }
 
 func decode(m *nats.Msg, into any) (bad bool) { return json.Unmarshal(m.Data, into) != nil }

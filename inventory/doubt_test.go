@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"frontrow/internal/natstest"
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -20,7 +21,7 @@ import (
 // what the writer believed, nor is that belief told to anybody.
 func TestRecordsChangedBeside(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
-		h := newHouse(t, env, hall(t, 4, 1, 0), nil)
+		h := newHouse(t, env, seatingtest.Hall(t, 4, 1, 0), nil)
 		h.worker("one", nil)
 		ask[wire.Stock](h, wire.ActStatus, nil)
 		bucket := kv.Open(h.js, wire.SeatsBucket("demo"))
@@ -65,7 +66,7 @@ func TestFlushInDoubt(t *testing.T) {
 	for _, lost := range []string{"batch", "answer"} {
 		t.Run(lost+" lost", func(t *testing.T) {
 			natstest.Each(t, func(t *testing.T, env *natstest.Env) {
-				h := newHouse(t, env, hall(t, 4, 1, 0), nil)
+				h := newHouse(t, env, seatingtest.Hall(t, 4, 1, 0), nil)
 				line := &line{}
 				s, err := New(Config{NATS: env.Connect(t, nats.SetCustomDialer(line)), Ledger: h.ledger, Name: "one"})
 				must(t, err)

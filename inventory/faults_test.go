@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"frontrow/internal/natstest"
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -168,7 +169,7 @@ func (c *crowd) kept() {
 
 // The leader of the seats' stream changes again and again.
 func TestHoldsOutliveLeaderChanges(t *testing.T) {
-	h := newHouse(t, natstest.Cluster(t), hall(t, 20, 100, 0), nil)
+	h := newHouse(t, natstest.Cluster(t), seatingtest.Hall(t, 20, 100, 0), nil)
 	h.worker("one", nil)
 	h.worker("two", nil)
 	c := h.crowd()
@@ -182,7 +183,7 @@ func TestHoldsOutliveLeaderChanges(t *testing.T) {
 
 // Each of three servers stops and comes back, one after the other.
 func TestHoldsOutliveServers(t *testing.T) {
-	h := newHouse(t, natstest.Cluster(t), hall(t, 20, 100, 0), nil)
+	h := newHouse(t, natstest.Cluster(t), seatingtest.Hall(t, 20, 100, 0), nil)
 	h.worker("one", nil)
 	h.worker("two", nil)
 	c := h.crowd()
@@ -199,7 +200,7 @@ func TestHoldsOutliveServers(t *testing.T) {
 // PostgreSQL is away: fans hold seats as before, a checkout past its deadline
 // keeps its seats, and when PostgreSQL is back, what waited is settled.
 func TestHoldsOutliveTheLedger(t *testing.T) {
-	h := newHouse(t, natstest.Run(t), hall(t, 20, 100, 0), nil)
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 20, 100, 0), nil)
 	clock := &shifted{}
 	first := h.worker("one", clock.now)
 	fan := wire.NewFan()
@@ -246,7 +247,7 @@ func TestHoldsOutliveAFullDisk(t *testing.T) {
 	}
 	must(t, syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=48m"))
 	t.Setenv("TMPDIR", disk)
-	h := newHouse(t, natstest.Run(t), hall(t, 20, 100, 0), nil)
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 20, 100, 0), nil)
 	h.worker("one", nil)
 	c := h.crowd()
 	c.goesOn(50)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"frontrow/internal/natstest"
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -68,7 +69,7 @@ func TestHistories(t *testing.T) {
 		t.Run(variant.name, func(t *testing.T) {
 			t.Parallel()
 			natstest.Each(t, func(t *testing.T, env *natstest.Env) {
-				h := newHouse(t, env, hall(t, historySeats, 1, 0), func(s *wire.Spec) {
+				h := newHouse(t, env, seatingtest.Hall(t, historySeats, 1, 0), func(s *wire.Spec) {
 					s.Hold.TTL, s.Hold.Checkout = wire.Duration(historyTTL), wire.Duration(historyCheckout)
 				})
 				r := &recorder{house: h, base: time.Now(), requests: map[string][]string{}}

@@ -8,7 +8,9 @@ import (
 
 	"frontrow/internal/natstest"
 	"frontrow/internal/pgtest"
+	"frontrow/inventory/audit"
 	"frontrow/inventory/ledger"
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/wire"
 )
 
@@ -16,7 +18,7 @@ import (
 // again on an empty server, what was sold is sold, and the audit finds nothing.
 // One of the orders was committed, but its seats never made sold.
 func TestAuditAfterJetStreamIsLost(t *testing.T) {
-	index := hall(t, 4, 20, 50)
+	index := seatingtest.Hall(t, 4, 20, 50)
 	before := newHouse(t, natstest.Run(t), index, nil)
 	l := before.realLedger()
 	first := before.workerWith("first", nil, l)
@@ -57,7 +59,7 @@ func TestAuditAfterJetStreamIsLost(t *testing.T) {
 		t.Errorf("%+v", stock.All)
 	}
 	h.checkLog(h.env)
-	report, err := Audit(h.context(), h.js, l, "demo", time.Now())
+	report, err := audit.Run(h.context(), h.js, l, "demo", time.Now())
 	must(t, err)
 	for _, c := range report.Checks {
 		if c.Broken != 0 {

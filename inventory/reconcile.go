@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"frontrow/inventory/ledger"
+	"frontrow/inventory/seating"
 	"frontrow/wire"
 )
 
@@ -20,20 +21,6 @@ const (
 	maxUnbooked      = 100              // orders of sold seats looked into in one round
 )
 
-// sale is a sold seat, as the engine knows it.
-type sale struct{ seat, order, hold, fan string }
-
-// soldIn lists the sold seats in the order of the plan.
-func soldIn(e *Engine) []sale {
-	var sold []sale
-	for i, h := range e.owner {
-		if h != nil && h.sold {
-			sold = append(sold, sale{e.index.Seat(i).ID, h.order, h.id, h.fan})
-		}
-	}
-	return sold
-}
-
 // repair is one order about which seats and ledger disagree.
 type repair struct {
 	Booked           bool // true: booked, but not sold. False: sold, but not booked
@@ -44,10 +31,10 @@ type repair struct {
 
 // diff compares the seats sold with the ledger's bookings. What is sold without
 // a booking comes first: a booking may be waiting for that very seat.
-func diff(sold []sale, bookings []ledger.Booking) []repair {
+func diff(sold []seating.Sale, bookings []ledger.Booking) []repair {
 	soldTo := make(map[string]string, len(sold)) // order by seat
 	for _, s := range sold {
-		soldTo[s.seat] = s.order
+		soldTo[s.Seat] = s.Order
 	}
 	bookedTo := make(map[string]string, len(bookings))
 	missing := map[string]bool{} // orders
@@ -68,8 +55,8 @@ func diff(sold []sale, bookings []ledger.Booking) []repair {
 		repairs[i].Seats = append(repairs[i].Seats, seat)
 	}
 	for _, s := range sold {
-		if bookedTo[s.seat] != s.order {
-			add(repair{Order: s.order, Hold: s.hold, Fan: s.fan}, wire.SeatQuote{ID: s.seat})
+		if bookedTo[s.Seat] != s.Order {
+			add(repair{Order: s.Order, Hold: s.Hold, Fan: s.Fan}, wire.SeatQuote{ID: s.Seat})
 		}
 	}
 	clear(at) // an order may have one of each
@@ -104,7 +91,7 @@ func (w *writer) reconcile(ctx context.Context) {
 func (w *writer) reconcileOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
 	defer cancel()
-	sold, err := own(ctx, w, 0, func(e *Engine, _ time.Time) []sale { return soldIn(e) })
+	sold, err := own(ctx, w, 0, func(e *seating.Engine, _ time.Time) []seating.Sale { return e.Sold() })
 	if err != nil {
 		return err
 	}
@@ -130,12 +117,12 @@ func (w *writer) reconcileOnce(ctx context.Context) error {
 }
 
 // sell makes r's seats those of its order, or says why not.
-func sell(e *Engine, r repair, now time.Time) *wire.Problem {
+func sell(e *seating.Engine, r repair, now time.Time) *wire.Problem {
 	if p := e.Confirm(wire.ConfirmRequest{Hold: r.Hold, Order: r.Order, Fan: r.Fan, Seats: r.Seats}, now); p != nil {
 		return p
 	}
 	for _, q := range r.Seats {
-		if i, ok := e.index.Lookup(q.ID); !ok || e.owner[i] == nil || e.owner[i].order != r.Order {
+		if e.OrderOf(q.ID) != r.Order {
 			return wire.Refuse(wire.CodeTaken, "The order has other seats than "+q.ID+".")
 		}
 	}
@@ -144,7 +131,7 @@ func sell(e *Engine, r repair, now time.Time) *wire.Problem {
 
 // booked makes sold what is booked.
 func (w *writer) booked(ctx context.Context, r repair) error {
-	refused, err := own(ctx, w, 2*wire.MaxPerFan, func(e *Engine, now time.Time) *wire.Problem { return sell(e, r, now) })
+	refused, err := own(ctx, w, 2*wire.MaxPerFan, func(e *seating.Engine, now time.Time) *wire.Problem { return sell(e, r, now) })
 	switch {
 	case err != nil:
 		return err
@@ -179,7 +166,7 @@ func (w *writer) unbooked(ctx context.Context, r repair) error {
 	if len(refund.Seats) == 0 {
 		return nil
 	}
-	refused, err := own(ctx, w, 2*wire.MaxPerFan, func(e *Engine, now time.Time) *wire.Problem { return e.Refund(refund, now) })
+	refused, err := own(ctx, w, 2*wire.MaxPerFan, func(e *seating.Engine, now time.Time) *wire.Problem { return e.Refund(refund, now) })
 	switch {
 	case err != nil:
 		return err
@@ -205,9 +192,9 @@ func gone(o ledger.Order, seat string) bool {
 }
 
 // own runs f on the engine between the fans' commands and returns its result.
-func own[T any](ctx context.Context, w *writer, weight int, f func(*Engine, time.Time) T) (result T, err error) {
+func own[T any](ctx context.Context, w *writer, weight int, f func(*seating.Engine, time.Time) T) (result T, err error) {
 	done := make(chan T, 1)
-	c := command{weight: weight, decide: func(e *Engine, now time.Time) func(*Engine) any {
+	c := command{weight: weight, decide: func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
 		done <- f(e, now)
 		return given(nil)
 	}}
@@ -226,7 +213,7 @@ func own[T any](ctx context.Context, w *writer, weight int, f func(*Engine, time
 
 // settleHold asks the ledger about a hold in checkout whose deadline has passed
 // and gives the writer the answer. Without an answer the hold stays.
-func (w *writer) settleHold(ctx context.Context, h Ended) {
+func (w *writer) settleHold(ctx context.Context, h seating.Ended) {
 	select {
 	case w.settling <- struct{}{}:
 		defer func() { <-w.settling }()
@@ -236,7 +223,7 @@ func (w *writer) settleHold(ctx context.Context, h Ended) {
 	asking, cancel := context.WithTimeout(ctx, settleTimeout)
 	reply, err := w.ledger.GiveUp(asking, h.Order, w.event.id, h.Fan)
 	cancel()
-	own := command{weight: 2 * wire.MaxPerFan, decide: func(e *Engine, now time.Time) func(*Engine) any {
+	own := command{weight: 2 * wire.MaxPerFan, decide: func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
 		delete(w.asking, h.Hold)
 		switch {
 		case err != nil:

@@ -8,6 +8,8 @@ import (
 
 	"frontrow/internal/natstest"
 	"frontrow/inventory/ledger"
+	"frontrow/inventory/seating"
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -17,20 +19,22 @@ func TestDiff(t *testing.T) {
 	booked := func(seat, order string) ledger.Booking {
 		return ledger.Booking{Seat: wire.SeatQuote{ID: seat}, Order: order, Hold: "h_" + order, Fan: "f_" + order}
 	}
-	sold := func(seat, order string) sale { return sale{seat, order, "h_" + order, "f_" + order} }
+	sold := func(seat, order string) seating.Sale {
+		return seating.Sale{Seat: seat, Order: order, Hold: "h_" + order, Fan: "f_" + order}
+	}
 	for _, c := range []struct {
 		name     string
-		sold     []sale
+		sold     []seating.Sale
 		bookings []ledger.Booking
 		want     string // kind order seats…
 	}{
 		{"nothing", nil, nil, ""},
-		{"they agree", []sale{sold("A-1", "o1"), sold("A-2", "o2")}, []ledger.Booking{booked("A-1", "o1"), booked("A-2", "o2")}, ""},
+		{"they agree", []seating.Sale{sold("A-1", "o1"), sold("A-2", "o2")}, []ledger.Booking{booked("A-1", "o1"), booked("A-2", "o2")}, ""},
 		{"booked, not sold", nil, []ledger.Booking{booked("A-1", "o1"), booked("A-2", "o1"), booked("A-3", "o2")}, "booked o1 A-1 A-2; booked o2 A-3"},
-		{"one seat of an order is missing", []sale{sold("A-1", "o1")}, []ledger.Booking{booked("A-1", "o1"), booked("A-2", "o1")}, "booked o1 A-1 A-2"},
-		{"sold, not booked", []sale{sold("A-1", "o1"), sold("A-2", "o1"), sold("A-3", "o2")}, []ledger.Booking{booked("A-3", "o2")}, "sold o1 A-1 A-2"},
-		{"sold to another: first the seat, then who waits for it", []sale{sold("A-1", "o1")}, []ledger.Booking{booked("A-1", "o2")}, "sold o1 A-1; booked o2 A-1"},
-		{"an order of both kinds", []sale{sold("A-1", "o1")}, []ledger.Booking{booked("A-2", "o1")}, "sold o1 A-1; booked o1 A-2"},
+		{"one seat of an order is missing", []seating.Sale{sold("A-1", "o1")}, []ledger.Booking{booked("A-1", "o1"), booked("A-2", "o1")}, "booked o1 A-1 A-2"},
+		{"sold, not booked", []seating.Sale{sold("A-1", "o1"), sold("A-2", "o1"), sold("A-3", "o2")}, []ledger.Booking{booked("A-3", "o2")}, "sold o1 A-1 A-2"},
+		{"sold to another: first the seat, then who waits for it", []seating.Sale{sold("A-1", "o1")}, []ledger.Booking{booked("A-1", "o2")}, "sold o1 A-1; booked o2 A-1"},
+		{"an order of both kinds", []seating.Sale{sold("A-1", "o1")}, []ledger.Booking{booked("A-2", "o1")}, "sold o1 A-1; booked o1 A-2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
@@ -83,7 +87,7 @@ func (h *house) becomes(seat string, is func(wire.Seat) bool) {
 // held. The next writer sells it, without the checkout's help.
 func TestBookedSeatsBecomeSold(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
-		h := newHouse(t, env, hall(t, 4, 20, 0), nil)
+		h := newHouse(t, env, seatingtest.Hall(t, 4, 20, 0), nil)
 		first := h.worker("first", nil)
 		hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: []string{"A-1", "A-2"}})
 		young := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: []string{"B-1"}})
@@ -111,7 +115,7 @@ func TestBookedSeatsBecomeSold(t *testing.T) {
 // Seats sold without a booking are free again if the ledger has taken them
 // back, and stay sold if it hasn't, or doesn't know their order.
 func TestSoldSeatsWithoutABooking(t *testing.T) {
-	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), nil)
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), nil)
 	first := h.worker("first", nil)
 	buy := func(seats ...string) (wire.HoldReply, string) {
 		hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: seats})
@@ -148,7 +152,7 @@ func TestSoldSeatsWithoutABooking(t *testing.T) {
 // With all of JetStream gone, what the ledger has booked is sold before
 // anything is offered, and while the ledger can't be asked nothing is.
 func TestSeatsSoldOutliveJetStream(t *testing.T) {
-	index := hall(t, 4, 20, 50)
+	index := seatingtest.Hall(t, 4, 20, 50)
 	before := newHouse(t, natstest.Run(t), index, nil)
 	before.worker("first", nil)
 	booked := &ledgerDouble{}
@@ -205,7 +209,7 @@ func TestSeatsSoldOutliveJetStream(t *testing.T) {
 // A writer that dies between storing what is sold and opening the rest leaves
 // seats without a record; its successor asks the ledger again.
 func TestRebuildIsResumed(t *testing.T) {
-	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), nil)
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), nil)
 	hold := wire.NewHold()
 	h.ledger.book(ledger.Booking{Seat: wire.SeatQuote{ID: "A-1"}, Order: wire.OrderOfHold(hold), Hold: hold, Fan: wire.NewFan()})
 	w := h.unopened(1)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"frontrow/inventory/ledger"
+	"frontrow/inventory/seating"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -37,7 +38,7 @@ func (w *writer) load(ctx context.Context) error {
 	if w.flushN, err = w.lastFlush(ctx); err != nil {
 		return err
 	}
-	w.engine = NewEngine(w.event.current(), w.event.index)
+	w.engine = seating.NewEngine(w.event.current(), w.event.index)
 	w.event.refresh(w.engine)
 	if err := w.restore(ctx); err != nil {
 		return err
@@ -134,7 +135,7 @@ func (r *records) decode() {
 }
 
 // restore gives the engine the last record of each seat, in the order of the plan.
-func (r *records) restore(e *Engine) error {
+func (r *records) restore(e *seating.Engine) error {
 	r.decode()
 	if err := r.decoding.Wait(); err != nil {
 		return err
@@ -257,7 +258,7 @@ func (w *writer) rebuild(ctx context.Context) error {
 		}
 	}
 	orders := 0
-	for _, r := range diff(soldIn(w.engine), bookings) {
+	for _, r := range diff(w.engine.Sold(), bookings) {
 		if !r.Booked {
 			continue // the first reconciliation looks into it
 		}

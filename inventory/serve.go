@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"frontrow/inventory/seating"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -11,9 +12,9 @@ import (
 // batch is what is decided together and stored as one flush.
 type batch struct {
 	commands         []command
-	answers          []func(*Engine) any // to the commands, once all is stored
-	freed, unsettled []Ended             // by deadlines
-	seats            []int               // whose records it changes; set when it leaves
+	answers          []func(*seating.Engine) any // to the commands, once all is stored
+	freed, unsettled []seating.Ended             // by deadlines
+	seats            []int                       // whose records it changes; set when it leaves
 }
 
 // outcome of a batch that has left.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"frontrow/inventory/ledger"
+	"frontrow/inventory/seating"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -100,7 +101,7 @@ func (e *event) current() wire.Event {
 }
 
 // refresh brings an engine up to date with the event's record and prices.
-func (e *event) refresh(engine *Engine) {
+func (e *event) refresh(engine *seating.Engine) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	engine.SetEvent(e.record)

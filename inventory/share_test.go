@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"frontrow/internal/natstest"
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -23,7 +24,7 @@ func TestShare(t *testing.T) {
 func TestEventsSpreadAndMove(t *testing.T) {
 	for _, how := range []string{"clean", "crash"} {
 		t.Run(how, func(t *testing.T) {
-			h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), nil)
+			h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), nil)
 			workers := map[string]worker{}
 			for _, name := range []string{"one", "two", "three"} {
 				workers[name] = h.worker(name, nil)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/inventory/seating"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -18,12 +19,12 @@ import (
 
 // Bounds of a writer.
 const (
-	maxRecords   = kv.MaxBatch - 1 // of seats in one flush, beside its log record
-	maxQueue     = 16384           // commands waiting to be decided; more are refused
-	maxCommands  = 4096            // decided for one flush
-	maxReplies   = 2               // batches stored whose answers are not sent yet
-	flushTimeout = 5 * time.Second // for one acknowledgement
-	flushTries   = 40              // while the stream has no leader: with the pauses, about 10 s
+	maxRecords   = seating.MaxFlush // of seats in one flush, beside its log record
+	maxQueue     = 16384            // commands waiting to be decided; more are refused
+	maxCommands  = 4096             // decided for one flush
+	maxReplies   = 2                // batches stored whose answers are not sent yet
+	flushTimeout = 5 * time.Second  // for one acknowledgement
+	flushTries   = 40               // while the stream has no leader: with the pauses, about 10 s
 	flushPause   = 250 * time.Millisecond
 	settleAgain  = 2 * time.Second        // before the ledger is asked again about a hold in checkout
 	sweepEvery   = 30 * time.Second       // between two looks at every hold, for one the deadlines have missed
@@ -42,7 +43,7 @@ type writer struct {
 	js     jetstream.JetStream
 	stream *kv.Stream
 	guard  *kv.Guard
-	engine *Engine
+	engine *seating.Engine
 	flushN uint64 // number of the last flush stored
 
 	queue    chan command
@@ -55,9 +56,9 @@ type writer struct {
 	sweptAt  time.Time
 
 	ledger   Ledger
-	settling chan struct{}   // one element for each hold the ledger is being asked about
-	settle   func(Ended)     // asks, beside the writer
-	asking   map[string]bool // about these holds
+	settling chan struct{}       // one element for each hold the ledger is being asked about
+	settle   func(seating.Ended) // asks, beside the writer
+	asking   map[string]bool     // about these holds
 	now      func() time.Time
 	logger   *slog.Logger
 	metrics  *metrics
@@ -89,7 +90,7 @@ func (w *writer) run(ctx context.Context) error {
 	defer w.metrics.writing.Dec()
 	beside, end := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	w.settle = func(h Ended) { wg.Go(func() { w.settleHold(beside, h) }) }
+	w.settle = func(h seating.Ended) { wg.Go(func() { w.settleHold(beside, h) }) }
 	wg.Go(func() { w.reconcile(beside) })
 	wg.Go(w.send)
 	err = errors.Join(w.serve(ctx), sub.Unsubscribe())

@@ -13,6 +13,7 @@ import (
 
 	"frontrow/internal/natstest"
 	"frontrow/inventory/ledger"
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -108,7 +109,7 @@ func newHouse(t testing.TB, env *natstest.Env, index *plan.Index, change func(*w
 	digest := plan.Digest(index.Plan())
 	_, err = store.PutBytes(ctx, digest, raw)
 	must(t, err)
-	event := concert()
+	event := seatingtest.Concert()
 	event.Plan, event.Places = digest, index.Len()
 	if change != nil {
 		change(&event.Spec)
@@ -230,7 +231,7 @@ func fanClaims(fan string) wire.Claims {
 
 func TestWriterStoresWhatItAnswers(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
-		h := newHouse(t, env, hall(t, 4, 20, 50), nil)
+		h := newHouse(t, env, seatingtest.Hall(t, 4, 20, 50), nil)
 		h.worker("one", nil)
 		fan := wire.NewFan()
 		hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-1", "A-2"}})
@@ -285,7 +286,7 @@ func (h *house) checkLog(env *natstest.Env) {
 }
 
 func TestOneOfAThousandGetsTheSeats(t *testing.T) {
-	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), nil)
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), nil)
 	h.worker("one", nil)
 	ask[wire.Stock](h, wire.ActStatus, nil)
 	var won, taken int
@@ -321,7 +322,7 @@ func TestTakeOver(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 		for _, how := range []string{"clean", "crash"} {
 			t.Run(how, func(t *testing.T) {
-				h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 50), nil)
+				h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 50), nil)
 				first := h.worker("first", nil)
 				fan := wire.NewFan()
 				request := wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Best: &wire.Best{Count: 3}}
@@ -352,7 +353,7 @@ func TestTakeOver(t *testing.T) {
 // a single record in.
 func TestLateWriterIsFenced(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
-		h := newHouse(t, env, hall(t, 4, 20, 0), nil)
+		h := newHouse(t, env, seatingtest.Hall(t, 4, 20, 0), nil)
 		ctx := h.context()
 		old := h.term(1)
 		old.engine.Hold(wire.HoldRequest{Hold: "h_old", Claims: fanClaims("f_old"), Seats: []string{"A-1"}}, time.Now())
@@ -372,7 +373,7 @@ func TestLateWriterIsFenced(t *testing.T) {
 }
 
 func TestDeadlines(t *testing.T) {
-	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), func(s *wire.Spec) {
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), func(s *wire.Spec) {
 		s.Hold.TTL, s.Hold.Checkout = wire.Duration(time.Second), wire.Duration(10*time.Second)
 	})
 	clock := &shifted{}
@@ -442,7 +443,7 @@ func (s *shifted) shift(by time.Duration) {
 }
 
 func TestOperatorEndpoints(t *testing.T) {
-	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), nil)
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), nil)
 	h.worker("one", nil)
 	ask[wire.Stock](h, wire.ActStatus, nil)
 	call := func(act, event, payload string) (*nats.Msg, string) {
@@ -490,7 +491,7 @@ func TestOperatorEndpoints(t *testing.T) {
 // More places than one flush takes: the operator sends one request, the writer
 // gets as many commands as it needs.
 func TestOperatorBlocksALevel(t *testing.T) {
-	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 2500), nil)
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 2500), nil)
 	h.worker("one", nil)
 	ask[wire.Stock](h, wire.ActStatus, nil)
 	h.operate("block", `{"levels":["c"],"channel":"sponsor"}`, 2500, wire.Count{Free: 80, Blocked: 2500})
@@ -510,7 +511,7 @@ func (h *house) operate(act, payload string, changed int, want wire.Count) {
 }
 
 func TestMoreTimeAndRefundAreStored(t *testing.T) {
-	h := newHouse(t, natstest.Run(t), hall(t, 4, 20, 0), func(s *wire.Spec) { s.Hold.MoreTime = wire.Duration(time.Minute) })
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), func(s *wire.Spec) { s.Hold.MoreTime = wire.Duration(time.Minute) })
 	h.worker("one", nil)
 	fan := wire.NewFan()
 	hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-1", "A-2"}})
@@ -528,4 +529,11 @@ func TestMoreTimeAndRefundAreStored(t *testing.T) {
 			t.Errorf("%+v: %+v %+v", r, h.record("A-1"), h.record("A-2"))
 		}
 	}
+}
+
+func code(p *wire.Problem) wire.Code {
+	if p == nil {
+		return ""
+	}
+	return p.Code
 }

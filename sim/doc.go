@@ -2,7 +2,7 @@
 // clock of its own, with every fault the path is made for, and looks after each
 // step whether something is true that must not be.
 //
-//	  fans ──▶ gateway ──▶ writer: inventory.Engine ──batch──▶ store (revisions, fence)
+//	  fans ──▶ gateway ──▶ writer: seating.Engine ──batch──▶ store (revisions, fence)
 //	             │            ▲  ▲ └── deadline: give up? ──▶ ledger
 //	             ▼            │  └──── extend, confirm, release ─┐  ▲
 //	           ORDERS ────────┼──▶ checkout ── begin, commit, fail ──┘

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"frontrow/inventory"
+	"frontrow/inventory/seating"
 	"frontrow/wire"
 )
 
@@ -87,7 +87,7 @@ func (f *fan) hold(p *proc) (wire.HoldReply, bool) {
 		}
 	}
 	ask := func() (wire.HoldReply, bool) {
-		return askWriter(w, p, askTimeout, holdWeight, func(e *inventory.Engine, now time.Time) func(*writer) wire.HoldReply {
+		return askWriter(w, p, askTimeout, holdWeight, func(e *seating.Engine, now time.Time) func(*writer) wire.HoldReply {
 			reply := e.Hold(r, now)
 			return func(*writer) wire.HoldReply {
 				w.check.held(reply)
@@ -110,7 +110,7 @@ func (f *fan) hold(p *proc) (wire.HoldReply, bool) {
 func (f *fan) release(p *proc, hold string) {
 	f.w.check.letGo[hold] = true
 	_, _ = again(func() (*wire.Problem, bool) {
-		return askSeats(f.w, p, askTimeout, holdWeight, func(e *inventory.Engine, now time.Time) *wire.Problem {
+		return askSeats(f.w, p, askTimeout, holdWeight, func(e *seating.Engine, now time.Time) *wire.Problem {
 			return e.Release(wire.ReleaseRequest{Hold: hold, Fan: f.id}, now)
 		})
 	})
@@ -121,7 +121,7 @@ func (f *fan) checkout(p *proc, hold wire.HoldReply, key, method string) {
 	w := f.w
 	r := wire.CheckoutRequest{Hold: hold.Hold, Fan: f.id, Key: key, Body: method}
 	reply, ok := again(func() (wire.HoldReply, bool) {
-		return askWriter(w, p, askTimeout, holdWeight, func(e *inventory.Engine, now time.Time) func(*writer) wire.HoldReply {
+		return askWriter(w, p, askTimeout, holdWeight, func(e *seating.Engine, now time.Time) func(*writer) wire.HoldReply {
 			reply := e.Checkout(r, now)
 			return func(*writer) wire.HoldReply { return reply }
 		}, wire.HoldReply{Problem: wire.Busy("")})

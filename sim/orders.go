@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"frontrow/inventory"
+	"frontrow/inventory/seating"
 	"frontrow/wire"
 )
 
@@ -147,14 +147,14 @@ func (c *checkout) conclude(o order) error {
 	m := o.msg
 	switch o.state {
 	case wire.OrderPaid:
-		err := c.asked(sellWeight, func(e *inventory.Engine, now time.Time) *wire.Problem {
+		err := c.asked(sellWeight, func(e *seating.Engine, now time.Time) *wire.Problem {
 			return e.Confirm(wire.ConfirmRequest{Hold: m.Hold, Order: m.Order, Fan: m.Fan, Seats: m.Seats}, now)
 		})
 		if err != nil {
 			return fmt.Errorf("confirm: %w", err)
 		}
 	case wire.OrderFailed:
-		err := c.asked(holdWeight, func(e *inventory.Engine, now time.Time) *wire.Problem {
+		err := c.asked(holdWeight, func(e *seating.Engine, now time.Time) *wire.Problem {
 			return e.Release(wire.ReleaseRequest{Hold: m.Hold, Order: m.Order, Why: o.reason}, now)
 		})
 		if err != nil && !over(err) {
@@ -166,7 +166,7 @@ func (c *checkout) conclude(o order) error {
 }
 
 func (c *checkout) extend(m wire.OrderMessage) (wire.ExtendReply, error) {
-	reply, ok := askWriter(c.w, c.p, seatsTimeout, holdWeight, func(e *inventory.Engine, now time.Time) func(*writer) wire.ExtendReply {
+	reply, ok := askWriter(c.w, c.p, seatsTimeout, holdWeight, func(e *seating.Engine, now time.Time) func(*writer) wire.ExtendReply {
 		reply := e.Extend(wire.ExtendRequest{Hold: m.Hold, Order: m.Order}, now)
 		return func(wr *writer) wire.ExtendReply {
 			reply.Revision = wr.fence(m.Hold)
@@ -176,13 +176,13 @@ func (c *checkout) extend(m wire.OrderMessage) (wire.ExtendReply, error) {
 	return reply, orNil(reply.Problem, ok)
 }
 
-func (c *checkout) asked(weight int, decide func(*inventory.Engine, time.Time) *wire.Problem) error {
+func (c *checkout) asked(weight int, decide func(*seating.Engine, time.Time) *wire.Problem) error {
 	return orNil(askSeats(c.w, c.p, seatsTimeout, weight, decide))
 }
 
 // askSeats is askWriter for an act that answers nothing but success.
-func askSeats(w *world, p *proc, limit time.Duration, weight int, decide func(*inventory.Engine, time.Time) *wire.Problem) (*wire.Problem, bool) {
-	return askWriter(w, p, limit, weight, func(e *inventory.Engine, now time.Time) func(*writer) *wire.Problem {
+func askSeats(w *world, p *proc, limit time.Duration, weight int, decide func(*seating.Engine, time.Time) *wire.Problem) (*wire.Problem, bool) {
+	return askWriter(w, p, limit, weight, func(e *seating.Engine, now time.Time) func(*writer) *wire.Problem {
 		problem := decide(e, now)
 		return func(*writer) *wire.Problem { return problem }
 	}, wire.Busy(""))

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"frontrow/inventory"
+	"frontrow/inventory/seating"
 	"frontrow/plan"
 	"frontrow/wire"
 )
@@ -203,14 +203,14 @@ func ask[T any](w *world, p *proc, server string, limit time.Duration, serve fun
 
 // askWriter is a request to whoever listens as writer: usually one, for a while
 // perhaps two or none.
-func askWriter[T any](w *world, p *proc, limit time.Duration, weight int, decide func(*inventory.Engine, time.Time) func(*writer) T, busy T) (T, bool) {
+func askWriter[T any](w *world, p *proc, limit time.Duration, weight int, decide func(*seating.Engine, time.Time) func(*writer) T, busy T) (T, bool) {
 	return call(p, limit, func(answer func(T)) {
 		for _, wr := range w.writers {
 			arrive := func() {
 				reply := func(v T) { w.carry(wr.name, "answers "+p.name, func() { answer(v) }) }
 				if wr.serving && !wr.p.ended {
 					wr.enqueue(command{weight: weight, busy: func() { reply(busy) },
-						decide: func(e *inventory.Engine, now time.Time) func(*writer) {
+						decide: func(e *seating.Engine, now time.Time) func(*writer) {
 							answer := decide(e, now)
 							return func(wr *writer) { reply(answer(wr)) }
 						}})

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"frontrow/inventory"
+	"frontrow/inventory/seating"
 	"frontrow/wire"
 )
 
@@ -34,7 +34,7 @@ type writer struct {
 	name   string
 	term   uint64
 	guard  *guard
-	engine *inventory.Engine
+	engine *seating.Engine
 	flushN uint64
 
 	queue   []command
@@ -47,7 +47,7 @@ type writer struct {
 // command is one request on its way through a flush.
 type command struct {
 	weight int
-	decide func(e *inventory.Engine, now time.Time) (answer func(*writer))
+	decide func(e *seating.Engine, now time.Time) (answer func(*writer))
 	busy   func() // answers that nothing was changed
 }
 
@@ -125,7 +125,7 @@ func (wr *writer) restore() error {
 	if err != nil {
 		return errors.Join(errRestart, err)
 	}
-	wr.engine = inventory.NewEngine(wr.w.event, wr.w.index)
+	wr.engine = seating.NewEngine(wr.w.event, wr.w.index)
 	wr.refresh()
 	for seat, key := range keys {
 		e := found[key]
@@ -305,9 +305,9 @@ func (wr *writer) readBack() (uint64, error) {
 
 // settle asks the ledger about a hold in checkout whose deadline has passed
 // and gives the writer its answer. Without an answer the hold stays.
-func (wr *writer) settle(h inventory.Ended) {
+func (wr *writer) settle(h seating.Ended) {
 	w := wr.w
-	free := func(e *inventory.Engine, now time.Time) func(*writer) {
+	free := func(e *seating.Engine, now time.Time) func(*writer) {
 		e.Release(wire.ReleaseRequest{Hold: h.Hold, Order: h.Order, Why: "the deadline passed during the checkout"}, now)
 		return func(*writer) {}
 	}
@@ -320,13 +320,13 @@ func (wr *writer) settle(h inventory.Ended) {
 		o, err := w.ledger.ask(p, settleLimit, func() order { return w.ledger.giveUp(h.Order, h.Fan) })
 		switch {
 		case err != nil:
-			own.decide = func(e *inventory.Engine, now time.Time) func(*writer) {
+			own.decide = func(e *seating.Engine, now time.Time) func(*writer) {
 				e.Postpone(h.Hold, now.Add(settleAgain))
 				return func(*writer) {}
 			}
 		case o.state == wire.OrderPaid:
 			w.counts.DeadlinePaid++
-			own.decide = func(e *inventory.Engine, now time.Time) func(*writer) {
+			own.decide = func(e *seating.Engine, now time.Time) func(*writer) {
 				e.Confirm(wire.ConfirmRequest{Hold: h.Hold, Order: h.Order, Fan: h.Fan, Seats: o.msg.Seats}, now)
 				return func(*writer) {}
 			}

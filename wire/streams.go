@@ -72,7 +72,7 @@ func PlansStore(replicas int) jetstream.ObjectStoreConfig {
 // ForEvent lists the streams of one event.
 func ForEvent(event string, replicas int) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
-		bucket(SeatsBucket(event), 1, replicas),
+		bucket(SeatsBucket(event), 8, replicas),
 		bucket(PassesBucket(event), 1, replicas),
 		bucket(QueueBucket(event, LaneGeneral), 1, replicas),
 	}

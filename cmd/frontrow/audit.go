@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	"frontrow/inventory"
+	"frontrow/inventory/audit"
 	"frontrow/inventory/ledger"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -51,7 +51,7 @@ func (c command) audit(ctx context.Context, args []string) error {
 		return err
 	}
 	defer l.Close()
-	report, err := inventory.Audit(ctx, js, l, event, time.Now())
+	report, err := audit.Run(ctx, js, l, event, time.Now())
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"frontrow/inventory"
+	"frontrow/inventory/audit"
 	"frontrow/plan"
 	"frontrow/wire"
 
@@ -406,7 +406,7 @@ func TestKillDuringSale(t *testing.T) {
 	checkHistory(t, report)
 }
 
-func checkHistory(t *testing.T, r inventory.Report) {
+func checkHistory(t *testing.T, r audit.Report) {
 	t.Helper()
 	if !r.OK || len(r.Checks) < 10 {
 		t.Errorf("%+v", r)

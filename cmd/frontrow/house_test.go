@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"frontrow/inventory/audit"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"frontrow/inventory"
 
 	"github.com/nats-io/nats.go"
 )
@@ -127,12 +126,12 @@ func (r *running) kill() {
 
 // audit runs frontrow audit until no order waits any more, and fails the test
 // unless it is clean.
-func (r *running) audit(event string) inventory.Report {
+func (r *running) audit(event string) audit.Report {
 	r.t.Helper()
 	for deadline := time.Now().Add(patience); ; {
 		cmd := frontrow("audit", event, "--nats", r.nats, "--postgres", r.postgres)
 		out, err := cmd.Output()
-		var report inventory.Report
+		var report audit.Report
 		if jsonErr := json.Unmarshal(out, &report); jsonErr != nil {
 			r.t.Fatalf("audit: %v, %v: %s", err, jsonErr, out)
 		}

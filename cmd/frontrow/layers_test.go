@@ -16,13 +16,16 @@ var layers = []struct {
 	folder string
 	may    []string
 }{
-	{"cmd/frontrow", []string{"gateway", "admission", "inventory", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
+	{"cmd/frontrow", []string{"gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
 		"web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
 	{"gateway", []string{"kv", "wire", "plan"}},
 	{"admission", []string{"kv", "wire", "plan"}},
 	{"pricing", []string{"kv", "wire"}},
-	{"inventory", []string{"inventory/ledger", "kv", "wire", "plan"}},
+	{"inventory", []string{"inventory/seating", "inventory/ledger", "kv", "wire", "plan"}},
+	{"inventory/seating", []string{"wire", "plan"}},
+	{"inventory/seating/seatingtest", []string{"wire", "plan"}},
+	{"inventory/audit", []string{"inventory/ledger", "kv", "wire", "plan"}},
 	{"inventory/checkout", []string{"inventory/ledger", "inventory/payment", "internal/consume", "kv", "wire"}},
 	{"inventory/ledger", []string{"internal/group", "wire"}},
 	{"inventory/payment", nil},
@@ -37,7 +40,7 @@ var layers = []struct {
 
 	{"internal/mutants", nil},
 
-	{"sim", []string{"inventory", "wire", "plan"}},
+	{"sim", []string{"inventory/seating", "wire", "plan"}},
 
 	{"kv", []string{"internal/group"}},
 	{"kv/kvtest", []string{"kv"}},
@@ -62,7 +65,7 @@ var only = []struct {
 }
 
 // testOnly is imported by tests alone.
-var testOnly = []string{"internal/natstest", "internal/pgtest", "kv/kvtest"}
+var testOnly = []string{"internal/natstest", "internal/pgtest", "kv/kvtest", "inventory/seating/seatingtest"}
 
 const maxDirectDependencies = 20
 

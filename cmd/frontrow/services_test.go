@@ -15,7 +15,7 @@ import (
 
 	"frontrow/internal/natstest"
 	"frontrow/internal/pgtest"
-	"frontrow/inventory"
+	"frontrow/inventory/audit"
 	"frontrow/inventory/payment/sandbox"
 )
 
@@ -90,7 +90,7 @@ func TestServices(t *testing.T) {
 		_ = cmd.Wait()
 	}
 	buy(fans)
-	var report inventory.Report
+	var report audit.Report
 	for ctx := deadline(t); ; breathe(ctx) {
 		must(t, json.Unmarshal(tool("audit", "show"), &report))
 		if report.Waits == 0 || ctx.Err() != nil {

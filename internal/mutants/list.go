@@ -35,15 +35,15 @@ var list = []mutant{
 	{"log numbering not restored at take-over", "inventory", "TestHistories/connections_cut/R1", []edit{
 		{"inventory/recover.go", "w.flushN, err = w.lastFlush(ctx)", "_, err = w.lastFlush(ctx)"}}},
 	{"fan's tickets forgotten at take-over", "inventory", "TestTakeOver/R1/clean", []edit{
-		{"inventory/engine.go", "e.tickets[h.fan]++", ""}}},
-	{"hold not counted against the limit", "inventory", "TestHoldRules", []edit{
-		{"inventory/decide.go", "e.tickets[h.fan] += len(h.seats)", ""}}},
-	{"hold in checkout freed by its deadline alone", "inventory", "TestLifeOfAHold|TestDeadlines", []edit{
-		{"inventory/deadline.go", "if h.order == \"\" {", "if h.id != \"\" {"}}},
-	{"holds end by the machine's clock, not the writer's", "inventory", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
-		{"inventory/deadline.go", "!e.deadlines[0].until.After(now)", "!e.deadlines[0].until.After(time.Now())"}}},
-	{"deadline a moment late", "inventory", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
-		{"inventory/deadline.go", "!e.deadlines[0].until.After(now)", "e.deadlines[0].until.Before(now)"}}},
+		{"inventory/seating/engine.go", "e.tickets[h.fan]++", ""}}},
+	{"hold not counted against the limit", "inventory/seating", "TestHoldRules", []edit{
+		{"inventory/seating/decide.go", "e.tickets[h.fan] += len(h.seats)", ""}}},
+	{"hold in checkout freed by its deadline alone", "inventory/seating", "TestLifeOfAHold", []edit{
+		{"inventory/seating/deadline.go", "if h.order == \"\" {", "if h.id != \"\" {"}}},
+	{"holds end by the machine's clock, not the writer's", "inventory/seating", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
+		{"inventory/seating/deadline.go", "!e.deadlines[0].until.After(now)", "!e.deadlines[0].until.After(time.Now())"}}},
+	{"deadline a moment late", "inventory/seating", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
+		{"inventory/seating/deadline.go", "!e.deadlines[0].until.After(now)", "e.deadlines[0].until.Before(now)"}}},
 
 	{"ledger sells a sold seat, no constraint refuses it", "inventory/ledger", "TestOneWinnerASeat|TestDecideInOneBatch", []edit{
 		{"inventory/ledger/schema/0001_orders.sql", "    UNIQUE (event_id, seat_id)\n", "    CHECK (booked_at IS NOT NULL)\n"},

@@ -1,17 +1,18 @@
-package inventory
+package seating
 
 import (
 	"fmt"
 	"testing"
 	"time"
 
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/wire"
 
 	"pgregory.net/rapid"
 )
 
 func TestChannels(t *testing.T) {
-	e := onSale(t, hall(t, 4, 10, 20))
+	e := onSale(t, seatingtest.Hall(t, 4, 10, 20))
 	presale := func(hold, fan string, seats ...string) wire.HoldRequest {
 		r := named(hold, fan, seats...)
 		r.Claims.Channel = "presale"
@@ -80,7 +81,7 @@ func TestChannels(t *testing.T) {
 }
 
 func TestWideBlocks(t *testing.T) {
-	e := onSale(t, hall(t, 20, 30, 1000))
+	e := onSale(t, seatingtest.Hall(t, 20, 30, 1000))
 	e.Hold(named("h", "f", "A-1", "A-2"), start)
 	all := func(r wire.BlockRequest) (changed, skipped, commands int) {
 		t.Helper()
@@ -90,7 +91,7 @@ func TestWideBlocks(t *testing.T) {
 			if part.Problem != nil {
 				t.Fatal(part.Problem)
 			}
-			if e.Pending() > maxRecords/2 {
+			if e.Pending() > MaxFlush/2 {
 				t.Fatalf("one command changed %d records", e.Pending())
 			}
 			commands++
@@ -140,7 +141,7 @@ func TestWideBlocks(t *testing.T) {
 }
 
 func TestRefund(t *testing.T) {
-	e := onSale(t, hall(t, 4, 10, 0))
+	e := onSale(t, seatingtest.Hall(t, 4, 10, 0))
 	r := e.Hold(named("h_1", "f", "A-1", "A-2", "A-3"), start)
 	e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k"}, start)
 	quotes := r.Seats
@@ -177,7 +178,7 @@ func TestRefund(t *testing.T) {
 }
 
 func TestMoreTime(t *testing.T) {
-	e := onSale(t, hall(t, 4, 10, 0))
+	e := onSale(t, seatingtest.Hall(t, 4, 10, 0))
 	hold := e.Hold(named("h_1", "f", "A-1"), start)
 	ask := wire.MoreTimeRequest{Hold: "h_1", Fan: "f"}
 	if r := e.MoreTime(ask, start); code(r.Problem) != wire.CodeInvalid {
@@ -210,9 +211,9 @@ func TestMoreTime(t *testing.T) {
 // Whatever a fan asks, his seats are free again at most the hold's time, the
 // extra time and one checkout after he held them, unless a checkout is extended.
 func TestDeadlineIsBounded(t *testing.T) {
-	index := hall(t, 2, 10, 0)
+	index := seatingtest.Hall(t, 2, 10, 0)
 	rapid.Check(t, func(t *rapid.T) {
-		e := NewEngine(concert(), index)
+		e := NewEngine(seatingtest.Concert(), index)
 		for _, id := range []string{"a", "b"} {
 			e.SetPrice(id, wire.Price{Version: 1})
 		}
@@ -246,7 +247,7 @@ func TestDeadlineIsBounded(t *testing.T) {
 
 // The safety net finds what no deadline would end.
 func TestOverdue(t *testing.T) {
-	e := onSale(t, hall(t, 4, 10, 0))
+	e := onSale(t, seatingtest.Hall(t, 4, 10, 0))
 	e.Hold(named("h_1", "f", "A-1", "A-2"), start)
 	e.Hold(named("h_2", "g", "A-3", "A-4"), start)
 	e.Checkout(wire.CheckoutRequest{Hold: "h_2", Fan: "g", Key: "k"}, start)

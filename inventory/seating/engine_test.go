@@ -1,4 +1,4 @@
-package inventory
+package seating
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/plan"
 	"frontrow/wire"
 
@@ -14,51 +15,9 @@ import (
 
 var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
-// hall is a plan of straight rows before a stage, and a standing floor.
-func hall(t testing.TB, rows, seats, floor int) *plan.Index {
-	t.Helper()
-	p := &plan.Plan{Name: "Hall", Width: 10000, Height: 10000, Focus: plan.Point{X: 5000, Y: 100},
-		Categories: []plan.Category{{Name: "front"}, {Name: "back"}, {Name: "floor"}}}
-	s := plan.Section{ID: "101", Label: "Block 101", Outline: []plan.Point{{X: 0, Y: 900}, {X: 9000, Y: 900}, {X: 9000, Y: 9000}}}
-	for r := range rows {
-		row := plan.Row{Label: string(rune('A' + r))}
-		for n := range seats {
-			c := "front"
-			if r >= (rows+1)/2 {
-				c = "back"
-			}
-			row.Seats = append(row.Seats, plan.Seat{ID: fmt.Sprintf("%s-%d", row.Label, n+1), Number: fmt.Sprint(n + 1),
-				X: float64(1000 + 50*n), Y: float64(1000 + 85*r), Category: c})
-		}
-		s.Rows = append(s.Rows, row)
-	}
-	last := &s.Rows[rows-1]
-	if seats > 2 {
-		last.Seats[0].Kind = plan.Accessible
-		last.Seats[1].Kind, last.Seats[1].With = plan.Companion, last.Seats[0].ID
-	}
-	p.Sections = []plan.Section{s}
-	if floor > 0 {
-		p.Areas = []plan.Area{{ID: "floor", Label: "Floor", Category: "floor", Capacity: floor,
-			Outline: []plan.Point{{X: 0, Y: 0}, {X: 900, Y: 0}, {X: 900, Y: 800}}}}
-	} else {
-		p.Categories = p.Categories[:2]
-	}
-	if err := plan.Check(p); err != nil {
-		t.Fatal(err)
-	}
-	return plan.NewIndex(p)
-}
-
-func concert() wire.Event {
-	return wire.Event{State: wire.EventOpen, Spec: wire.Spec{ID: "demo", Name: "Demo", Currency: "EUR",
-		Levels: []wire.Level{{ID: "a", Categories: []string{"front"}}, {ID: "b", Categories: []string{"back"}}, {ID: "c", Categories: []string{"floor"}}},
-		Limits: wire.Limits{PerFan: 6}}.WithDefaults()}
-}
-
 func onSale(t testing.TB, index *plan.Index) *Engine {
 	t.Helper()
-	e := NewEngine(concert(), index)
+	e := NewEngine(seatingtest.Concert(), index)
 	for i, id := range []string{"a", "b", "c"} {
 		e.SetPrice(id, wire.Price{Amounts: wire.NewAmounts(int64(9000-1000*i), 900, 300), Version: 1})
 	}
@@ -81,7 +40,7 @@ func code(p *wire.Problem) wire.Code {
 }
 
 func TestHoldRules(t *testing.T) {
-	index := hall(t, 2, 10, 20)
+	index := seatingtest.Hall(t, 2, 10, 20)
 	long := make([]string, 500)
 	for i := range long {
 		long[i] = fmt.Sprintf("A-%d", i+1)
@@ -144,7 +103,7 @@ func TestHoldRules(t *testing.T) {
 }
 
 func TestTakenNamesTheSeats(t *testing.T) {
-	e := onSale(t, hall(t, 2, 10, 0))
+	e := onSale(t, seatingtest.Hall(t, 2, 10, 0))
 	e.Hold(named("x", "g", "A-2", "A-3"), start)
 	r := e.Hold(named("h", "f", "A-1", "A-2", "A-3"), start)
 	if !slices.Equal(r.Problem.Seats, []string{"A-2", "A-3"}) {
@@ -153,7 +112,7 @@ func TestTakenNamesTheSeats(t *testing.T) {
 }
 
 func TestHoldIsIdempotent(t *testing.T) {
-	e := onSale(t, hall(t, 2, 10, 0))
+	e := onSale(t, seatingtest.Hall(t, 2, 10, 0))
 	first := e.Hold(named("h", "f", "A-1"), start)
 	e.Take()
 	again := e.Hold(named("h", "f", "A-1"), start.Add(time.Second))
@@ -163,7 +122,7 @@ func TestHoldIsIdempotent(t *testing.T) {
 }
 
 func TestLifeOfAHold(t *testing.T) {
-	e := onSale(t, hall(t, 2, 10, 0))
+	e := onSale(t, seatingtest.Hall(t, 2, 10, 0))
 	hold := e.Hold(named("h_1", "f", "A-1", "A-2"), start)
 	due := hold.Expires
 	if due != start.Add(480*time.Second) {
@@ -225,7 +184,7 @@ func TestLifeOfAHold(t *testing.T) {
 }
 
 func TestExpiryIsExactAndBounded(t *testing.T) {
-	e := onSale(t, hall(t, 2, 20, 0))
+	e := onSale(t, seatingtest.Hall(t, 2, 20, 0))
 	for i := range 10 {
 		e.Hold(named(fmt.Sprintf("h%d", i), fmt.Sprintf("f%d", i), fmt.Sprintf("A-%d", 2*i+1), fmt.Sprintf("A-%d", 2*i+2)), start)
 	}
@@ -248,7 +207,7 @@ func TestExpiryIsExactAndBounded(t *testing.T) {
 }
 
 func TestConfirmWinsOverALapsedHold(t *testing.T) {
-	e := onSale(t, hall(t, 2, 10, 0))
+	e := onSale(t, seatingtest.Hall(t, 2, 10, 0))
 	lost := e.Hold(named("h_1", "f", "A-1", "A-2"), start)
 	e.Release(wire.ReleaseRequest{Hold: "h_1", Fan: "f"}, start)
 	e.Hold(named("h_2", "g", "A-2", "A-3"), start)
@@ -263,9 +222,9 @@ func TestConfirmWinsOverALapsedHold(t *testing.T) {
 // What an engine has stored is all it needs: restored from its records it is
 // the same engine, whatever happened before.
 func TestRestoreIsTheSameEngine(t *testing.T) {
-	index := hall(t, 4, 12, 30)
+	index := seatingtest.Hall(t, 4, 12, 30)
 	rapid.Check(t, func(t *rapid.T) {
-		event := concert()
+		event := seatingtest.Concert()
 		event.Spec.Hold.MoreTime = wire.Duration(2 * time.Minute)
 		event.Spec.Hold.Orphans = rapid.SampledFrom([]string{wire.OrphansOff, wire.OrphansLenient, wire.OrphansStrict}).Draw(t, "orphans")
 		e := NewEngine(event, index)
@@ -305,7 +264,7 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 			}
 		}
 		stored()
-		again := NewEngine(concert(), index)
+		again := NewEngine(seatingtest.Concert(), index)
 		for i, r := range records {
 			if err := again.Restore(i, r, e.Revision(i)); err != nil {
 				t.Fatal(err)
@@ -429,7 +388,7 @@ func checkEngine(t *rapid.T, e *Engine) {
 // A request that arrives once more after its hold has ended is late: it must
 // not make the hold anew, of other seats at another price.
 func TestLateRequestDoesNotReviveAHold(t *testing.T) {
-	e := onSale(t, hall(t, 2, 10, 0))
+	e := onSale(t, seatingtest.Hall(t, 2, 10, 0))
 	best := wire.HoldRequest{Hold: "h_1", Claims: claims("f"), Best: &wire.Best{Count: 2}}
 	e.Hold(best, start)
 	e.Release(wire.ReleaseRequest{Hold: "h_1", Fan: "f"}, start)

@@ -1,4 +1,4 @@
-package inventory
+package seating
 
 import (
 	"container/heap"
@@ -100,8 +100,8 @@ func (e *Engine) prolong(h *hold, until time.Time, kind string, now time.Time) {
 	e.acts = append(e.acts, wire.Act{Kind: kind, Hold: h.id, Order: h.order, Fan: h.fan, Seats: e.ids(h.seats), Until: &until})
 }
 
-// fenceOf is the highest revision among a hold's seats once they are stored.
-func (e *Engine) fenceOf(id string) uint64 {
+// Fence is the highest revision among a hold's seats once they are stored; 0 if there is no such hold.
+func (e *Engine) Fence(id string) uint64 {
 	var top uint64
 	if h := e.holds[id]; h != nil {
 		for _, i := range h.seats {

@@ -1,9 +1,10 @@
-package inventory
+package seating
 
 import (
 	"slices"
 	"testing"
 
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/wire"
 
 	"pgregory.net/rapid"
@@ -32,7 +33,7 @@ func TestOrphanRule(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			for rule, want := range map[string][]string{wire.OrphansStrict: c.strict, wire.OrphansLenient: c.lenient, wire.OrphansOff: nil} {
-				e := onSale(t, hall(t, 4, 10, 0))
+				e := onSale(t, seatingtest.Hall(t, 4, 10, 0))
 				e.spec.Hold.Orphans = rule
 				if len(c.gone) > 0 {
 					e.Block(wire.BlockRequest{Seats: c.gone}, start)
@@ -61,7 +62,7 @@ func row(label string) (seats []string) {
 
 // Near the sell-out of a section, lenient lets everything pass.
 func TestLenientGivesWay(t *testing.T) {
-	e := onSale(t, hall(t, 4, 20, 0))
+	e := onSale(t, seatingtest.Hall(t, 4, 20, 0))
 	e.spec.Hold.Orphans = wire.OrphansLenient
 	for i := range e.index.Len() {
 		if i > 3 {

@@ -1,4 +1,4 @@
-package inventory
+package seating
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/plan"
 	"frontrow/wire"
 
@@ -228,7 +229,7 @@ func (o oracle) stretches(seats []int) (groups, alone int) {
 
 // drawEngine is an engine over a random map some of whose seats are gone.
 func drawEngine(t *rapid.T) oracle {
-	event := concert()
+	event := seatingtest.Concert()
 	event.Spec.Levels = event.Spec.Levels[:2]
 	weight := rapid.Float64Range(0, 2000)
 	band := rapid.SampledFrom([]float64{0, 0, 0.03, 0.3}).Draw(t, "band")
@@ -343,7 +344,7 @@ func TestAccessibleEqualsBruteForce(t *testing.T) {
 // Buyers who ask one after the other with the same wish are spread over the
 // band; each, asking again, gets the same.
 func TestBestSpreads(t *testing.T) {
-	e := onSale(t, hall(t, 8, 20, 0))
+	e := onSale(t, seatingtest.Hall(t, 8, 20, 0))
 	first := map[int]bool{}
 	for i := range 50 {
 		w := &wish{count: 2, levels: ^uint64(0), section: -1, among: e.finder.public, seed: seedOf(fmt.Sprint("h_", i)), band: 0.03}
@@ -355,7 +356,7 @@ func TestBestSpreads(t *testing.T) {
 }
 
 func TestBestExplains(t *testing.T) {
-	e := onSale(t, hall(t, 3, 10, 10))
+	e := onSale(t, seatingtest.Hall(t, 3, 10, 10))
 	strictly := 0.0
 	e.spec.Best.Band = &strictly
 	for _, c := range []struct {
@@ -385,7 +386,7 @@ func TestBestExplains(t *testing.T) {
 			t.Errorf("%v are %s, not %s", seats, got, side)
 		}
 	}
-	split := onSale(t, hall(t, 3, 10, 0))
+	split := onSale(t, seatingtest.Hall(t, 3, 10, 0))
 	split.Block(wire.BlockRequest{Seats: []string{"A-4", "A-8", "B-4", "B-8", "C-6"}, By: "op"}, start)
 	r := split.Hold(wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 6}}, start)
 	if !strings.Contains(r.Why, "6 seats in 2 groups") {
@@ -395,10 +396,10 @@ func TestBestExplains(t *testing.T) {
 
 // Weights may change during the sale; what is gone stays gone.
 func TestWeightsChange(t *testing.T) {
-	e := onSale(t, hall(t, 4, 10, 0))
+	e := onSale(t, seatingtest.Hall(t, 4, 10, 0))
 	e.Block(wire.BlockRequest{Seats: []string{"A-1"}, Channel: "presale"}, start)
 	e.Hold(named("x", "g", "A-5", "A-6"), start)
-	event := concert()
+	event := seatingtest.Concert()
 	zero := 0.0
 	event.Spec.Best = wire.BestSpec{Centre: 1, Band: &zero} // rows and distance count nothing
 	e.SetEvent(event)
@@ -429,7 +430,7 @@ func BenchmarkBest(b *testing.B) {
 	}
 	for _, name := range []string{"empty", "sold=50%", "sold=90%", "sold=97%", "no clean", "split"} {
 		b.Run(name, func(b *testing.B) {
-			f := newFinder(index, make([]uint8, index.Len()), concert().Spec.Best)
+			f := newFinder(index, make([]uint8, index.Len()), seatingtest.Concert().Spec.Best)
 			for i := range index.Seats() {
 				if r := &f.runs[f.runOf[i]]; gone[name](i, r, i-r.start) {
 					f.set(i, false, "")
@@ -454,7 +455,7 @@ func BenchmarkExpire80k(b *testing.B) {
 		b.Fatal(err)
 	}
 	index := plan.NewIndex(p)
-	event := concert()
+	event := seatingtest.Concert()
 	event.Spec.Levels = []wire.Level{{ID: "a", Categories: p.CategoryNames()}}
 	for b.Loop() {
 		b.StopTimer()
@@ -469,7 +470,7 @@ func BenchmarkExpire80k(b *testing.B) {
 		e.Take()
 		b.StartTimer()
 		for due, ok := e.Due(); ok; _, ok = e.Due() {
-			e.Expire(due.Add(time.Millisecond), maxRecords/2)
+			e.Expire(due.Add(time.Millisecond), MaxFlush/2)
 			e.Take()
 		}
 	}

@@ -1,4 +1,4 @@
-package inventory
+package audit
 
 import (
 	"context"
@@ -65,8 +65,8 @@ type audit struct {
 	sum      ledger.Audit         //
 }
 
-// Audit checks every invariant of an event that can be checked at rest.
-func Audit(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event string, now time.Time) (Report, error) {
+// Run checks every invariant of an event that can be checked at rest.
+func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event string, now time.Time) (Report, error) {
 	a := &audit{now: now}
 	if err := a.read(ctx, js, l, event); err != nil {
 		return Report{}, fmt.Errorf("audit %s: %w", event, err)

@@ -1,4 +1,4 @@
-package inventory
+package seating
 
 import (
 	"fmt"
@@ -11,9 +11,11 @@ import (
 // Bounds of blocks.
 const (
 	maxChannels = 16 // per event, at a time
-	// wideRecords is what one command of a block by section, level or channel
-	// changes: such a command always fits a flush beside what deadlines may fill.
-	wideRecords = maxRecords/2 - 2*wire.MaxPerFan
+	// MaxFlush is how many records are stored at once, beside their log record.
+	MaxFlush = 899
+	// MaxWide is how many of them one command of a block by section, level or
+	// channel changes: it always fits a flush beside what deadlines may fill.
+	MaxWide = MaxFlush/2 - 2*wire.MaxPerFan
 )
 
 // block is why a seat is off general sale. A seat that a channel's buyer holds
@@ -130,7 +132,7 @@ func (e *Engine) blockNamed(r wire.BlockRequest) (seats []int, p *wire.Problem) 
 	return seats, nil
 }
 
-// blockWide is the first wideRecords of the seats that match and are to change.
+// blockWide is the first MaxWide of the seats that match and are to change.
 func (e *Engine) blockWide(r wire.BlockRequest) (seats []int, reply wire.BlockReply) {
 	var levels uint64
 	for i, l := range e.spec.Levels {
@@ -149,7 +151,7 @@ func (e *Engine) blockWide(r wire.BlockRequest) (seats []int, reply wire.BlockRe
 			}
 			switch e.blockable(i, r) {
 			case blockChange:
-				if len(seats) < wideRecords {
+				if len(seats) < MaxWide {
 					seats = append(seats, i)
 				} else {
 					reply.Left++

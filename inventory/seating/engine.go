@@ -1,4 +1,4 @@
-package inventory
+package seating
 
 import (
 	"container/heap"
@@ -237,6 +237,28 @@ func (e *Engine) Record(seat int) wire.Seat {
 		}
 	}
 	return r
+}
+
+// Sale is a sold seat.
+type Sale struct{ Seat, Order, Hold, Fan string }
+
+// Sold lists the sold seats in the order of the plan.
+func (e *Engine) Sold() []Sale {
+	var sold []Sale
+	for i, h := range e.owner {
+		if h != nil && h.sold {
+			sold = append(sold, Sale{e.index.Seat(i).ID, h.order, h.id, h.fan})
+		}
+	}
+	return sold
+}
+
+// OrderOf is the order that a seat is sold to or in checkout for; empty when there is none.
+func (e *Engine) OrderOf(seat string) string {
+	if i, ok := e.index.Lookup(seat); ok && e.owner[i] != nil {
+		return e.owner[i].order
+	}
+	return ""
 }
 
 // Stock counts the seats by section and level.

@@ -1,0 +1,38 @@
+// Package seating decides who gets which seat. It is pure: no goroutines, no
+// clock, no I/O. Its owner (the writer of package inventory, or a simulation)
+// calls one method at a time and says what time it is.
+//
+//	            ┌──────── block ───────┐
+//	            ▼                      │
+//	blocked ─unblock─► available ─Hold─► held ─Confirm─► sold
+//	   ▲                   ▲             │ ▲ └Extend,      │
+//	   │                   ├──Release────┤ │  MoreTime,    │
+//	   │                   ├──Expire─────┘ └──Checkout     │
+//	   │                   └────────────Refund─────────────┤
+//	   └── of a channel: back to it ───────────────────────┘
+//
+// Each method changes the state at once. Take then says which records and
+// which acts of the log must be stored as one batch, and Stored notes their
+// revisions. There is no way back: an owner whose batch is not stored throws the
+// engine away and makes another from the records (Restore).
+//
+//	engine.go    the state, the records, counters      decide.go    hold, release, checkout, confirm, refund
+//	choose.go    which seats a request means           deadline.go  extend, expire, more time
+//	channel.go   blocks, and channels that open them   ended.go     holds that are over
+//	orphan.go    the rule about single seats           layer.go     free seats as bits of words
+//	best.go      best available                        split.go     in groups; accessible seats
+//
+// # Invariants
+//
+//  1. A seat has one state and at most one owner. All seats of a request are
+//     held, or none; a loser is told which ones went.
+//  2. A fan's tickets, held and bought, never exceed his limit.
+//  3. A plain hold ends by its deadline. One in checkout never does: Expire
+//     returns it, for the ledger to be asked.
+//  4. A quote never changes once a hold has it.
+//  5. A request sent again is answered as before, also after the hold has ended.
+//  6. A companion seat goes only together with its accessible seat.
+//  7. The acts, folded in order, give the states; the records, restored, give
+//     the same engine.
+//  8. Confirm wins over any hold: the ledger is authoritative for sold.
+package seating
