@@ -1,7 +1,7 @@
 // Package inventory decides who gets which seat.
 //
 // One process at a time is the writer of an event. It keeps the event's seats
-// in memory (Engine, pure), takes commands from NATS (seats.<event>.*),
+// in memory (package seating, pure), takes commands from NATS (seats.<event>.*),
 // decides them one after the other, and stores everything decided since the
 // last flush as one atomic batch in SEATS_<event>. It answers only what is
 // stored.

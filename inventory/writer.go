@@ -31,6 +31,8 @@ const (
 	stockEvery   = 250 * time.Millisecond // between two publications of the counters
 )
 
+const _ = uint(kv.MaxBatch - 1 - maxRecords) // a flush fits a batch
+
 // errRestart ends a term in which the engine may know more than is stored.
 var errRestart = errors.New("flush not stored: starting anew from the records")
 
