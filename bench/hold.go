@@ -62,8 +62,7 @@ func benchHold(ctx context.Context, b *bench) error {
 		}
 		err := region.onSale(ctx, conns[0], event)
 		return func(ctx context.Context, i int) error {
-			_, err := hold(ctx, conns[i%holdConns], event, pairs[i])
-			return err
+			return hold(ctx, conns[i%holdConns], event, wire.NewHold(), wire.NewFan(), pairs[i])
 		}, len(pairs), err
 	}}
 	durable, err := b.redisHold(ctx, pairs, true)

@@ -131,7 +131,7 @@ func (s *shop) prepare(ctx context.Context, round int) (func(context.Context, in
 	}
 	seats := make([]string, s.region.index.Len())
 	for i := range seats {
-		seats[i] = s.region.index.Seat(i).ID
+		seats[i] = s.region.index.ID(i)
 	}
 	if err := s.ledger.PutEvent(ctx, s.region.event(event), seats); err != nil {
 		return nil, 0, err
@@ -159,16 +159,16 @@ const maxOrders = 3000
 
 // begin is what a fan and his gateway do before ORDERS.
 func (s *shop) begin(ctx context.Context, event string, pair [2]string) (wire.OrderMessage, error) {
-	held, err := hold(ctx, s.nc, event, pair)
-	if err != nil {
+	id, fan := wire.NewHold(), wire.NewFan()
+	if err := hold(ctx, s.nc, event, id, fan, pair); err != nil {
 		return wire.OrderMessage{}, err
 	}
 	in, err := ask[wire.HoldReply](ctx, s.nc, wire.SeatsSubject(event, wire.ActCheckout),
-		wire.CheckoutRequest{Hold: held.Hold, Fan: held.Fan, Key: wire.Hash([]byte(held.Hold)), Body: "body"})
+		wire.CheckoutRequest{Hold: id, Fan: fan, Key: wire.Hash([]byte(id)), Body: "body"})
 	if err == nil && in.Problem != nil {
 		err = fmt.Errorf("checkout: %w", in.Problem)
 	}
-	return wire.OrderMessage{Order: wire.OrderOfHold(held.Hold), Hold: held.Hold, Event: event, Fan: held.Fan, Seats: in.Seats,
+	return wire.OrderMessage{Order: wire.OrderOfHold(id), Hold: id, Event: event, Fan: fan, Seats: in.Seats,
 		Total: in.Total, Currency: in.Currency, Payment: wire.Payment{Method: "tok_visa"},
 		Buyer: wire.Buyer{Name: "Ann Example", Email: "ann@example.com"}, At: time.Now().UTC()}, err
 }

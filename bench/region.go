@@ -200,12 +200,12 @@ func ask[T any](ctx context.Context, nc *nats.Conn, subject string, request any)
 	return reply, json.Unmarshal(m.Data, &reply)
 }
 
-// hold asks for a pair as a fan never seen before.
-func hold(ctx context.Context, nc *nats.Conn, event string, pair [2]string) (wire.HoldReply, error) {
-	reply, err := ask[wire.HoldReply](ctx, nc, wire.SeatsSubject(event, wire.ActHold), wire.HoldRequest{Hold: wire.NewHold(),
-		Claims: wire.Claims{Pass: "bench", Fan: wire.NewFan(), Limit: 6, Expires: time.Now().Add(time.Hour)}, Seats: pair[:]})
+// hold asks for a pair as a gateway does for its fan.
+func hold(ctx context.Context, nc *nats.Conn, event, id, fan string, pair [2]string) error {
+	reply, err := ask[wire.HoldAnswer](ctx, nc, wire.SeatsSubject(event, wire.ActHold), wire.HoldRequest{Hold: id,
+		Claims: wire.Claims{Pass: "bench", Fan: fan, Limit: 6, Expires: time.Now().Add(time.Hour)}, Seats: pair[:]})
 	if err == nil && reply.Problem != nil {
 		err = fmt.Errorf("hold of %v: %w", pair, reply.Problem)
 	}
-	return reply, err
+	return err
 }

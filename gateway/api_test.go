@@ -134,7 +134,7 @@ func TestRedeem(t *testing.T) {
 // writer answers like the writer of the show's seats, for one hold.
 func (s *shop) writer() {
 	s.answer(wire.SeatsAll(show), func(m *nats.Msg) any {
-		quote := wire.SeatQuote{ID: s.index.Seat(0).ID, Label: s.index.Seat(0).Label, Level: "standard", Price: wire.NewAmounts(5000, 400, 50), Version: 1}
+		quote := wire.SeatQuote{ID: s.index.ID(0), Label: s.index.Seat(0).Label, Level: "standard", Price: wire.NewAmounts(5000, 400, 50), Version: 1}
 		switch m.Subject {
 		case wire.SeatsSubject(show, wire.ActHold):
 			var r wire.HoldRequest
@@ -145,16 +145,16 @@ func (s *shop) writer() {
 			if len(r.Seats) == 3 {
 				return wire.HoldReply{Problem: &wire.Problem{Code: wire.CodeOrphan, Detail: "alone", Seats: r.Seats[:1], Instead: r.Seats[1:]}}
 			}
-			return wire.HoldReply{Hold: r.Hold, Fan: r.Claims.Fan, Seats: []wire.SeatQuote{quote}, Total: 5450, Currency: "EUR",
+			return wire.HoldReply{Hold: r.Hold, Seats: []wire.SeatQuote{quote}, Total: 5450, Currency: "EUR",
 				Expires: time.Now().Add(time.Minute), Why: "row A"}
 		case wire.SeatsSubject(show, wire.ActMoreTime):
 			var r wire.MoreTimeRequest
 			_ = json.Unmarshal(m.Data, &r)
-			return wire.HoldReply{Hold: r.Hold, Fan: r.Fan, Seats: []wire.SeatQuote{quote}, Total: 5450, Currency: "EUR", Expires: time.Now().Add(time.Hour)}
+			return wire.HoldReply{Hold: r.Hold, Seats: []wire.SeatQuote{quote}, Total: 5450, Currency: "EUR", Expires: time.Now().Add(time.Hour)}
 		case wire.SeatsSubject(show, wire.ActCheckout):
 			var r wire.CheckoutRequest
 			_ = json.Unmarshal(m.Data, &r)
-			return wire.HoldReply{Hold: r.Hold, Fan: r.Fan, Seats: []wire.SeatQuote{quote}, Total: 5450, Currency: "EUR", Order: wire.OrderOfHold(r.Hold)}
+			return wire.HoldReply{Hold: r.Hold, Seats: []wire.SeatQuote{quote}, Total: 5450, Currency: "EUR", Order: wire.OrderOfHold(r.Hold)}
 		}
 		return wire.Reply{}
 	})
@@ -167,9 +167,9 @@ func TestPurchase(t *testing.T) {
 	s := open(t)
 	s.writer()
 	f := s.fan()
-	a, b := s.index.Seat(0).ID, s.index.Seat(1).ID
+	a, b := s.index.ID(0), s.index.ID(1)
 
-	hold := into[holdReply](t, f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q]}`, a)), http.StatusCreated)
+	hold := into[wire.HoldReply](t, f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q]}`, a)), http.StatusCreated)
 	if !wire.IsHold(hold.Hold) || len(hold.Seats) != 1 || hold.Seats[0].Price.Total != 5450 || hold.Total != 5450 || hold.Why == "" {
 		t.Fatalf("%+v", hold)
 	}
@@ -178,11 +178,11 @@ func TestPurchase(t *testing.T) {
 		t.Fatalf("%+v", taken)
 	}
 
-	orphan := f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q,%q,%q]}`, a, b, s.index.Seat(2).ID)).problem(t)
+	orphan := f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q,%q,%q]}`, a, b, s.index.ID(2))).problem(t)
 	if orphan.Status != http.StatusUnprocessableEntity || orphan.Type != "/problems/orphan" || len(orphan.Seats) != 1 || len(orphan.Instead) != 2 {
 		t.Fatalf("%+v", orphan)
 	}
-	more := into[holdReply](t, f.send("POST", "/v1/holds/"+hold.Hold+"/more-time", ""), http.StatusOK)
+	more := into[wire.HoldReply](t, f.send("POST", "/v1/holds/"+hold.Hold+"/more-time", ""), http.StatusOK)
 	if more.Hold != hold.Hold || !more.Expires.After(hold.Expires) {
 		t.Fatalf("%+v", more)
 	}
@@ -241,7 +241,7 @@ func TestSilentWriterIsAskedAgainForTheSameHold(t *testing.T) {
 		}
 		return wire.HoldReply{Hold: r.Hold}
 	})
-	hold := into[holdReply](t, f.send("POST", "/v1/events/show/holds", `{"best":{"count":2}}`), http.StatusCreated)
+	hold := into[wire.HoldReply](t, f.send("POST", "/v1/events/show/holds", `{"best":{"count":2}}`), http.StatusCreated)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(holds) != 2 || holds[0] != holds[1] || hold.Hold != holds[0] {
@@ -259,7 +259,7 @@ func TestHoldUnderAKeyIsTheSameHold(t *testing.T) {
 		return wire.HoldReply{Hold: r.Hold}
 	})
 	ask := func(f *fan, key ...string) string {
-		return into[holdReply](t, f.send("POST", "/v1/events/show/holds", `{"best":{"count":2}}`, key...), http.StatusCreated).Hold
+		return into[wire.HoldReply](t, f.send("POST", "/v1/events/show/holds", `{"best":{"count":2}}`, key...), http.StatusCreated).Hold
 	}
 	one := ask(f, "Idempotency-Key", "a")
 	if !wire.IsHold(one) || ask(f, "Idempotency-Key", "a") != one {
@@ -379,7 +379,7 @@ func TestEventsBeforeTheirBuckets(t *testing.T) {
 		t.Errorf("availability before the seats: %+v", p)
 	}
 	must(t, wire.CreateForEvent(t.Context(), s.js, "second", 1))
-	must(t, putSeat(t, s.js, "second", s.index.Seat(0).ID))
+	must(t, putSeat(t, s.js, "second", s.index.ID(0)))
 	s.until("its seats are read", func() bool { return s.events.events["second"].seats.snapshot.Load() != nil })
 	s.put(wire.EventsBucket, "third", wire.Event{Spec: wire.Spec{ID: "third"}, Plan: "no such plan", State: wire.EventOpen})
 	s.until("the third is known", func() bool {

@@ -95,6 +95,11 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
+	return writeBody(w, status, raw)
+}
+
+// writeBody answers with JSON, which nobody may keep.
+func writeBody(w http.ResponseWriter, status int, raw []byte) error {
 	h := w.Header()
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store")

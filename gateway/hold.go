@@ -65,16 +65,7 @@ type holdRequest struct {
 	Count int        `json:"count"`
 }
 
-// holdReply is a standing hold as its fan sees it.
-type holdReply struct {
-	Hold     string     `json:"hold"`
-	Seats    []heldSeat `json:"seats"`
-	Total    int64      `json:"total"`
-	Currency string     `json:"currency"`
-	Expires  time.Time  `json:"expires_at"`
-	Why      string     `json:"why,omitempty"`
-}
-
+// heldSeat is a seat of an order.
 type heldSeat struct {
 	ID    string       `json:"id"`
 	Label string       `json:"label"`
@@ -121,7 +112,7 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 		}
 		id = wire.HoldOfKey(ev.id, pass.Subject, key)
 	}
-	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActHold), wire.HoldRequest{
+	reply, err := askAgain[wire.HoldAnswer](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActHold), wire.HoldRequest{
 		Hold: id, Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
 	g.metrics.holds.WithLabelValues(outcome(err, reply.Problem)).Inc()
 	if err != nil {
@@ -130,11 +121,7 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
-	return writeJSON(w, http.StatusCreated, newHoldReply(reply))
-}
-
-func newHoldReply(r wire.HoldReply) holdReply {
-	return holdReply{Hold: r.Hold, Seats: heldSeats(r.Seats), Total: r.Total, Currency: r.Currency, Expires: r.Expires, Why: r.Why}
+	return writeBody(w, http.StatusCreated, reply.Body)
 }
 
 // outcome classes an answer for a metric; codes are a fixed set.
@@ -266,7 +253,7 @@ func (g *Gateway) moreTime(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActMoreTime),
+	reply, err := askAgain[wire.HoldAnswer](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActMoreTime),
 		wire.MoreTimeRequest{Hold: hold, Fan: pass.Subject})
 	if err != nil {
 		return err
@@ -274,5 +261,5 @@ func (g *Gateway) moreTime(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
-	return writeJSON(w, http.StatusOK, newHoldReply(reply))
+	return writeBody(w, http.StatusOK, reply.Body)
 }

@@ -98,7 +98,7 @@ func (s *shop) states() states {
 func TestAvailability(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	held, sold, blocked := s.index.Seat(1).ID, s.index.Seat(6).ID, s.index.Seat(s.index.Len()-1).ID
+	held, sold, blocked := s.index.ID(1), s.index.ID(6), s.index.ID(s.index.Len()-1)
 	s.setSeats(wire.Held, held)
 	s.setSeats(wire.Sold, sold)
 	last := uint64(s.setSeats(wire.Blocked, blocked))
@@ -113,7 +113,7 @@ func TestAvailability(t *testing.T) {
 	}
 	for i := range s.index.Len() {
 		got := wire.StateOfBits(r.body[i/4] >> (2 * (i % 4)))
-		if want := js.Seats[s.index.Seat(i).ID]; got != want {
+		if want := js.Seats[s.index.ID(i)]; got != want {
 			t.Fatalf("place %d is %s as bits and %s as JSON", i, got, want)
 		}
 	}
@@ -151,11 +151,11 @@ func TestFramesFollowTheSnapshot(t *testing.T) {
 	}
 	mine := map[int]wire.State{}
 	for i := section.Start; i < section.End; i++ {
-		mine[i] = at.Seats[s.index.Seat(i).ID]
+		mine[i] = at.Seats[s.index.ID(i)]
 	}
-	s.setSeats(wire.Held, s.index.Seat(other.Start).ID) // not in view
+	s.setSeats(wire.Held, s.index.ID(other.Start)) // not in view
 	for i, state := range []wire.State{wire.Held, wire.Sold, wire.Available, wire.Blocked} {
-		last := uint64(s.setSeats(state, s.index.Seat(section.Start).ID, s.index.Seat(section.Start+i+1).ID))
+		last := uint64(s.setSeats(state, s.index.ID(section.Start), s.index.ID(section.Start+i+1)))
 		for stand := standing.To; stand < last; {
 			f := v.next(wire.FrameSeats)
 			if f.Section != section.id || f.From > max(stand, at.Seq) || f.From != standing.To {
@@ -172,8 +172,8 @@ func TestFramesFollowTheSnapshot(t *testing.T) {
 	}
 	truth := s.states().Seats
 	for i, state := range mine {
-		if truth[s.index.Seat(i).ID] != state {
-			t.Errorf("place %d is %s, the map shows %s", i, truth[s.index.Seat(i).ID], state)
+		if truth[s.index.ID(i)] != state {
+			t.Errorf("place %d is %s, the map shows %s", i, truth[s.index.ID(i)], state)
 		}
 	}
 
@@ -182,7 +182,7 @@ func TestFramesFollowTheSnapshot(t *testing.T) {
 	for range venue.sections {
 		all.next(wire.FrameSeats)
 	}
-	s.setSeats(wire.Sold, s.index.Seat(other.Start).ID)
+	s.setSeats(wire.Sold, s.index.ID(other.Start))
 	if f := all.next(wire.FrameSeats); f.Section != other.id || len(f.Changes) != 1 || f.Changes[0] != [2]int{other.Start, 2} {
 		t.Fatalf("watching all: %+v", f)
 	}
@@ -371,7 +371,7 @@ func TestGracefulStop(t *testing.T) {
 		return err != nil
 	})
 	close(release)
-	if h := into[holdReply](t, <-late, http.StatusCreated); h.Hold != "h_late" {
+	if h := into[wire.HoldReply](t, <-late, http.StatusCreated); h.Hold != "h_late" {
 		t.Errorf("%+v", h)
 	}
 	if c := <-code; c != websocket.StatusServiceRestart {

@@ -33,7 +33,7 @@ func TestBadInput(t *testing.T) {
 		s.answer(subject, func(*nats.Msg) any { return wire.Reply{} })
 	}
 	f := s.fan()
-	seat, hold := s.index.Seat(0).ID, wire.NewHold()
+	seat, hold := s.index.ID(0), wire.NewHold()
 	area := s.events.events[show].venue
 	floor := area.sections[len(area.sections)-1].id
 	section := area.sections[0].id
@@ -254,7 +254,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	f := s.fan()
 	place := into[joinReply](t, f.send("POST", "/v1/events/show/places", ""), http.StatusCreated)
 	f.send("POST", "/v1/events/show/passes", fmt.Sprintf(`{"place":%q}`, place.Place))
-	hold := into[holdReply](t, f.send("POST", "/v1/events/show/holds", `{"best":{"count":1}}`), http.StatusCreated)
+	hold := into[wire.HoldReply](t, f.send("POST", "/v1/events/show/holds", `{"best":{"count":1}}`), http.StatusCreated)
 	f.send("POST", "/v1/holds/"+hold.Hold+"/checkout", goodCheckout, "Idempotency-Key", "the-key")
 	f.send("POST", "/v1/holds/"+hold.Hold+"/checkout", `{"payment":{"method":"pm_1"},"buyer":{"name":"Ann"}}`, "Idempotency-Key", "the-key")
 	f.send("GET", "/v1/orders/"+wire.OrderOfHold(hold.Hold), "")

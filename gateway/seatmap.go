@@ -232,7 +232,7 @@ func (s *snapshot) asJSON() *document {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			id, _ := json.Marshal(s.venue.index.Seat(i).ID) // a string can't fail
+			id, _ := json.Marshal(s.venue.index.ID(i)) // a string can't fail
 			b.Write(id)
 			b.WriteString(`:"` + string(wire.StateOfBits(state)) + `"`)
 		}

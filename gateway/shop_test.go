@@ -79,7 +79,7 @@ func open(t *testing.T, change ...func(*Config)) *shop {
 	s.seats = kv.Open(s.js, wire.SeatsBucket(show))
 	all := make([]string, s.index.Len())
 	for i := range all {
-		all[i] = s.index.Seat(i).ID
+		all[i] = s.index.ID(i)
 	}
 	s.setSeats(wire.Available, all...)
 	s.put(wire.EventsBucket, show, wire.Event{Spec: spec(), Plan: plan.Digest(p), Places: s.index.Len(), State: wire.EventOpen})

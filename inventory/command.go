@@ -23,9 +23,15 @@ func (c command) answer(reply any) {
 	if c.msg == nil || c.msg.Reply == "" {
 		return
 	}
-	if raw, err := json.Marshal(reply); err == nil { // plain records: can't fail
-		_ = c.msg.Respond(raw) // a caller that got none asks again
+	_ = c.msg.Respond(encoded(reply)) // a caller that got none asks again
+}
+
+func encoded(reply any) []byte {
+	if r, ok := reply.(wire.HoldReply); ok {
+		return r.AppendJSON(nil)
 	}
+	raw, _ := json.Marshal(reply) // plain records: can't fail
+	return raw
 }
 
 // receive decodes a request and queues it, or refuses it: the queue is bounded.

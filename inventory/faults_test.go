@@ -69,7 +69,7 @@ func (h *house) crowd() *crowd {
 func (c *crowd) request() wire.HoldRequest {
 	pair := rand.IntN(c.h.index.Len() / 2)
 	return wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()),
-		Seats: []string{c.h.index.Seat(2 * pair).ID, c.h.index.Seat(2*pair + 1).ID}}
+		Seats: []string{c.h.index.ID(2 * pair), c.h.index.ID(2*pair + 1)}}
 }
 
 // release gives a hold back; unless it is answered, it may or may not be.

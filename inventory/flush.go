@@ -3,7 +3,6 @@ package inventory
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -14,9 +13,9 @@ import (
 
 // flush stores what the engine has decided and waits for it.
 func (w *writer) flush(ctx context.Context) error {
-	seats, err := w.prepare()
-	if err != nil || len(w.msgs) == 0 {
-		return err
+	seats := w.prepare()
+	if len(w.msgs) == 0 {
+		return nil
 	}
 	last, err := w.store(ctx)
 	if err == nil {
@@ -27,13 +26,14 @@ func (w *writer) flush(ctx context.Context) error {
 
 // prepare makes the batch of what the engine has decided, and returns the seats
 // whose records it changes. Nothing decided is no messages.
-func (w *writer) prepare() ([]int, error) {
-	w.msgs = w.msgs[:0]
+func (w *writer) prepare() []int {
+	w.msgs, w.data = w.msgs[:0], w.data[:0]
 	seats, acts := w.engine.Take()
 	if len(seats) == 0 && len(acts) == 0 {
-		return nil, nil
+		return nil
 	}
-	return seats, w.encode(seats, acts)
+	w.encode(seats, acts)
+	return seats
 }
 
 // stored notes that the batch is.
@@ -47,20 +47,18 @@ func (w *writer) stored(seats []int, last kv.Revision) {
 
 // encode makes the batch: each seat at its revision, and last the log record,
 // which carries the fence.
-func (w *writer) encode(seats []int, acts []wire.Act) error {
+func (w *writer) encode(seats []int, acts []wire.Act) {
+	add := func(subject string, encode func([]byte) []byte, expect kv.Expect) {
+		from := len(w.data)
+		w.data = encode(w.data)
+		w.msgs = append(w.msgs, kv.Msg{Subject: subject, Data: w.data[from:], Expect: expect})
+	}
 	for _, seat := range seats {
-		raw, err := json.Marshal(w.engine.Record(seat))
-		if err != nil {
-			return fmt.Errorf("encode seat: %w", err)
-		}
-		w.msgs = append(w.msgs, kv.Msg{Subject: w.event.subjects[seat], Data: raw, Expect: kv.At(kv.Revision(w.engine.Revision(seat)))})
+		r := w.engine.Record(seat)
+		add(w.event.subjects[seat], r.AppendJSON, kv.At(kv.Revision(w.engine.Revision(seat))))
 	}
-	log, err := json.Marshal(wire.Flush{N: w.flushN + 1, Term: w.term, Writer: w.name, At: w.now().UTC(), Acts: acts})
-	if err != nil {
-		return fmt.Errorf("encode log record: %w", err)
-	}
-	w.msgs = append(w.msgs, kv.Msg{Subject: w.stream.Subject(logKey(w.flushN + 1)), Data: log, Expect: kv.While(w.guard.Fence())})
-	return nil
+	log := wire.Flush{N: w.flushN + 1, Term: w.term, Writer: w.name, At: w.now().UTC(), Acts: acts}
+	add(w.stream.Subject(logKey(log.N)), log.AppendJSON, kv.While(w.guard.Fence()))
 }
 
 // store publishes the batch until its outcome is certain: stored, and the

@@ -50,7 +50,7 @@ func (h *house) records() map[string]storedSeat {
 	h.t.Helper()
 	records := map[string]storedSeat{}
 	for seat := range h.index.Len() {
-		id := h.index.Seat(seat).ID
+		id := h.index.ID(seat)
 		e, err := kv.Open(h.js, wire.SeatsBucket("demo")).Get(h.context(), wire.SeatKey(id))
 		must(h.t, err)
 		var r wire.Seat

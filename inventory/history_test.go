@@ -188,7 +188,7 @@ func (r *recorder) writerAfter(ctx context.Context, last string) string {
 func (r *recorder) visit(ctx context.Context, client int) {
 	v := &visitor{recorder: r, client: client, hold: wire.NewHold(), fan: wire.NewFan()}
 	for _, row := range rand.Perm(historySeats)[:1+rand.IntN(3)] {
-		v.seats = append(v.seats, r.index.Seat(row).ID)
+		v.seats = append(v.seats, r.index.ID(row))
 	}
 	slices.Sort(v.seats)
 	r.mu.Lock()
@@ -334,7 +334,7 @@ func (r *recorder) at(t time.Time) int64 { return t.Sub(r.base).Nanoseconds() }
 func (r *recorder) finish() []porcupine.Operation {
 	ctx := r.context()
 	for seat := range r.index.Len() {
-		v := &visitor{recorder: r, seats: []string{r.index.Seat(seat).ID}}
+		v := &visitor{recorder: r, seats: []string{r.index.ID(seat)}}
 		v.read(ctx)
 	}
 	end := r.at(time.Now())

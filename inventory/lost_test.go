@@ -24,7 +24,7 @@ func TestAuditAfterJetStreamIsLost(t *testing.T) {
 	first := before.workerWith("first", nil, l)
 	buy := func(confirm bool, seats ...string) {
 		t.Helper()
-		hold := ask[wire.HoldReply](before, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: seats})
+		hold := before.hold(seats...)
 		order := wire.OrderOfHold(hold.Hold)
 		if r := ask[wire.HoldReply](before, wire.ActCheckout, wire.CheckoutRequest{Hold: hold.Hold, Fan: hold.Fan, Key: "k"}); r.Problem != nil {
 			t.Fatal(r.Problem)

@@ -122,11 +122,11 @@ func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
 		if !wire.IsHold(release.Hold) {
 			return nil, wire.Refuse(wire.CodeInvalid, "Name the hold.")
 		}
-		return encoded(release)
+		return payloads(release)
 	}
 	block.Unblock = act == "unblock"
 	if len(block.Seats) == 0 {
-		return encoded(block)
+		return payloads(block)
 	}
 	var parts []any
 	for seats := range slices.Chunk(block.Seats, maxRecords) {
@@ -134,10 +134,10 @@ func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
 		part.Seats = seats
 		parts = append(parts, part)
 	}
-	return encoded(parts...)
+	return payloads(parts...)
 }
 
-func encoded(requests ...any) ([][]byte, *wire.Problem) {
+func payloads(requests ...any) ([][]byte, *wire.Problem) {
 	raw := make([][]byte, len(requests))
 	for i, r := range requests {
 		var err error

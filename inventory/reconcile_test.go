@@ -60,7 +60,7 @@ func TestDiff(t *testing.T) {
 }
 
 // bookingsOf is what the ledger has when the hold was paid for.
-func bookingsOf(h wire.HoldReply, at time.Time) (bookings []ledger.Booking) {
+func bookingsOf(h held, at time.Time) (bookings []ledger.Booking) {
 	for _, q := range h.Seats {
 		bookings = append(bookings, ledger.Booking{Seat: q, Order: wire.OrderOfHold(h.Hold), Hold: h.Hold, Fan: h.Fan, At: at})
 	}
@@ -89,8 +89,8 @@ func TestBookedSeatsBecomeSold(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 		h := newHouse(t, env, seatingtest.Hall(t, 4, 20, 0), nil)
 		first := h.worker("first", nil)
-		hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: []string{"A-1", "A-2"}})
-		young := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: []string{"B-1"}})
+		hold := h.hold("A-1", "A-2")
+		young := h.hold("B-1")
 		first.crash()
 		h.ledger.book(bookingsOf(hold, time.Now().Add(-time.Minute))...)
 		h.ledger.book(bookingsOf(young, time.Now().Add(time.Hour))...)
@@ -117,8 +117,8 @@ func TestBookedSeatsBecomeSold(t *testing.T) {
 func TestSoldSeatsWithoutABooking(t *testing.T) {
 	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), nil)
 	first := h.worker("first", nil)
-	buy := func(seats ...string) (wire.HoldReply, string) {
-		hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: seats})
+	buy := func(seats ...string) (held, string) {
+		hold := h.hold(seats...)
 		order := wire.OrderOfHold(hold.Hold)
 		if r := ask[wire.Reply](h, wire.ActConfirm, wire.ConfirmRequest{Hold: hold.Hold, Order: order, Fan: hold.Fan, Seats: hold.Seats}); r.Problem != nil {
 			t.Fatal(r.Problem)
@@ -157,7 +157,7 @@ func TestSeatsSoldOutliveJetStream(t *testing.T) {
 	before.worker("first", nil)
 	booked := &ledgerDouble{}
 	for i, seats := range [][]string{{"A-1", "A-2"}, {"C-7"}} {
-		hold := ask[wire.HoldReply](before, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: seats})
+		hold := before.hold(seats...)
 		if hold.Problem != nil {
 			t.Fatal(i, hold.Problem)
 		}

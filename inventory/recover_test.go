@@ -23,7 +23,7 @@ func (h *house) unopened(n uint64) *writer {
 	h.t.Helper()
 	e := &event{id: "demo", index: h.index, record: h.event, changed: make(chan struct{}, 1), prices: map[string]wire.Price{}}
 	for seat := range h.index.Len() {
-		e.subjects = append(e.subjects, wire.KVSubject(wire.SeatsBucket("demo"), wire.SeatKey(h.index.Seat(seat).ID)))
+		e.subjects = append(e.subjects, wire.KVSubject(wire.SeatsBucket("demo"), wire.SeatKey(h.index.ID(seat))))
 	}
 	for _, l := range e.record.Spec.Levels {
 		e.prices[l.ID] = wire.Price{Version: 1}
@@ -51,7 +51,7 @@ func BenchmarkRecovery(b *testing.B) {
 			now := time.Now()
 			for i := 0; i+1 < h.index.Len()/2; i += 2 {
 				w.engine.Hold(wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()),
-					Seats: []string{h.index.Seat(i).ID, h.index.Seat(i + 1).ID}}, now) // refused for a companion's seat
+					Seats: []string{h.index.ID(i), h.index.ID(i + 1)}}, now) // refused for a companion's seat
 				if w.engine.Pending() > maxRecords-2 {
 					must(b, w.flush(h.context()))
 				}

@@ -41,9 +41,7 @@ func (w *writer) serve(ctx context.Context) error {
 		w.expire()
 		w.drain()
 		if w.flying == nil && !w.deciding.empty() {
-			if err := w.launch(ctx); err != nil {
-				return w.abandon(err)
-			}
+			w.launch(ctx)
 			continue
 		}
 		arrivals := w.queue
@@ -121,11 +119,8 @@ func (w *writer) take(c command) {
 }
 
 // launch sends the batch decided, or finishes it if there is nothing to store.
-func (w *writer) launch(ctx context.Context) error {
-	seats, err := w.prepare()
-	if err != nil {
-		return err
-	}
+func (w *writer) launch(ctx context.Context) {
+	seats := w.prepare()
 	b := w.deciding
 	w.deciding = &batch{}
 	if len(w.msgs) == 0 {
@@ -142,7 +137,6 @@ func (w *writer) launch(ctx context.Context) error {
 		w.carried = nil
 		w.take(c)
 	}
-	return nil
 }
 
 // land notes what was stored and answers.

@@ -220,7 +220,7 @@ func (s *Service) prepare(ctx context.Context, e *event) error {
 			e.index, e.subjects = index, make([]string, index.Len())
 			bucket := wire.SeatsBucket(e.id)
 			for seat := range e.subjects {
-				e.subjects[seat] = wire.KVSubject(bucket, wire.SeatKey(index.Seat(seat).ID))
+				e.subjects[seat] = wire.KVSubject(bucket, wire.SeatKey(index.ID(seat)))
 			}
 			return nil
 		}
@@ -320,7 +320,7 @@ func (s *Service) newWriter(e *event, term uint64, stock *stockPublisher) *write
 func (s *Service) introduce(ctx context.Context, e *event) {
 	seats := make([]string, e.index.Len())
 	for i := range seats {
-		seats[i] = e.index.Seat(i).ID
+		seats[i] = e.index.ID(i)
 	}
 	for {
 		err := s.cfg.Ledger.PutEvent(ctx, e.current(), seats)

@@ -35,9 +35,9 @@ func TestEventsSpreadAndMove(t *testing.T) {
 				h.stage(id)
 				events = append(events, id)
 			}
-			held := map[string]wire.HoldReply{}
+			holds := map[string]held{}
 			for _, id := range events {
-				held[id] = askOf[wire.HoldReply](h, id, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: []string{"A-1"}})
+				holds[id] = h.holdOf(id, "A-1")
 			}
 			of := h.writers(events)
 			if len(of) < 2 {
@@ -50,7 +50,7 @@ func TestEventsSpreadAndMove(t *testing.T) {
 				workers[leaver].stop()
 			}
 			for _, id := range events {
-				r := held[id]
+				r := holds[id]
 				again := askOf[wire.HoldReply](h, id, wire.ActHold, wire.HoldRequest{Hold: r.Hold, Claims: fanClaims(r.Fan), Seats: []string{"A-1"}})
 				if again.Problem != nil || !again.Expires.Equal(r.Expires) {
 					t.Errorf("%s: %+v, was %+v", id, again, r)

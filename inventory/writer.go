@@ -55,6 +55,7 @@ type writer struct {
 	landed   chan outcome // of what was flying
 	replies  chan []reply // to be sent
 	msgs     []kv.Msg     // of what is flying
+	data     []byte       // of msgs
 	sweptAt  time.Time
 
 	ledger   Ledger

@@ -531,6 +531,24 @@ func TestMoreTimeAndRefundAreStored(t *testing.T) {
 	}
 }
 
+// held is a hold and whose it is.
+type held struct {
+	wire.HoldReply
+	Fan string
+}
+
+// hold takes seats for a fan of their own.
+func (h *house) hold(seats ...string) held {
+	h.t.Helper()
+	return h.holdOf("demo", seats...)
+}
+
+func (h *house) holdOf(event string, seats ...string) held {
+	h.t.Helper()
+	fan := wire.NewFan()
+	return held{askOf[wire.HoldReply](h, event, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: seats}), fan}
+}
+
 func code(p *wire.Problem) wire.Code {
 	if p == nil {
 		return ""

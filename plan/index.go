@@ -184,15 +184,28 @@ func (x *Index) BlockOf(i int) int {
 	return int(x.blockOf[i])
 }
 
+// ID returns the id of place i, 0 ≤ i < Len().
+func (x *Index) ID(i int) string {
+	if i >= len(x.rowOf) {
+		return x.standing(i).ID
+	}
+	_, _, s := x.seat(i)
+	return s.ID
+}
+
+func (x *Index) seat(i int) (*Section, *Row, *Seat) {
+	at := x.rows[x.rowOf[i]]
+	section := &x.plan.Sections[at.section]
+	row := &section.Rows[at.row]
+	return section, row, &row.Seats[i-int(at.start)]
+}
+
 // Seat returns place i, 0 ≤ i < Len().
 func (x *Index) Seat(i int) Ref {
 	if i >= len(x.rowOf) {
 		return x.standing(i)
 	}
-	at := x.rows[x.rowOf[i]]
-	section := &x.plan.Sections[at.section]
-	row := &section.Rows[at.row]
-	s := &row.Seats[i-int(at.start)]
+	section, row, s := x.seat(i)
 	block := int(x.blockOf[i])
 	return Ref{
 		ID: s.ID, Label: seatLabel(section, row, s), SectionID: section.ID, RowLabel: row.Label, Number: s.Number,

@@ -41,7 +41,7 @@ func newChecker(w *world) *checker {
 	c := &checker{w: w, seats: map[string]*fact{}, holds: map[string]*contract{}, letGo: map[string]bool{},
 		accepted: map[string]bool{}, money: map[string]int64{}}
 	for i := range w.index.Len() {
-		c.seats[w.index.Seat(i).ID] = &fact{state: wire.Available}
+		c.seats[w.index.ID(i)] = &fact{state: wire.Available}
 	}
 	return c
 }
@@ -223,12 +223,12 @@ func (c *checker) limits() {
 }
 
 // held: what a fan is told is in the log.
-func (c *checker) held(r wire.HoldReply) {
+func (c *checker) held(fan string, r wire.HoldReply) {
 	if r.Problem != nil {
 		return
 	}
 	h := c.holds[r.Hold]
-	if h == nil || h.fan != r.Fan || len(h.seats) != len(r.Seats) {
+	if h == nil || h.fan != fan || len(h.seats) != len(r.Seats) {
 		c.w.violate("I2", "hold %s is acknowledged and not stored", r.Hold)
 		return
 	}

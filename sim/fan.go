@@ -83,14 +83,14 @@ func (f *fan) hold(p *proc) (wire.HoldReply, bool) {
 	default:
 		from := w.IntN(w.index.Seats())
 		for i := from; i < min(from+n, w.index.Seats()); i++ {
-			r.Seats = append(r.Seats, w.index.Seat(i).ID)
+			r.Seats = append(r.Seats, w.index.ID(i))
 		}
 	}
 	ask := func() (wire.HoldReply, bool) {
 		return askWriter(w, p, askTimeout, holdWeight, func(e *seating.Engine, now time.Time) func(*writer) wire.HoldReply {
 			reply := e.Hold(r, now)
 			return func(*writer) wire.HoldReply {
-				w.check.held(reply)
+				w.check.held(r.Claims.Fan, reply)
 				return reply
 			}
 		}, wire.HoldReply{Problem: wire.Busy("")})

@@ -63,7 +63,7 @@ type task struct {
 func newLedger(w *world) *ledger {
 	l := &ledger{w: w, orders: map[string]*order{}, seats: map[string]*booking{}, payments: map[string]string{}}
 	for i := range w.index.Len() {
-		l.seats[w.index.Seat(i).ID] = &booking{}
+		l.seats[w.index.ID(i)] = &booking{}
 	}
 	return l
 }

@@ -119,7 +119,7 @@ func (wr *writer) load() error {
 func (wr *writer) restore() error {
 	keys := make([]string, wr.w.index.Len())
 	for seat := range keys {
-		keys[seat] = wire.SeatKey(wr.w.index.Seat(seat).ID)
+		keys[seat] = wire.SeatKey(wr.w.index.ID(seat))
 	}
 	found, err := wr.guard.read(keys)
 	if err != nil {
@@ -240,7 +240,7 @@ func (wr *writer) flush() error {
 		if err != nil {
 			return err
 		}
-		key := wire.SeatKey(wr.w.index.Seat(seat).ID)
+		key := wire.SeatKey(wr.w.index.ID(seat))
 		wr.batch = append(wr.batch, write{key: key, value: raw, on: key, expect: wr.engine.Revision(seat)})
 	}
 	raw, err := json.Marshal(wire.Flush{N: wr.flushN + 1, Term: wr.term, Writer: wr.name, At: wr.w.now, Acts: acts})

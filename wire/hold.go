@@ -1,6 +1,10 @@
 package wire
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
 
 // Claims is what the gateway vouches for after it has verified a pass.
 type Claims struct {
@@ -32,17 +36,36 @@ type HoldRequest struct {
 	Count  int      `json:"count,omitempty"`
 }
 
-// HoldReply is a standing hold with its quote, or a problem.
+// HoldReply is a standing hold with its quote, or a problem. Without the problem
+// it is what the fan is told, to the letter; with it, the problem comes first, so
+// that a gateway passes an answer on without decoding it.
 type HoldReply struct {
+	Problem  *Problem    `json:"problem,omitempty"`
 	Hold     string      `json:"hold,omitempty"`
-	Fan      string      `json:"fan,omitempty"`
 	Seats    []SeatQuote `json:"seats,omitempty"`
 	Total    int64       `json:"total,omitempty"`
 	Currency string      `json:"currency,omitempty"`
 	Expires  time.Time   `json:"expires_at,omitzero"`
 	Order    string      `json:"order,omitempty"` // after checkout has begun
 	Why      string      `json:"why,omitempty"`   // of best available: "row 4, centre, 4 together"
-	Problem  *Problem    `json:"problem,omitempty"`
+}
+
+// HoldAnswer is a HoldReply that is passed on as it came: only a problem is decoded.
+type HoldAnswer struct {
+	Problem *Problem
+	Body    json.RawMessage // without a problem: what the fan is told
+}
+
+// UnmarshalJSON keeps a copy of raw, or decodes the problem.
+func (a *HoldAnswer) UnmarshalJSON(raw []byte) error {
+	if !bytes.HasPrefix(raw, []byte(`{"problem":`)) {
+		a.Body = bytes.Clone(raw)
+		return nil
+	}
+	var r Reply
+	err := json.Unmarshal(raw, &r)
+	a.Problem = r.Problem
+	return err
 }
 
 // ReleaseRequest gives a hold back. Fan must own it, unless Order (a checkout

@@ -11,7 +11,7 @@ import (
 func (a *audit) everySeatHasARecord() Check {
 	c := Check{Invariant: "I3", Rule: "every place of the plan has one record, and no other has", Looked: len(a.records)}
 	for i := range a.index.Len() {
-		if id := a.index.Seat(i).ID; a.records[id].State == "" {
+		if id := a.index.ID(i); a.records[id].State == "" {
 			c.breaks("seat %s has no record", id)
 		}
 	}

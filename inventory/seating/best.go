@@ -30,13 +30,15 @@ import (
 type finder struct {
 	index      *plan.Index
 	runs       []run
-	bound      []float64  // by run, ascending: the cost of its best seat
-	runOf      []int32    // by seat: index in runs
-	inSection  [][]uint64 // by section: its runs, one bit a run
-	at         []point    // by seat
-	sum        []float64  // by seat: costs of all seats before it
-	companions map[int][]int
-	areas      []areaRun // in selling order
+	bound      []float64     // by run, ascending: the cost of its best seat
+	runOf      []int32       // by seat: index in runs
+	inSection  [][]uint64    // by section: its runs, one bit a run
+	at         []point       // by seat
+	sum        []float64     // by seat: costs of all seats before it
+	companions map[int][]int // by accessible seat
+
+	companionOf map[int]int // its accessible seat
+	areas       []areaRun   // in selling order
 
 	public   *layer
 	channels map[string]*layer
@@ -52,7 +54,7 @@ type areaRun struct {
 func newFinder(index *plan.Index, levelOf []uint8, weights wire.BestSpec) *finder {
 	n := index.Seats()
 	f := &finder{index: index, runOf: make([]int32, n), at: make([]point, n), sum: make([]float64, n+1),
-		companions: map[int][]int{}, channels: map[string]*layer{}}
+		companions: map[int][]int{}, companionOf: map[int]int{}, channels: map[string]*layer{}}
 	f.addRuns(levelOf, weights)
 	slices.SortStableFunc(f.runs, func(a, b run) int { return cmp.Compare(f.lowestCost(a), f.lowestCost(b)) })
 	for range index.Plan().Sections {
@@ -120,7 +122,7 @@ func (f *finder) addSeat(r *run, i int, s *plan.Seat) {
 		r.accessible |= 1 << r.len
 	case plan.Companion:
 		if with, ok := f.index.Lookup(s.With); ok {
-			f.companions[with] = append(f.companions[with], i)
+			f.companions[with], f.companionOf[i] = append(f.companions[with], i), with
 		}
 	}
 	r.len++

@@ -314,7 +314,7 @@ func TestAccessibleEqualsBruteForce(t *testing.T) {
 			}
 			have := 1
 			for j := range x.Seats() {
-				if ref := x.Seat(j); ref.Kind == plan.Companion && ref.With == x.Seat(i).ID && o.e.forSale(j, o.channel) {
+				if ref := x.Seat(j); ref.Kind == plan.Companion && ref.With == x.ID(i) && o.e.forSale(j, o.channel) {
 					have++
 				}
 			}
@@ -334,7 +334,7 @@ func TestAccessibleEqualsBruteForce(t *testing.T) {
 		for k, i := range got {
 			ref := x.Seat(i)
 			if !o.e.forSale(i, o.channel) || slices.Contains(got[:k], i) ||
-				k > 0 && !(ref.Kind == plan.Standard || ref.Kind == plan.Companion && ref.With == x.Seat(got[0]).ID) {
+				k > 0 && !(ref.Kind == plan.Standard || ref.Kind == plan.Companion && ref.With == x.ID(got[0])) {
 				t.Fatalf("seat %d is not to be had", i)
 			}
 		}
@@ -463,7 +463,7 @@ func BenchmarkExpire80k(b *testing.B) {
 		e.SetPrice("a", wire.Price{Version: 1})
 		for i := range index.Len() {
 			id := fmt.Sprint("h_", i)
-			if r := e.Hold(wire.HoldRequest{Hold: id, Claims: claims(id), Seats: []string{index.Seat(i).ID}}, start); r.Problem != nil && index.Seat(i).Kind != plan.Companion {
+			if r := e.Hold(wire.HoldRequest{Hold: id, Claims: claims(id), Seats: []string{index.ID(i)}}, start); r.Problem != nil && index.Seat(i).Kind != plan.Companion {
 				b.Fatal(r.Problem)
 			}
 		}

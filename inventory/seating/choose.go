@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"frontrow/plan"
 	"frontrow/wire"
 )
 
@@ -87,15 +86,14 @@ func (e *Engine) named(ids []string, channel string) ([]int, *wire.Problem) {
 // companions lets a companion seat go only together with its accessible seat.
 func (e *Engine) companions(seats []int) *wire.Problem {
 	for _, i := range seats {
-		ref := e.index.Seat(i)
-		if ref.Kind != plan.Companion {
+		with, ok := e.finder.companionOf[i]
+		if !ok || slices.Contains(seats, with) {
 			continue
 		}
-		if with, ok := e.index.Lookup(ref.With); !ok || !slices.Contains(seats, with) {
-			p := wire.Refuse(wire.CodeInvalid, "Seat "+ref.ID+" is kept for the companion of seat "+ref.With+"; choose them together.")
-			p.Seats = []string{ref.ID}
-			return p
-		}
+		ref := e.index.Seat(i)
+		p := wire.Refuse(wire.CodeInvalid, "Seat "+ref.ID+" is kept for the companion of seat "+ref.With+"; choose them together.")
+		p.Seats = []string{ref.ID}
+		return p
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func (e *Engine) giveBack(seats []int, now time.Time) {
 			e.acts = append(e.acts, wire.Act{Kind: wire.ActKindBlock, Channel: b.channel, Why: b.why})
 			back = &e.acts[len(e.acts)-1]
 		}
-		back.Seats = append(back.Seats, e.index.Seat(i).ID)
+		back.Seats = append(back.Seats, e.index.ID(i))
 	}
 }
 
@@ -245,7 +245,7 @@ func (e *Engine) Refund(r wire.RefundRequest, now time.Time) *wire.Problem {
 }
 
 func (e *Engine) reply(h *hold) wire.HoldReply {
-	r := wire.HoldReply{Hold: h.id, Fan: h.fan, Seats: h.quotes, Currency: e.spec.Currency, Expires: h.until, Order: h.order, Why: h.why}
+	r := wire.HoldReply{Hold: h.id, Seats: h.quotes, Currency: e.spec.Currency, Expires: h.until, Order: h.order, Why: h.why}
 	for _, q := range h.quotes {
 		r.Total += q.Price.Total
 	}

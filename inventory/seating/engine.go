@@ -158,10 +158,10 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 		return nil
 	case wire.Held, wire.Sold:
 	default:
-		return fmt.Errorf("seat %s: unknown state %q", e.index.Seat(seat).ID, r.State)
+		return fmt.Errorf("seat %s: unknown state %q", e.index.ID(seat), r.State)
 	}
 	if r.Hold == "" || r.Quote == nil || r.State == wire.Held && r.Until == nil {
-		return fmt.Errorf("seat %s: %s without hold, quote or deadline", e.index.Seat(seat).ID, r.State)
+		return fmt.Errorf("seat %s: %s without hold, quote or deadline", e.index.ID(seat), r.State)
 	}
 	h := e.holds[r.Hold]
 	if h == nil {
@@ -247,7 +247,7 @@ func (e *Engine) Sold() []Sale {
 	var sold []Sale
 	for i, h := range e.owner {
 		if h != nil && h.sold {
-			sold = append(sold, Sale{e.index.Seat(i).ID, h.order, h.id, h.fan})
+			sold = append(sold, Sale{e.index.ID(i), h.order, h.id, h.fan})
 		}
 	}
 	return sold
@@ -315,7 +315,7 @@ func (e *Engine) change(seat int, to wire.State, owner *hold, now time.Time) {
 func (e *Engine) ids(seats []int) []string {
 	ids := make([]string, len(seats))
 	for k, i := range seats {
-		ids[k] = e.index.Seat(i).ID
+		ids[k] = e.index.ID(i)
 	}
 	return ids
 }

@@ -278,7 +278,7 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 			t.Fatalf("restored %+v %v, was %+v %v", again.all, again.tickets, e.all, e.tickets)
 		}
 		for i := range records {
-			if s, ok := replayed[index.Seat(i).ID]; ok && s != e.state[i] || !ok && e.state[i] != wire.Available {
+			if s, ok := replayed[index.ID(i)]; ok && s != e.state[i] || !ok && e.state[i] != wire.Available {
 				t.Fatalf("seat %d is %s, the log says %q", i, e.state[i], s)
 			}
 			if a, b := again.Record(i), e.Record(i); fmt.Sprintf("%+v", seatKey(a)) != fmt.Sprintf("%+v", seatKey(b)) {
