@@ -185,27 +185,40 @@ func (r *region) pairs() [][2]string {
 	return pairs
 }
 
-// ask is a request as the gateway makes it.
-func ask[T any](ctx context.Context, nc *nats.Conn, subject string, request any) (reply T, err error) {
-	raw, err := json.Marshal(request)
+// request is one as the gateway makes it.
+func request(ctx context.Context, nc *nats.Conn, subject string, body any) ([]byte, error) {
+	raw, err := json.Marshal(body)
 	if err != nil {
-		return reply, err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	m, err := nc.RequestWithContext(ctx, subject, raw)
 	if err != nil {
-		return reply, fmt.Errorf("%s: %w", subject, err)
+		return nil, fmt.Errorf("%s: %w", subject, err)
 	}
-	return reply, json.Unmarshal(m.Data, &reply)
+	return m.Data, nil
+}
+
+// ask is a request with its answer decoded.
+func ask[T any](ctx context.Context, nc *nats.Conn, subject string, body any) (reply T, err error) {
+	raw, err := request(ctx, nc, subject, body)
+	if err != nil {
+		return reply, err
+	}
+	return reply, json.Unmarshal(raw, &reply)
 }
 
 // hold asks for a pair as a gateway does for its fan.
 func hold(ctx context.Context, nc *nats.Conn, event, id, fan string, pair [2]string) error {
-	reply, err := ask[wire.HoldAnswer](ctx, nc, wire.SeatsSubject(event, wire.ActHold), wire.HoldRequest{Hold: id,
+	raw, err := request(ctx, nc, wire.SeatsSubject(event, wire.ActHold), wire.HoldRequest{Hold: id,
 		Claims: wire.Claims{Pass: "bench", Fan: fan, Limit: 6, Expires: time.Now().Add(time.Hour)}, Seats: pair[:]})
-	if err == nil && reply.Problem != nil {
-		err = fmt.Errorf("hold of %v: %w", pair, reply.Problem)
+	if err != nil {
+		return err
+	}
+	_, refused, err := wire.ReadHold(raw)
+	if refused != nil {
+		return fmt.Errorf("hold of %v: %w", pair, refused)
 	}
 	return err
 }

@@ -23,37 +23,53 @@ const (
 // errSilent means that nobody answered in time: the act may have been done.
 var errSilent = errors.New("no answer in time")
 
-// ask sends a request and decodes the answer. Nobody listening is a problem to
-// pass on, because nothing was done; silence is errSilent, wrapped in one.
-func ask[T any](ctx context.Context, g *Gateway, subject string, request any) (reply T, err error) {
+// request sends a request and returns the answer. Nobody listening is a problem
+// to pass on, because nothing was done; silence is errSilent, wrapped in one.
+func (g *Gateway) request(ctx context.Context, subject string, request any) ([]byte, error) {
 	raw, err := json.Marshal(request)
 	if err != nil {
-		return reply, fmt.Errorf("encode request to %s: %w", subject, err)
+		return nil, fmt.Errorf("encode request to %s: %w", subject, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	m, err := g.cfg.NATS.RequestWithContext(ctx, subject, raw)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return reply, wire.Busy("This step is being taken over by another server. Please try again.")
+		return nil, wire.Busy("This step is being taken over by another server. Please try again.")
 	case err != nil:
-		return reply, fmt.Errorf("%w: %w: %w", errSilent, wire.Busy("We could not settle this in time. Please try again."), err)
+		return nil, fmt.Errorf("%w: %w: %w", errSilent, wire.Busy("We could not settle this in time. Please try again."), err)
 	}
-	if err := json.Unmarshal(m.Data, &reply); err != nil {
-		return reply, fmt.Errorf("answer from %s: %w", subject, err)
-	}
-	return reply, nil
+	return m.Data, nil
 }
 
-// askAgain is ask for an act that carries its own id: after silence it is asked
-// for once more, and the answer is the same whether or not it had been done.
-func askAgain[T any](ctx context.Context, g *Gateway, subject string, request any) (reply T, err error) {
+// requestAgain is request for an act that carries its own id: after silence it
+// is asked for once more, and the answer is the same whether or not it had been done.
+func (g *Gateway) requestAgain(ctx context.Context, subject string, request any) (raw []byte, err error) {
 	for range askAttempts {
-		if reply, err = ask[T](ctx, g, subject, request); !errors.Is(err, errSilent) || ctx.Err() != nil {
+		if raw, err = g.request(ctx, subject, request); !errors.Is(err, errSilent) || ctx.Err() != nil {
 			break
 		}
 	}
-	return reply, err
+	return raw, err
+}
+
+// ask is request with the answer decoded, askAgain requestAgain.
+func ask[T any](ctx context.Context, g *Gateway, subject string, request any) (T, error) {
+	return decoded[T](g.request(ctx, subject, request))
+}
+
+func askAgain[T any](ctx context.Context, g *Gateway, subject string, request any) (T, error) {
+	return decoded[T](g.requestAgain(ctx, subject, request))
+}
+
+func decoded[T any](raw []byte, err error) (reply T, _ error) {
+	if err != nil {
+		return reply, err
+	}
+	if err := json.Unmarshal(raw, &reply); err != nil {
+		return reply, fmt.Errorf("answer of another service: %w", err)
+	}
+	return reply, nil
 }
 
 // holdRequest is the body of POST …/holds: exactly one of seats, best, or area
@@ -112,16 +128,25 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 		}
 		id = wire.HoldOfKey(ev.id, pass.Subject, key)
 	}
-	reply, err := askAgain[wire.HoldAnswer](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActHold), wire.HoldRequest{
+	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActHold, wire.HoldRequest{
 		Hold: id, Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
-	g.metrics.holds.WithLabelValues(outcome(err, reply.Problem)).Inc()
-	if err != nil {
+	g.metrics.holds.WithLabelValues(outcome(err, refused)).Inc()
+	switch {
+	case err != nil:
 		return err
+	case refused != nil:
+		return refused
 	}
-	if reply.Problem != nil {
-		return reply.Problem
+	return writeBody(w, http.StatusCreated, granted)
+}
+
+// askForSeats returns a standing hold as its fan is told it, or why there is none.
+func (g *Gateway) askForSeats(ctx context.Context, ev *event, act string, request any) (granted []byte, refused *wire.Problem, err error) {
+	raw, err := g.requestAgain(ctx, wire.SeatsSubject(ev.id, act), request)
+	if err != nil {
+		return nil, nil, err
 	}
-	return writeBody(w, http.StatusCreated, reply.Body)
+	return wire.ReadHold(raw)
 }
 
 // outcome classes an answer for a metric; codes are a fixed set.
@@ -253,13 +278,12 @@ func (g *Gateway) moreTime(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reply, err := askAgain[wire.HoldAnswer](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActMoreTime),
-		wire.MoreTimeRequest{Hold: hold, Fan: pass.Subject})
-	if err != nil {
+	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActMoreTime, wire.MoreTimeRequest{Hold: hold, Fan: pass.Subject})
+	switch {
+	case err != nil:
 		return err
+	case refused != nil:
+		return refused
 	}
-	if reply.Problem != nil {
-		return reply.Problem
-	}
-	return writeBody(w, http.StatusOK, reply.Body)
+	return writeBody(w, http.StatusOK, granted)
 }

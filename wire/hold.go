@@ -50,22 +50,15 @@ type HoldReply struct {
 	Why      string      `json:"why,omitempty"`   // of best available: "row 4, centre, 4 together"
 }
 
-// HoldAnswer is a HoldReply that is passed on as it came: only a problem is decoded.
-type HoldAnswer struct {
-	Problem *Problem
-	Body    json.RawMessage // without a problem: what the fan is told
-}
-
-// UnmarshalJSON keeps a copy of raw, or decodes the problem.
-func (a *HoldAnswer) UnmarshalJSON(raw []byte) error {
+// ReadHold tells a HoldReply that is to be passed on as it came from one with a
+// problem, which alone is decoded.
+func ReadHold(raw []byte) (granted json.RawMessage, problem *Problem, err error) {
 	if !bytes.HasPrefix(raw, []byte(`{"problem":`)) {
-		a.Body = bytes.Clone(raw)
-		return nil
+		return raw, nil, nil
 	}
 	var r Reply
-	err := json.Unmarshal(raw, &r)
-	a.Problem = r.Problem
-	return err
+	err = json.Unmarshal(raw, &r)
+	return nil, r.Problem, err
 }
 
 // ReleaseRequest gives a hold back. Fan must own it, unless Order (a checkout
