@@ -45,6 +45,7 @@ func Run(t *testing.T, env *natstest.Env) {
 		{"LeaseCut", testLeaseCut},
 		{"LeaseMany", testLeaseMany},
 		{"WatchSnapshotAndTail", testWatchSnapshotAndTail},
+		{"AllWhileWritten", testAllWhileWritten},
 		{"ConnectionCut", testConnectionCut},
 		{"GuardedUnknown", testGuardedUnknown},
 		{"WatchFaults", testWatchFaults},
