@@ -29,8 +29,9 @@ type Engine struct {
 	channels map[string]int // seats in blocks, by channel
 
 	holds     map[string]*hold // by id, standing and sold
-	ended     ended
-	tickets   map[string]int // by fan: seats held and bought
+	ended     ended            // holds
+	returned  ended            // seats, by returned
+	tickets   map[string]int   // by fan: seats held and bought
 	deadlines deadlines
 	finder    *finder
 
