@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"frontrow/inventory"
 	"frontrow/inventory/ledger"
 	"frontrow/wire"
 
@@ -17,9 +18,10 @@ const (
 )
 
 // noLedger stands for PostgreSQL, which no hold waits for.
-type noLedger struct{}
+type noLedger struct{ inventory.Refunds }
 
 func (noLedger) PutEvent(context.Context, wire.Event, []string) error { return nil }
+func (noLedger) Renew(context.Context, string, uint64) error          { return nil }
 func (noLedger) Bookings(context.Context, string) ([]ledger.Booking, error) {
 	return nil, nil
 }

@@ -139,12 +139,16 @@ func (r *region) put(ctx context.Context, bucket, key string, v any) error {
 }
 
 // sell starts an inventory worker on a connection of its own.
-func (r *region) sell(ledger inventory.Ledger) (stop func(), err error) {
+func (r *region) sell(ledger interface {
+	inventory.Ledger
+	inventory.Events
+	inventory.Refunds
+}) (stop func(), err error) {
 	nc, err := r.connect()
 	if err != nil {
 		return nil, err
 	}
-	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: ledger, Name: "bench"})
+	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: ledger, Events: ledger, Refunds: ledger, Name: "bench"})
 	if err != nil {
 		return nil, err
 	}

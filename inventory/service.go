@@ -23,8 +23,6 @@ import (
 
 // Ledger is what the writer needs of PostgreSQL.
 type Ledger interface {
-	// PutEvent makes the event and its seats known to the ledger, once or again.
-	PutEvent(ctx context.Context, event wire.Event, seats []string) error
 	// GiveUp decides the fate of an order whose hold has passed its deadline in
 	// checkout: an order paid by now is answered as paid; any other is failed
 	// for good, so that no later commit can succeed.
@@ -33,12 +31,24 @@ type Ledger interface {
 	Bookings(ctx context.Context, event string) ([]ledger.Booking, error)
 	// Order reads an order as it stands, or ledger.ErrNotFound.
 	Order(ctx context.Context, order string) (ledger.Order, error)
+	// Renew says that the event's revisions begin anew, above one, and that no
+	// hold of before exists any more: so that what was sold before can be sold
+	// again, and what was being bought before can't be any more.
+	Renew(ctx context.Context, event string, revision uint64) error
+}
+
+// Events is where an event on sale is made known to PostgreSQL.
+type Events interface {
+	// PutEvent makes the event and its seats known, once or again.
+	PutEvent(ctx context.Context, event wire.Event, seats []string) error
 }
 
 // Config of an inventory worker.
 type Config struct {
 	NATS       *nats.Conn
 	Ledger     Ledger
+	Events     Events
+	Refunds    Refunds
 	Name       string // of this process, unlike any other
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -48,8 +58,8 @@ type Config struct {
 
 // Validate says what is missing.
 func (c Config) Validate() error {
-	if c.NATS == nil || c.Ledger == nil || c.Name == "" {
-		return errors.New("inventory: NATS, Ledger and Name are needed")
+	if c.NATS == nil || c.Ledger == nil || c.Events == nil || c.Refunds == nil || c.Name == "" {
+		return errors.New("inventory: NATS, Ledger, Events, Refunds and Name are needed")
 	}
 	return nil
 }
@@ -66,11 +76,12 @@ const (
 // Service is an inventory worker: it contends for every event and is the
 // writer of those it gets.
 type Service struct {
-	cfg      Config
-	js       jetstream.JetStream
-	leases   *kv.Leases
-	metrics  *metrics
-	settling chan struct{}
+	cfg       Config
+	js        jetstream.JetStream
+	leases    *kv.Leases
+	metrics   *metrics
+	settling  chan struct{}
+	refunding chan struct{} // one element for each operator's refund under way
 
 	mu      sync.Mutex
 	events  map[string]*event
@@ -140,16 +151,16 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("inventory: %w", err)
 	}
 	return &Service{cfg: cfg, js: js, leases: leases, metrics: newMetrics(cfg.Registerer),
-		settling: make(chan struct{}, maxSettling), events: map[string]*event{}, prices: map[string]map[string]wire.Price{}}, nil
+		settling: make(chan struct{}, maxSettling), refunding: make(chan struct{}, maxRefunding), events: map[string]*event{}, prices: map[string]map[string]wire.Price{}}, nil
 }
 
 // Run works until ctx ends and then hands over what it is writer of.
 func (s *Service) Run(ctx context.Context) error {
-	operator, err := s.operate()
+	g, ctx := errgroup.WithContext(ctx)
+	operator, err := s.operate(ctx)
 	if err != nil {
 		return fmt.Errorf("inventory: %w", err)
 	}
-	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.leases.Run(ctx) })
 	g.Go(func() error {
 		return s.watch(ctx, wire.PricesBucket, func(e kv.Entry) { s.priced(e) }, func() {})
@@ -159,8 +170,11 @@ func (s *Service) Run(ctx context.Context) error {
 			s.seen(ctx, e, func(e *event) { g.Go(func() error { return s.contend(ctx, e) }) })
 		}, s.setReady)
 	})
-	err = g.Wait()
-	return errors.Join(err, operator.Stop())
+	err = errors.Join(g.Wait(), operator.Stop())
+	for range cap(s.refunding) { // those under way end with ctx, and no other begins
+		s.refunding <- struct{}{}
+	}
+	return err
 }
 
 func (s *Service) watch(ctx context.Context, bucket string, entry func(kv.Entry), current func()) error {
@@ -323,7 +337,7 @@ func (s *Service) introduce(ctx context.Context, e *event) {
 		seats[i] = e.index.ID(i)
 	}
 	for {
-		err := s.cfg.Ledger.PutEvent(ctx, e.current(), seats)
+		err := s.cfg.Events.PutEvent(ctx, e.current(), seats)
 		if err == nil || ctx.Err() != nil {
 			return
 		}

@@ -27,6 +27,7 @@ const patience = 30 * time.Second
 // ledgerDouble stands for PostgreSQL, which decides about holds past their
 // deadline; its own tests are in package ledger.
 type ledgerDouble struct {
+	Refunds  // of nothing
 	mu       sync.Mutex
 	paid     map[string]wire.OrderReply
 	bookings []ledger.Booking
@@ -65,6 +66,8 @@ func (l *ledgerDouble) fail(failing bool) {
 	defer l.mu.Unlock()
 	l.failing = failing
 }
+
+func (l *ledgerDouble) Renew(context.Context, string, uint64) error { return nil }
 
 func (l *ledgerDouble) PutEvent(context.Context, wire.Event, []string) error { return nil }
 
@@ -147,10 +150,17 @@ func (h *house) worker(name string, now func() time.Time) worker {
 	return h.workerWith(name, now, h.ledger)
 }
 
-func (h *house) workerWith(name string, now func() time.Time, l Ledger) worker {
+// books are PostgreSQL, or stand for it.
+type books interface {
+	Ledger
+	Events
+	Refunds
+}
+
+func (h *house) workerWith(name string, now func() time.Time, l books) worker {
 	h.t.Helper()
 	nc := h.env.Connect(h.t)
-	s, err := New(Config{NATS: nc, Ledger: l, Name: name, Now: now, LeaseTTL: time.Second})
+	s, err := New(Config{NATS: nc, Ledger: l, Events: l, Refunds: l, Name: name, Now: now, LeaseTTL: time.Second})
 	must(h.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -35,6 +35,9 @@ Tools
   frontrow keys FILE              make a keyring
   frontrow version
 
+Operators pause, block, release, refund and close with the nats CLI: "nats micro ls"
+lists the endpoints, docs/protocol.md explains them.
+
 Every flag may also be an environment variable (--postgres is FRONTROW_POSTGRES)
 or a line of a YAML file named by --config. "frontrow COMMAND --help" lists them.
 `

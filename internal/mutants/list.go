@@ -45,6 +45,15 @@ var list = []mutant{
 	{"deadline a moment late", "inventory/seating", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
 		{"inventory/seating/deadline.go", "!e.deadlines[0].until.After(now)", "e.deadlines[0].until.Before(now)"}}},
 
+	{"seat given back is sold again by a confirmation under way", "inventory/seating", "TestLateConfirmAfterRefund", []edit{
+		{"inventory/seating/decide.go", "return e.returned.has(returned(r.Order, q.ID))", "return false"}}},
+	{"refund done before it is logged", "inventory", "TestRefundIsRefused", []edit{
+		{"inventory/refund.go", "if p := s.logAct(ctx, e.id, \"refund\", asked.By, asked); p != nil {", "if p := s.logAct(ctx, e.id, \"refund\", asked.By, asked); p != nil && asked.Why == \"\" {"}}},
+	{"seat refunded off sale is reconciled on sale", "inventory", "TestRefundAfterACrash/the_next_writer/R1", []edit{
+		{"inventory/refund.go", "if slices.Contains(o.OffSale, id) {", "if slices.Contains(o.OffSale, id) && r.By != \"\" {"}}},
+	{"revisions begin anew and the ledger is not told", "inventory", "TestSeatsAreSoldAgainAfterJetStreamIsLost", []edit{
+		{"inventory/recover.go", "if err := w.ledger.Renew(ctx, w.event.id, uint64(w.guard.Fence().Revision)); err != nil {", "if err := ctx.Err(); err != nil {"}}},
+
 	{"ledger sells a sold seat, no constraint refuses it", "inventory/ledger", "TestOneWinnerASeat|TestDecideInOneBatch", []edit{
 		{"inventory/ledger/schema/0001_orders.sql", "    UNIQUE (event_id, seat_id)\n", "    CHECK (booked_at IS NOT NULL)\n"},
 		{"inventory/ledger/commit.go", "s.status = 'AVAILABLE' AND NOT EXISTS (\n\t\t\tSELECT FROM bookings b WHERE b.event_id = s.event_id AND b.seat_id = s.seat_id)", "true"},
@@ -52,6 +61,10 @@ var list = []mutant{
 	{"ledger takes a hold older than the last sale", "inventory/ledger", "TestOlderHoldIsRefused", []edit{
 		{"inventory/ledger/commit.go", "s.fence >= int64(p.Revision) || ", ""},
 		{"inventory/ledger/write.go", " AND s.fence < v.revision", ""}}},
+	{"refund of which nobody was told is forgotten", "inventory/ledger", "TestRefundsAreGivenOutUntilTold", []edit{
+		{"inventory/ledger/refund.go", "WHERE r.told_at IS NULL AND o.event_id = $1", "WHERE false AND o.event_id = $1"}}},
+	{"old purchases outlive their revisions", "inventory/ledger", "TestRenew", []edit{
+		{"inventory/ledger/event.go", "WHERE event_id = $1 AND state = 'pending' RETURNING order_id", "WHERE event_id = $1 AND state = 'pending' AND false RETURNING order_id"}}},
 	{"order given up leaves no tombstone", "inventory/ledger", "TestGiveUpAgainstCommit|TestNotFound", []edit{
 		{"inventory/ledger/fail.go", "if f.tombstone {", "if f.tombstone && f.order == \"\" {"}}},
 
@@ -65,6 +78,8 @@ var list = []mutant{
 	{"pass signed before it is stored", "admission", "TestTheSecondAdmitterFencesTheFirst|TestCrashOfTheAdmitter", []edit{
 		{"admission/redeem.go", "\tif err != nil {\n\t\treturn notNow()\n\t}\n\treturn a.sign(p)", "\treturn a.sign(p)"}}},
 
+	{"fan's orders shown to whoever asks", "gateway", "TestHistoryIsRefused", []edit{
+		{"gateway/history.go", "fan, err := g.identity.fan(r)\n\tif err != nil {\n\t\treturn err\n\t}\n\tquery", "fan, _ := g.identity.presented(r)\n\tquery"}}},
 	{"place created over the one the fan has", "gateway", "TestJoinInParallelIsOnePlace", []edit{
 		{"gateway/queue.go", "Expect: kv.Absent()", ""}}},
 	{"fan who joins again is given a new number", "gateway", "TestJoinInParallelIsOnePlace", []edit{

@@ -116,6 +116,9 @@ const untold = `SELECT DISTINCT o.order_id FROM refunds r JOIN orders o USING (o
 
 // Told notes that the writer has taken back the seats of these refunds.
 func (l *Ledger) Told(ctx context.Context, refunds []Refunded) error {
+	if len(refunds) == 0 {
+		return nil
+	}
 	ids, last := make([]string, len(refunds)), make([]int32, len(refunds))
 	for i, r := range refunds {
 		ids[i], last[i] = r.Order.ID, int32(r.Number)
