@@ -7,7 +7,7 @@
 //	           POST places ─► create-only in QUEUE_<event>_general ─► receipt
 //	           POST passes ─► the board says no, or the admitter decides
 //	fan ─HTTP─ POST holds, DELETE, checkout ─► pass verified here ─► the writer decides ─► ORDERS
-//	           GET order, ticket ─► the ledger
+//	           GET order, ticket, orders ─► the ledger
 //	           GET events, plan, board, availability ─► memory
 //	fan ─WS─── live ◄─ hub ◄─ watches of BOARD, STOCK, SEATS_<event>, notices
 //
@@ -21,6 +21,7 @@
 //	queue.go      join and redeem
 //	hold.go       hold and release; asking other services
 //	checkout.go   checkout, orders, tickets
+//	history.go    a fan's orders
 //	catalogue.go  events and what is known of them, by one watch a bucket
 //	seatmap.go    the states of an event's seats, snapshots, changes
 //	hub.go        who views what; frames to all whom they concern

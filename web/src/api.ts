@@ -25,7 +25,7 @@ export interface Best { count: number; level?: string; section?: string; accessi
 export type HoldWish = { seats: string[] } | { best: Best } | { area: string; count: number };
 export interface Order {
   order: string; state: "pending" | "paid" | "failed" | "refunded"; reason?: string;
-  seats?: SeatQuote[]; total?: number; currency?: string; tickets?: string[];
+  seats?: SeatQuote[]; total?: number; refunded?: number; currency?: string; tickets?: string[];
 }
 export interface Ticket { event: string; seat: string; label: string; state: string; generation: number; barcode: string }
 /** Availability is one state a place in plan order: 0 free, 1 held, 2 sold, 3 blocked. */
