@@ -8,7 +8,7 @@ import "time"
 // with the Problem as its body. Every act is logged in SALELOG.
 //
 //	frontrow.event.{apply,open,close}                               frontrow-admission
-//	frontrow.admission.{status,pause,resume,rate}.<event>           frontrow-admission
+//	frontrow.admission.{status,pause,resume,rate,message,drain,revoke}.<event>  frontrow-admission
 //	frontrow.inventory.{status,block,unblock,release}.<event>       frontrow-inventory
 //	frontrow.pricing.status.<event>                                 frontrow-pricing
 //	frontrow.gateway.status                                         frontrow-gateway
@@ -99,6 +99,33 @@ type AdmissionAct struct {
 	Term uint64    `json:"term"`
 	At   time.Time `json:"at"`
 	Why  string    `json:"why,omitempty"`
+}
+
+// Revocation ends a pass before its time, or all passes of an event that were
+// issued before At: a record of REVOKED, which every gateway watches.
+type Revocation struct {
+	At  time.Time `json:"at"`
+	Why string    `json:"why,omitempty"`
+}
+
+// RevokedKey is the key of a pass's revocation, or with id "all" that of an event's.
+func RevokedKey(event, id string) string { return event + "." + id }
+
+// DrawRecord is the value under "draw" in PASSES_<event>.
+type DrawRecord struct {
+	Secret []byte    `json:"secret"`
+	At     time.Time `json:"at"`
+}
+
+// RiskAct is a record of log.<event>.risk: why an arrival was not let through
+// at once.
+type RiskAct struct {
+	Fan     string    `json:"fan"`
+	Score   int       `json:"score"`
+	Reasons []string  `json:"reasons"`
+	Outcome string    `json:"outcome"` // challenged, passed, slow
+	Gateway string    `json:"gateway,omitempty"`
+	At      time.Time `json:"at"`
 }
 
 // OperatorAct is a record of log.<event>.operator.

@@ -30,12 +30,15 @@ func bucket(name string, history int64, replicas int) jetstream.StreamConfig {
 	}
 }
 
-// passingAge is how long records that need no removal are kept.
-const passingAge = time.Hour
+// How long records that need no removal are kept.
+const (
+	passingAge = time.Hour
+	passLife   = 26 * time.Hour // longer than any pass
+)
 
 // passing lets the records of a bucket expire: for what may be lost, or come back.
-func passing(c jetstream.StreamConfig) jetstream.StreamConfig {
-	c.MaxAge = passingAge
+func passing(c jetstream.StreamConfig, age time.Duration) jetstream.StreamConfig {
+	c.MaxAge = age
 	return c
 }
 
@@ -47,7 +50,9 @@ func Core(replicas int) []jetstream.StreamConfig {
 		bucket(StockBucket, 1, replicas),
 		bucket(PricesBucket, 64, replicas),
 		bucket(LeasesBucket, 1, replicas),
-		passing(bucket(CheckoutsBucket, 1, replicas)),
+		passing(bucket(CheckoutsBucket, 1, replicas), passingAge),
+		passing(bucket(ChallengesBucket, 1, replicas), passingAge),
+		passing(bucket(RevokedBucket, 1, replicas), passLife),
 		{
 			// Not a work queue: there, on one server, each acknowledgement is a removal
 			// with an fsync of its own (docs/adr/0001). The workers trim what is done.
@@ -74,8 +79,15 @@ func ForEvent(event string, replicas int) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		bucket(SeatsBucket(event), 8, replicas),
 		bucket(PassesBucket(event), 1, replicas),
-		bucket(QueueBucket(event, LaneGeneral), 1, replicas),
 	}
+}
+
+// ForQueue lists the streams of an event's queue, in each region's domain.
+func ForQueue(event string, replicas int) (configs []jetstream.StreamConfig) {
+	for _, lane := range Lanes() {
+		configs = append(configs, bucket(QueueBucket(event, lane), 1, replicas))
+	}
+	return append(configs, bucket(CodesBucket(event), 1, replicas))
 }
 
 // LogSource makes SALELOG copy an event's flush records, in order and without
@@ -127,7 +139,7 @@ func CreateCore(ctx context.Context, js jetstream.JetStream, replicas int) error
 
 // CreateForEvent makes an event's streams and lets SALELOG follow its seats.
 func CreateForEvent(ctx context.Context, js jetstream.JetStream, event string, replicas int) error {
-	if err := Create(ctx, js, ForEvent(event, replicas)...); err != nil {
+	if err := Create(ctx, js, append(ForEvent(event, replicas), ForQueue(event, replicas)...)...); err != nil {
 		return err
 	}
 	log, err := js.Stream(ctx, SaleLogStream)
