@@ -4,7 +4,7 @@
 // matters, keeps nothing that would be missed, and so can be killed and
 // multiplied at will.
 //
-//	           POST places ─► create-only in QUEUE_<event>_general ─► receipt
+//	           POST places ─► create-only in QUEUE_<event>_<lane> ─► receipt
 //	           POST passes ─► the board says no, or the admitter decides
 //	fan ─HTTP─ POST holds, DELETE, checkout ─► pass verified here ─► the writer decides ─► ORDERS
 //	           GET order, ticket ─► the ledger
@@ -18,7 +18,8 @@
 //	codes.go      refusals: HTTP status, problem types, close codes
 //	document.go   bodies encoded once; strict JSON in
 //	identity.go   the fan's cookie, the origin, the pass
-//	queue.go      join and redeem
+//	join.go       join and redeem
+//	queue.go      one lane: places created once
 //	hold.go       hold and release; asking other services
 //	checkout.go   checkout, orders, tickets
 //	catalogue.go  events and what is known of them, by one watch a bucket

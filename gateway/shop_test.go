@@ -158,8 +158,8 @@ func (s *shop) setHead(head uint64) {
 		return
 	}
 	s.until("the board is here", func() bool {
-		h, _ := s.events.events[show].head(wire.LaneGeneral, "home")
-		return h == head
+		b := s.events.events[show].board.Load()
+		return b != nil && b.Lanes[wire.LaneGeneral].Regions["home"].Head == head
 	})
 }
 

@@ -21,9 +21,9 @@ var list = []mutant{
 		{"kv/guard.go", "r.Term > g.term || ", ""}}},
 
 	{"flush without the fence", "inventory", "TestLateWriterIsFenced", []edit{
-		{"inventory/flush.go", ", Expect: kv.While(w.guard.Fence())", ""}}},
+		{"inventory/flush.go", ", kv.While(w.guard.Fence()))", ", kv.Expect{})"}}},
 	{"seat written without compare-and-swap", "inventory", "TestRecordsChangedBeside", []edit{
-		{"inventory/flush.go", ", Expect: kv.At(kv.Revision(w.engine.Revision(seat)))", ""}}},
+		{"inventory/flush.go", ", kv.At(kv.Revision(w.engine.Revision(seat))))", ", kv.Expect{})"}}},
 	{"refused flush taken for seats taken", "inventory", "TestRecordsChangedBeside", []edit{
 		{"inventory/serve.go", "return wire.Reply{Problem: wire.Busy(", "return wire.Reply{Problem: wire.Refuse(wire.CodeTaken, "}}},
 	{"unknown flush taken for not stored", "inventory", "TestFlushInDoubt", []edit{
@@ -68,9 +68,9 @@ var list = []mutant{
 	{"place created over the one the fan has", "gateway", "TestJoinInParallelIsOnePlace", []edit{
 		{"gateway/queue.go", "Expect: kv.Absent()", ""}}},
 	{"fan who joins again is given a new number", "gateway", "TestJoinInParallelIsOnePlace", []edit{
-		{"gateway/queue.go", "key := wire.PlaceKey(fan)", "key := wire.PlaceKey(wire.NewFan())"}}},
+		{"gateway/queue.go", "kv.Write{Key: wire.PlaceKey(rec.Fan), Value", "kv.Write{Key: wire.PlaceKey(wire.NewFan()), Value"}}},
 	{"fan who joins again is given another receipt", "gateway", "TestJoinInParallelIsOnePlace", []edit{
-		{"gateway/queue.go", "uint64(stored.Revision), old.At", "uint64(stored.Revision), rec.At"}}},
+		{"gateway/queue.go", "Fan: rec.Fan, At: rec.At, Grant", "Fan: rec.Fan, At: time.Now(), Grant"}}},
 	{"pass taken at another event", "wire", "TestPasses", []edit{
 		{"wire/pass.go", " || pass.Audience[0] != event", ""}}},
 	{"remembered pass taken at another event", "gateway", "TestVerifiedPassesExpire", []edit{
