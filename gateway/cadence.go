@@ -14,6 +14,8 @@ const (
 	cadenceSoon  = 5 * time.Second  // within ten; and who has no place
 	cadenceLater = 15 * time.Second // within the hour
 	cadenceFar   = 30 * time.Second
+
+	nearAhead = 100 // so few are near whatever the pace
 )
 
 // cadence is how often the board is told to a fan with so many ahead of him.
@@ -23,7 +25,7 @@ func cadence(b *wire.Board, ahead uint64) time.Duration {
 		rate = b.Pace.High
 	}
 	switch minutes := float64(ahead) / max(rate, 1); {
-	case minutes < 2:
+	case minutes < 2 || ahead < nearAhead:
 		return cadenceNear
 	case minutes < 10:
 		return cadenceSoon
