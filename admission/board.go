@@ -116,7 +116,7 @@ func (a *admitter) board(s scene) wire.Board {
 		if b.Pace == nil {
 			b.Pace = &wire.Pace{}
 		}
-		b.Pace.PerFan, b.Pace.Spread = round(a.demand.perFan), round(a.demand.spread)
+		b.Pace.PerFan, b.Pace.Spread = round(a.demand.perFan()), round(a.demand.spread)
 	}
 	if s.event.Spec.Admission.Lottery && a.drawSecret != nil {
 		b.Draw = proof(a.id, a.drawSecret, len(a.state.Drawn) > 0)

@@ -206,7 +206,9 @@ func TestTicketsComeBackInTheOrderOfTheQueue(t *testing.T) {
 	w.board("ten called for twenty seats", head(10))
 	w.verify(w.redeem(w.fans[0]), w.fans[0])
 	w.stock(0, 0, 300)
-	w.board("sold out", func(b wire.Board) bool { return b.State == wire.SaleSoldOut && headOf(b) == 0 && b.Lanes[wire.LaneGeneral].Regions["home"].Upto >= 10 })
+	w.board("sold out", func(b wire.Board) bool {
+		return b.State == wire.SaleSoldOut && headOf(b) == 0 && b.Lanes[wire.LaneGeneral].Regions["home"].Upto >= 10
+	})
 	w.refused(w.redeem(w.fans[5]), wire.CodeGone)
 	w.verify(w.redeem(w.fans[0]), w.fans[0]) // he has his pass
 	w.stock(6, 0, 294)

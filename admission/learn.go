@@ -9,11 +9,14 @@ import (
 
 // demand is what admitted fans take of the seats, learned from those before them.
 type demand struct {
-	perFan float64 // seats, on average
-	spread float64 // standard deviation of that
-	buys   float64 // share of the fans who take any
-	new    int     // passes alive whose fans have none yet
+	buys     float64 // conversion: share of the fans who take any
+	perOrder float64 // seats that one who does takes, on average
+	spread   float64 // standard deviation of what a fan takes
+	new      int     // passes alive whose fans have none yet
 }
+
+// perFan is what a fan takes, on average.
+func (d demand) perFan() float64 { return d.buys * d.perOrder }
 
 // Before anybody has decided, a fan is expected to take two seats, give or take
 // one, as surely as if so many had been seen.
@@ -32,10 +35,10 @@ func learn(passes, alive int, stock wire.Stock, lately, limit int) demand {
 	taken := float64(stock.All.Held + stock.All.Sold)
 	first := min(firstPerFan, float64(limit))
 	n := decided + firstWeight
-	d.perFan = (taken + first*firstWeight) / n
 	d.buys = (float64(stock.Fans) + firstWeight) / n
+	d.perOrder = (taken + first*firstWeight) / (float64(stock.Fans) + firstWeight)
 	squares := float64(stock.Squares) + (first*first+firstSpread*firstSpread)*firstWeight
-	d.spread = math.Sqrt(max(squares/n-d.perFan*d.perFan, 0))
+	d.spread = math.Sqrt(max(squares/n-d.perFan()*d.perFan(), 0))
 	return d
 }
 

@@ -23,8 +23,8 @@ type Input struct {
 
 	Free      int     // seats
 	Undecided int     // passes alive whose fans have no seats yet
-	PerFan    float64 // seats an admitted fan takes, on average
-	Buys      float64 // share of admitted fans who check out, on average; 0 counts as 1
+	PerOrder  float64 // seats a fan who buys takes, on average
+	Buys      float64 // conversion: share of the passes that buy, on average; 0 counts as 1
 
 	Rate       int           // fans called in a minute, at most; 0 is no limit
 	LastMinute int           // fans called in the last minute
@@ -59,7 +59,7 @@ const (
 // Meter decides how many fans to call. What it promises:
 //
 //	alive + those to be expected of the called, with Call ≤ ceiling, unless it was exceeded before; then Call = 0
-//	no seat free, payments down, paused or draining: Call = 0
+//	no seat free, payments down, too many checkouts under way, paused or draining: Call = 0
 //	seats enough for every fan called who has none yet, as far as can be estimated
 //	Call ≤ waiting; called in any minute ≤ rate
 //
@@ -86,8 +86,8 @@ func Meter(in Input) Output {
 	bound(float64(in.Waiting), whyWaiting)
 	bound(math.Floor((float64(in.Ceiling-in.Alive)-in.Coming)/show), whyCeiling)
 	bound(in.seats()/show, whySeats)
-	if in.MaxCheckouts > 0 {
-		bound(float64(in.MaxCheckouts-in.Checkouts)/(orOne(in.Buys)*show), whyCheckouts)
+	if in.MaxCheckouts > 0 && in.Checkouts >= in.MaxCheckouts {
+		bound(0, whyCheckouts)
 	}
 	if in.Rate > 0 {
 		share := math.Ceil(float64(in.Rate) * min(in.Tick.Minutes(), 1))
@@ -102,7 +102,7 @@ func (in Input) seats() float64 {
 	if in.Free <= 0 {
 		return 0
 	}
-	return math.Ceil(float64(in.Free)/max(in.PerFan, leastPerFan)) - float64(in.Undecided) - in.Coming
+	return math.Ceil(float64(in.Free)/max(in.PerOrder*orOne(in.Buys), leastPerFan)) - float64(in.Undecided) - in.Coming
 }
 
 func orOne(share float64) float64 {

@@ -172,7 +172,7 @@ func (a *admitter) input(s scene) Input {
 		Open: s.onSale(), Paused: a.state.Paused, Draining: a.state.Draining, PaymentsDown: s.paymentsDown,
 		Checkouts: a.checkouts, MaxCheckouts: spec.Checkouts,
 		Waiting: a.uncalled(), Alive: a.roll.alive, Coming: a.roll.coming(s.now), Show: a.roll.shows.high(), Ceiling: a.roll.ceiling,
-		Free: s.stock.All.Free, Undecided: a.demand.new, PerFan: a.demand.perFan, Buys: a.demand.buys,
+		Free: s.stock.All.Free, Undecided: a.demand.new, PerOrder: a.demand.perOrder, Buys: a.demand.buys,
 		Rate: rate, LastMinute: a.roll.calledSince(s.now, time.Minute), Tick: time.Duration(spec.Tick),
 	}
 }

@@ -136,7 +136,7 @@ type AdmissionSpec struct {
 	PassTTL       Duration `json:"pass_ttl" yaml:"pass_ttl"`               // default 15 m
 	Window        Duration `json:"window" yaml:"window"`                   // a called fan's turn is kept this long; default 10 m
 	RatePerMinute int      `json:"rate_per_minute" yaml:"rate_per_minute"` // most fans called in a minute; 0: no limit of its own
-	Checkouts     int      `json:"checkouts" yaml:"checkouts"`             // orders under way beyond which nobody is called; default 4,000
+	Checkouts     int      `json:"checkouts" yaml:"checkouts"`             // orders under way at which nobody else is called; default 4,000
 
 	RoomOpensAt time.Time `json:"room_opens_at,omitzero" yaml:"room_opens_at"` // fans may join from then on; zero: at once
 	Lottery     bool      `json:"lottery,omitempty" yaml:"lottery"`            // who joins before the on-sale opens is called in drawn order

@@ -68,6 +68,7 @@ type MeterReply struct {
 	Alive    int       `json:"passes_alive"`
 	Coming   int       `json:"called_and_expected"` // of those called within their window
 	Show     float64   `json:"show_rate"`           // of those called, who comes
+	Buys     float64   `json:"conversion"`          // of the passes, who buys
 	PerFan   float64   `json:"seats_per_fan"`       // that a pass takes
 	Free     int       `json:"free"`
 	Why      string    `json:"why,omitempty"` // what bounded the last call
