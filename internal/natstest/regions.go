@@ -36,7 +36,7 @@ func Regions(t testing.TB, names ...string) *World {
 	w.Home = region(t, Home, func(o *server.Options) {
 		o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", server.RANDOM_PORT
 		o.LeafNode.NoAdvertise = true // or regions would come back past their link
-		leaves = o // the server puts the port here
+		leaves = o                    // the server puts the port here
 	})
 	for _, name := range names {
 		l := newLink(t, net.JoinHostPort(leaves.LeafNode.Host, strconv.Itoa(leaves.LeafNode.Port)))
