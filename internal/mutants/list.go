@@ -21,9 +21,9 @@ var list = []mutant{
 		{"kv/guard.go", "r.Term > g.term || ", ""}}},
 
 	{"flush without the fence", "inventory", "TestLateWriterIsFenced", []edit{
-		{"inventory/flush.go", ", Expect: kv.While(w.guard.Fence())", ""}}},
+		{"inventory/flush.go", "kv.While(w.guard.Fence())", "kv.Expect{}"}}},
 	{"seat written without compare-and-swap", "inventory", "TestRecordsChangedBeside", []edit{
-		{"inventory/flush.go", ", Expect: kv.At(kv.Revision(w.engine.Revision(seat)))", ""}}},
+		{"inventory/flush.go", "kv.At(kv.Revision(w.engine.Revision(seat)))", "kv.Expect{}"}}},
 	{"refused flush taken for seats taken", "inventory", "TestRecordsChangedBeside", []edit{
 		{"inventory/serve.go", "return wire.Reply{Problem: wire.Busy(", "return wire.Reply{Problem: wire.Refuse(wire.CodeTaken, "}}},
 	{"unknown flush taken for not stored", "inventory", "TestFlushInDoubt", []edit{
