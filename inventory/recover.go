@@ -247,7 +247,7 @@ func (w *writer) rebuild(ctx context.Context) error {
 	var bookings []ledger.Booking
 	for {
 		var err error
-		if bookings, err = w.ledger.Bookings(ctx, w.event.id); err == nil {
+		if bookings, err = w.ledger.Reopen(ctx, w.event.id); err == nil {
 			break
 		}
 		w.logger.Warn("seats are not opened before the ledger says which are sold", "event_id", w.event.id, "err", err)
