@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -124,6 +125,7 @@ func (a *admitter) grant(p *pass) wire.RedeemReply {
 	if err != nil {
 		return notNow()
 	}
+	failpoint.Here(failpoint.PassStored)
 	return a.sign(p)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -65,6 +66,7 @@ func (a *admitter) call(ctx context.Context, s scene) error {
 		if err := a.store(ctx, next); err != nil {
 			return a.unstored(err)
 		}
+		failpoint.Here(failpoint.CallStored)
 		a.mu.Lock()
 		a.roll.called()
 		a.mu.Unlock()
@@ -131,6 +133,7 @@ func (a *admitter) publish(ctx context.Context, s scene, always bool) error {
 	}
 	revision, err := a.boards.Update(ctx, a.id, value, a.boardRev)
 	if err == nil {
+		failpoint.Here(failpoint.BoardPublished)
 		a.last, a.boardRev, a.shown = b, revision, time.Now()
 		a.metrics.boards.Inc()
 		return nil
@@ -200,6 +203,7 @@ func (l *callLog) write(ctx context.Context, state wire.Admitter, why string) er
 		l.known = false
 		return err
 	}
+	failpoint.Here(failpoint.CallLogged)
 	l.revision, l.to = revision, state.Head
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -113,6 +114,7 @@ func (g *Gateway) create(ctx context.Context, ev *event, fan string) (p wire.Pla
 	for range joinAttempts {
 		number, err := ev.joins.Do(ctx, kv.Write{Key: key, Value: value, Expect: kv.Absent()})
 		if err == nil {
+			failpoint.Here(failpoint.PlaceStored)
 			p.Number, p.At = uint64(number), rec.At
 			return p, true, nil
 		}
