@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -125,6 +126,7 @@ func (a *admitter) grant(p *pass) wire.RedeemReply {
 	if err != nil {
 		return notNow()
 	}
+	failpoint.Here(failpoint.PassStored)
 	return a.sign(p)
 }
 
