@@ -63,7 +63,7 @@ var list = []mutant{
 		{"inventory/checkout/purchase.go", "order, err = c.cfg.Ledger.Commit(ctx, ", "_ = c.cfg.Provider.Capture(ctx, m.Order, auth.Reference)\n\torder, err = c.cfg.Ledger.Commit(ctx, "}}},
 
 	{"ceiling not checked when a place is redeemed", "admission", "TestRollHoldsTheCeiling", []edit{
-		{"admission/roll.go", "if room <= 0 {", "if room <= -1<<30 {"}}},
+		{"admission/roll.go", "if room < 1 {", "if room < -1<<30 {"}}},
 	{"pass signed before it is stored", "admission", "TestTheSecondAdmitterFencesTheFirst|TestCrashOfTheAdmitter", []edit{
 		{"admission/redeem.go", "\tif err != nil {\n\t\treturn notNow()\n\t}\n\tfailpoint.Here(failpoint.PassStored)\n", "\tfailpoint.Here(failpoint.PassStored)\n"}}},
 	{"calls logged without a look at where the log ends", "cmd/frontrow", "TestFailpoints/call-logged", []edit{
