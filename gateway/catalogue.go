@@ -19,7 +19,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -64,17 +63,15 @@ type event struct {
 	venue   *venue
 	seats   *seatmap
 	hub     *hub
-	queue   *kv.Bucket
-	joins   *kv.Committer
-	joined  *recent[string, wire.Place] // by fan: a place never changes
-	joining singleflight.Group          // by fan
+	queues  map[string]*queue // by lane
 }
 
 // boardView and stockView are documents with their encodings.
 type boardView struct {
 	wire.Board
-	doc   *document
-	frame []byte
+	doc    *document
+	frame  []byte
+	urgent uint64 // number of the last board that everybody had to hear of
 }
 
 type stockView struct {
@@ -188,9 +185,19 @@ func (c *catalogue) onBoard(e kv.Entry) error {
 	if err != nil {
 		return err
 	}
-	ev.board.Store(&boardView{Board: b,
+	last := ev.board.Load()
+	v := &boardView{Board: b,
 		doc:   &document{contentType: "application/json", etag: "b" + strconv.FormatUint(uint64(e.Revision), 10), raw: raw},
-		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})})
+		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})}
+	switch {
+	case last == nil:
+		v.urgent = b.Seq
+	case urgent(&last.Board, &b):
+		v.urgent = b.Seq
+	default:
+		v.urgent = last.urgent
+	}
+	ev.board.Store(v)
 	return nil
 }
 
@@ -246,10 +253,14 @@ func (c *catalogue) open(ctx context.Context, ev *event) error {
 	}
 	ev.venue, ev.seats = v, newSeatmap(v)
 	ev.hub = newHub(ev, c.metrics)
-	ev.queue = kv.Open(c.js, wire.QueueBucket(ev.id, wire.LaneGeneral))
-	ev.joins = kv.NewCommitter(kv.CommitterConfig{Stream: &ev.queue.Stream, Registerer: c.cfg.Registerer})
-	ev.joined = newRecent[string, wire.Place](maxJoined)
-	c.tasks.Go(func() error { return ev.joins.Run(ctx) })
+	ev.queues = map[string]*queue{}
+	for _, lane := range wire.Lanes() {
+		q := &queue{event: ev.id, lane: lane, region: c.cfg.Region, bucket: kv.Open(c.js, wire.QueueBucket(ev.id, lane)),
+			joined: newRecent[string, wire.Place](maxJoined), log: c.log}
+		q.joins = kv.NewCommitter(kv.CommitterConfig{Stream: &q.bucket.Stream, Registerer: c.cfg.Registerer})
+		ev.queues[lane] = q
+		c.tasks.Go(func() error { return q.joins.Run(ctx) })
+	}
 	ev.visible.Store(true)
 	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", kv.Watcher{
 		Entry: func(e kv.Entry) {
@@ -351,15 +362,6 @@ func (c *catalogue) ready() error {
 		return fmt.Errorf("%d events are being loaded", c.opening)
 	}
 	return nil
-}
-
-// head is the watermark of a lane of a region, if the board is known.
-func (ev *event) head(lane, region string) (uint64, bool) {
-	b := ev.board.Load()
-	if b == nil {
-		return 0, false
-	}
-	return b.Lanes[lane].Regions[region].Head, true
 }
 
 // state is where the sale stands, in the words of the board.

@@ -4,7 +4,7 @@
 // matters, keeps nothing that would be missed, and so can be killed and
 // multiplied at will.
 //
-//	           POST places ─► create-only in QUEUE_<event>_general ─► receipt
+//	           POST places ─► create-only in QUEUE_<event>_<lane> ─► receipt
 //	           POST passes ─► the board says no, or the admitter decides
 //	fan ─HTTP─ POST holds, DELETE, checkout ─► pass verified here ─► the writer decides ─► ORDERS
 //	           GET order, ticket, orders ─► the ledger
@@ -18,13 +18,15 @@
 //	codes.go      refusals: HTTP status, problem types, close codes
 //	document.go   bodies encoded once; strict JSON in
 //	identity.go   the fan's cookie, the origin, the pass
-//	queue.go      join and redeem
+//	join.go       join and redeem
+//	queue.go      one lane: places created once
 //	hold.go       hold and release; asking other services
 //	checkout.go   checkout, orders, tickets
 //	history.go    a fan's orders
 //	catalogue.go  events and what is known of them, by one watch a bucket
 //	seatmap.go    the states of an event's seats, snapshots, changes
 //	hub.go        who views what; frames to all whom they concern
+//	cadence.go    how often a waiting fan is told the board
 //	conn.go       one live socket
 //	pages.go      HTML pages and assets
 //	recent.go     bounded memory of what never changes
@@ -54,7 +56,8 @@
 // # What a crash leaves
 //
 //	after a join was stored, before the answer      the place; joining again returns it
-//	after a hold was granted, before the answer     a hold nobody knows; its deadline frees it
+//	after a hold was granted, before the answer     the hold; asking again under its key returns it, else its deadline frees it
+//	after a release was done, before the answer     free seats; releasing again says so
 //	after checkout was marked, before ORDERS        the fan repeats; else the inventory frees it, as no order is known
 //	after ORDERS, before the answer                 the order is done; the fan sees it when he asks
 //	sockets                                         come back elsewhere, spread by the close code or by chance

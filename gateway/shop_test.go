@@ -40,6 +40,7 @@ type shop struct {
 
 	mu    sync.Mutex
 	asked map[string]int // by subject
+	board uint64         // number of the last one
 }
 
 func testPages() fstest.MapFS {
@@ -153,14 +154,15 @@ func (s *shop) setSeats(state wire.State, ids ...string) (last kv.Revision) {
 }
 
 func (s *shop) setHead(head uint64) {
-	s.put(wire.BoardBucket, show, wire.Board{Event: show, State: wire.SaleOpen, Currency: "EUR",
+	s.board++
+	s.put(wire.BoardBucket, show, wire.Board{Event: show, Seq: s.board, State: wire.SaleOpen, Currency: "EUR",
 		Lanes: map[string]wire.LaneBoard{wire.LaneGeneral: {Regions: map[string]wire.Head{"home": {Head: head}}}}})
 	if s.Gateway == nil {
 		return
 	}
 	s.until("the board is here", func() bool {
-		h, _ := s.events.events[show].head(wire.LaneGeneral, "home")
-		return h == head
+		b := s.events.events[show].board.Load()
+		return b != nil && b.Lanes[wire.LaneGeneral].Regions["home"].Head == head
 	})
 }
 

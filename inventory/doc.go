@@ -33,7 +33,7 @@
 // takes, and stores what is booked as sold before anything as available. If
 // nothing was ever offered under the stream's revisions, the ledger is told
 // before that they begin anew: fences of old sales must not refuse new ones, and
-// what was being bought is over (ledger.Renew). A writer that finds all records
+// what was being bought is over (ledger.Reopen). A writer that finds all records
 // doesn't need the ledger to begin.
 //
 // Workers share the events: one that gets a lease beyond its share gives it

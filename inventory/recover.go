@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/seating"
 	"frontrow/kv"
@@ -34,6 +35,7 @@ func (w *writer) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.GuardSeized)
 	w.guard = guard
 	if w.flushN, err = w.lastFlush(ctx); err != nil {
 		return err
@@ -229,6 +231,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err := w.rebuild(ctx); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.SoldRebuilt)
 	for from := 0; ; {
 		seats := w.engine.Unopened(from, maxRecords)
 		if len(seats) == 0 {
@@ -238,6 +241,7 @@ func (w *writer) open(ctx context.Context) error {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
+		failpoint.Here(failpoint.SeatsOpened)
 		from = seats[len(seats)-1] + 1
 	}
 }
@@ -247,10 +251,8 @@ func (w *writer) open(ctx context.Context) error {
 // the guard's is the highest so far, every hold will be above it, and what was
 // being bought under the old ones has no hold any more.
 func (w *writer) bookings(ctx context.Context) ([]ledger.Booking, error) {
-	if len(w.engine.Unopened(0, w.event.index.Len()))+len(w.engine.Sold()) == w.event.index.Len() {
-		if err := w.ledger.Renew(ctx, w.event.id, uint64(w.guard.Fence().Revision)); err != nil {
-			return nil, err
-		}
+	if seats := w.event.index.Len(); len(w.engine.Unopened(0, seats))+len(w.engine.Sold()) == seats {
+		return w.ledger.Reopen(ctx, w.event.id, uint64(w.guard.Fence().Revision))
 	}
 	return w.ledger.Bookings(ctx, w.event.id)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/ledger"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -86,6 +87,7 @@ func (s *Service) refunded(ctx context.Context, r micro.Request) (reply wire.Ref
 	if p := s.logAct(ctx, e.id, "refund", asked.By, asked); p != nil {
 		return reply, p
 	}
+	failpoint.Here(failpoint.RefundLogged)
 	reply.Currency = e.current().Spec.Currency
 	if asked.All {
 		p = s.refundEvent(ctx, e.id, asked, &reply)
@@ -223,6 +225,7 @@ func (s *Service) takeBack(ctx context.Context, event string, r wire.RefundOrder
 		mu   sync.Mutex
 		told []ledger.Refunded
 	)
+	failpoint.Here(failpoint.OrdersRefunded)
 	g.SetLimit(tellAtOnce)
 	for _, d := range refunds {
 		g.Go(func() error {
@@ -245,6 +248,7 @@ func (s *Service) takeBack(ctx context.Context, event string, r wire.RefundOrder
 		})
 	}
 	refused := g.Wait()
+	failpoint.Here(failpoint.SeatsReturned)
 	if err := s.cfg.Refunds.Told(ctx, told); err != nil && refused == nil {
 		refused = wire.Busy("Seats were given back, but the ledger could not note it: " + err.Error() + ".")
 	}

@@ -23,33 +23,34 @@ import (
 
 // Ledger is what the writer needs of PostgreSQL.
 type Ledger interface {
+	Sales
+	// PutEvent makes the event and its seats known to the ledger, once or again.
+	PutEvent(ctx context.Context, event wire.Event, seats []string) error
 	// GiveUp decides the fate of an order whose hold has passed its deadline in
 	// checkout: an order paid by now is answered as paid; any other is failed
 	// for good, so that no later commit can succeed.
 	GiveUp(ctx context.Context, order, event, fan string) (wire.OrderReply, error)
-	// Bookings lists the seats of an event that are sold: no other seats are.
-	Bookings(ctx context.Context, event string) ([]ledger.Booking, error)
-	// Order reads an order as it stands, or ledger.ErrNotFound.
-	Order(ctx context.Context, order string) (ledger.Order, error)
-	// Renew says that the event's revisions begin anew, above one, and that no
-	// hold of before exists any more: so that what was sold before can be sold
-	// again, and what was being bought before can't be any more.
-	Renew(ctx context.Context, event string, revision uint64) error
 }
 
-// Events is where an event on sale is made known to PostgreSQL.
-type Events interface {
-	// PutEvent makes the event and its seats known, once or again.
-	PutEvent(ctx context.Context, event wire.Event, seats []string) error
+// Sales is what PostgreSQL says is sold.
+type Sales interface {
+	// Bookings lists the seats of an event that are sold: no other seats are.
+	Bookings(ctx context.Context, event string) ([]ledger.Booking, error)
+	// Reopen is Bookings for a writer under whose revisions nothing was offered
+	// yet: they begin anew, above the given one, and no hold of before exists any
+	// more. What was sold before can be sold again, what was being bought before
+	// can't be any more.
+	Reopen(ctx context.Context, event string, revision uint64) ([]ledger.Booking, error)
+	// Order reads an order as it stands, or ledger.ErrNotFound.
+	Order(ctx context.Context, order string) (ledger.Order, error)
 }
 
 // Config of an inventory worker.
 type Config struct {
 	NATS       *nats.Conn
 	Ledger     Ledger
-	Events     Events
-	Refunds    Refunds
-	Name       string // of this process, unlike any other
+	Refunds    Refunds // the same PostgreSQL's
+	Name       string  // of this process, unlike any other
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
@@ -58,8 +59,8 @@ type Config struct {
 
 // Validate says what is missing.
 func (c Config) Validate() error {
-	if c.NATS == nil || c.Ledger == nil || c.Events == nil || c.Refunds == nil || c.Name == "" {
-		return errors.New("inventory: NATS, Ledger, Events, Refunds and Name are needed")
+	if c.NATS == nil || c.Ledger == nil || c.Refunds == nil || c.Name == "" {
+		return errors.New("inventory: NATS, Ledger, Refunds and Name are needed")
 	}
 	return nil
 }
@@ -337,7 +338,7 @@ func (s *Service) introduce(ctx context.Context, e *event) {
 		seats[i] = e.index.ID(i)
 	}
 	for {
-		err := s.cfg.Events.PutEvent(ctx, e.current(), seats)
+		err := s.cfg.Ledger.PutEvent(ctx, e.current(), seats)
 		if err == nil || ctx.Err() != nil {
 			return
 		}

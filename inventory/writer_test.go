@@ -49,6 +49,10 @@ func (l *ledgerDouble) Bookings(context.Context, string) ([]ledger.Booking, erro
 	return slices.Clone(l.bookings), nil
 }
 
+func (l *ledgerDouble) Reopen(ctx context.Context, event string, _ uint64) ([]ledger.Booking, error) {
+	return l.Bookings(ctx, event)
+}
+
 func (l *ledgerDouble) Order(_ context.Context, id string) (ledger.Order, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,8 +70,6 @@ func (l *ledgerDouble) fail(failing bool) {
 	defer l.mu.Unlock()
 	l.failing = failing
 }
-
-func (l *ledgerDouble) Renew(context.Context, string, uint64) error { return nil }
 
 func (l *ledgerDouble) PutEvent(context.Context, wire.Event, []string) error { return nil }
 
@@ -153,14 +155,13 @@ func (h *house) worker(name string, now func() time.Time) worker {
 // books are PostgreSQL, or stand for it.
 type books interface {
 	Ledger
-	Events
 	Refunds
 }
 
 func (h *house) workerWith(name string, now func() time.Time, l books) worker {
 	h.t.Helper()
 	nc := h.env.Connect(h.t)
-	s, err := New(Config{NATS: nc, Ledger: l, Events: l, Refunds: l, Name: name, Now: now, LeaseTTL: time.Second})
+	s, err := New(Config{NATS: nc, Ledger: l, Refunds: l, Name: name, Now: now, LeaseTTL: time.Second})
 	must(h.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -1,12 +1,16 @@
 package wire
 
-import "time"
+import (
+	"encoding/base64"
+	"time"
+)
 
 // Sale states an event's board can show.
 const (
 	SaleScheduled = "scheduled" // the room is open, the sale is not
 	SaleOpen      = "open"
 	SalePaused    = "paused"   // an operator paused calling
+	SaleDraining  = "draining" // an operator ends the queue: nobody else is called, nobody can join
 	SaleSoldOut   = "sold_out" // nothing free and nothing held
 	SaleClosed    = "closed"
 )
@@ -21,21 +25,79 @@ type Board struct {
 	State    string               `json:"state"`
 	Lanes    map[string]LaneBoard `json:"lanes"`
 	Rate     float64              `json:"rate_per_minute"` // fans called in the last minute
+	Pace     *Pace                `json:"pace,omitempty"`
 	Currency string               `json:"currency"`
 	Levels   []LevelBoard         `json:"levels"`
 	Message  string               `json:"message,omitempty"` // from the operator
+	Draw     *DrawBoard           `json:"draw,omitempty"`    // of an event with a lottery
 }
 
-// LaneBoard shows a lane region by region.
+// LaneBoard shows a lane region by region. Its fans are called in this order:
+// those of the draw by rank, up to Called; then the others by arrival.
 type LaneBoard struct {
 	Regions map[string]Head `json:"regions"`
 	Waiting uint64          `json:"waiting"`
+	Called  uint64          `json:"drawn_called,omitempty"` // ranks of the draw
 }
 
 // Head is the watermark of a region's lane and the number of places given out.
 type Head struct {
-	Head   uint64 `json:"head"`
+	Head   uint64 `json:"head"` // places up to here are called
 	Joined uint64 `json:"joined"`
+	Drawn  uint64 `json:"drawn,omitempty"` // places up to here take part in the draw
+	Upto   uint64 `json:"upto,omitempty"`  // while tickets that came back are offered: the highest place that was called before
+}
+
+// Pace is how fast fans are called, as an honest range, and what those who are
+// called leave for the others.
+type Pace struct {
+	Low    float64 `json:"low"`     // fans a minute: nine times in ten it is
+	High   float64 `json:"high"`    // between the two
+	PerFan float64 `json:"per_fan"` // seats that a called fan takes, on average,
+	Spread float64 `json:"spread"`  // and the standard deviation of that
+}
+
+// DrawBoard is the proof of the draw: see Draw.
+type DrawBoard struct {
+	Commitment string `json:"commitment"`
+	Secret     string `json:"secret,omitempty"` // base64url, from the opening on
+}
+
+// Draw is the draw of a lane as the board tells it; ok is false while it is not
+// held, or if there is none.
+func (b *Board) DrawOf(lane string) (d Draw, ok bool) {
+	if b.Draw == nil || b.Draw.Secret == "" {
+		return d, false
+	}
+	secret, err := base64.RawURLEncoding.DecodeString(b.Draw.Secret)
+	if err != nil {
+		return d, false
+	}
+	d = Draw{Secret: secret, Event: b.Event, Lane: lane, Entrants: map[string]uint64{}}
+	for region, h := range b.Lanes[lane].Regions {
+		d.Entrants[region] = h.Drawn
+	}
+	return d, true
+}
+
+// Turn tells where a place stands: how many of its lane and region are to be
+// called before it, and whether it is called. Known is false when the board
+// doesn't show its lane or region.
+func (b *Board) Turn(lane, region string, number uint64) (ahead uint64, called, known bool) {
+	l, ok := b.Lanes[lane]
+	h, ok2 := l.Regions[region]
+	if !ok || !ok2 {
+		return 0, false, false
+	}
+	if d, ok := b.DrawOf(lane); ok {
+		if rank := d.Rank(region, number); rank > 0 {
+			return Ahead(rank, l.Called), rank <= l.Called, true
+		}
+		if left := d.Total() - l.Called; left > 0 {
+			return left + number - h.Drawn - 1, false, true
+		}
+	}
+	return Ahead(number, h.Head), number <= h.Head, true
 }
 
 // Ahead is how many fans who aren't called yet stand before a number.

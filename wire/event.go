@@ -136,6 +136,12 @@ type AdmissionSpec struct {
 	PassTTL       Duration `json:"pass_ttl" yaml:"pass_ttl"`               // default 15 m
 	Window        Duration `json:"window" yaml:"window"`                   // a called fan's turn is kept this long; default 10 m
 	RatePerMinute int      `json:"rate_per_minute" yaml:"rate_per_minute"` // most fans called in a minute; 0: no limit of its own
+	Checkouts     int      `json:"checkouts" yaml:"checkouts"`             // orders under way at which nobody else is called; default 4,000
+
+	RoomOpensAt time.Time `json:"room_opens_at,omitzero" yaml:"room_opens_at"` // fans may join from then on; zero: at once
+	Lottery     bool      `json:"lottery,omitempty" yaml:"lottery"`            // who joins before the on-sale opens is called in drawn order
+	RegionWait  Duration  `json:"region_wait,omitzero" yaml:"region_wait"`     // how long calls wait for a region that doesn't answer; default 10 s
+	Slow        bool      `json:"slow,omitempty" yaml:"slow"`                  // suspects who pass no challenge wait in a lane of their own; false: they are told to pass it
 }
 
 // WithDefaults fills what was left out.
@@ -150,12 +156,16 @@ func (s Spec) WithDefaults() Spec {
 	set(&s.Admission.Tick, 30*time.Second)
 	set(&s.Admission.PassTTL, 15*time.Minute)
 	set(&s.Admission.Window, 10*time.Minute)
+	set(&s.Admission.RegionWait, 10*time.Second)
 	if s.Hold.Orphans == "" {
 		s.Hold.Orphans = OrphansOff
 	}
 	s.Best = s.Best.withDefaults()
 	if s.Limits.PerFan == 0 {
 		s.Limits.PerFan = 6
+	}
+	if s.Admission.Checkouts == 0 {
+		s.Admission.Checkouts = 4000
 	}
 	if s.Admission.Ceiling == 0 {
 		s.Admission.Ceiling = 2000
@@ -196,8 +206,15 @@ func (s Spec) Validate(categories []string) error {
 	within("admission.tick", s.Admission.Tick, Duration(time.Second), Duration(5*time.Minute))
 	within("admission.pass_ttl", s.Admission.PassTTL, Duration(time.Second), Duration(24*time.Hour))
 	within("admission.window", s.Admission.Window, Duration(time.Second), Duration(24*time.Hour))
-	if s.Admission.Ceiling < 1 || s.Admission.RatePerMinute < 0 {
-		bad("admission: ceiling at least 1, rate_per_minute not negative")
+	within("admission.region_wait", s.Admission.RegionWait, 0, Duration(5*time.Minute))
+	if s.Admission.Lottery && s.OpensAt.IsZero() {
+		bad("admission.lottery: needs opens_at, when it is drawn")
+	}
+	if s.Admission.RoomOpensAt.After(s.OpensAt) && !s.OpensAt.IsZero() {
+		bad("admission.room_opens_at is after opens_at")
+	}
+	if s.Admission.Ceiling < 1 || s.Admission.RatePerMinute < 0 || s.Admission.Checkouts < 1 {
+		bad("admission: ceiling and checkouts at least 1, rate_per_minute not negative")
 	}
 	errs = append(errs, s.checkLevels(categories)...)
 	return errors.Join(errs...)

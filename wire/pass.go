@@ -23,12 +23,14 @@ const passLeeway = 5 * time.Second
 type Pass struct {
 	jwt.RegisteredClaims        // iss, sub = fan, aud = event, jti, iat, nbf, exp
 	Lane                 string `json:"lane"`
-	Limit                int    `json:"limit"` // tickets the fan may have in all
+	Limit                int    `json:"limit"`             // tickets the fan may have in all
+	Channel              string `json:"channel,omitempty"` // whose seats he may have too
+	Device               string `json:"dev,omitempty"`     // Hash of the device's cookie; empty: any device of the fan
 }
 
 // Claims is what a gateway passes on to the writer instead of the pass itself.
 func (p *Pass) Claims() Claims {
-	return Claims{Pass: p.ID, Fan: p.Subject, Limit: p.Limit, Expires: p.ExpiresAt.Time}
+	return Claims{Pass: p.ID, Fan: p.Subject, Limit: p.Limit, Expires: p.ExpiresAt.Time, Channel: p.Channel}
 }
 
 // NewPass fills a pass from its record.
@@ -38,7 +40,7 @@ func NewPass(event string, r PassRecord) *Pass {
 			Issuer: PassIssuer, Subject: r.Fan, Audience: jwt.ClaimStrings{event}, ID: r.ID,
 			IssuedAt: jwt.NewNumericDate(r.At), NotBefore: jwt.NewNumericDate(r.At), ExpiresAt: jwt.NewNumericDate(r.Expires),
 		},
-		Lane: r.Lane, Limit: r.Limit,
+		Lane: r.Lane, Limit: r.Limit, Channel: r.Channel, Device: r.Device,
 	}
 }
 
@@ -96,8 +98,10 @@ func (p *PublicKeys) VerifyPass(token, event string, now time.Time, grace time.D
 	return &pass, nil
 }
 
-// PassRecord is the value under fan.<fan> in PASSES_<event>: create-only, so a
+// PassRecord is the value under fan.<fan> in PASSES_<event>: created once, so a
 // place redeems to one pass however often and from wherever it is redeemed.
+// After that it changes by compare-and-swap alone: when the fan goes on with
+// another device, under a new ID, and when the pass is revoked.
 type PassRecord struct {
 	ID      string    `json:"id"`
 	Fan     string    `json:"fan"`
@@ -105,14 +109,20 @@ type PassRecord struct {
 	Region  string    `json:"region"`
 	Number  uint64    `json:"number"`
 	Limit   int       `json:"limit"`
+	Channel string    `json:"channel,omitempty"`
+	Code    string    `json:"code,omitempty"` // id of the access code that it was given for
+	Device  string    `json:"device,omitempty"`
 	At      time.Time `json:"at"`
 	Expires time.Time `json:"expires"`
+	Revoked time.Time `json:"revoked,omitzero"` // it counts no more from then on
+	Why     string    `json:"why,omitempty"`    // revoked
 }
 
 // RedeemRequest asks the admitter to turn a place into a pass; the gateway has
-// verified the receipt.
+// verified the receipt. Device is the Hash of the device's cookie.
 type RedeemRequest struct {
-	Place Place `json:"place"`
+	Place  Place  `json:"place"`
+	Device string `json:"device,omitempty"`
 }
 
 // RedeemReply is the pass, or a problem: not called yet, or too late.

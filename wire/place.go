@@ -16,12 +16,27 @@ const (
 	LaneSlow     = "slow"
 )
 
+// Lanes lists the lanes in the order they are served.
+func Lanes() []string { return []string{LanePriority, LaneGeneral, LaneSlow} }
+
 // PlaceRecord is a fan's place: the value under fan.<fan> in
 // QUEUE_<event>_<lane>. It is created once and never changed; its revision in
-// the stream is the place's number.
+// the stream is the place's number, and the instant at which the stream stored
+// it is the arrival that regions are merged by.
 type PlaceRecord struct {
 	Fan string    `json:"fan"`
 	At  time.Time `json:"at"` // when the gateway took the arrival
+	Grant
+
+	Risk    int      `json:"risk,omitempty"`    // 0 to 100, as the gateway saw the arrival
+	Reasons []string `json:"reasons,omitempty"` // for it
+}
+
+// Grant is what an access code opens, beside its lane.
+type Grant struct {
+	Code    string `json:"code,omitempty"`    // the code's id, never the code
+	Channel string `json:"channel,omitempty"` // whose seats the fan may have too
+	Limit   int    `json:"limit,omitempty"`   // tickets the fan may have in all; 0: the event's
 }
 
 // PlaceKey is the key of a fan's place, and of his pass in PASSES_<event>.
@@ -35,6 +50,7 @@ type Place struct {
 	Number uint64    `json:"number"`
 	Fan    string    `json:"fan"`
 	At     time.Time `json:"at"`
+	Grant
 }
 
 // ErrToken is any receipt or cookie that frontrow did not issue.

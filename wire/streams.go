@@ -16,6 +16,10 @@ import (
 // another worker; the worker says "in progress" well before.
 const checkoutAckWait = 10 * time.Second
 
+// logDuplicates is how long SALELOG knows the ids of its messages. It must be
+// said: for a stream with sources the server's default is not at all.
+const logDuplicates = 2 * time.Minute
+
 // MaxCheckouts is how many checkouts may be under way at once.
 const MaxCheckouts = 8192
 
@@ -30,12 +34,15 @@ func bucket(name string, history int64, replicas int) jetstream.StreamConfig {
 	}
 }
 
-// passingAge is how long records that need no removal are kept.
-const passingAge = time.Hour
+// How long records that need no removal are kept.
+const (
+	passingAge = time.Hour
+	passLife   = 26 * time.Hour // longer than any pass
+)
 
 // passing lets the records of a bucket expire: for what may be lost, or come back.
-func passing(c jetstream.StreamConfig) jetstream.StreamConfig {
-	c.MaxAge = passingAge
+func passing(c jetstream.StreamConfig, age time.Duration) jetstream.StreamConfig {
+	c.MaxAge = age
 	return c
 }
 
@@ -47,7 +54,9 @@ func Core(replicas int) []jetstream.StreamConfig {
 		bucket(StockBucket, 1, replicas),
 		bucket(PricesBucket, 64, replicas),
 		bucket(LeasesBucket, 1, replicas),
-		passing(bucket(CheckoutsBucket, 1, replicas)),
+		passing(bucket(CheckoutsBucket, 1, replicas), passingAge),
+		passing(bucket(ChallengesBucket, 1, replicas), passingAge),
+		passing(bucket(RevokedBucket, 1, replicas), passLife),
 		{
 			// Not a work queue: there, on one server, each acknowledgement is a removal
 			// with an fsync of its own (docs/adr/0001). The workers trim what is done.
@@ -57,7 +66,7 @@ func Core(replicas int) []jetstream.StreamConfig {
 		},
 		{
 			Name: SaleLogStream, Subjects: []string{LogAll}, MaxMsgs: -1, MaxBytes: -1,
-			AllowDirect: true, AllowAtomicPublish: true, DenyDelete: true,
+			AllowDirect: true, AllowAtomicPublish: true, DenyDelete: true, Duplicates: logDuplicates,
 			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas,
 		},
 	}
@@ -74,8 +83,15 @@ func ForEvent(event string, replicas int) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		bucket(SeatsBucket(event), 8, replicas),
 		bucket(PassesBucket(event), 1, replicas),
-		bucket(QueueBucket(event, LaneGeneral), 1, replicas),
 	}
+}
+
+// ForQueue lists the streams of an event's queue, in each region's domain.
+func ForQueue(event string, replicas int) (configs []jetstream.StreamConfig) {
+	for _, lane := range Lanes() {
+		configs = append(configs, bucket(QueueBucket(event, lane), 1, replicas))
+	}
+	return append(configs, bucket(CodesBucket(event), 1, replicas))
 }
 
 // LogSource makes SALELOG copy an event's flush records, in order and without
@@ -125,9 +141,30 @@ func CreateCore(ctx context.Context, js jetstream.JetStream, replicas int) error
 	return nil
 }
 
+// mirror copies a bucket of the home region's domain, for reading.
+func mirror(c jetstream.StreamConfig, domain string) jetstream.StreamConfig {
+	return jetstream.StreamConfig{Name: c.Name, Mirror: &jetstream.StreamSource{Name: c.Name, Domain: domain},
+		MaxMsgsPerSubject: c.MaxMsgsPerSubject, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxAge: c.MaxAge,
+		AllowDirect: true, MirrorDirect: true, Storage: c.Storage, Replicas: c.Replicas}
+}
+
+// CreateInRegion makes what an event needs in a region beside home: its queues,
+// and mirrors of what gateways read of the home region's domain.
+func CreateInRegion(ctx context.Context, js jetstream.JetStream, event, domain string, replicas int) error {
+	configs := ForQueue(event, replicas)
+	for _, c := range []jetstream.StreamConfig{
+		bucket(EventsBucket, 16, replicas), bucket(BoardBucket, 1, replicas), bucket(StockBucket, 1, replicas), bucket(PricesBucket, 64, replicas),
+		passing(bucket(RevokedBucket, 1, replicas), passLife), bucket(SeatsBucket(event), 1, replicas),
+	} {
+		configs = append(configs, mirror(c, domain))
+	}
+	plans := jetstream.StreamConfig{Name: "OBJ_" + PlansObjects, Storage: jetstream.FileStorage, Replicas: replicas}
+	return Create(ctx, js, append(configs, mirror(plans, domain), passing(bucket(ChallengesBucket, 1, replicas), passingAge))...)
+}
+
 // CreateForEvent makes an event's streams and lets SALELOG follow its seats.
 func CreateForEvent(ctx context.Context, js jetstream.JetStream, event string, replicas int) error {
-	if err := Create(ctx, js, ForEvent(event, replicas)...); err != nil {
+	if err := Create(ctx, js, append(ForEvent(event, replicas), ForQueue(event, replicas)...)...); err != nil {
 		return err
 	}
 	log, err := js.Stream(ctx, SaleLogStream)

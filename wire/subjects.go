@@ -11,6 +11,9 @@ const (
 	LeasesBucket = "LEASES" // role.event → who is writer, admitter
 	PlansObjects = "PLANS"  // object store: digest → seating plan
 
+	RevokedBucket    = "REVOKED"    // event.<pass id>, event.all → Revocation; kept as long as a pass can live
+	ChallengesBucket = "CHALLENGES" // event.<id> → who passed it; each is passed once
+
 	CheckoutsBucket = "CHECKOUTS" // order.<order> → Waiting, payments.<provider> → PaymentHealth; all of it may be lost
 
 	OrdersStream  = "ORDERS"  // order.<event>.<hold> → OrderMessage, worked off by CheckoutConsumer
@@ -26,6 +29,9 @@ func SeatsBucket(event string) string { return "SEATS_" + event }
 // PassesBucket holds one PassRecord per fan and the admitter's record.
 func PassesBucket(event string) string { return "PASSES_" + event }
 
+// CodesBucket holds a CodeClaim for each access code used in this region.
+func CodesBucket(event string) string { return "CODES_" + event }
+
 // QueueBucket holds one PlaceRecord per fan of a lane; its revision is the place's number.
 func QueueBucket(event, lane string) string { return "QUEUE_" + event + "_" + lane }
 
@@ -36,7 +42,9 @@ const (
 	WriterKey    = "writer"   // the guard of the writer: rewritten by each new one
 	AdmitterKey  = "admitter" // Admitter: written with each call
 	FenceKey     = "fence"    // the guard of the admitter: rewritten by each new one and with each batch
+	DrawKey      = "draw"     // DrawRecord: the secret of the draw, made before the room opens
 	PlacePrefix  = "fan."     // in QUEUE and PASSES: fan.<fan>
+	CodePrefix   = "code."    // in CODES and PASSES: code.<id>
 	RoleWriter   = "writer"
 	RoleAdmitter = "admitter"
 	RolePricer   = "pricer"
@@ -111,6 +119,7 @@ const (
 	LogSeats     = "seats"     // Flush
 	LogAdmission = "admission" // AdmissionAct
 	LogOperator  = "operator"  // OperatorAct
+	LogRisk      = "risk"      // RiskAct: arrivals that were challenged or slowed down
 )
 
 // NoticeSubject carries short-lived news for one fan's open sockets (a hold

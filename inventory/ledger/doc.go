@@ -35,7 +35,7 @@
 //     together with its tickets, its payment and the task to capture it; or none.
 //  3. A purchase commits only under a hold newer than the seat's last sale: its
 //     revision exceeds the seat's fence, and becomes it. Where revisions begin
-//     anew (Renew), fences follow, and no purchase of before is left.
+//     anew (Reopen), fences follow, and no purchase of before is left.
 //  4. An order leaves pending once. Paid and failed are decided by one UPDATE …
 //     WHERE state = 'pending', so a commit and a deadline never both win.
 //  5. Whatever may be authorised under a failed order is voided by a task that

@@ -114,7 +114,7 @@ func TestRefundsAreGivenOutUntilTold(t *testing.T) {
 
 // When revisions begin anew, a seat sold and refunded before can be sold under
 // the new ones, and no purchase of before can.
-func TestRenew(t *testing.T) {
+func TestReopen(t *testing.T) {
 	t.Parallel()
 	l := opened(t, 4)
 	for s := range 2 {
@@ -126,7 +126,9 @@ func TestRenew(t *testing.T) {
 	}
 	old := begun(t, l, 2)
 	for range 2 { // by two writers, one after the other
-		must(t, l.Renew(bounded(t), testEvent, 3))
+		if sold, err := l.Reopen(bounded(t), testEvent, 3); err != nil || len(sold) != 1 || sold[0].Seat.ID != seatID(1) {
+			t.Fatalf("%+v, %v", sold, err)
+		}
 	}
 	if o, err := l.Commit(bounded(t), purchase(old, 700)); err != nil || o.State != wire.OrderFailed || o.Reason != ReasonLost {
 		t.Errorf("an old purchase: %+v, %v", o, err)
@@ -145,19 +147,22 @@ func TestRenew(t *testing.T) {
 	_, err = l.Refund(bounded(t), RefundOrder{Order: bookings[1].Order, Why: "asked for", By: "desk"})
 	must(t, err)
 	paid(t, l, 6, 1) // refunded afterwards
-	must(t, l.Renew(bounded(t), testEvent, 5))
+	_, err = l.Reopen(bounded(t), testEvent, 5)
+	must(t, err)
 	if o, err := l.Order(bounded(t), m.Order); err != nil || o.State != wire.OrderPaid {
 		t.Errorf("%+v, %v", o, err)
 	}
 	if a := sound(t, l); a.Sold != 2 || a.Orders[wire.OrderPending] != 0 {
 		t.Errorf("%+v", a)
 	}
-	must(t, l.Renew(bounded(t), "never heard of", 1))
+	if sold, err := l.Reopen(bounded(t), "never heard of", 1); err != nil || len(sold) != 0 {
+		t.Errorf("%+v, %v", sold, err)
+	}
 }
 
 // Old purchases that commit while revisions begin anew are in the bookings that
 // are read afterwards, or never will be.
-func TestRenewAgainstCommit(t *testing.T) {
+func TestReopenAgainstCommit(t *testing.T) {
 	t.Parallel()
 	const n = 200
 	l := opened(t, n)
@@ -176,8 +181,7 @@ func TestRenewAgainstCommit(t *testing.T) {
 			states[i] = o.State
 		})
 	}
-	must(t, l.Renew(bounded(t), testEvent, 1))
-	bookings, err := l.Bookings(bounded(t), testEvent)
+	bookings, err := l.Reopen(bounded(t), testEvent, 1)
 	must(t, err)
 	wg.Wait()
 	count := map[wire.OrderState]int{}

@@ -200,7 +200,8 @@ func TestPurchaseFromBeginToCapture(t *testing.T) {
 			if left, err := l.Remaining(bounded(t), testEvent); err != nil || left != (Remaining{}) {
 				t.Errorf("remaining: %+v, %v", left, err)
 			}
-			must(t, l.Renew(bounded(t), testEvent, 1))
+			_, err = l.Reopen(bounded(t), testEvent, 1)
+			must(t, err)
 			must(t, l.Finish(bounded(t), claim(t, l, KindRefund), nil))
 			if a := sound(t, l); a.Undone != 0 || a.Refunds["done"] != (Sum{2, m.Total}) {
 				t.Errorf("after the refunds: %+v", a)

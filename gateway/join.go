@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"frontrow/wire"
+)
+
+const (
+	// waitMin and waitMax bound how soon a fan who is not called may ask again.
+	waitMin = time.Second
+	waitMax = 30 * time.Second
+	// maxCode bounds an access code and a challenge's answer.
+	maxCode = 1024
+)
+
+// joinRequest is the body of POST …/places.
+type joinRequest struct {
+	Code      string `json:"code"`
+	Challenge string `json:"challenge"`
+}
+
+// joinReply is a fan's place; Place is the receipt.
+type joinReply struct {
+	Place  string `json:"place"`
+	Lane   string `json:"lane"`
+	Region string `json:"region"`
+	Number uint64 `json:"number"`
+	Ahead  uint64 `json:"ahead"`
+}
+
+// join answers POST /v1/events/{event}/places: 201 with a new place, 200 with
+// the one the fan already has.
+func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	var req joinRequest
+	if err := readJSON(w, r, &req, true); err != nil {
+		return err
+	}
+	if len(req.Code) > maxCode || len(req.Challenge) > maxCode {
+		return wire.Refuse(wire.CodeInvalid, "This code is too long.")
+	}
+	if p := ev.joinable(g.cfg.Now()); p != nil {
+		return p
+	}
+	fan := g.identity.meet(w, r)
+	place, fresh, err := g.arrive(r, ev, fan, req)
+	if err != nil {
+		w.Header().Del("Set-Cookie") // the fan was never seen
+		return err
+	}
+	status := http.StatusOK
+	if fresh {
+		status = http.StatusCreated
+	}
+	g.metrics.joins.WithLabelValues(joinClass(fresh)).Inc()
+	ahead, _, _ := ev.turn(place)
+	return writeJSON(w, status, joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region,
+		Number: place.Number, Ahead: ahead})
+}
+
+// joinable says why nobody can join now. After the last ticket is sold fans may
+// still join: tickets that come back are offered in the order of the queue.
+func (ev *event) joinable(now time.Time) *wire.Problem {
+	if opens := ev.record.Load().Spec.Admission.RoomOpensAt; now.Before(opens) {
+		p := wire.Refuse(wire.CodeNotOpen, "The queue opens at "+opens.UTC().Format(time.RFC3339)+".")
+		p.RetryAfterMS = opens.Sub(now).Milliseconds()
+		return p
+	}
+	if b := ev.board.Load(); ev.record.Load().Spec.Admission.Lottery && (b == nil || b.Draw == nil) {
+		p := wire.Refuse(wire.CodeNotOpen, "The draw has not been committed to yet. Try again in a moment.")
+		p.RetryAfterMS = waitMin.Milliseconds()
+		return p
+	}
+	switch ev.state(now) {
+	case wire.SaleClosed:
+		return wire.Refuse(wire.CodeGone, "The sale is over.")
+	case wire.SaleDraining:
+		return wire.Refuse(wire.CodeGone, "The queue is closed: nobody else is called.")
+	}
+	return nil
+}
+
+// arrive gives a fan his place in the lane that he may come in by.
+func (g *Gateway) arrive(r *http.Request, ev *event, fan string, _ joinRequest) (wire.Place, bool, error) {
+	rec := wire.PlaceRecord{Fan: fan, At: g.cfg.Now().UTC()}
+	return ev.queues[wire.LaneGeneral].place(r.Context(), rec)
+}
+
+func joinClass(fresh bool) string {
+	if fresh {
+		return "new"
+	}
+	return "again"
+}
+
+// redeem answers POST /v1/events/{event}/passes: a called place becomes a pass.
+// The many who are not called yet are answered from the board, without asking
+// anybody.
+func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	fan, err := g.identity.fan(r)
+	if err != nil {
+		return err
+	}
+	var req struct {
+		Place string `json:"place"`
+	}
+	if err := readJSON(w, r, &req, false); err != nil {
+		return err
+	}
+	place, err := g.cfg.Keys.VerifyReceipt(req.Place)
+	switch {
+	case req.Place == "":
+		return wire.Refuse(wire.CodeBadRequest, "Send the receipt of your place as \"place\".")
+	case err != nil:
+		return wire.Refuse(wire.CodeForbidden, "This receipt is not one of ours. Join the queue again.")
+	case place.Event != ev.id:
+		return wire.Refuse(wire.CodeForbidden, "This receipt is for another event.")
+	case place.Fan != fan:
+		return wire.Refuse(wire.CodeForbidden, "This receipt was given to another browser.")
+	}
+	if ev.state(g.cfg.Now()) == wire.SaleClosed {
+		return wire.Refuse(wire.CodeGone, "The sale is over.")
+	}
+	if ahead, called, known := ev.turn(place); known && !called {
+		return &wire.Problem{Code: wire.CodeWait, Detail: "It is not your turn yet. Your place is kept.",
+			Ahead: ahead, RetryAfterMS: ev.patience().Milliseconds()}
+	}
+	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.id, wire.ActRedeem), wire.RedeemRequest{Place: place})
+	if err != nil {
+		return err
+	}
+	if reply.Problem != nil {
+		return reply.Problem
+	}
+	return writeJSON(w, http.StatusCreated, struct {
+		Pass    string    `json:"pass"`
+		Expires time.Time `json:"expires_at"`
+	}{reply.Pass, reply.Expires})
+}
+
+// patience is when asking again may tell something new: after the next tick.
+func (ev *event) patience() time.Duration {
+	return min(max(time.Duration(ev.record.Load().Spec.Admission.Tick), waitMin), waitMax)
+}
+
+// turn is where a place stands by the last board; known is false without one.
+func (ev *event) turn(p wire.Place) (ahead uint64, called, known bool) {
+	b := ev.board.Load()
+	if b == nil {
+		return 0, false, false
+	}
+	return b.Turn(p.Lane, p.Region, p.Number)
+}
