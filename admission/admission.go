@@ -38,7 +38,7 @@ func (c Config) Validate() error {
 	switch {
 	case c.NATS == nil:
 		return errors.New("admission: NATS is required")
-	case c.Keys == nil || len(c.Keys.Pass) == 0:
+	case c.Keys == nil || len(c.Keys.Keys().Pass) == 0:
 		return errors.New("admission: a keyring with a pass key is required")
 	case c.Region != "" && !wire.IsName(c.Region):
 		return fmt.Errorf("admission: region %q is not a name", c.Region)

@@ -54,10 +54,14 @@ type admitter struct {
 	callable bool // the scene of the last tick
 	gauge    int  // passes of this event counted in the metric
 
+	withdrawnRev kv.Revision // of withdrawn
+
 	mu     sync.Mutex
 	roll   *roll
 	state  wire.Admitter // as stored
 	joined uint64
+
+	withdrawn wire.Revocation // of all passes given out before
 }
 
 // lead is one term as admitter of an event.
@@ -149,6 +153,9 @@ func (a *admitter) run(outer context.Context) error {
 	defer fail(nil)
 	defer func() { a.metrics.alive.Sub(float64(a.gauge)) }()
 	wg.Go(func() { _ = a.writes.Run(ctx) })
+	if err := a.mend(ctx); err != nil {
+		return err
+	}
 	if err := a.tick(ctx, true); err != nil {
 		return err
 	}
@@ -156,6 +163,7 @@ func (a *admitter) run(outer context.Context) error {
 	for subject, handle := range map[string]nats.MsgHandler{
 		wire.PassesSubject(a.id, wire.ActRedeem): a.onRedeem,
 		wire.PassesSubject(a.id, wire.ActMeter):  a.onMeter,
+		wire.PassesSubject(a.id, wire.ActRevoke): a.onRevoke,
 	} {
 		sub, err := a.cfg.NATS.Subscribe(subject, handle)
 		if err != nil {

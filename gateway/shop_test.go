@@ -48,6 +48,7 @@ func testPages() fstest.MapFS {
 		"templates/index.html":   file(`{{range .Events}}<a href="/e/{{.ID}}">{{.Name}}</a>{{end}}<script src="{{index .Assets "app.js"}}"></script>`),
 		"templates/event.html":   file(`<h1>{{.Event.Name}}</h1>{{range .Event.Levels}}<p>{{.Name}} {{.Price}}</p>{{end}}{{.Event.Status}}`),
 		"templates/ticket.html":  file(`<p data-ticket="{{.Ticket}}">`),
+		"templates/carry.html":   file(`{{with .Carry}}<form method="post">{{.Event}} {{.Number}} this={{.ThisFan}} other={{.OtherFan}}</form>{{end}}`),
 		"templates/problem.html": file(`<h1>{{.Problem.Title}}</h1>{{.Problem.Detail}}`),
 		"dist/app.js":            file(strings.Repeat("console.log(1);", 200)),
 	}

@@ -30,11 +30,8 @@ func bucket(name string, history int64, replicas int) jetstream.StreamConfig {
 	}
 }
 
-// How long records that need no removal are kept.
-const (
-	passingAge = time.Hour
-	passLife   = 26 * time.Hour // longer than any pass
-)
+// passingAge is how long records that need no removal are kept, as a rule.
+const passingAge = time.Hour
 
 // passing lets the records of a bucket expire: for what may be lost, or come back.
 func passing(c jetstream.StreamConfig, age time.Duration) jetstream.StreamConfig {
@@ -52,7 +49,7 @@ func Core(replicas int) []jetstream.StreamConfig {
 		bucket(LeasesBucket, 1, replicas),
 		passing(bucket(CheckoutsBucket, 1, replicas), passingAge),
 		passing(bucket(ChallengesBucket, 1, replicas), passingAge),
-		passing(bucket(RevokedBucket, 1, replicas), passLife),
+		passing(bucket(RevokedBucket, 1, replicas), MaxPassLife),
 		{
 			// Not a work queue: there, on one server, each acknowledgement is a removal
 			// with an fsync of its own (docs/adr/0001). The workers trim what is done.
