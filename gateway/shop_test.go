@@ -181,6 +181,14 @@ func (s *shop) answer(subject string, reply func(*nats.Msg) any) {
 	must(s.t, s.nc.Flush())
 }
 
+// entryOf is a record as a watch tells it.
+func entryOf(t testing.TB, key string, v any, at time.Time) kv.Entry {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	must(t, err)
+	return kv.Entry{Key: key, Value: raw, Revision: 1, Created: at}
+}
+
 func (s *shop) times(subject string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,7 +209,7 @@ func (s *shop) written() (n uint64) {
 // fan is a client with a cookie and a pass of its own.
 type fan struct {
 	*shop
-	id, cookie, pass string
+	id, cookie, pass, device string
 }
 
 func (s *shop) fan() *fan {
@@ -275,7 +283,11 @@ func (f *fan) send(method, path, body string, header ...string) answered {
 	f.t.Helper()
 	all := []string{}
 	if f.cookie != "" {
-		all = append(all, "Cookie", fanCookie+"="+f.cookie)
+		cookies := fanCookie + "=" + f.cookie
+		if f.device != "" {
+			cookies += "; " + deviceCookie + "=" + f.device
+		}
+		all = append(all, "Cookie", cookies)
 	}
 	if f.pass != "" {
 		all = append(all, "Authorization", "Bearer "+f.pass)

@@ -51,18 +51,19 @@ func (c *Check) breaks(format string, args ...any) {
 // audit is everything an audit reads, at one time as nearly as can be: on a
 // live sale, what is under way is told apart by the orders still waiting.
 type audit struct {
-	event    wire.Event
-	index    *plan.Index
-	now      time.Time
-	records  map[string]wire.Seat // by seat
-	flushes  []wire.Flush         // log.<n>
-	logged   int                  // of them in SALELOG
-	passes   []wire.PassRecord    //
-	head     uint64               // of the queue
-	joined   uint64               //
-	waiting  map[string]bool      // orders not done
-	bookings []ledger.Booking     //
-	sum      ledger.Audit         //
+	event     wire.Event
+	index     *plan.Index
+	now       time.Time
+	records   map[string]wire.Seat // by seat
+	flushes   []wire.Flush         // log.<n>
+	logged    int                  // of them in SALELOG
+	passes    []wire.PassRecord    //
+	withdrawn wire.Revocation      // of all passes before
+	head      uint64               // of the queue
+	joined    uint64               //
+	waiting   map[string]bool      // orders not done
+	bookings  []ledger.Booking     //
+	sum       ledger.Audit         //
 }
 
 // Run checks every invariant of an event that can be checked at rest.
@@ -155,6 +156,9 @@ func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event str
 			return fmt.Errorf("pass %s: %w", e.Key, err)
 		}
 		a.passes = append(a.passes, p)
+	}
+	if err := load(ctx, passes, wire.AllKey, &a.withdrawn); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
 	}
 	if err := load(ctx, passes, wire.AdmitterKey, &admitter); err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err // again: the head of the passes just read
