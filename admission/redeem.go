@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"frontrow/kv"
@@ -51,7 +52,7 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 	if place.Limit > 0 {
 		limit = min(limit, place.Limit)
 	}
-	p, verdict, head := a.admit(s, wire.PassRecord{
+	p, verdict := a.admit(s, wire.PassRecord{
 		ID: rand.Text(), Fan: place.Fan, Lane: place.Lane, Region: place.Region, Number: place.Number,
 		Limit: limit, Channel: place.Channel, Code: place.Code, Device: req.Device,
 		// A token counts in whole seconds, and the record says what the token says.
@@ -63,14 +64,17 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 	case again:
 		return a.settled(p, req.Device)
 	case over:
+		if rec, ok := a.stored(p); ok && !rec.Revoked.IsZero() {
+			return a.answer(rec)
+		}
 		return refuse(wire.CodeGone, "Your time to choose seats is over.")
 	case gone:
 		return refuse(wire.CodeGone, goneDetail(s))
 	case full:
 		return wire.RedeemReply{Problem: &wire.Problem{Code: wire.CodeWait, RetryAfterMS: a.tickOf(s).Milliseconds(),
-			Detail: "Your turn had passed when you came. Your place is kept: you get in as soon as there is room."}}
+			Detail: "It is your turn, and just now there is no room. Your place is kept: you get in as soon as somebody leaves."}}
 	}
-	return wire.RedeemReply{Problem: a.waitFor(s, place.Number, head)}
+	return wire.RedeemReply{Problem: a.waitFor(s, place)}
 }
 
 // request reads a request, and refuses a place of another queue.
@@ -83,7 +87,7 @@ func (a *admitter) request(data []byte) (wire.RedeemRequest, *wire.Problem) {
 	switch {
 	case p.Event != a.id:
 		return req, wire.Refuse(wire.CodeForbidden, "This place is in the queue of another event.")
-	case p.Lane != a.lane || p.Region != a.cfg.Region:
+	case !slices.ContainsFunc(a.queues.list, func(q *queue) bool { return q.line == line{p.Lane, p.Region} }):
 		return req, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("There is no lane %q of region %q.", p.Lane, p.Region))
 	case p.Number == 0 || !wire.IsFan(p.Fan):
 		return req, wire.Refuse(wire.CodeInvalid, "The place has no number or no fan.")
@@ -92,22 +96,21 @@ func (a *admitter) request(data []byte) (wire.RedeemRequest, *wire.Problem) {
 }
 
 // admit asks the roll, unless the sale is over for all who have no pass yet.
-func (a *admitter) admit(s scene, rec wire.PassRecord) (*pass, verdict, uint64) {
+func (a *admitter) admit(s scene, rec wire.PassRecord) (*pass, verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, has := a.roll.passes[rec.Fan]; !has {
 		switch s.saleState() {
 		case wire.SaleClosed, wire.SaleSoldOut:
-			return nil, gone, 0
+			return nil, gone
 		case wire.SaleScheduled:
-			return nil, notCalled, a.roll.head()
+			return nil, notCalled
 		}
 	}
 	if rec.At.Before(a.withdrawn.At) { // that was for those before, less than a second ago
 		rec.At = a.withdrawn.At
 	}
-	p, v := a.roll.admit(rec, s.now)
-	return p, v, a.roll.head()
+	return a.roll.admit(rec, s.now)
 }
 
 // grant stores the pass, behind the claim to its access code if it has one, and
@@ -225,9 +228,10 @@ func (a *admitter) answer(rec wire.PassRecord) wire.RedeemReply {
 // waitFor tells a fan who isn't called how many are ahead, and when asking
 // again may make sense: not before the next tick, nor much before the pace of
 // the last minute reaches him.
-func (a *admitter) waitFor(s scene, number, head uint64) *wire.Problem {
-	ahead := wire.Ahead(number, head)
+func (a *admitter) waitFor(s scene, p wire.Place) *wire.Problem {
 	a.mu.Lock()
+	l, number := a.roll.stands(p.Lane, p.Region, p.Number)
+	ahead := wire.Ahead(number, a.roll.of(l).open())
 	pace := a.roll.calledSince(s.now, time.Minute)
 	a.mu.Unlock()
 	wait := a.tickOf(s)
@@ -250,7 +254,7 @@ func goneDetail(s scene) string {
 	if s.event.State == wire.EventClosed {
 		return "The sale is closed."
 	}
-	return "Everything is sold."
+	return "Everything is sold. Your place is kept: tickets that come back are offered in the order of the queue."
 }
 
 func refuse(code wire.Code, detail string) wire.RedeemReply {

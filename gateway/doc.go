@@ -25,6 +25,7 @@
 //	catalogue.go  events and what is known of them, by one watch a bucket
 //	seatmap.go    the states of an event's seats, snapshots, changes
 //	hub.go        who views what; frames to all whom they concern
+//	cadence.go    how often a waiting fan is told the board
 //	conn.go       one live socket
 //	pages.go      HTML pages and assets
 //	recent.go     bounded memory of what never changes

@@ -40,6 +40,7 @@ type shop struct {
 
 	mu    sync.Mutex
 	asked map[string]int // by subject
+	board uint64         // number of the last one
 }
 
 func testPages() fstest.MapFS {
@@ -153,7 +154,8 @@ func (s *shop) setSeats(state wire.State, ids ...string) (last kv.Revision) {
 }
 
 func (s *shop) setHead(head uint64) {
-	s.put(wire.BoardBucket, show, wire.Board{Event: show, State: wire.SaleOpen, Currency: "EUR",
+	s.board++
+	s.put(wire.BoardBucket, show, wire.Board{Event: show, Seq: s.board, State: wire.SaleOpen, Currency: "EUR",
 		Lanes: map[string]wire.LaneBoard{wire.LaneGeneral: {Regions: map[string]wire.Head{"home": {Head: head}}}}})
 	if s.Gateway == nil {
 		return

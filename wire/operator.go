@@ -52,11 +52,11 @@ type EventRequest struct {
 }
 
 // MeterRequest is what an operator asks of the admitter. Act is status, pause,
-// resume or rate.
+// resume, rate, message or drain.
 type MeterRequest struct {
 	Act           string  `json:"act"`
 	RatePerMinute *int    `json:"rate_per_minute,omitempty"` // rate: most fans called a minute, 0 = no limit of its own
-	Message       *string `json:"message,omitempty"`         // pause, resume: shown to everybody in the queue
+	Message       *string `json:"message,omitempty"`         // shown to everybody in the queue; "" clears it
 	By            string  `json:"by,omitempty"`
 }
 
@@ -67,9 +67,15 @@ type MeterReply struct {
 	Term     uint64    `json:"term,omitempty"`
 	State    Admitter  `json:"state,omitzero"`
 	Joined   uint64    `json:"joined"`
+	Waiting  uint64    `json:"waiting"`
 	Alive    int       `json:"passes_alive"`
-	Called   int       `json:"called_not_redeemed"` // still within their window
+	Coming   int       `json:"called_and_expected"` // of those called within their window
+	Show     float64   `json:"show_rate"`           // of those called, who comes
+	Buys     float64   `json:"conversion"`          // of the passes, who buys
+	PerFan   float64   `json:"seats_per_fan"`       // that a pass takes
 	Free     int       `json:"free"`
+	Why      string    `json:"why,omitempty"` // what bounded the last call
+	Absent   []string  `json:"absent_regions,omitempty"`
 	At       time.Time `json:"at,omitzero"`
 	Problem  *Problem  `json:"problem,omitempty"`
 }
@@ -80,28 +86,55 @@ type Admitter struct {
 	Admitter string    `json:"admitter"` // who
 	Term     uint64    `json:"term"`
 	Board    uint64    `json:"board"` // number of the last board
-	Head     uint64    `json:"head"`
-	Calls    []Call    `json:"calls,omitempty"` // within the window, oldest first
+	Lines    []Line    `json:"lines,omitempty"`
+	Drawn    []Drawn   `json:"drawn,omitempty"` // once the draw is held
 	Paused   bool      `json:"paused"`
-	Rate     int       `json:"rate_per_minute"` // operator's limit; 0: the spec's
+	Draining bool      `json:"draining,omitempty"`
+	SoldOut  bool      `json:"sold_out,omitempty"` // when the lines were last moved
+	Rate     int       `json:"rate_per_minute"`    // operator's limit; 0: the spec's
 	Message  string    `json:"message,omitempty"`
 	At       time.Time `json:"at"`
 }
 
-// Call says that the head was moved up to To at an instant.
+// Line is how far the places of a lane in a region have been called; without a
+// region, the ranks of the lane's draw.
+type Line struct {
+	Lane   string `json:"lane"`
+	Region string `json:"region,omitempty"`
+	Head   uint64 `json:"head"`            // the highest that ever was called
+	Calls  []Call `json:"calls,omitempty"` // within the window, oldest first; the last one's To may redeem
+}
+
+// Call says that a line was moved up to To at an instant.
 type Call struct {
 	To uint64    `json:"to"`
 	At time.Time `json:"at"`
 }
 
-// AdmissionAct is a record of log.<event>.admission.
+// Drawn is how many places of a lane in a region took part in its draw.
+type Drawn struct {
+	Lane   string `json:"lane"`
+	Region string `json:"region"`
+	Places uint64 `json:"places"`
+}
+
+// AdmissionAct is a record of log.<event>.admission. Each names all lines, also
+// those that it didn't move, so that the last record says how far all are.
 type AdmissionAct struct {
-	Kind string    `json:"kind"` // call
-	From uint64    `json:"from,omitempty"`
-	To   uint64    `json:"to,omitempty"`
-	Term uint64    `json:"term"`
-	At   time.Time `json:"at"`
-	Why  string    `json:"why,omitempty"`
+	Kind  string      `json:"kind"` // call, draw
+	Lines []LineMoved `json:"lines,omitempty"`
+	Drawn []Drawn     `json:"drawn,omitempty"`
+	Term  uint64      `json:"term"`
+	At    time.Time   `json:"at"`
+	Why   string      `json:"why,omitempty"`
+}
+
+// LineMoved is the places or ranks after From up to To.
+type LineMoved struct {
+	Lane   string `json:"lane"`
+	Region string `json:"region,omitempty"`
+	From   uint64 `json:"from"`
+	To     uint64 `json:"to"`
 }
 
 // Revocation ends a pass before its time, or all passes of an event that were

@@ -134,6 +134,27 @@ func CreateCore(ctx context.Context, js jetstream.JetStream, replicas int) error
 	return nil
 }
 
+// mirror copies a bucket of the home region's domain, for reading.
+func mirror(c jetstream.StreamConfig, domain string) jetstream.StreamConfig {
+	return jetstream.StreamConfig{Name: c.Name, Mirror: &jetstream.StreamSource{Name: c.Name, Domain: domain},
+		MaxMsgsPerSubject: c.MaxMsgsPerSubject, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxAge: c.MaxAge,
+		AllowDirect: true, MirrorDirect: true, Storage: c.Storage, Replicas: c.Replicas}
+}
+
+// CreateInRegion makes what an event needs in a region beside home: its queues,
+// and mirrors of what gateways read of the home region's domain.
+func CreateInRegion(ctx context.Context, js jetstream.JetStream, event, domain string, replicas int) error {
+	configs := ForQueue(event, replicas)
+	for _, c := range []jetstream.StreamConfig{
+		bucket(EventsBucket, 16, replicas), bucket(BoardBucket, 1, replicas), bucket(StockBucket, 1, replicas), bucket(PricesBucket, 64, replicas),
+		passing(bucket(RevokedBucket, 1, replicas), MaxPassLife), bucket(SeatsBucket(event), 1, replicas),
+	} {
+		configs = append(configs, mirror(c, domain))
+	}
+	plans := jetstream.StreamConfig{Name: "OBJ_" + PlansObjects, Storage: jetstream.FileStorage, Replicas: replicas}
+	return Create(ctx, js, append(configs, mirror(plans, domain), passing(bucket(ChallengesBucket, 1, replicas), passingAge))...)
+}
+
 // CreateForEvent makes an event's streams and lets SALELOG follow its seats.
 func CreateForEvent(ctx context.Context, js jetstream.JetStream, event string, replicas int) error {
 	if err := Create(ctx, js, append(ForEvent(event, replicas), ForQueue(event, replicas)...)...); err != nil {

@@ -30,6 +30,7 @@ Tools
   frontrow plan import FILE       read a pretix seating plan, check it, write frontrow's format
   frontrow plan generate          make a venue
   frontrow plan check FILE        check a plan of either format
+  frontrow draw EVENT             check a lottery by the public board, and the rank of a place
   frontrow audit EVENT            check every invariant that can be checked at rest; exit 1 if one is broken
   frontrow migrate                create or update streams and the PostgreSQL schema
   frontrow codes issue            choose registered fans and issue their access codes
@@ -83,6 +84,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return c.event(ctx, args)
 	case "plan":
 		return c.plan(args)
+	case "draw":
+		return c.draw(ctx, args)
 	case "audit":
 		return c.audit(ctx, args)
 	case "migrate":

@@ -35,9 +35,9 @@ var list = []mutant{
 	{"log numbering not restored at take-over", "inventory", "TestHistories/connections_cut/R1", []edit{
 		{"inventory/recover.go", "w.flushN, err = w.lastFlush(ctx)", "_, err = w.lastFlush(ctx)"}}},
 	{"fan's tickets forgotten at take-over", "inventory", "TestTakeOver/R1/clean", []edit{
-		{"inventory/seating/engine.go", "e.tickets[h.fan]++", ""}}},
+		{"inventory/seating/engine.go", "e.tally(h.fan, 1)", ""}}},
 	{"hold not counted against the limit", "inventory/seating", "TestHoldRules", []edit{
-		{"inventory/seating/decide.go", "e.tickets[h.fan] += len(h.seats)", ""}}},
+		{"inventory/seating/decide.go", "e.tally(h.fan, len(h.seats))", ""}}},
 	{"hold in checkout freed by its deadline alone", "inventory/seating", "TestLifeOfAHold", []edit{
 		{"inventory/seating/deadline.go", "if h.order == \"\" {", "if h.id != \"\" {"}}},
 	{"holds end by the machine's clock, not the writer's", "inventory/seating", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{

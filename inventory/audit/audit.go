@@ -59,8 +59,9 @@ type audit struct {
 	logged    int                  // of them in SALELOG
 	passes    []wire.PassRecord    //
 	withdrawn wire.Revocation      // of all passes before
-	head      uint64               // of the queue
-	joined    uint64               //
+	lines     map[line]uint64      // how far they were called
+	draws     map[string]wire.Draw // by lane
+	joined    map[line]uint64      // places given out, in the region asked
 	waiting   map[string]bool      // orders not done
 	bookings  []ledger.Booking     //
 	sum       ledger.Audit         //
@@ -72,7 +73,10 @@ func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event st
 	if err := a.read(ctx, js, l, event); err != nil {
 		return Report{}, fmt.Errorf("audit %s: %w", event, err)
 	}
-	r := Report{Event: event, At: now.UTC(), OK: true, Places: a.joined, Passes: len(a.passes), Waits: len(a.waiting), Ledger: a.sum}
+	r := Report{Event: event, At: now.UTC(), OK: true, Passes: len(a.passes), Waits: len(a.waiting), Ledger: a.sum}
+	for _, n := range a.joined {
+		r.Places += n
+	}
 	for _, check := range []func() Check{a.everySeatHasARecord, a.soldIsBooked, a.bookedIsSold, a.pricesAreAsQuoted, a.holdsEndInTime,
 		a.limitsAreKept, a.passesAreUnderTheCeiling, a.passesWereCalled, a.logHasNoGaps, a.logIsFed, a.logReplays, a.ledgerIsSound} {
 		c := check()
@@ -163,13 +167,54 @@ func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event str
 	if err := load(ctx, passes, wire.AdmitterKey, &admitter); err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err // again: the head of the passes just read
 	}
-	a.head = admitter.Head
-	queue, err := js.Stream(ctx, wire.KVStream(wire.QueueBucket(event, wire.LaneGeneral)))
-	if err != nil {
+	if err := a.readLines(ctx, js, admitter); err != nil {
 		return err
 	}
-	a.joined = queue.CachedInfo().State.LastSeq
 	return a.readOrders(ctx, js, event)
+}
+
+// line is the places of a lane in a region or, without one, the ranks of its draw.
+type line struct{ lane, region string }
+
+// homeRegion is the region whose queues are where the audit reads; those of
+// others are out of its sight.
+const homeRegion = "home"
+
+func (a *audit) readLines(ctx context.Context, js jetstream.JetStream, admitter wire.Admitter) error {
+	a.lines, a.draws, a.joined = map[line]uint64{}, map[string]wire.Draw{}, map[line]uint64{}
+	for _, l := range admitter.Lines {
+		a.lines[line{l.Lane, l.Region}] = l.Head
+	}
+	if len(admitter.Drawn) > 0 {
+		var rec wire.DrawRecord
+		if err := load(ctx, kv.Open(js, wire.PassesBucket(a.event.Spec.ID)), wire.DrawKey, &rec); err != nil {
+			return err
+		}
+		for _, d := range admitter.Drawn {
+			if _, ok := a.draws[d.Lane]; !ok {
+				a.draws[d.Lane] = wire.Draw{Secret: rec.Secret, Event: a.event.Spec.ID, Lane: d.Lane, Entrants: map[string]uint64{}}
+			}
+			a.draws[d.Lane].Entrants[d.Region] = d.Places
+		}
+	}
+	for _, lane := range wire.Lanes() {
+		queue, err := js.Stream(ctx, wire.KVStream(wire.QueueBucket(a.event.Spec.ID, lane)))
+		if err != nil {
+			return err
+		}
+		a.joined[line{lane, homeRegion}] = queue.CachedInfo().State.LastSeq
+	}
+	return nil
+}
+
+// stands is the line and the number by which a place is called.
+func (a *audit) stands(lane, region string, number uint64) (line, uint64) {
+	if d, ok := a.draws[lane]; ok {
+		if rank := d.Rank(region, number); rank > 0 {
+			return line{lane, ""}, rank
+		}
+	}
+	return line{lane, region}, number
 }
 
 // readOrders finds the orders that are not done: those behind which an

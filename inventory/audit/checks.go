@@ -114,25 +114,32 @@ func (a *audit) passesAreUnderTheCeiling() Check {
 	if most := mostAlive(a.passes, a.withdrawn.At); most > ceiling {
 		c.breaks("%d passes were alive at once; the ceiling is %d", most, ceiling)
 	}
-	place := map[uint64]string{}
+	place := map[wire.PassRecord]string{}
 	for _, p := range a.passes {
-		if other, twice := place[p.Number]; twice {
-			c.breaks("place %d has a pass of %s and one of %s", p.Number, other, p.Fan)
+		at := wire.PassRecord{Lane: p.Lane, Region: p.Region, Number: p.Number}
+		if other, twice := place[at]; twice {
+			c.breaks("place %d of %s in %s has a pass of %s and one of %s", p.Number, p.Lane, p.Region, other, p.Fan)
 		}
-		place[p.Number] = p.Fan
+		place[at] = p.Fan
 	}
 	return c
 }
 
 func (a *audit) passesWereCalled() Check {
-	c := Check{Invariant: "I6", Rule: "every pass belongs to a place at or below the head, and the head to a place given out", Looked: len(a.passes)}
+	c := Check{Invariant: "I6", Rule: "every pass belongs to a place at or below the head, and every head to a place given out", Looked: len(a.passes)}
 	for _, p := range a.passes {
-		if p.Number > a.head {
-			c.breaks("place %d has a pass, the head is %d", p.Number, a.head)
+		if l, number := a.stands(p.Lane, p.Region, p.Number); number > a.lines[l] {
+			c.breaks("place %d of %s in %s has a pass, the head is %d", p.Number, p.Lane, p.Region, a.lines[l])
 		}
 	}
-	if a.head > a.joined {
-		c.breaks("the head is %d, %d places were given out", a.head, a.joined)
+	for l, head := range a.lines {
+		given, known := a.joined[l]
+		if d, ok := a.draws[l.lane]; ok && l.region == "" {
+			given, known = d.Total(), true
+		}
+		if known && head > given {
+			c.breaks("the head of %s in %s is %d, %d places were given out", l.lane, l.region, head, given)
+		}
 	}
 	return c
 }

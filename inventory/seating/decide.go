@@ -144,15 +144,22 @@ func (e *Engine) forget(h *hold) {
 		heap.Remove(&e.deadlines, h.slot)
 	}
 	delete(e.holds, h.id)
-	if e.tickets[h.fan] -= len(h.seats); e.tickets[h.fan] <= 0 {
-		delete(e.tickets, h.fan)
+	e.tally(h.fan, -len(h.seats))
+}
+
+// tally counts n more tickets for a fan.
+func (e *Engine) tally(fan string, n int) {
+	had := e.tickets[fan]
+	e.squares += (had+n)*(had+n) - had*had
+	if e.tickets[fan] = had + n; had+n == 0 {
+		delete(e.tickets, fan)
 	}
 }
 
 // remember is the inverse of forget, with the seats that h has now.
 func (e *Engine) remember(h *hold) {
 	e.holds[h.id] = h
-	e.tickets[h.fan] += len(h.seats)
+	e.tally(h.fan, len(h.seats))
 	if !h.sold {
 		heap.Push(&e.deadlines, h)
 	}

@@ -26,6 +26,7 @@ func Run(t *testing.T, env *natstest.Env) {
 	}{
 		{"Register", testRegister},
 		{"CreateOnce", testCreateOnce},
+		{"Instants", testInstants},
 		{"UpdateConflicts", testUpdateConflicts},
 		{"Latest", testLatest},
 		{"BatchAllOrNothing", testBatchAllOrNothing},
