@@ -151,7 +151,8 @@ func registrationOf(record []string, at map[string]int, line int, err error, see
 func isAddress(s string) bool {
 	a, err := mail.ParseAddress(s)
 	_, host, _ := strings.Cut(s, "@")
-	return err == nil && a.Address == s && len(s) <= maxAddress && strings.Contains(host, ".")
+	// What begins like a formula would be one in the spreadsheet that the codes are opened with.
+	return err == nil && !strings.ContainsAny(s[:1], "=+-@") && a.Address == s && len(s) <= maxAddress && strings.Contains(host, ".")
 }
 
 // choice is who gets a code, best first, and how many of those with the last
