@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -47,6 +48,7 @@ func (l *callLog) write(ctx context.Context, state wire.Admitter, why string) er
 		l.known = false
 		return err
 	}
+	failpoint.Here(failpoint.CallLogged)
 	l.note(act)
 	l.revision = revision
 	return nil

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -42,9 +43,11 @@ func (a *admitter) secret(ctx context.Context) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := a.writes.Do(ctx, kv.Write{Key: wire.DrawKey, Value: value, Expect: kv.Absent()}); err != nil && !errors.Is(err, kv.ErrConflict) {
+		_, err = a.writes.Do(ctx, kv.Write{Key: wire.DrawKey, Value: value, Expect: kv.Absent()})
+		if err != nil && !errors.Is(err, kv.ErrConflict) {
 			return nil, err
 		}
+		failpoint.Here(failpoint.DrawStored)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -210,6 +211,7 @@ func (s *Service) logAct(ctx context.Context, event, act, by string, payload any
 	if _, err := kv.Publish(ctx, s.cfg.NATS, []kv.Msg{{Subject: wire.LogSubject(event, wire.LogOperator), Data: raw}}); err != nil {
 		return wire.Busy("Nothing was done, since it could not be logged: " + err.Error())
 	}
+	failpoint.Here(failpoint.ActLogged)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -139,6 +140,7 @@ func (a *admitter) grant(p *pass) wire.RedeemReply {
 	case err != nil:
 		return notNow()
 	}
+	failpoint.Here(failpoint.PassStored)
 	return a.settled(p, p.Device)
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -86,6 +87,7 @@ func (a *admitter) call(ctx context.Context, s scene) error {
 		if err := a.store(ctx, next); err != nil {
 			return a.unstored(err)
 		}
+		failpoint.Here(failpoint.CallStored)
 		a.moved(s, int(n))
 	}
 	if err := a.calls.write(ctx, a.state, out.Why); err != nil {
@@ -209,6 +211,7 @@ func (a *admitter) publish(ctx context.Context, s scene, always bool) error {
 	}
 	revision, err := a.boards.Update(ctx, a.id, value, a.boardRev)
 	if err == nil {
+		failpoint.Here(failpoint.BoardPublished)
 		a.last, a.boardRev, a.shown = b, revision, time.Now()
 		a.metrics.boards.Inc()
 		return nil

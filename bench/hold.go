@@ -23,6 +23,9 @@ func (noLedger) PutEvent(context.Context, wire.Event, []string) error { return n
 func (noLedger) Bookings(context.Context, string) ([]ledger.Booking, error) {
 	return nil, nil
 }
+func (noLedger) Reopen(context.Context, string) ([]ledger.Booking, error) {
+	return nil, nil
+}
 func (noLedger) Order(context.Context, string) (ledger.Order, error) {
 	return ledger.Order{}, ledger.ErrNotFound
 }

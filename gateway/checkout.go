@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -104,11 +105,13 @@ func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
+	failpoint.Here(failpoint.CheckoutMarked)
 	order := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: ev.id, Fan: pass.Subject, Seats: reply.Seats,
 		Total: reply.Total, Currency: reply.Currency, Payment: req.Payment, Buyer: req.Buyer, At: g.cfg.Now().UTC()}
 	if err := g.enqueue(r.Context(), order); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.OrderPublished)
 	w.Header().Set("Location", "/v1/orders/"+order.Order)
 	return writeJSON(w, http.StatusAccepted, struct {
 		Order string `json:"order"`

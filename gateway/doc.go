@@ -55,7 +55,8 @@
 // # What a crash leaves
 //
 //	after a join was stored, before the answer      the place; joining again returns it
-//	after a hold was granted, before the answer     a hold nobody knows; its deadline frees it
+//	after a hold was granted, before the answer     the hold; asking again under its key returns it, else its deadline frees it
+//	after a release was done, before the answer     free seats; releasing again says so
 //	after checkout was marked, before ORDERS        the fan repeats; else the inventory frees it, as no order is known
 //	after ORDERS, before the answer                 the order is done; the fan sees it when he asks
 //	sockets                                         come back elsewhere, spread by the close code or by chance

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -137,6 +138,7 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	case refused != nil:
 		return refused
 	}
+	failpoint.Here(failpoint.HoldGranted)
 	return writeBody(w, http.StatusCreated, granted)
 }
 
@@ -268,6 +270,7 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
+	failpoint.Here(failpoint.HoldGivenUp)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -30,8 +30,9 @@
 //
 // Seats without a record are those of a new event, or of one whose streams are
 // lost. So a writer that opens seats asks the ledger first, for as long as it
-// takes, and stores what is booked as sold before anything as available. A
-// writer that finds all records doesn't need the ledger to begin.
+// takes, and stores what is booked as sold before anything as available; and
+// the ledger forgets the fences of records that were lost. A writer that finds
+// all records doesn't need the ledger to begin.
 //
 // Workers share the events: one that gets a lease beyond its share gives it
 // back once, for another with fewer to take.

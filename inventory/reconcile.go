@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/seating"
 	"frontrow/wire"
@@ -101,6 +102,7 @@ func (w *writer) reconcileOnce(ctx context.Context) error {
 	}
 	unbooked := 0
 	for _, r := range diff(sold, bookings) {
+		failpoint.Here(failpoint.DifferenceFound)
 		switch {
 		case r.Booked && w.now().Sub(r.At) < reconcileGrace:
 		case r.Booked:
@@ -223,6 +225,9 @@ func (w *writer) settleHold(ctx context.Context, h seating.Ended) {
 	asking, cancel := context.WithTimeout(ctx, settleTimeout)
 	reply, err := w.ledger.GiveUp(asking, h.Order, w.event.id, h.Fan)
 	cancel()
+	if err == nil {
+		failpoint.Here(failpoint.CheckoutSettled)
+	}
 	own := command{weight: 2 * wire.MaxPerFan, decide: func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
 		delete(w.asking, h.Hold)
 		switch {

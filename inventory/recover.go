@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/seating"
 	"frontrow/kv"
@@ -34,6 +35,7 @@ func (w *writer) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.GuardSeized)
 	w.guard = guard
 	if w.flushN, err = w.lastFlush(ctx); err != nil {
 		return err
@@ -229,6 +231,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err := w.rebuild(ctx); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.SoldRebuilt)
 	for from := 0; ; {
 		seats := w.engine.Unopened(from, maxRecords)
 		if len(seats) == 0 {
@@ -238,6 +241,7 @@ func (w *writer) open(ctx context.Context) error {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
+		failpoint.Here(failpoint.SeatsOpened)
 		from = seats[len(seats)-1] + 1
 	}
 }
@@ -247,7 +251,7 @@ func (w *writer) rebuild(ctx context.Context) error {
 	var bookings []ledger.Booking
 	for {
 		var err error
-		if bookings, err = w.ledger.Bookings(ctx, w.event.id); err == nil {
+		if bookings, err = w.ledger.Reopen(ctx, w.event.id); err == nil {
 			break
 		}
 		w.logger.Warn("seats are not opened before the ledger says which are sold", "event_id", w.event.id, "err", err)

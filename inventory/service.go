@@ -23,14 +23,22 @@ import (
 
 // Ledger is what the writer needs of PostgreSQL.
 type Ledger interface {
+	Sales
 	// PutEvent makes the event and its seats known to the ledger, once or again.
 	PutEvent(ctx context.Context, event wire.Event, seats []string) error
 	// GiveUp decides the fate of an order whose hold has passed its deadline in
 	// checkout: an order paid by now is answered as paid; any other is failed
 	// for good, so that no later commit can succeed.
 	GiveUp(ctx context.Context, order, event, fan string) (wire.OrderReply, error)
+}
+
+// Sales is what PostgreSQL says is sold.
+type Sales interface {
 	// Bookings lists the seats of an event that are sold: no other seats are.
 	Bookings(ctx context.Context, event string) ([]ledger.Booking, error)
+	// Reopen is Bookings for a writer that is to open seats without records. A
+	// hold of records that were lost is no rival of those to come.
+	Reopen(ctx context.Context, event string) ([]ledger.Booking, error)
 	// Order reads an order as it stands, or ledger.ErrNotFound.
 	Order(ctx context.Context, order string) (ledger.Order, error)
 }

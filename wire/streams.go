@@ -16,6 +16,10 @@ import (
 // another worker; the worker says "in progress" well before.
 const checkoutAckWait = 10 * time.Second
 
+// logDuplicates is how long SALELOG knows the ids of its messages. It must be
+// said: for a stream with sources the server's default is not at all.
+const logDuplicates = 2 * time.Minute
+
 // MaxCheckouts is how many checkouts may be under way at once.
 const MaxCheckouts = 8192
 
@@ -59,7 +63,7 @@ func Core(replicas int) []jetstream.StreamConfig {
 		},
 		{
 			Name: SaleLogStream, Subjects: []string{LogAll}, MaxMsgs: -1, MaxBytes: -1,
-			AllowDirect: true, AllowAtomicPublish: true, DenyDelete: true,
+			AllowDirect: true, AllowAtomicPublish: true, DenyDelete: true, Duplicates: logDuplicates,
 			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas,
 		},
 	}

@@ -20,9 +20,14 @@ import (
 // eventOf is theatre under an id, with holds of a length.
 func eventOf(t *testing.T, id, hold string) string {
 	t.Helper()
+	return eventFileOf(t, theatreOf(t, id, hold))
+}
+
+func theatreOf(t *testing.T, id, hold string) string {
+	t.Helper()
 	p, err := plan.Generate(plan.Spec{Kind: plan.Theatre, Seats: 2000, Standing: 200})
 	must(t, err)
-	return eventFileOf(t, fmt.Sprintf(theatre, id, strings.Join(p.CategoryNames(), ", "), hold))
+	return fmt.Sprintf(theatre, id, strings.Join(p.CategoryNames(), ", "), hold)
 }
 
 // One house for the tests that don't kill it.

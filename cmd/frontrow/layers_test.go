@@ -19,15 +19,15 @@ var layers = []struct {
 	{"cmd/frontrow", []string{"gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
 		"web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
-	{"gateway", []string{"kv", "wire", "plan"}},
-	{"admission", []string{"kv", "wire", "plan"}},
+	{"gateway", []string{"internal/failpoint", "kv", "wire", "plan"}},
+	{"admission", []string{"internal/failpoint", "kv", "wire", "plan"}},
 	{"pricing", []string{"kv", "wire"}},
-	{"inventory", []string{"inventory/seating", "inventory/ledger", "kv", "wire", "plan"}},
+	{"inventory", []string{"inventory/seating", "inventory/ledger", "internal/failpoint", "kv", "wire", "plan"}},
 	{"inventory/seating", []string{"wire", "plan"}},
 	{"inventory/seating/seatingtest", []string{"wire", "plan"}},
 	{"inventory/audit", []string{"inventory/ledger", "kv", "wire", "plan"}},
-	{"inventory/checkout", []string{"inventory/ledger", "inventory/payment", "internal/consume", "kv", "wire"}},
-	{"inventory/ledger", []string{"internal/group", "wire"}},
+	{"inventory/checkout", []string{"inventory/ledger", "inventory/payment", "internal/consume", "internal/failpoint", "kv", "wire"}},
+	{"inventory/ledger", []string{"internal/failpoint", "internal/group", "wire"}},
 	{"inventory/payment", nil},
 	{"inventory/payment/sandbox", []string{"inventory/payment", "internal/group"}},
 
@@ -42,11 +42,12 @@ var layers = []struct {
 
 	{"sim", []string{"inventory/seating", "wire", "plan"}},
 
-	{"kv", []string{"internal/group"}},
+	{"kv", []string{"internal/failpoint", "internal/group"}},
 	{"kv/kvtest", []string{"kv"}},
 	{"wire", nil},
 	{"plan", nil},
 	{"internal/group", nil},
+	{"internal/failpoint", nil},
 
 	{"web", nil},
 	{"web/build", []string{"web"}},

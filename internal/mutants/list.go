@@ -21,9 +21,9 @@ var list = []mutant{
 		{"kv/guard.go", "r.Term > g.term || ", ""}}},
 
 	{"flush without the fence", "inventory", "TestLateWriterIsFenced", []edit{
-		{"inventory/flush.go", ", kv.While(w.guard.Fence()))", ", kv.Expect{})"}}},
+		{"inventory/flush.go", "kv.While(w.guard.Fence())", "kv.Expect{}"}}},
 	{"seat written without compare-and-swap", "inventory", "TestRecordsChangedBeside", []edit{
-		{"inventory/flush.go", ", kv.At(kv.Revision(w.engine.Revision(seat))))", ", kv.Expect{})"}}},
+		{"inventory/flush.go", "kv.At(kv.Revision(w.engine.Revision(seat)))", "kv.Expect{}"}}},
 	{"refused flush taken for seats taken", "inventory", "TestRecordsChangedBeside", []edit{
 		{"inventory/serve.go", "return wire.Reply{Problem: wire.Busy(", "return wire.Reply{Problem: wire.Refuse(wire.CodeTaken, "}}},
 	{"unknown flush taken for not stored", "inventory", "TestFlushInDoubt", []edit{
@@ -36,6 +36,8 @@ var list = []mutant{
 		{"inventory/recover.go", "w.flushN, err = w.lastFlush(ctx)", "_, err = w.lastFlush(ctx)"}}},
 	{"fan's tickets forgotten at take-over", "inventory", "TestTakeOver/R1/clean", []edit{
 		{"inventory/seating/engine.go", "e.tally(h.fan, 1)", ""}}},
+	{"seats opened again under the fences of records that were lost", "cmd/frontrow", "TestFailpoints/sold-rebuilt", []edit{
+		{"inventory/recover.go", "w.ledger.Reopen(", "w.ledger.Bookings("}}},
 	{"hold not counted against the limit", "inventory/seating", "TestHoldRules", []edit{
 		{"inventory/seating/decide.go", "e.tally(h.fan, len(h.seats))", ""}}},
 	{"hold in checkout freed by its deadline alone", "inventory/seating", "TestLifeOfAHold", []edit{
@@ -63,7 +65,7 @@ var list = []mutant{
 	{"ceiling not checked when a place is redeemed", "admission", "TestRollHoldsTheCeiling", []edit{
 		{"admission/roll.go", "if room < 1 {", "if room < -1<<30 {"}}},
 	{"pass signed before it is stored", "admission", "TestTheSecondAdmitterFencesTheFirst|TestCrashOfTheAdmitter", []edit{
-		{"admission/redeem.go", "\tcase err != nil:\n\t\treturn notNow()\n\t}\n\treturn a.settled(p, p.Device)", "\t}\n\treturn a.answer(p.PassRecord)"}}},
+		{"admission/redeem.go", "\tcase err != nil:\n\t\treturn notNow()\n\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.settled(p, p.Device)", "\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.answer(p.PassRecord)"}}},
 	{"access code good for two passes", "admission", "TestCodeIsUsedOnce", []edit{
 		{"admission/redeem.go", "case first.Fan != rec.Fan:", "case first.Fan == \"\":"}}},
 	{"pass that moved is still good where it was", "admission", "TestPassMovesToAnotherDevice|TestMovesAtOnce", []edit{
@@ -72,6 +74,8 @@ var list = []mutant{
 		{"admission/change.go", "\tif !p.Revoked.IsZero() {\n\t\ta.roll.end(p)", "\tif p.Revoked.IsZero() {\n\t\ta.roll.end(p)"}}},
 	{"next admitter does not tell of revocations", "admission", "TestTakeOverMendsRevocations", []edit{
 		{"admission/change.go", "a.mu.Unlock()\n\treturn a.tell(ctx, revoked)", "a.mu.Unlock()\n\treturn a.tell(ctx, nil)"}}},
+	{"calls logged without a look at where the log ends", "cmd/frontrow", "TestFailpoints/call-logged", []edit{
+		{"admission/calllog.go", "\t\tl.note(act)\n\t}\n\tl.known = true", "\t}\n\tl.known = true"}}},
 
 	{"place created over the one the fan has", "gateway", "TestJoinInParallelIsOnePlace", []edit{
 		{"gateway/queue.go", "Expect: kv.Absent()", ""}}},

@@ -32,7 +32,8 @@
 //  2. All seats of an order are booked in the transaction that makes it paid,
 //     together with its tickets, its payment and the task to capture it; or none.
 //  3. A purchase commits only under a hold newer than the seat's last sale: its
-//     revision exceeds the seat's fence, and becomes it.
+//     revision exceeds the seat's fence, and becomes it. Revisions of records
+//     that were lost are no measure for those that follow: Reopen clears them.
 //  4. An order leaves pending once. Paid and failed are decided by one UPDATE …
 //     WHERE state = 'pending', so a commit and a deadline never both win.
 //  5. Whatever may be authorised under a failed order is voided by a task that

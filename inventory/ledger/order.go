@@ -164,6 +164,22 @@ func (l *Ledger) Bookings(ctx context.Context, event string) ([]Booking, error) 
 	return found, nil
 }
 
+// Reopen is Bookings for a writer that gives seats their first records, or
+// first ones again, since the old were lost: whatever revisions those had, the
+// new ones begin low. So the seats' fences are cleared, for no hold of the new
+// records is older than a sale. An order which was under way with the old ones
+// may still be paid, if its seats are free.
+func (l *Ledger) Reopen(ctx context.Context, event string) ([]Booking, error) {
+	err := l.transact(ctx, "reopen", func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE seats SET fence = 0 WHERE event_id = $1 AND fence > 0", event)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: reopen %s: %w", event, err)
+	}
+	return l.Bookings(ctx, event)
+}
+
 func scanBooking(row pgx.CollectableRow) (b Booking, err error) {
 	err = row.Scan(append(quoteFields(&b.Seat), &b.Order, &b.Hold, &b.Fan, &b.Ticket, &b.Revision, &b.At)...)
 	return b, err
