@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -58,6 +59,7 @@ func (a *admitter) move(p *pass, device string) wire.RedeemReply {
 func (a *admitter) rewrite(ctx context.Context, p *pass, next wire.PassRecord, revoked map[string]wire.Revocation) error {
 	err := a.replace(ctx, next)
 	if err == nil {
+		failpoint.Here(failpoint.PassChanged)
 		if err = a.tell(ctx, revoked); err != nil {
 			err = fmt.Errorf("%w: %w", kv.ErrUnknown, err)
 		}
@@ -202,6 +204,7 @@ func (a *admitter) revoke(ctx context.Context, req wire.RevokeRequest) (reply wi
 	case !stored:
 		return reply, wire.Busy("His pass is not stored yet. Try again.")
 	case !rec.Revoked.IsZero():
+		a.release([]string{rec.Fan}, req)
 		return wire.RevokeReply{Passes: 1, At: rec.Revoked}, nil
 	case !rec.Expires.After(now):
 		return wire.RevokeReply{At: rec.Expires}, nil
@@ -226,7 +229,7 @@ func (a *admitter) revokeAll(ctx context.Context, req wire.RevokeRequest) (reply
 	a.turn.Lock()
 	defer a.turn.Unlock()
 	now := a.cfg.Now().UTC()
-	if fans := a.admitted(now); len(fans) > 0 || a.withdrawn.At.IsZero() {
+	if a.withdrawn.At.IsZero() || a.admitted(now) {
 		if err := a.logAct(ctx, a.id, wire.ActRevoke, req.By, req); err != nil {
 			return reply, err
 		}
@@ -241,25 +244,26 @@ func (a *admitter) revokeAll(ctx context.Context, req wire.RevokeRequest) (reply
 			a.count(p)
 		}
 		a.mu.Unlock()
-		go a.release(fans, req)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	reply.At = a.withdrawn.At
-	for _, p := range a.roll.passes {
-		if p.Revoked.Equal(a.withdrawn.At) {
-			reply.Passes++
-		}
-	}
-	return reply, nil
+	fans := a.withdrawnFans()
+	go a.release(fans, req)
+	return wire.RevokeReply{Passes: len(fans), At: a.withdrawn.At}, nil
 }
 
-// admitted are the fans with a pass.
-func (a *admitter) admitted(now time.Time) (fans []string) {
+// admitted tells whether any fan has a pass.
+func (a *admitter) admitted(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.roll.expire(now)
+	return a.roll.alive > 0
+}
+
+// withdrawnFans are those whose passes were withdrawn with all others.
+func (a *admitter) withdrawnFans() (fans []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for fan, p := range a.roll.passes {
-		if p.Revoked.IsZero() && p.Expires.After(now) {
+		if p.Revoked.Equal(a.withdrawn.At) {
 			fans = append(fans, fan)
 		}
 	}
@@ -274,6 +278,7 @@ func (a *admitter) storeWithdrawn(ctx context.Context, v wire.Revocation) error 
 	revision, err := a.writes.Do(ctx, kv.Write{Key: wire.AllKey, Value: value, Expect: kv.At(a.withdrawnRev)})
 	if err == nil {
 		a.withdrawnRev = revision
+		failpoint.Here(failpoint.PassesWithdrawn)
 		if err = a.tell(ctx, map[string]wire.Revocation{wire.RevokedAll: v}); err != nil {
 			err = fmt.Errorf("%w: %w", kv.ErrUnknown, err)
 		}
@@ -292,6 +297,7 @@ func (a *admitter) release(fans []string, req wire.RevokeRequest) {
 	if by == "" {
 		by = "operator"
 	}
+	failed := 0
 	for _, fan := range fans {
 		raw, _ := json.Marshal(wire.ReleaseRequest{Fan: fan, By: by, Why: "pass revoked: " + req.Why}) // strings: can't fail
 		ctx, cancel := context.WithTimeout(a.ctx, releaseTimeout)
@@ -301,7 +307,10 @@ func (a *admitter) release(fans []string, req wire.RevokeRequest) {
 			return
 		}
 		if err != nil {
-			a.log.Warn("holds of a revoked fan end by their deadlines", "error", err)
+			failed++
 		}
+	}
+	if failed > 0 {
+		a.log.Warn("holds of revoked fans end by their deadlines", "fans", failed)
 	}
 }

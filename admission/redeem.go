@@ -162,6 +162,9 @@ func (a *admitter) claim(rec wire.PassRecord) (*wire.Problem, error) {
 	}
 	key := wire.CodeKey(rec.Code)
 	err := a.create(key, wire.CodeClaim{Fan: rec.Fan, At: rec.At})
+	if err == nil {
+		failpoint.Here(failpoint.CodeSpent)
+	}
 	if !lostRace(err) {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -126,6 +127,7 @@ func (c *claims) create(ctx context.Context, code string, by wire.CodeClaim) (st
 	for range joinAttempts {
 		_, err := c.writes.Do(ctx, kv.Write{Key: wire.CodeKey(code), Value: value, Expect: kv.Absent()})
 		if err == nil {
+			failpoint.Here(failpoint.CodeClaimed)
 			return by.Fan, nil
 		}
 		if !errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrUnknown) {
