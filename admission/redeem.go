@@ -117,9 +117,12 @@ func (a *admitter) admit(s scene, rec wire.PassRecord) (*pass, verdict) {
 // grant stores the pass, behind the claim to its access code if it has one, and
 // signs it only then.
 func (a *admitter) grant(p *pass) wire.RedeemReply {
-	problem, err := a.claim(p.PassRecord)
+	a.mu.Lock()
+	rec := p.PassRecord // all passes may be withdrawn meanwhile
+	a.mu.Unlock()
+	problem, err := a.claim(rec)
 	if problem == nil && err == nil {
-		err = a.create(wire.PlaceKey(p.Fan), p.PassRecord)
+		err = a.create(wire.PlaceKey(rec.Fan), rec)
 	}
 	a.mu.Lock()
 	switch {
@@ -141,7 +144,7 @@ func (a *admitter) grant(p *pass) wire.RedeemReply {
 		return notNow()
 	}
 	failpoint.Here(failpoint.PassStored)
-	return a.settled(p, p.Device)
+	return a.settled(p, rec.Device)
 }
 
 // create stores a record that isn't there yet.

@@ -158,8 +158,9 @@ func newHouse(o options, stderr io.Writer) (*house, error) {
 	return h, nil
 }
 
-// followKeys puts the keyring's file in force whenever it changes; services look
-// at once when they get SIGHUP. (It ends "dev", which may hang at a terminal.)
+// followKeys puts the keyring's file in force whenever it changes. Services look
+// at once when they get SIGHUP; dev, the one with a sandbox, may hang at a
+// terminal and ends by it.
 func (h *house) followKeys(ctx context.Context) error {
 	nudge := make(chan os.Signal, 1)
 	if h.sandbox == nil {
