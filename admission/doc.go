@@ -4,7 +4,7 @@
 //	place ──call: the head passes it──► called ──redeem──► pass ──expiry, revocation──► over
 //	  ▲                                   │ │                ▲
 //	  └──sold out: called again, if ──────┘ └─window passes──┴── late: when there is room
-//	     tickets come back
+//	     tickets come back                       another device: the same pass, another id
 //
 //	  EVENTS STOCK PRICES CHECKOUTS       QUEUE of each lane and region
 //	                   │ watched             │ asked at each tick: how many joined, and when
@@ -46,6 +46,7 @@
 //	admitter.go   one term as admitter: taking over, the loop
 //	tick.go       calling, publishing the board, logging calls
 //	redeem.go     a place becomes a pass
+//	change.go     what becomes of a pass: moved to another device, revoked
 //	operator.go   what the nats CLI asks of the meter
 //	event.go      putting events up, opening and closing them
 //	view.go       what the process has seen of EVENTS, STOCK, PRICES and payments' health
@@ -58,6 +59,8 @@
 //     it takes. (Lowering the ceiling stops new passes; it takes none away.)
 //  2. A fan has one pass for an event, whoever asks, however often, at whatever
 //     instance: a create-only record, from which the same token is signed again.
+//     On another device he gets it under another id, and the one before is
+//     revoked. An access code is good for one fan's pass.
 //  3. Nobody is called before an earlier place of his lane; the head never goes
 //     back but when everything is sold.
 //  4. Nobody is called while no seat is free, nor while the payment provider is
@@ -66,7 +69,11 @@
 //  6. Only the latest admitter's writes are stored: every batch to PASSES rewrites
 //     the record "fence" that each admitter seizes with the term of its lease.
 //  7. The sale log has each called place once, without gaps, and no operator's act is missing.
-//  8. The draw's commitment is on the board before anybody can join, its secret
+//  8. A pass that was revoked counts no more under the ceiling, once gateways can
+//     know of it; it is never signed again. Its fan's holds can't be paid for:
+//     they are given back, but for those he is paying for at that moment, whose
+//     payment decides.
+//  9. The draw's commitment is on the board before anybody can join, its secret
 //     not before it is fixed, durably, who takes part.
 //
 // # Crashes
@@ -80,6 +87,10 @@
 //	head stored, call not logged      logged from where the log ends
 //	pass stored, fan not answered     he redeems again and gets the same pass
 //	pass not stored, fan not answered he redeems again and gets a pass
+//	code claimed, pass not stored     he redeems again: the code is his
+//	pass moved, REVOKED not told      told at take-over; he redeems again and gets it on the new device
+//	pass revoked, REVOKED not told    told at take-over
+//	revoked, holds not given back     the operator asks again; else their deadlines
 //	operator's act logged, not done   he had no answer, and status shows the state
 //	streams made, event not written   apply again; streams are made once
 //

@@ -4,9 +4,9 @@
 // matters, keeps nothing that would be missed, and so can be killed and
 // multiplied at will.
 //
-//	           POST places ─► create-only in QUEUE_<event>_<lane> ─► receipt
+//	           POST places ─► access code checked here, used in CODES ─► create-only in QUEUE_<event>_<lane> ─► receipt
 //	           POST passes ─► the board says no, or the admitter decides
-//	fan ─HTTP─ POST holds, DELETE, checkout ─► pass verified here ─► the writer decides ─► ORDERS
+//	fan ─HTTP─ POST holds, DELETE, checkout ─► pass verified here: whose, which device, revoked? ─► the writer decides ─► ORDERS
 //	           GET order, ticket, orders ─► the ledger
 //	           GET events, plan, board, availability ─► memory
 //	fan ─WS─── live ◄─ hub ◄─ watches of BOARD, STOCK, SEATS_<event>, notices
@@ -17,8 +17,11 @@
 //	routes.go     the public contract as a table; reads
 //	codes.go      refusals: HTTP status, problem types, close codes
 //	document.go   bodies encoded once; strict JSON in
-//	identity.go   the fan's cookie, the origin, the pass
+//	identity.go   the fan's cookie, his device's, the origin, the pass
+//	revoked.go    which passes are no longer good
 //	join.go       join and redeem
+//	access.go     access codes: which lane an arrival comes in by
+//	carry.go      links that take a place to another device
 //	queue.go      one lane: places created once
 //	hold.go       hold and release; asking other services
 //	checkout.go   checkout, orders, tickets
@@ -41,7 +44,9 @@
 //	G1  A fan has one place an event and lane, however often and wherever he
 //	    joins: the create-only record under his id decides, never this process.
 //	G2  Nothing after the queue is passed on without a pass that was verified here
-//	    for that event and that belongs to the fan of the request's cookie.
+//	    for that event, that belongs to the fan of the request's cookie, on the
+//	    device it was given to, and that is not known to be revoked. What is not
+//	    known yet, because REVOKED was not read, is not taken for good.
 //	G3  An answer that says "done" was given by the one who decides. Silence is
 //	    answered with 503, and repeating it is safe: holds and orders carry ids.
 //	G4  No request is passed on that another site made a browser send.
@@ -51,11 +56,17 @@
 //	G6  No viewer makes another wait. Every queue of a socket is bounded; who
 //	    can't keep up is told to come back.
 //	G7  Nothing a client sends becomes part of a subject or a key unchecked.
-//	G8  Passes, receipts, names and addresses of mail are in no log and no metric.
+//	G8  Passes, receipts, codes, links, names and addresses of mail are in no log
+//	    and no metric.
+//	G9  An access code is checked by its seal, asking nobody, and used by one fan:
+//	    the create-only record under its id decides. He may use it again.
+//	G10 A device becomes a fan's by his own cookie, or by a link that only he can
+//	    make and a tap on our own page: never by a receipt, never by a GET.
 //
 // # What a crash leaves
 //
 //	after a join was stored, before the answer      the place; joining again returns it
+//	after a code was used, before the place         the claim; joining again with the code gives the place
 //	after a hold was granted, before the answer     the hold; asking again under its key returns it, else its deadline frees it
 //	after a release was done, before the answer     free seats; releasing again says so
 //	after checkout was marked, before ORDERS        the fan repeats; else the inventory frees it, as no order is known

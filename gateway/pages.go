@@ -25,6 +25,7 @@ import (
 //	event.html    /e/{event}    Event
 //	ticket.html   /t/{ticket}   Ticket
 //	orders.html   /orders       Orders
+//	carry.html    /c/{token}    Carry
 //	problem.html  any refusal of a page  Problem
 //
 // Pages must be readable without JavaScript. The policy sent with them allows
@@ -37,6 +38,7 @@ type Page struct {
 	Events  []PageEvent // index.html, by start
 	Ticket  string      // ticket.html: the id; the script asks /v1/tickets/{ticket}
 	Orders  *PageOrders // orders.html
+	Carry   *PageCarry  // carry.html
 	Problem *PageProblem
 	Assets  map[string]string // "app.js" → "/assets/app.js?v=1f2e…", for each file of dist/
 }
@@ -94,6 +96,16 @@ type PageOrder struct {
 // PageSeat is a seat of an order, with the ticket that opens the gate, if one does.
 type PageSeat struct{ Label, Ticket string }
 
+// PageCarry is a place that was carried to this device, which may take it by
+// posting the form to its own address; with replace=yes if it is OtherFan's.
+type PageCarry struct {
+	Number   uint64
+	Event    string // its name
+	EventID  string
+	ThisFan  bool // the device is this fan's already
+	OtherFan bool // it is another fan's
+}
+
 // PageProblem is a refusal for reading.
 type PageProblem struct {
 	Status int
@@ -127,7 +139,7 @@ func newPages(files fs.FS) (*pages, error) {
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "problem.html"} {
+	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "carry.html", "problem.html"} {
 		if p.templates.Lookup(name) == nil {
 			return nil, fmt.Errorf("pages: no templates/%s", name)
 		}
@@ -182,7 +194,9 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, data Page
 	h := w.Header()
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "private, no-cache") // it may set the fan's cookie
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "private, no-cache") // it may set the fan's cookie
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
 	return nil

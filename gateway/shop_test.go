@@ -50,6 +50,7 @@ func testPages() fstest.MapFS {
 		"templates/event.html":   file(`<h1>{{.Event.Name}}</h1>{{range .Event.Levels}}<p>{{.Name}} {{.Price}}</p>{{end}}{{.Event.Status}}`),
 		"templates/ticket.html":  file(`<p data-ticket="{{.Ticket}}">`),
 		"templates/orders.html":  file(`{{range .Orders.List}}<p>{{.Name}} {{.Status}} {{.Total}} {{.Refunded}}{{range .Seats}} {{.Label}}={{.Ticket}}{{end}}</p>{{end}}{{.Orders.Older}}`),
+		"templates/carry.html":   file(`{{with .Carry}}<form method="post">{{.Event}} {{.Number}} this={{.ThisFan}} other={{.OtherFan}}</form>{{end}}`),
 		"templates/problem.html": file(`<h1>{{.Problem.Title}}</h1>{{.Problem.Detail}}`),
 		"dist/app.js":            file(strings.Repeat("console.log(1);", 200)),
 	}
@@ -183,6 +184,14 @@ func (s *shop) answer(subject string, reply func(*nats.Msg) any) {
 	must(s.t, s.nc.Flush())
 }
 
+// entryOf is a record as a watch tells it.
+func entryOf(t testing.TB, key string, v any, at time.Time) kv.Entry {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	must(t, err)
+	return kv.Entry{Key: key, Value: raw, Revision: 1, Created: at}
+}
+
 func (s *shop) times(subject string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,7 +212,7 @@ func (s *shop) written() (n uint64) {
 // fan is a client with a cookie and a pass of its own.
 type fan struct {
 	*shop
-	id, cookie, pass string
+	id, cookie, pass, device string
 }
 
 func (s *shop) fan() *fan {
@@ -277,7 +286,11 @@ func (f *fan) send(method, path, body string, header ...string) answered {
 	f.t.Helper()
 	all := []string{}
 	if f.cookie != "" {
-		all = append(all, "Cookie", fanCookie+"="+f.cookie)
+		cookies := fanCookie + "=" + f.cookie
+		if f.device != "" {
+			cookies += "; " + deviceCookie + "=" + f.device
+		}
+		all = append(all, "Cookie", cookies)
 	}
 	if f.pass != "" {
 		all = append(all, "Authorization", "Bearer "+f.pass)

@@ -21,5 +21,6 @@
 //	   └──────pass ended─────────┘ └──release, deadline, declined───┘
 //
 // A reload at any step resumes there: receipt, pass, quote and order id are in
-// localStorage. Package src/plan.ts reads the compact map of package plan.
+// localStorage; an access code that was not used yet is in sessionStorage, and in
+// the address bar for a moment only. Package src/plan.ts reads the compact map of package plan.
 package web

@@ -19,8 +19,15 @@ type page struct {
 	Events      []*pageEvent
 	Ticket      string
 	Orders      *pageOrders
+	Carry       *pageCarry
 	Problem     *struct{ Title, Detail string }
 	Assets      map[string]string
+}
+
+type pageCarry struct {
+	Number            uint64
+	Event, EventID    string
+	ThisFan, OtherFan bool
 }
 
 type pageEvent struct {
@@ -88,6 +95,11 @@ func qrCode(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, err.Error(), 500)
 		return
 	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 %d %d"><path d="%s"/></svg>`, code.Size+8, code.Size+8, qrPath(code))
+}
+
+func qrPath(code *qr.Code) string {
 	var b strings.Builder
 	for y := range code.Size {
 		for x := range code.Size {
@@ -96,6 +108,5 @@ func qrCode(w http.ResponseWriter, _ *http.Request) {
 			}
 		}
 	}
-	w.Header().Set("Content-Type", "image/svg+xml")
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 %d %d"><path d="%s"/></svg>`, code.Size+8, code.Size+8, b.String())
+	return b.String()
 }

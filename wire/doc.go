@@ -8,7 +8,9 @@
 //	streams.go   every stream and bucket as a configuration value
 //	event.go     the event's specification and state        (EVENTS)
 //	place.go     a place in the queue and its receipt        (QUEUE_<event>_<lane>)
+//	code.go      access codes                                (CODES_<event>, PASSES_<event>)
 //	pass.go      the admission pass, redeeming a place       (PASSES_<event>)
+//	carry.go     links that take a place to another device
 //	board.go     the public document of an event             (BOARD)
 //	seat.go      a seat's record and the flush's log record  (SEATS_<event>, SALELOG)
 //	hold.go      commands to the writer of an event's seats  (seats.<event>.*)
@@ -17,6 +19,8 @@
 //	order.go     a checkout to do, orders, tickets           (ORDERS, CHECKOUTS, ledger.*)
 //	barcode.go   what opens the gate
 //	keys.go      the keyring: what signs and verifies all of the above
+//	rotate.go    which key signs when, and which may go
+//	keyfile.go   the keyring's file, and following it
 //	operator.go  what the nats CLI may ask                   (frontrow.*)
 //	problem.go   refusals, which cross services unchanged
 //
@@ -29,5 +33,6 @@
 //     zero value.
 //   - An act that may be repeated carries the id that makes it idempotent: the
 //     hold id names a hold, its order and everything that follows from it.
-//   - Nothing here does I/O, but for Create, which makes streams from values.
+//   - Nothing here does I/O, but for Create, which makes streams from values, and
+//     for the keyring's file.
 package wire

@@ -18,7 +18,9 @@ type buyer struct {
 	s      *sale
 	t      *testing.T
 	told   map[string]string
-	number uint64         // of the place
+	code   map[string]any // that he joins with; nil: none
+	number uint64         // of the place,
+	lane   string         // in a lane
 	rank   uint64         // in the draw, of who took part in one
 	wish   map[string]any // the last one
 	held   answer         // the hold it got
@@ -76,13 +78,17 @@ func (b *buyer) board() (board wire.Board) {
 // join takes a place, or the same again.
 func (b *buyer) join() {
 	b.t.Helper()
-	a, err := b.insist(b.s.ctx, "POST", "/v1/events/show/places", map[string]any{})
+	with := b.code
+	if with == nil {
+		with = map[string]any{}
+	}
+	a, err := b.insist(b.s.ctx, "POST", "/v1/events/show/places", with)
 	must(b.t, err)
 	if a.Status != http.StatusCreated && a.Status != http.StatusOK {
 		b.t.Fatalf("join: %d %v", a.Status, a.Body)
 	}
 	number, _ := a.Body["number"].(float64)
-	b.number, b.place = uint64(number), a.text("place")
+	b.number, b.lane, b.place = uint64(number), a.text("lane"), a.text("place")
 	b.hears("place", b.number, b.place)
 }
 

@@ -58,6 +58,12 @@ func crashes() []crash {
 		{failpoint.CallLogged, 2, "purchase"},
 		{failpoint.BoardPublished, 3, "purchase"},
 		{failpoint.PassStored, 2, "purchase"},
+		{failpoint.CodeClaimed, 1, "by code"},
+		{failpoint.CodeSpent, 1, "by code"},
+		{failpoint.PassChanged, 1, "moved"},
+		{failpoint.PassChanged, 1, "revoked"},
+		{failpoint.ActLogged, 2, "revoked"}, // as the event is put up, the revocation
+		{failpoint.PassesWithdrawn, 1, "withdrawn"},
 		{failpoint.BatchAcknowledged, 1, "purchase"}, // a lease
 		{failpoint.BatchAcknowledged, 12, "purchase"},
 		{failpoint.Decided, 2, "purchase"},

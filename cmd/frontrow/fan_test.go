@@ -101,8 +101,11 @@ func (f *fan) insist(ctx context.Context, method, path string, body any, header 
 }
 
 // admit joins and waits for the pass.
-func (f *fan) admit(ctx context.Context) error {
-	a, err := f.insist(ctx, "POST", "/v1/events/"+f.event+"/places", map[string]any{})
+func (f *fan) admit(ctx context.Context) error { return f.admitWith(ctx, map[string]any{}) }
+
+// admitWith is admit for a fan who has something to say when he joins.
+func (f *fan) admitWith(ctx context.Context, join map[string]any) error {
+	a, err := f.insist(ctx, "POST", "/v1/events/"+f.event+"/places", join)
 	if err != nil {
 		return err
 	}

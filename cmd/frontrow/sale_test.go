@@ -188,7 +188,7 @@ func (s *sale) callsAreLogged() {
 		}
 	}
 	for _, b := range s.buyers {
-		if _, in := b.told["pass"]; in && b.rank == 0 && b.number > last[line{wire.LaneGeneral, homeRegion}] {
+		if _, in := b.told["pass"]; in && b.rank == 0 && b.number > last[line{b.lane, homeRegion}] {
 			s.t.Errorf("place %d has a pass, the log ends with %v", b.number, last)
 		}
 	}

@@ -83,6 +83,8 @@ func TestServices(t *testing.T) {
 		})
 	}
 	buy(0)
+	redeemAtOnce(t, addrs)
+	rotateWhileFansBuy(t, addrs, tool)
 	for _, name := range []string{"admission0", "inventory0", "pricing0", "gateway0"} {
 		cmd := services[name]
 		delete(services, name)

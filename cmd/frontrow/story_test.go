@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -54,6 +55,10 @@ func stories() map[string]story {
 		"given back": {play: (*sale).giveBackOffSale, money: money{payment.Refunded: returned}},
 		"cancelled":  {play: (*sale).cancel, money: money{payment.Refunded: {Count: 2, Amount: 2 * pairPrice, Refunded: 2 * pairPrice}}},
 		"poison":     {play: (*sale).poison, money: money{payment.Captured: one}},
+		"by code":    {play: (*sale).byCode, money: money{payment.Captured: one}},
+		"moved":      {play: (*sale).move, money: money{payment.Captured: one}},
+		"revoked":    {play: (*sale).revoke, money: money{payment.Captured: one}},
+		"withdrawn":  {play: (*sale).withdraw, money: money{payment.Captured: one}},
 		"take-over":  {before: (*sale).purchased, play: (*sale).tellAgain, money: money{payment.Captured: one}},
 		"difference": {before: (*sale).refundedUnnoticed, play: (*sale).seatsOfTheFirst, money: money{payment.Refunded: returned}},
 		"lost":       {before: (*sale).withoutJetStream, play: (*sale).boughtBefore, money: money{payment.Captured: two, payment.Refunded: returned}},
@@ -204,6 +209,85 @@ func (s *sale) giveBack(b *buyer) {
 	must(s.t, err)
 	b.forget("outcome")
 	b.state = "refunded"
+}
+
+// byCode: a fan buys with his access code, which is good once.
+func (s *sale) byCode() {
+	b := s.buyer()
+	keys := s.keys()
+	code := map[string]any{"email": "ann@example.org", "code": keys.SignCode(wire.AccessCode{
+		ID: "ann", Event: "show", Email: "ann@example.org", Lane: wire.LanePriority, Expires: time.Now().Add(time.Hour)})}
+	b.code = code
+	b.join()
+	b.enter()
+	b.choose(pair())
+	b.checkout("tok_visa")
+	b.outcome("paid")
+	if place, err := keys.VerifyReceipt(b.place); err != nil || place.Lane != wire.LanePriority || place.Code != "ann" {
+		s.t.Errorf("%+v, %v", place, err)
+	}
+	s.buyer().ask(409, "POST", "/v1/events/show/places", code)
+}
+
+// keys is the keyring of a dev that has been up.
+func (s *sale) keys() *wire.Keyring {
+	s.t.Helper()
+	keys, err := wire.LoadKeyring(filepath.Join(s.data, "keys.json"))
+	must(s.t, err)
+	return keys
+}
+
+// move: a fan who holds seats goes on with another device, and pays there. The
+// device before has nothing any more.
+func (s *sale) move() {
+	desk := s.enter()
+	desk.choose(pair())
+	phone := s.buyer()
+	link, err := url.Parse(desk.ask(200, "POST", "/v1/carry", map[string]any{"place": desk.place}).text("link"))
+	must(s.t, err)
+	phone.ask(200, "POST", link.Path, []byte("replace=yes"), "Content-Type", "application/x-www-form-urlencoded")
+	phone.join()
+	phone.enter()
+	desk.forget("pass", "hold")
+	for a := (answer{}); a.text("type") != "/problems/other-device"; breathe(s.ctx) {
+		a, err = desk.insist(s.ctx, "DELETE", "/v1/holds/"+wire.NewHold(), nil)
+		must(s.t, err)
+	}
+	phone.held = desk.held
+	phone.checkout("tok_visa")
+	phone.outcome("paid")
+}
+
+// revoke: an operator withdraws the pass of a fan who holds seats, and they are
+// for others.
+func (s *sale) revoke() {
+	bot := s.enter()
+	bot.choose(pair())
+	place, err := s.keys().VerifyReceipt(bot.place)
+	must(s.t, err)
+	s.operate("admission.revoke", `{"fan":"`+place.Fan+`","by":"ann"}`)
+	s.buysWhatWasHeld(bot)
+}
+
+// withdraw: an operator withdraws all passes.
+func (s *sale) withdraw() {
+	early := s.enter()
+	early.choose(pair())
+	s.operate("admission.revoke", `{"all":true,"by":"ann"}`)
+	s.buysWhatWasHeld(early)
+}
+
+// buysWhatWasHeld lets another fan have the seats of one whose pass was revoked.
+func (s *sale) buysWhatWasHeld(b *buyer) {
+	b.forget("pass", "hold")
+	for a, err := (answer{}), error(nil); a.text("type") != "/problems/revoked"; breathe(s.ctx) {
+		a, err = b.insist(s.ctx, "POST", "/v1/holds/"+b.held.text("hold")+"/more-time", nil)
+		must(s.t, err)
+	}
+	next := s.enter()
+	next.get(seatIDs(b.held))
+	next.checkout("tok_visa")
+	next.outcome("paid")
 }
 
 // giveBackOffSale: an operator gives an order back, and keeps its seats.

@@ -19,6 +19,8 @@ type Point string
 const (
 	// PlaceStored: the place is in the queue. Its fan has no receipt.
 	PlaceStored Point = "place-stored"
+	// CodeClaimed: the access code is its fan's in this region. He has no place for it.
+	CodeClaimed Point = "code-claimed"
 	// HoldGranted: the hold is stored, and the gateway told so. Its fan is not.
 	HoldGranted Point = "hold-granted"
 	// HoldGivenUp: the seats of a hold are free, and the gateway told so. Its fan is not.
@@ -40,8 +42,15 @@ const (
 	BoardPublished Point = "board-published"
 	// DrawStored: the secret of a draw is in PASSES. No board shows its commitment.
 	DrawStored Point = "draw-stored"
+	// CodeSpent: PASSES says whose the access code is. He has no pass for it.
+	CodeSpent Point = "code-spent"
 	// PassStored: the pass is in PASSES. It is not signed.
 	PassStored Point = "pass-stored"
+	// PassChanged: the pass's record says that it moved to another device, or was
+	// revoked. REVOKED doesn't, so it is still good at gateways.
+	PassChanged Point = "pass-changed"
+	// PassesWithdrawn: PASSES says that all passes so far are revoked. REVOKED doesn't.
+	PassesWithdrawn Point = "passes-withdrawn"
 	// ActLogged: the operator's act is in the sale log. It is not done.
 	ActLogged Point = "act-logged"
 	// StreamsMade: the streams of an event are there, and feed the sale log. EVENTS has no record of it.
@@ -141,7 +150,7 @@ const (
 func All() []Point {
 	return []Point{
 		ActLogged, StreamsMade, EventStored, GuardSeized, SoldRebuilt, SeatsOpened,
-		DrawStored, PlaceStored, BatchAcknowledged, CallStored, CallLogged, BoardPublished, PassStored,
+		DrawStored, CodeClaimed, PlaceStored, BatchAcknowledged, CallStored, CallLogged, BoardPublished, CodeSpent, PassStored, PassChanged, PassesWithdrawn,
 		Decided, FlushStored, HoldGranted, HoldGivenUp, HoldExpired, CheckoutMarked, OrderPublished,
 		OrderDelivered, OrderBegun, HoldExtended, ConfirmationAsked, WebhookTaken, PaymentAuthorized,
 		TransactionWritten, TransactionCommitted, OrderCommitted, SaleConfirmed, OrderFailed, FailureReleased, OrderConcluded, PoisonLogged,

@@ -76,7 +76,15 @@ var list = []mutant{
 	{"ceiling not checked when a place is redeemed", "admission", "TestRollHoldsTheCeiling", []edit{
 		{"admission/roll.go", "if room < 1 {", "if room < -1<<30 {"}}},
 	{"pass signed before it is stored", "admission", "TestTheSecondAdmitterFencesTheFirst|TestCrashOfTheAdmitter", []edit{
-		{"admission/redeem.go", "\tif err != nil {\n\t\treturn notNow()\n\t}\n\tfailpoint.Here(failpoint.PassStored)\n", "\tfailpoint.Here(failpoint.PassStored)\n"}}},
+		{"admission/redeem.go", "\tcase err != nil:\n\t\treturn notNow()\n\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.settled(p, rec.Device)", "\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.answer(rec)"}}},
+	{"access code good for two passes", "admission", "TestCodeIsUsedOnce", []edit{
+		{"admission/redeem.go", "case first.Fan != rec.Fan:", "case first.Fan == \"\":"}}},
+	{"pass that moved is still good where it was", "admission", "TestPassMovesToAnotherDevice|TestMovesAtOnce", []edit{
+		{"admission/change.go", "a.tell(ctx, revoked); err != nil {", "a.tell(ctx, nil); err != nil {"}}},
+	{"revoked pass keeps its room", "admission", "TestRevokedPassFreesItsRoom", []edit{
+		{"admission/change.go", "\tif !p.Revoked.IsZero() {\n\t\ta.roll.end(p)", "\tif p.Revoked.IsZero() {\n\t\ta.roll.end(p)"}}},
+	{"next admitter does not tell of revocations", "admission", "TestTakeOverMendsRevocations", []edit{
+		{"admission/change.go", "a.mu.Unlock()\n\treturn a.tell(ctx, revoked)", "a.mu.Unlock()\n\treturn a.tell(ctx, nil)"}}},
 	{"calls logged without a look at where the log ends", "cmd/frontrow", "TestFailpoints/call-logged", []edit{
 		{"admission/calllog.go", "\t\tl.note(act)\n\t}\n\tl.known = true", "\t}\n\tl.known = true"}}},
 
@@ -89,7 +97,21 @@ var list = []mutant{
 	{"fan who joins again is given another receipt", "gateway", "TestJoinInParallelIsOnePlace", []edit{
 		{"gateway/queue.go", "Fan: rec.Fan, At: rec.At, Grant", "Fan: rec.Fan, At: time.Now(), Grant"}}},
 	{"pass taken at another event", "wire", "TestPasses", []edit{
-		{"wire/pass.go", " || pass.Audience[0] != event", ""}}},
+		{"wire/pass.go", "case p.Audience[0] != event:", "case p.Audience[0] == \"\":"}}},
+	{"pass with a member twice", "wire", "TestPasses", []edit{
+		{"wire/pass.go", " || !unambiguous(token)", ""}}},
+	{"key signs before its time", "wire", "TestWhichKeySigns|TestTokensOutliveRotation", []edit{
+		{"wire/rotate.go", "begun, better := !from.After(now), best < 0", "begun, better := true, best < 0"}}},
 	{"remembered pass taken at another event", "gateway", "TestVerifiedPassesExpire", []edit{
 		{"gateway/identity.go", "p.Audience[0] == event && ", ""}}},
+	{"remembered pass outlives its key", "gateway", "TestVerifiedPassesFollowTheKeys", []edit{
+		{"gateway/identity.go", "p.by == keys && ", ""}}},
+	{"revoked pass is still good", "gateway", "TestRevocationIsSeenAtOnce", []edit{
+		{"gateway/identity.go", "id.revoked.of(event, p); problem != nil {", "id.revoked.of(event, p); problem == nil && p == nil {"}}},
+	{"pass good on any device", "gateway", "TestEveryStepAsks", []edit{
+		{"gateway/identity.go", "if p.Device != \"\" && ", "if p.Device == \"\" && "}}},
+	{"access code good for whoever has it", "gateway", "TestOneCodeManyTabs", []edit{
+		{"gateway/access.go", "if fan != by.Fan {", "if fan == \"\" {"}}},
+	{"place carried to another fan's device unasked", "gateway", "TestCarryAPlaceToAnotherDevice", []edit{
+		{"gateway/carry.go", "if c.other && ", "if !c.other && "}}},
 }

@@ -59,6 +59,7 @@ type audit struct {
 	flushes   []flush              // log.<n>
 	logged    int                  // of them in SALELOG
 	passes    []wire.PassRecord    //
+	withdrawn wire.Revocation      // of all passes before
 	lines     map[line]uint64      // how far they were called
 	draws     map[string]wire.Draw // by lane
 	joined    map[line]uint64      // places given out, in the region asked
@@ -212,6 +213,9 @@ func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event str
 			return fmt.Errorf("pass %s: %w", e.Key, err)
 		}
 		a.passes = append(a.passes, p)
+	}
+	if err := load(ctx, passes, wire.AllKey, &a.withdrawn); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
 	}
 	if err := load(ctx, passes, wire.AdmitterKey, &admitter); err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err // again: the head of the passes just read

@@ -2,6 +2,8 @@
 // reaches it, the place is redeemed for a pass, without a tap.
 
 import { type Api, type Board, Problem, type Pass } from "./api";
+import { Access } from "./access";
+import { Carry } from "./carry";
 import { busy, by, el, fail, say, text } from "./dom";
 import { count, moneyRange, plural } from "./money";
 import type { Store } from "./store";
@@ -25,9 +27,13 @@ export class Room {
   private told = Infinity;
   private redeeming = false;
   private readonly title = document.title;
+  private readonly access: Access;
+  private readonly carry: Carry;
 
   constructor(private readonly api: Api, private readonly store: Store, private readonly admitted: (pass: Pass) => void, private readonly known: () => void) {
-    by("join").addEventListener("click", () => busy(by("join"), () => this.join(true)));
+    this.access = new Access(api.event, (code, email) => this.enter(true, code, email));
+    this.carry = new Carry(api, store);
+    by("join").addEventListener("click", () => busy(by("join"), () => this.access.code ? this.access.join() : this.join(true)));
   }
 
   /** A fan who came back gets the same place again; it also renews his cookie. */
@@ -38,19 +44,24 @@ export class Room {
 
   async join(byHand: boolean): Promise<void> {
     try {
-      const place = await this.api.join();
-      if (this.store.saved.place?.number !== place.number) {
-        this.store.set({ place, aheadAtFirst: undefined });
-        this.pace = [];
-        this.known();
-      } else {
-        this.store.set({ place });
-      }
-      if (byHand) say(`You are in the queue. Your number is ${count(place.number)}.`);
-      this.render();
+      await this.enter(byHand);
     } catch (e) {
       if (byHand) fail((e as Problem).message);
     }
+  }
+
+  /** Joins, with a code or without, or throws why not. */
+  private async enter(byHand: boolean, code?: string, email?: string): Promise<void> {
+    const place = await this.api.join(code, email), old = this.store.saved.place;
+    if (old?.number !== place.number || old.lane !== place.lane || old.region !== place.region) {
+      this.store.set({ place, aheadAtFirst: undefined });
+      this.pace = [];
+      this.known();
+    } else {
+      this.store.set({ place });
+    }
+    if (byHand) say(`You are in the queue. Your number is ${count(place.number)}.`);
+    this.render();
   }
 
   board(board: Board): void {
@@ -95,6 +106,8 @@ export class Room {
     const over = board?.state === "closed";
     by("join").hidden = !!place || over;
     by("place").hidden = !place;
+    this.access.show(!over && place?.lane !== "priority");
+    this.carry.show(!!place && !over);
     if (!place) return;
 
     const ahead = this.ahead()!;
@@ -161,6 +174,8 @@ export class Room {
         text(by("estimate"), p.message);
         fail(p.message);
         again = 30_000; // tickets may come back
+      } else if (p.code === "other-device") {
+        fail(p.message); // from here it can't be taken back any more; the place is still his
       } else {
         // The receipt is nobody's here any more: ask for a place anew.
         fail(p.message);

@@ -38,6 +38,13 @@ export class Store {
     } catch { /* as above */ }
   }
 
+  clear(): void {
+    this.memory = {};
+    try {
+      localStorage.removeItem(this.name);
+    } catch { /* as above */ }
+  }
+
   /** The pass while it is good. */
   get pass(): string | undefined {
     const { pass } = this.saved;
