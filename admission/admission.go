@@ -39,7 +39,7 @@ func (c Config) Validate() error {
 	switch {
 	case c.NATS == nil:
 		return errors.New("admission: NATS is required")
-	case c.Keys == nil || len(c.Keys.Pass) == 0:
+	case c.Keys == nil || len(c.Keys.Keys().Pass) == 0:
 		return errors.New("admission: a keyring with a pass key is required")
 	case len(c.Regions) > 1 && c.Domain == "":
 		return errors.New("admission: with other regions, the domain of the home region's servers is required")

@@ -56,12 +56,16 @@ type admitter struct {
 	checkouts  int    // under way at the last look
 	drawSecret []byte // of an event with a lottery, once it is known
 
+	withdrawnRev kv.Revision // of withdrawn
+
 	mu     sync.Mutex
 	roll   *roll
 	state  wire.Admitter // as stored
 	why    string        // what bounded the last call
 	demand demand
 	pace   pace
+
+	withdrawn wire.Revocation // of all passes given out before
 }
 
 // lead is one term as admitter of an event.
@@ -164,9 +168,13 @@ func (a *admitter) run(outer context.Context) error {
 	defer func() { a.metrics.alive.Sub(float64(a.gauge)) }()
 	wg.Go(func() { _ = a.writes.Run(ctx) })
 	wg.Go(func() { a.settle(ctx, a.id) })
+	if err := a.mend(ctx); err != nil {
+		return err
+	}
 	for subject, handle := range map[string]nats.MsgHandler{
 		wire.PassesSubject(a.id, wire.ActRedeem): a.onRedeem,
 		wire.PassesSubject(a.id, wire.ActMeter):  a.onMeter,
+		wire.PassesSubject(a.id, wire.ActRevoke): a.onRevoke,
 	} {
 		sub, err := a.cfg.NATS.Subscribe(subject, handle)
 		if err != nil {

@@ -92,6 +92,12 @@ func (s *Service) endpoints() []endpoint {
 		about(actRate, "Call at most so many fans a minute; 0 is what the event's spec says.", `{"rate_per_minute": n, "by"?}`),
 		about(actMessage, "Tell everybody in the queue something, and change nothing else.", `{"message": text, "" to clear it, "by"?}`),
 		about(actDrain, "End the queue: nobody else can join or is called; called fans may still come in. Resume takes it back.", `{"message"?: text for everybody, "by"?}`),
+		{"admission-revoke", wire.OperatorSubject("admission", wire.ActRevoke, "*"),
+			"Withdraw a fan's pass, or all passes given out until now; for good. Seats that they hold go back on sale.",
+			`{"fan": "f_…"} or {"all": true}, "why"?, "by"?`, "RevokeReply",
+			func(ctx context.Context, subject string, data []byte) (any, error) {
+				return s.forwardRevoke(ctx, subject[strings.LastIndexByte(subject, '.')+1:], data)
+			}},
 		{"event-apply", wire.EventApplySubject, "Put an event up for sale, or change its name, dates, prices, limits or pace. The plan is in PLANS.",
 			`{"spec": {…}, "plan": digest, "by"?}`, "ApplyReply", s.apply},
 		{"event-open", wire.EventOpenSubject, "Open a closed event again.", `{"event": id, "by"?}`, "Event",
@@ -148,29 +154,52 @@ func (s *Service) forward(ctx context.Context, act, event string, data []byte) (
 	if err := decode(data, &req); err != nil {
 		return nil, err
 	}
-	if _, ok := s.view.event(event); !ok {
-		return nil, wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no event %q.", event))
-	}
 	req.Act = act
-	raw, err := json.Marshal(req)
-	if err != nil {
-		return nil, err
-	}
-	m, err := s.cfg.NATS.RequestWithContext(ctx, wire.PassesSubject(event, wire.ActMeter), raw)
-	if errors.Is(err, nats.ErrNoResponders) {
-		return nil, wire.Busy("The event has no admitter just now. Try again.")
-	}
-	if err != nil {
-		return nil, wire.Busy("The admitter did not answer, and may have done it: ask for its status.")
-	}
 	var reply wire.MeterReply
-	if err := json.Unmarshal(m.Data, &reply); err != nil {
-		return nil, fmt.Errorf("answer of the admitter: %w", err)
+	if err := s.tellAdmitter(ctx, event, wire.ActMeter, req, &reply); err != nil {
+		return nil, err
 	}
 	if reply.Problem != nil {
 		return nil, reply.Problem
 	}
 	return reply, nil
+}
+
+func (s *Service) forwardRevoke(ctx context.Context, event string, data []byte) (any, error) {
+	var req wire.RevokeRequest
+	if err := decode(data, &req); err != nil {
+		return nil, err
+	}
+	var reply wire.RevokeReply
+	if err := s.tellAdmitter(ctx, event, wire.ActRevoke, req, &reply); err != nil {
+		return nil, err
+	}
+	if reply.Problem != nil {
+		return nil, reply.Problem
+	}
+	return reply, nil
+}
+
+// tellAdmitter asks an event's admitter to act, and decodes what it says.
+func (s *Service) tellAdmitter(ctx context.Context, event, act string, req, reply any) error {
+	if _, ok := s.view.event(event); !ok {
+		return wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no event %q.", event))
+	}
+	raw, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	m, err := s.cfg.NATS.RequestWithContext(ctx, wire.PassesSubject(event, act), raw)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return wire.Busy("The event has no admitter just now. Try again.")
+	}
+	if err != nil {
+		return wire.Busy("The admitter did not answer, and may have done it: ask for its status.")
+	}
+	if err := json.Unmarshal(m.Data, reply); err != nil {
+		return fmt.Errorf("answer of the admitter: %w", err)
+	}
+	return nil
 }
 
 // logAct records an operator's act before it is done: there is no act without its record.

@@ -112,7 +112,7 @@ func TestServiceDescribesItself(t *testing.T) {
 	must(t, err)
 	var info micro.Info
 	must(t, json.Unmarshal(m.Data, &info))
-	if info.Version != "1.2.3" || len(info.Endpoints) != 9 || info.Description == "" {
+	if info.Version != "1.2.3" || len(info.Endpoints) != 10 || info.Description == "" {
 		t.Errorf("%+v", info)
 	}
 	for _, e := range info.Endpoints {

@@ -1,9 +1,9 @@
 package admission
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -43,15 +43,19 @@ func (a *admitter) onRedeem(m *nats.Msg) {
 }
 
 func (a *admitter) redeem(data []byte) wire.RedeemReply {
-	place, problem := a.place(data)
+	req, problem := a.request(data)
 	if problem != nil {
 		return wire.RedeemReply{Problem: problem}
 	}
 	s := a.scene()
-	now := s.now.UTC()
+	now, place := s.now.UTC(), req.Place
+	limit := s.event.Spec.Limits.PerFan
+	if place.Limit > 0 {
+		limit = min(limit, place.Limit)
+	}
 	p, verdict := a.admit(s, wire.PassRecord{
 		ID: rand.Text(), Fan: place.Fan, Lane: place.Lane, Region: place.Region, Number: place.Number,
-		Limit: cmp.Or(place.Limit, s.event.Spec.Limits.PerFan), Channel: place.Channel, Code: place.Code,
+		Limit: limit, Channel: place.Channel, Code: place.Code, Device: req.Device,
 		// A token counts in whole seconds, and the record says what the token says.
 		At: now.Truncate(time.Second), Expires: now.Add(time.Duration(s.event.Spec.Admission.PassTTL)).Truncate(time.Second),
 	})
@@ -59,8 +63,11 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 	case granted:
 		return a.grant(p)
 	case again:
-		return a.settled(p)
+		return a.settled(p, req.Device)
 	case over:
+		if rec, ok := a.stored(p); ok && !rec.Revoked.IsZero() {
+			return a.answer(rec)
+		}
 		return refuse(wire.CodeGone, "Your time to choose seats is over.")
 	case gone:
 		return refuse(wire.CodeGone, goneDetail(s))
@@ -71,22 +78,22 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 	return wire.RedeemReply{Problem: a.waitFor(s, place)}
 }
 
-// place reads a request, and refuses a place of another queue.
-func (a *admitter) place(data []byte) (wire.Place, *wire.Problem) {
+// request reads a request, and refuses a place of another queue.
+func (a *admitter) request(data []byte) (wire.RedeemRequest, *wire.Problem) {
 	var req wire.RedeemRequest
 	if err := json.Unmarshal(data, &req); err != nil {
-		return req.Place, wire.Refuse(wire.CodeBadRequest, "The request is not JSON: "+err.Error())
+		return req, wire.Refuse(wire.CodeBadRequest, "The request is not JSON: "+err.Error())
 	}
 	p := req.Place
 	switch {
 	case p.Event != a.id:
-		return p, wire.Refuse(wire.CodeForbidden, "This place is in the queue of another event.")
+		return req, wire.Refuse(wire.CodeForbidden, "This place is in the queue of another event.")
 	case !slices.ContainsFunc(a.queues.list, func(q *queue) bool { return q.line == line{p.Lane, p.Region} }):
-		return p, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("There is no lane %q of region %q.", p.Lane, p.Region))
+		return req, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("There is no lane %q of region %q.", p.Lane, p.Region))
 	case p.Number == 0 || !wire.IsFan(p.Fan):
-		return p, wire.Refuse(wire.CodeInvalid, "The place has no number or no fan.")
+		return req, wire.Refuse(wire.CodeInvalid, "The place has no number or no fan.")
 	}
-	return p, nil
+	return req, nil
 }
 
 // admit asks the roll, unless the sale is over for all who have no pass yet.
@@ -101,20 +108,24 @@ func (a *admitter) admit(s scene, rec wire.PassRecord) (*pass, verdict) {
 			return nil, notCalled
 		}
 	}
+	if rec.At.Before(a.withdrawn.At) { // that was for those before, less than a second ago
+		rec.At = a.withdrawn.At
+	}
 	return a.roll.admit(rec, s.now)
 }
 
-// grant stores the pass, and signs it only then.
+// grant stores the pass, behind the claim to its access code if it has one, and
+// signs it only then.
 func (a *admitter) grant(p *pass) wire.RedeemReply {
-	value, err := json.Marshal(p.PassRecord)
-	if err == nil {
-		_, err = a.writes.Do(a.ctx, kv.Write{Key: wire.PlaceKey(p.Fan), Value: value, Expect: kv.Absent()})
+	problem, err := a.claim(p.PassRecord)
+	if problem == nil && err == nil {
+		err = a.create(wire.PlaceKey(p.Fan), p.PassRecord)
 	}
 	a.mu.Lock()
 	switch {
-	case err == nil:
+	case problem == nil && err == nil:
 		a.roll.kept(p)
-	case notStored(err):
+	case problem != nil || notStored(err):
 		a.roll.voided(p)
 		a.log.Debug("pass not stored", "error", err)
 	default:
@@ -123,39 +134,97 @@ func (a *admitter) grant(p *pass) wire.RedeemReply {
 		a.fail(fmt.Errorf("pass: %w", err))
 	}
 	a.mu.Unlock()
-	if err != nil {
+	switch {
+	case problem != nil:
+		return wire.RedeemReply{Problem: problem}
+	case err != nil:
 		return notNow()
 	}
 	failpoint.Here(failpoint.PassStored)
-	return a.sign(p)
+	return a.settled(p, p.Device)
+}
+
+// create stores a record that isn't there yet.
+func (a *admitter) create(key string, record any) error {
+	value, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	_, err = a.writes.Do(a.ctx, kv.Write{Key: key, Value: value, Expect: kv.Absent()})
+	return err
+}
+
+// claim makes the access code of a place the fan's, whichever region took it: it
+// is his, or a problem says that it is somebody else's.
+func (a *admitter) claim(rec wire.PassRecord) (*wire.Problem, error) {
+	if rec.Code == "" {
+		return nil, nil
+	}
+	key := wire.CodeKey(rec.Code)
+	err := a.create(key, wire.CodeClaim{Fan: rec.Fan, At: rec.At})
+	if !lostRace(err) {
+		return nil, err
+	}
+	e, err := kv.Open(a.js, wire.PassesBucket(a.id)).Get(a.ctx, key)
+	var first wire.CodeClaim
+	if err == nil {
+		err = json.Unmarshal(e.Value, &first)
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", kv.ErrBusy, err)
+	case first.Fan != rec.Fan:
+		return wire.Refuse(wire.CodeCodeUsed, "The access code of this place has been used by somebody else. You can join the queue without it."), nil
+	}
+	return nil, nil
+}
+
+// lostRace tells whether a write was refused because of what the record is, and
+// is certain not to be stored.
+func lostRace(err error) bool {
+	return errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrUnknown) && !errors.Is(err, kv.ErrFenced)
 }
 
 func notNow() wire.RedeemReply {
 	return wire.RedeemReply{Problem: wire.Busy("Your pass could not be stored just now. Try again: your place is kept.")}
 }
 
-// settled answers a fan who has a pass, once it is known to be stored.
-func (a *admitter) settled(p *pass) wire.RedeemReply {
+// settled answers a fan who has a pass, once it is known to be stored. From
+// another device than before he takes the pass there.
+func (a *admitter) settled(p *pass, device string) wire.RedeemReply {
+	rec, stored := a.stored(p)
+	switch {
+	case !stored:
+		return notNow()
+	case rec.Revoked.IsZero() && rec.Device != "" && device != "" && rec.Device != device:
+		return a.move(p, device)
+	}
+	return a.answer(rec)
+}
+
+// stored waits until a pass is stored and returns its record as it is now; false
+// if it is not stored, or this term is over.
+func (a *admitter) stored(p *pass) (wire.PassRecord, bool) {
 	select {
 	case <-p.settled:
 	case <-a.ctx.Done():
 	}
 	a.mu.Lock()
-	lost := p.lost
-	a.mu.Unlock()
-	if lost || a.ctx.Err() != nil {
-		return notNow()
-	}
-	return a.sign(p)
+	defer a.mu.Unlock()
+	return p.PassRecord, !p.lost && a.ctx.Err() == nil
 }
 
-func (a *admitter) sign(p *pass) wire.RedeemReply {
-	token, err := a.cfg.Keys.SignPass(wire.NewPass(a.id, p.PassRecord))
+// answer signs a stored pass, unless it was withdrawn.
+func (a *admitter) answer(rec wire.PassRecord) wire.RedeemReply {
+	if !rec.Revoked.IsZero() {
+		return refuse(wire.CodeRevoked, "Your pass was withdrawn by the organiser.")
+	}
+	token, err := a.cfg.Keys.SignPass(wire.NewPass(a.id, rec))
 	if err != nil {
 		a.log.Error("pass not signed", "error", err)
 		return wire.RedeemReply{Problem: wire.Busy("Your pass could not be signed. Try again: your place is kept.")}
 	}
-	return wire.RedeemReply{Pass: token, Expires: p.Expires}
+	return wire.RedeemReply{Pass: token, Expires: rec.Expires}
 }
 
 // waitFor tells a fan who isn't called how many are ahead, and when asking

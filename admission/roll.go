@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"frontrow/wire"
@@ -40,6 +41,8 @@ type pass struct {
 	alive   bool
 	settled chan struct{}
 	lost    bool
+
+	changing sync.Mutex // held by who changes its record, once it is settled
 }
 
 // newRoll rebuilds the roll from the admitter's record and the passes stored.

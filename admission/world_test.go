@@ -204,8 +204,17 @@ func (w *world) redeem(p wire.Place) wire.RedeemReply {
 	return reply
 }
 
-func (w *world) tryRedeem(p wire.Place) (wire.RedeemReply, error) {
-	raw, _ := json.Marshal(wire.RedeemRequest{Place: p})
+func (w *world) tryRedeem(p wire.Place) (wire.RedeemReply, error) { return w.tryRedeemOn(p, "") }
+
+func (w *world) redeemOn(p wire.Place, device string) wire.RedeemReply {
+	w.t.Helper()
+	reply, err := w.tryRedeemOn(p, device)
+	must(w.t, err)
+	return reply
+}
+
+func (w *world) tryRedeemOn(p wire.Place, device string) (wire.RedeemReply, error) {
+	raw, _ := json.Marshal(wire.RedeemRequest{Place: p, Device: device})
 	retry := time.NewTicker(20 * time.Millisecond)
 	defer retry.Stop()
 	for late := time.After(limit); ; {

@@ -21,20 +21,25 @@ func TestJoin(t *testing.T) {
 	first := s.send("POST", "/v1/events/show/places", "")
 	place := into[joinReply](t, first, http.StatusCreated)
 	cookies := first.Cookies()
-	if len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteLaxMode || cookies[0].Path != "/" || cookies[0].Secure {
+	if len(cookies) != 2 || cookies[0].Name != fanCookie || cookies[1].Name != deviceCookie || len(cookies[1].Value) < 22 {
 		t.Fatalf("cookies %v", cookies)
+	}
+	for _, c := range cookies {
+		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Secure {
+			t.Fatalf("cookie %v", c)
+		}
 	}
 	receipt, err := s.cfg.Keys.VerifyReceipt(place.Place)
 	must(t, err)
 	if place.Number != 1 || place.Ahead != 0 || place.Lane != "general" || place.Region != "home" || receipt.Number != 1 || receipt.At.IsZero() {
 		t.Fatalf("place %+v, receipt %+v", place, receipt)
 	}
-	cookie := fanCookie + "=" + cookies[0].Value
-	again := s.send("POST", "/v1/events/show/places", `{"code":"x"}`, "Cookie", cookie)
+	cookie := fanCookie + "=" + cookies[0].Value + "; " + deviceCookie + "=" + cookies[1].Value
+	again := s.send("POST", "/v1/events/show/places", `{"challenge":"x"}`, "Cookie", cookie)
 	if p := into[joinReply](t, again, http.StatusOK); p.Place != place.Place || len(again.Cookies()) != 0 {
 		t.Fatalf("again %+v, first %+v", p, place)
 	}
-	forged := s.send("POST", "/v1/events/show/places", "{}", "Cookie", cookie+"x")
+	forged := s.send("POST", "/v1/events/show/places", "{}", "Cookie", "x"+cookie+"; "+fanCookie+"="+cookies[0].Value+"x")
 	if p := into[joinReply](t, forged, http.StatusCreated); p.Number != 2 || len(forged.Cookies()) != 1 {
 		t.Fatalf("with a forged cookie: %+v", p)
 	}
@@ -94,18 +99,29 @@ func TestRedeem(t *testing.T) {
 		t.Fatalf("no admitter: %+v", p)
 	}
 	expires := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	devices := make(chan string, 1)
 	s.answer(subject, func(m *nats.Msg) any {
 		var r wire.RedeemRequest
 		_ = json.Unmarshal(m.Data, &r)
 		if r.Place.Fan != f.id || r.Place.Number != place.Number {
 			return wire.RedeemReply{Problem: wire.Refuse(wire.CodeInvalid, "wrong place")}
 		}
+		devices <- r.Device
 		return wire.RedeemReply{Pass: "the-pass", Expires: expires}
 	})
+	r := f.send("POST", "/v1/events/show/passes", body)
 	got := into[struct {
 		Pass    string    `json:"pass"`
 		Expires time.Time `json:"expires_at"`
-	}](t, f.send("POST", "/v1/events/show/passes", body), http.StatusCreated)
+	}](t, r, http.StatusCreated)
+	device := cookieOf(r, deviceCookie)
+	if device == nil || !device.HttpOnly || device.Path != "/" || <-devices != wire.Hash([]byte(device.Value)) {
+		t.Fatalf("device %v", r.Cookies())
+	}
+	known := &fan{shop: s, cookie: f.cookie, device: device.Value}
+	if r := known.send("POST", "/v1/events/show/passes", body); len(r.Cookies()) != 0 || <-devices != wire.Hash([]byte(device.Value)) {
+		t.Fatalf("the same device: %v", r.Cookies())
+	}
 	if got.Pass != "the-pass" || !got.Expires.Equal(expires) {
 		t.Fatalf("%+v", got)
 	}

@@ -39,6 +39,7 @@ type catalogue struct {
 	nc      *nats.Conn
 	log     *slog.Logger
 	metrics *metrics
+	revoked *revocations
 	cfg     *Config
 	tasks   *errgroup.Group
 	ctx     context.Context // of the tasks; set by run
@@ -64,6 +65,7 @@ type event struct {
 	seats   *seatmap
 	hub     *hub
 	queues  map[string]*queue // by lane
+	codes   *claims
 }
 
 // boardView and stockView are documents with their encodings.
@@ -79,8 +81,8 @@ type stockView struct {
 	frame []byte
 }
 
-func newCatalogue(cfg *Config, js jetstream.JetStream, m *metrics) *catalogue {
-	return &catalogue{js: js, nc: cfg.NATS, log: cfg.Logger, metrics: m, cfg: cfg,
+func newCatalogue(cfg *Config, js jetstream.JetStream, m *metrics, revoked *revocations) *catalogue {
+	return &catalogue{js: js, nc: cfg.NATS, log: cfg.Logger, metrics: m, revoked: revoked, cfg: cfg,
 		events: map[string]*event{}, known: map[string]bool{}}
 }
 
@@ -89,6 +91,7 @@ func (c *catalogue) run(ctx context.Context, tasks *errgroup.Group) {
 	c.ctx, c.tasks = ctx, tasks
 	for bucket, entry := range map[string]func(kv.Entry) error{
 		wire.EventsBucket: c.onEvent, wire.BoardBucket: c.onBoard, wire.StockBucket: c.onStock, wire.PricesBucket: c.onPrice,
+		wire.RevokedBucket: c.revoked.note,
 	} {
 		c.follow(ctx, bucket, ">", kv.Watcher{
 			Entry: func(e kv.Entry) {
@@ -97,6 +100,9 @@ func (c *catalogue) run(ctx context.Context, tasks *errgroup.Group) {
 				}
 			},
 			Current: func() {
+				if bucket == wire.RevokedBucket {
+					c.revoked.arrived()
+				}
 				c.mu.Lock()
 				c.known[bucket] = true
 				c.mu.Unlock()
@@ -261,6 +267,8 @@ func (c *catalogue) open(ctx context.Context, ev *event) error {
 		ev.queues[lane] = q
 		c.tasks.Go(func() error { return q.joins.Run(ctx) })
 	}
+	ev.codes = newClaims(kv.Open(c.js, wire.CodesBucket(ev.id)), c.cfg)
+	c.tasks.Go(func() error { return ev.codes.writes.Run(ctx) })
 	ev.visible.Store(true)
 	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", kv.Watcher{
 		Entry: func(e kv.Entry) {
@@ -356,8 +364,8 @@ func (c *catalogue) ready() error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	switch {
-	case !c.known[wire.EventsBucket] || !c.known[wire.BoardBucket]:
-		return errors.New("events and boards are not read yet")
+	case !c.known[wire.EventsBucket] || !c.known[wire.BoardBucket] || !c.known[wire.RevokedBucket]:
+		return errors.New("events, boards and revoked passes are not read yet")
 	case c.opening > 0:
 		return fmt.Errorf("%d events are being loaded", c.opening)
 	}

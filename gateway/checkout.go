@@ -243,18 +243,25 @@ func (g *Gateway) ticketQR(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// qrSVG draws text as a QR code of error correction level M: one path, a
-// horizontal run of dark modules at a time.
+// qrSVG draws text as a QR code in a picture of its own.
 func qrSVG(text, label string) ([]byte, error) {
-	code, err := qr.Encode(text, qr.M)
+	path, side, err := qrPath(text)
 	if err != nil {
 		return nil, err
 	}
-	side := code.Size + 2*quietZone
+	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges" role="img" aria-label="%s">`+
+		`<rect width="%d" height="%d" fill="#fff"/><path fill="#000" d="%s"/></svg>`,
+		side, side, html.EscapeString("Ticket barcode: "+label), side, side, path), nil
+}
+
+// qrPath draws text as a QR code of error correction level M: the dark modules
+// as one SVG path, a horizontal run at a time, in a square of so many units.
+func qrPath(text string) (path string, side int, err error) {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return "", 0, err
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges" role="img" aria-label="%s">`,
-		side, side, html.EscapeString("Ticket barcode: "+label))
-	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/><path fill="#000" d="`, side, side)
 	for y := range code.Size {
 		for x := 0; x < code.Size; x++ {
 			from := x
@@ -266,6 +273,5 @@ func qrSVG(text, label string) ([]byte, error) {
 			}
 		}
 	}
-	b.WriteString(`"/></svg>`)
-	return []byte(b.String()), nil
+	return b.String(), code.Size + 2*quietZone, nil
 }

@@ -69,6 +69,28 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusTooEarly, "Not called yet"}
 	case wire.CodeNotOpen:
 		return refusal{http.StatusTooEarly, "The sale has not opened"}
+	case wire.CodeRevoked:
+		return refusal{http.StatusForbidden, "The pass was withdrawn"}
+	case wire.CodeOtherDevice:
+		return refusal{http.StatusForbidden, "You go on with another device"}
+	case wire.CodeCodeUnknown:
+		return refusal{http.StatusForbidden, "Unknown access code"}
+	case wire.CodeCodeEvent:
+		return refusal{http.StatusForbidden, "The access code is for another event"}
+	case wire.CodeCodeExpired:
+		return refusal{http.StatusGone, "The access code has expired"}
+	case wire.CodeCodeEmail:
+		return refusal{http.StatusUnprocessableEntity, "The access code needs an e-mail address"}
+	case wire.CodeCodeOwner:
+		return refusal{http.StatusForbidden, "The access code is somebody else's"}
+	case wire.CodeCodeUsed:
+		return refusal{http.StatusConflict, "The access code has been used"}
+	case wire.CodeLink:
+		return refusal{http.StatusNotFound, "This link doesn't work"}
+	case wire.CodeLinkExpired:
+		return refusal{http.StatusGone, "This link has expired"}
+	case wire.CodeOtherFan:
+		return refusal{http.StatusConflict, "This device is another fan's"}
 	case wire.CodeUnavailable:
 		return refusal{http.StatusServiceUnavailable, "Try again"}
 	}

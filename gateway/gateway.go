@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"frontrow/kv"
@@ -56,7 +57,7 @@ type Config struct {
 	Region string
 	// NATS connection to the region's servers.
 	NATS *nats.Conn
-	// Keys: all of Secret, and at least the public half of Pass.
+	// Keys: the lists Secret and Pass. They may be replaced while Run runs.
 	Keys *wire.Keyring
 	// Pages holds templates/ and dist/, as Page says; nil: no pages, only the API.
 	Pages fs.FS
@@ -81,7 +82,7 @@ func (c *Config) Validate() error {
 	if c.NATS == nil || c.Keys == nil {
 		return errors.New("gateway: NATS and Keys are required")
 	}
-	if len(c.Keys.Secret) == 0 || len(c.Keys.Pass) == 0 {
+	if keys := c.Keys.Keys(); len(keys.Secret) == 0 || len(keys.Pass) == 0 {
 		return errors.New("gateway: the keyring needs a secret and a pass key")
 	}
 	if c.Addr == "" {
@@ -113,7 +114,7 @@ type Gateway struct {
 	orders   *kv.Committer // of ORDERS
 	waiting  *kv.Stream    // ORDERS, for reading
 	pages    *pages        // nil: none
-	keySet   *document
+	keySet   atomic.Pointer[keySet]
 	metrics  *metrics
 	sockets  *sockets
 
@@ -140,9 +141,7 @@ func New(cfg Config) (*Gateway, error) {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}
-	keys := cfg.Keys.JWKS()
-	g.keySet = &document{contentType: "application/jwk-set+json", etag: wire.Hash(keys)[:16], raw: keys}
-	g.events = newCatalogue(&g.cfg, js, g.metrics)
+	g.events = newCatalogue(&g.cfg, js, g.metrics, g.identity.revoked)
 	g.sockets = newSockets(cfg.MaxSockets, g.metrics.sockets)
 	g.waiting = kv.OpenStream(js, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -13,8 +14,11 @@ import (
 )
 
 const (
-	fanCookie    = "fr_fan"
-	fanCookieAge = 365 * 24 * time.Hour
+	fanCookie    = "fr_fan"   // who: sealed
+	deviceCookie = "fr_dev"   // with which device: random, known to nobody else
+	placeCookie  = "fr_place" // a receipt: a place of an event that was not had by just joining
+	cookieAge    = 365 * 24 * time.Hour
+	maxDevice    = 64 // bytes of a fr_dev
 
 	// maxPass bounds a pass before anything of it is decoded.
 	maxPass = 2048
@@ -23,20 +27,26 @@ const (
 )
 
 // identity tells who a request speaks for. A fan is named by the signed cookie
-// fr_fan, his admission by a pass that must be his.
+// fr_fan, his admission by a pass that must be his, on the device it was given to.
 type identity struct {
 	keys   *wire.Keyring
-	public *wire.PublicKeys
 	secure bool
 	now    func() time.Time
 
 	origins  *http.CrossOriginProtection
-	verified *recent[[sha256.Size]byte, *wire.Pass] // by the hash of the token
+	verified *recent[[sha256.Size]byte, verified] // by the hash of the token
+	revoked  *revocations
+}
+
+// verified is a pass, and the keys by which it was found to be good.
+type verified struct {
+	*wire.Pass
+	by *wire.PublicKeys
 }
 
 func newIdentity(cfg *Config) (*identity, error) {
-	id := &identity{keys: cfg.Keys, public: cfg.Keys.Public(), secure: cfg.Secure, now: cfg.Now,
-		origins: http.NewCrossOriginProtection(), verified: newRecent[[sha256.Size]byte, *wire.Pass](maxVerified)}
+	id := &identity{keys: cfg.Keys, secure: cfg.Secure, now: cfg.Now, origins: http.NewCrossOriginProtection(),
+		verified: newRecent[[sha256.Size]byte, verified](maxVerified), revoked: newRevocations(cfg.Now)}
 	for _, o := range cfg.AllowedOrigins {
 		if err := id.origins.AddTrustedOrigin(o); err != nil {
 			return nil, err
@@ -92,13 +102,59 @@ func (id *identity) fan(r *http.Request) (string, error) {
 // ours, becomes a new fan.
 func (id *identity) meet(w http.ResponseWriter, r *http.Request) string {
 	fan, err := id.presented(r)
-	if err == nil {
-		return fan
+	if err != nil {
+		fan = wire.NewFan()
+		id.become(w, fan)
 	}
-	fan = wire.NewFan()
-	http.SetCookie(w, &http.Cookie{Name: fanCookie, Value: id.keys.SignFan(fan), Path: "/",
-		MaxAge: int(fanCookieAge.Seconds()), HttpOnly: true, Secure: id.secure, SameSite: http.SameSiteLaxMode})
 	return fan
+}
+
+// become makes a device the fan's.
+func (id *identity) become(w http.ResponseWriter, fan string) {
+	id.give(w, fanCookie, id.keys.SignFan(fan), "/")
+}
+
+func (id *identity) give(w http.ResponseWriter, name, value, path string) {
+	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: path, MaxAge: int(cookieAge.Seconds()),
+		HttpOnly: true, Secure: id.secure, SameSite: http.SameSiteLaxMode})
+}
+
+// device is what a pass says of the request's device, which gets a cookie if it
+// has none.
+func (id *identity) device(w http.ResponseWriter, r *http.Request) string {
+	if d := presentedDevice(r); d != "" {
+		return d
+	}
+	value := rand.Text()
+	id.give(w, deviceCookie, value, "/")
+	return wire.Hash([]byte(value))
+}
+
+// presentedDevice is device for a request that is given no cookie; empty if it has none.
+func presentedDevice(r *http.Request) string {
+	c, err := r.Cookie(deviceCookie)
+	if err != nil || c.Value == "" || len(c.Value) > maxDevice {
+		return ""
+	}
+	return wire.Hash([]byte(c.Value))
+}
+
+// keepPlace lets a device come back to a place that joining alone would not
+// find: the cookie is sent with joins of this event only, and asks nobody.
+func (id *identity) keepPlace(w http.ResponseWriter, p wire.Place) {
+	if p.Lane == wire.LanePriority || p.Grant != (wire.Grant{}) {
+		id.give(w, placeCookie, id.keys.SignReceipt(p), "/v1/events/"+p.Event+"/places")
+	}
+}
+
+// keptPlace is the place of such a cookie, if it is the fan's.
+func (id *identity) keptPlace(r *http.Request, event, fan string) (p wire.Place, ok bool) {
+	c, err := r.Cookie(placeCookie)
+	if err != nil {
+		return p, false
+	}
+	p, err = id.keys.VerifyReceipt(c.Value)
+	return p, err == nil && p.Event == event && p.Fan == fan
 }
 
 // bearer is the request's pass, unverified; empty if it has none.
@@ -128,8 +184,9 @@ func passEvent(token string) (string, bool) {
 	return p.Audience[0], wire.IsName(p.Audience[0])
 }
 
-// pass verifies the request's pass for event. It must be the fan's own. Grace
-// extends its life for steps that only finish what a live pass began.
+// pass verifies the request's pass for event. It must be the fan's own, on the
+// device it was given to, and not withdrawn. Grace extends its life for steps
+// that only finish what a live pass began.
 func (id *identity) pass(r *http.Request, event string, grace time.Duration) (*wire.Pass, error) {
 	p, err := id.verify(bearer(r), event, grace)
 	switch {
@@ -147,23 +204,34 @@ func (id *identity) pass(r *http.Request, event string, grace time.Duration) (*w
 	if fan != p.Subject {
 		return nil, wire.Refuse(wire.CodeForbidden, "This pass was given to another browser.")
 	}
+	if problem := id.revoked.of(event, p); problem != nil {
+		return nil, problem
+	}
+	if p.Device != "" && p.Device != presentedDevice(r) {
+		return nil, otherDevice()
+	}
 	return p, nil
 }
 
+func otherDevice() *wire.Problem {
+	return wire.Refuse(wire.CodeOtherDevice, "You go on with another device. To go on here instead, take your place back in the waiting room.")
+}
+
 // verify is VerifyPass, remembering what it has verified: a fan sends the same
-// pass many times, and a signature costs more than everything around it.
+// pass many times, and a signature costs more than everything around it. What
+// was verified with keys that are not in force any more is verified again.
 func (id *identity) verify(token, event string, grace time.Duration) (*wire.Pass, error) {
 	if token == "" || len(token) > maxPass {
 		return nil, wire.ErrPass
 	}
-	key, now := sha256.Sum256([]byte(token)), id.now()
-	if p, ok := id.verified.get(key); ok && p.Audience[0] == event && now.Before(p.ExpiresAt.Add(grace)) {
-		return p, nil
+	key, now, keys := sha256.Sum256([]byte(token)), id.now(), id.keys.Public()
+	if p, ok := id.verified.get(key); ok && p.by == keys && p.Audience[0] == event && now.Before(p.ExpiresAt.Add(grace)) {
+		return p.Pass, nil
 	}
-	p, err := id.public.VerifyPass(token, event, now, grace)
+	p, err := keys.VerifyPass(token, event, now, grace)
 	if err != nil {
 		return nil, err
 	}
-	id.verified.put(key, p)
+	id.verified.put(key, verified{p, keys})
 	return p, nil
 }

@@ -15,9 +15,11 @@ const (
 	maxCode = 1024
 )
 
-// joinRequest is the body of POST …/places.
+// joinRequest is the body of POST …/places. Email goes with a code that was sent
+// to an address; it is kept nowhere.
 type joinRequest struct {
 	Code      string `json:"code"`
+	Email     string `json:"email"`
 	Challenge string `json:"challenge"`
 }
 
@@ -44,15 +46,22 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	if len(req.Code) > maxCode || len(req.Challenge) > maxCode {
 		return wire.Refuse(wire.CodeInvalid, "This code is too long.")
 	}
+	if len(req.Email) > maxEmail {
+		return wire.Refuse(wire.CodeInvalid, "This e-mail address can't be right.")
+	}
 	if p := ev.joinable(g.cfg.Now()); p != nil {
 		return p
 	}
 	fan := g.identity.meet(w, r)
 	place, fresh, err := g.arrive(r, ev, fan, req)
 	if err != nil {
-		w.Header().Del("Set-Cookie") // the fan was never seen
+		if req.Code == "" { // else it may be his already, and he comes back for it
+			w.Header().Del("Set-Cookie") // the fan was never seen
+		}
 		return err
 	}
+	g.identity.device(w, r)
+	g.identity.keepPlace(w, place)
 	status := http.StatusOK
 	if fresh {
 		status = http.StatusCreated
@@ -86,9 +95,17 @@ func (ev *event) joinable(now time.Time) *wire.Problem {
 }
 
 // arrive gives a fan his place in the lane that he may come in by.
-func (g *Gateway) arrive(r *http.Request, ev *event, fan string, _ joinRequest) (wire.Place, bool, error) {
-	rec := wire.PlaceRecord{Fan: fan, At: g.cfg.Now().UTC()}
-	return ev.queues[wire.LaneGeneral].place(r.Context(), rec)
+func (g *Gateway) arrive(r *http.Request, ev *event, fan string, req joinRequest) (wire.Place, bool, error) {
+	in, err := g.entrance(r, ev, fan, req)
+	if err != nil || in.kept.Number > 0 {
+		return in.kept, false, err
+	}
+	rec := wire.PlaceRecord{Fan: fan, At: g.cfg.Now().UTC(), Grant: in.grant}
+	place, fresh, err := ev.queues[in.lane].place(r.Context(), rec)
+	if in.grant != (wire.Grant{}) {
+		place.Grant = in.grant // he may have stood here before he used the code
+	}
+	return place, fresh, err
 }
 
 func joinClass(fresh bool) string {
@@ -116,16 +133,12 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, &req, false); err != nil {
 		return err
 	}
-	place, err := g.cfg.Keys.VerifyReceipt(req.Place)
-	switch {
-	case req.Place == "":
-		return wire.Refuse(wire.CodeBadRequest, "Send the receipt of your place as \"place\".")
-	case err != nil:
-		return wire.Refuse(wire.CodeForbidden, "This receipt is not one of ours. Join the queue again.")
-	case place.Event != ev.id:
+	place, err := g.receipt(req.Place, fan)
+	if err != nil {
+		return err
+	}
+	if place.Event != ev.id {
 		return wire.Refuse(wire.CodeForbidden, "This receipt is for another event.")
-	case place.Fan != fan:
-		return wire.Refuse(wire.CodeForbidden, "This receipt was given to another browser.")
 	}
 	if ev.state(g.cfg.Now()) == wire.SaleClosed {
 		return wire.Refuse(wire.CodeGone, "The sale is over.")
@@ -134,7 +147,8 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) error {
 		return &wire.Problem{Code: wire.CodeWait, Detail: "It is not your turn yet. Your place is kept.",
 			Ahead: ahead, RetryAfterMS: ev.patience().Milliseconds()}
 	}
-	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.id, wire.ActRedeem), wire.RedeemRequest{Place: place})
+	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.id, wire.ActRedeem),
+		wire.RedeemRequest{Place: place, Device: g.identity.device(w, r)})
 	if err != nil {
 		return err
 	}
@@ -145,6 +159,20 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) error {
 		Pass    string    `json:"pass"`
 		Expires time.Time `json:"expires_at"`
 	}{reply.Pass, reply.Expires})
+}
+
+// receipt is the place that a receipt stands for, if it is the fan's.
+func (g *Gateway) receipt(receipt, fan string) (wire.Place, error) {
+	place, err := g.cfg.Keys.VerifyReceipt(receipt)
+	switch {
+	case receipt == "":
+		return place, wire.Refuse(wire.CodeBadRequest, "Send the receipt of your place as \"place\".")
+	case err != nil:
+		return place, wire.Refuse(wire.CodeForbidden, "This receipt is not one of ours. Join the queue again.")
+	case place.Fan != fan:
+		return place, wire.Refuse(wire.CodeForbidden, "This receipt was given to another browser.")
+	}
+	return place, nil
 }
 
 // patience is when asking again may tell something new: after the next tick.

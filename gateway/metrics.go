@@ -14,6 +14,7 @@ type metrics struct {
 	closes    *prometheus.CounterVec
 	frames    prometheus.Counter
 	joins     *prometheus.CounterVec
+	codes     *prometheus.CounterVec
 	holds     *prometheus.CounterVec
 	checkouts *prometheus.CounterVec
 }
@@ -32,6 +33,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		frames: f.NewCounter(prometheus.CounterOpts{Name: "frontrow_gateway_frames_total",
 			Help: "Frames written to live sockets."}),
 		joins:     counters("joins_total", "Places given, new or again.", "place"),
+		codes:     counters("codes_total", "Access codes presented, by outcome: taken, or why not.", "outcome"),
 		holds:     counters("holds_total", "Holds asked for, by outcome.", "outcome"),
 		checkouts: counters("checkouts_total", "Checkouts asked for, by outcome.", "outcome"),
 	}

@@ -24,6 +24,8 @@ import (
 //	index.html    /             Events
 //	event.html    /e/{event}    Event
 //	ticket.html   /t/{ticket}   Ticket
+//	carry.html    /c/{token}    Carry
+//	draw.html     /e/{event}/draw  Draw
 //	problem.html  any refusal of a page  Problem
 //
 // Pages must be readable without JavaScript. The policy sent with them allows
@@ -35,6 +37,8 @@ type Page struct {
 	Event   *PageEvent  // event.html
 	Events  []PageEvent // index.html, by start
 	Ticket  string      // ticket.html: the id; the script asks /v1/tickets/{ticket}
+	Carry   *PageCarry  // carry.html
+	Draw    *PageDraw   // draw.html
 	Problem *PageProblem
 	Assets  map[string]string // "app.js" → "/assets/app.js?v=1f2e…", for each file of dist/
 }
@@ -47,6 +51,9 @@ type PageEvent struct {
 	StartsAt        string // "2026-08-14T20:00:00Z"
 	Opens           string // the on-sale; empty: at once
 	OpensAt         string
+	RoomOpens       string // the waiting room; empty: it is open
+	RoomOpensAt     string
+	RoomOpensIn     int64  // ms
 	State           string // wire.SaleScheduled, SaleOpen, SalePaused, SaleSoldOut or SaleClosed
 	Status          string // the same as a sentence: "On sale now"
 	Currency        string // ISO 4217
@@ -64,6 +71,38 @@ type PageLevel struct {
 	ServiceFee  string
 	FacilityFee string
 	Free, Total int // as the board says; Total 0: not known yet
+}
+
+// PageCarry is a place that was carried to this device, which may take it by
+// posting the form to its own address; with replace=yes if it is OtherFan's.
+type PageCarry struct {
+	Number   uint64
+	Event    string // its name
+	EventID  string
+	ThisFan  bool // the device is this fan's already
+	OtherFan bool // it is another fan's
+}
+
+// PageDraw is the proof of an event's draw.
+type PageDraw struct {
+	Event      *PageEvent
+	Origin     string // of this gateway, for the command line
+	Commitment string // empty: not published yet
+	Held       bool
+	Secret     string // once it is held
+	Lanes      []PageLane
+}
+
+// PageLane tells how many fans of each region take part in a lane's draw.
+type PageLane struct {
+	Lane    string
+	Regions []PageEntrants
+}
+
+// PageEntrants is how many fans of a region take part.
+type PageEntrants struct {
+	Region string
+	Fans   uint64
 }
 
 // PageProblem is a refusal for reading.
@@ -99,7 +138,7 @@ func newPages(files fs.FS) (*pages, error) {
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	for _, name := range []string{"index.html", "event.html", "ticket.html", "problem.html"} {
+	for _, name := range []string{"index.html", "event.html", "ticket.html", "carry.html", "draw.html", "problem.html"} {
 		if p.templates.Lookup(name) == nil {
 			return nil, fmt.Errorf("pages: no templates/%s", name)
 		}
@@ -154,7 +193,9 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, data Page
 	h := w.Header()
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "private, no-cache") // it may set the fan's cookie
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "private, no-cache") // it may set the fan's cookie
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
 	return nil
@@ -236,8 +277,12 @@ func (g *Gateway) pageEvent(ev *event) *PageEvent {
 		PerFan: s.Limits.PerFan, HoldSeconds: int(time.Duration(s.Hold.TTL).Seconds())}
 	p.Starts, p.StartsAt = instant(s.StartsAt)
 	p.Opens, p.OpensAt = instant(s.OpensAt)
+	if in := s.Admission.RoomOpensAt.Sub(g.cfg.Now()); in > 0 {
+		p.RoomOpens, p.RoomOpensAt = instant(s.Admission.RoomOpensAt)
+		p.RoomOpensIn = in.Milliseconds()
+	}
 	p.Status = map[string]string{wire.SaleScheduled: "Not on sale yet", wire.SaleOpen: "On sale now",
-		wire.SalePaused: "The queue is paused", wire.SaleSoldOut: "Sold out", wire.SaleClosed: "The sale is over"}[p.State]
+		wire.SalePaused: "The queue is paused", wire.SaleSoldOut: "Sold out", wire.SaleDraining: "The queue is closed", wire.SaleClosed: "The sale is over"}[p.State]
 	stock := map[string]wire.LevelBoard{}
 	if b := ev.board.Load(); b != nil {
 		p.Message = b.Message

@@ -127,6 +127,8 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		wire.CodeTooLarge: 413, wire.CodeTaken: 409, wire.CodeLimit: 409, wire.CodeUnknownSeat: 422, wire.CodeUnknownArea: 422,
 		wire.CodeInvalid: 422, wire.CodeOrphan: 422, wire.CodeNoneLeft: 409, wire.CodeHoldOver: 410, wire.CodeCheckoutBusy: 409, wire.CodeKeyReused: 422,
 		wire.CodeWait: 425, wire.CodeGone: 410, wire.CodeNotOpen: 425, wire.CodeUnavailable: 503,
+		wire.CodeRevoked: 403, wire.CodeOtherDevice: 403, wire.CodeCodeUnknown: 403, wire.CodeCodeEvent: 403, wire.CodeCodeExpired: 410,
+		wire.CodeCodeEmail: 422, wire.CodeCodeOwner: 403, wire.CodeCodeUsed: 409, wire.CodeLink: 404, wire.CodeLinkExpired: 410, wire.CodeOtherFan: 409,
 		codeMethod: 405, codeMedia: 415, codeInternal: 500, "of a later version": 500}
 	for code, status := range want {
 		if got := refusalOf(code); got.status != status || got.title == "" {
@@ -171,6 +173,56 @@ func TestVerifiedPassesExpire(t *testing.T) {
 		if _, err := id.verify(token, c.event, c.grace); (err == nil) != c.ok {
 			t.Errorf("%d: %v", i, err)
 		}
+	}
+}
+
+// TestVerifiedPassesFollowTheKeys: what is remembered of a pass doesn't outlive
+// its key either, and survives a rotation.
+func TestVerifiedPassesFollowTheKeys(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Keys: wire.NewKeyring(), Now: time.Now}
+	id, err := newIdentity(&cfg)
+	must(t, err)
+	now := time.Now()
+	token, err := cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: wire.NewFan(), Limit: 1, At: now, Expires: now.Add(time.Minute)}))
+	must(t, err)
+	verify := func(when string, good bool) {
+		t.Helper()
+		for range 2 { // afresh, and remembered
+			if _, err := id.verify(token, show, 0); (err == nil) != good {
+				t.Fatalf("%s: %v", when, err)
+			}
+		}
+	}
+	verify("at first", true)
+	old := cfg.Keys.Keys()
+	next, err := old.Next(now, wire.PassKeys)
+	must(t, err)
+	must(t, cfg.Keys.Replace(next))
+	verify("after the next key was put in", true)
+	next.Pass = next.Pass[:1]
+	must(t, cfg.Keys.Replace(next))
+	verify("after its key was taken out", false)
+	must(t, cfg.Keys.Replace(old))
+	verify("after it was put back", true)
+}
+
+// TestKeySetFollowsTheKeys: a key is shown before it signs.
+func TestKeySetFollowsTheKeys(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	before := s.send("GET", "/.well-known/jwks.json", "")
+	next, err := s.cfg.Keys.Keys().Next(time.Now().Add(time.Hour), wire.PassKeys)
+	must(t, err)
+	must(t, s.cfg.Keys.Replace(next))
+	after := s.send("GET", "/.well-known/jwks.json", "")
+	if strings.Contains(string(before.body), next.Pass[0].ID) || !strings.Contains(string(after.body), next.Pass[0].ID) ||
+		before.Header.Get("ETag") == after.Header.Get("ETag") || after.Header.Get("Cache-Control") != keysCache {
+		t.Errorf("%s, then %s %v", before.body, after.body, after.Header)
+	}
+	pass, err := s.cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: wire.NewFan()}))
+	if must(t, err); strings.Contains(pass, next.Pass[0].ID) {
+		t.Error("it signs")
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"frontrow/wire"
 
@@ -141,66 +140,6 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestPassIsNeeded runs over the route table: every step after the queue
-// refuses every pass that is not a live one of this fan for this event.
-func TestPassIsNeeded(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	s.writer()
-	f, other := s.fan(), s.fan()
-	stranger := wire.NewKeyring()
-	forged, err := stranger.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: f.id, Limit: 4, At: time.Now(), Expires: time.Now().Add(time.Hour)}))
-	must(t, err)
-	passes := map[string]struct {
-		pass string
-		want int
-	}{
-		"none":          {"", http.StatusUnauthorized},
-		"garbage":       {"a.b.c", http.StatusUnauthorized},
-		"long":          {strings.Repeat("x", 4000), http.StatusUnauthorized},
-		"forged":        {forged, http.StatusUnauthorized},
-		"tampered":      {f.pass[:len(f.pass)-6] + "AAAAAA", http.StatusUnauthorized},
-		"expired":       {s.passFor(show, f.id, time.Now().Add(-24*time.Hour)), http.StatusUnauthorized},
-		"for elsewhere": {s.passFor("elsewhere", f.id, time.Now().Add(time.Hour)), 0},
-		"another fan's": {other.pass, http.StatusForbidden},
-		"the cookie":    {f.cookie, http.StatusUnauthorized},
-	}
-	afterTheQueue := map[string]bool{"POST /v1/events/{event}/holds": true, "DELETE /v1/holds/{hold}": true, "POST /v1/holds/{hold}/more-time": true, "POST /v1/holds/{hold}/checkout": true}
-	path := strings.NewReplacer("{event}", show, "{hold}", wire.NewHold())
-	seen := 0
-	for _, r := range s.table() {
-		method, pattern, _ := strings.Cut(r.pattern, " ")
-		if !afterTheQueue[r.pattern] {
-			if method != "GET" && pattern != "/v1/events/{event}/places" && pattern != "/v1/events/{event}/passes" {
-				t.Errorf("%s changes something: is it after the queue?", r.pattern)
-			}
-			continue
-		}
-		seen++
-		for name, c := range passes {
-			f := &fan{shop: s, cookie: f.cookie, pass: c.pass}
-			p := f.send(method, path.Replace(pattern), goodCheckout, "Idempotency-Key", "k").problem(t)
-			if p.Status != c.want && !(c.want == 0 && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden)) {
-				t.Errorf("%s with pass %s: %+v", r.pattern, name, p)
-			}
-		}
-		for name, cookie := range map[string]string{"no": "", "a forged": f.cookie + "x"} {
-			f := &fan{shop: s, cookie: cookie, pass: f.pass}
-			if p := f.send(method, path.Replace(pattern), goodCheckout, "Idempotency-Key", "k").problem(t); p.Status != http.StatusUnauthorized {
-				t.Errorf("%s with %s cookie: %+v", r.pattern, name, p)
-			}
-		}
-	}
-	if seen != len(afterTheQueue) {
-		t.Errorf("%d routes", seen)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.asked) != 0 {
-		t.Errorf("the writer was asked: %v", s.asked)
-	}
-}
-
 func TestOrigin(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(c *Config) { c.AllowedOrigins = []string{"https://shop.example"} })
@@ -252,8 +191,17 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	})
 	s.writer()
 	f := s.fan()
-	place := into[joinReply](t, f.send("POST", "/v1/events/show/places", ""), http.StatusCreated)
+	joined := f.send("POST", places, "")
+	place := into[joinReply](t, joined, http.StatusCreated)
 	f.send("POST", "/v1/events/show/passes", fmt.Sprintf(`{"place":%q}`, place.Place))
+	code := s.issue(nil)
+	for _, email := range []string{"bob@example.com", "ann@example.org"} {
+		f.send("POST", places, joinWith(code, email))
+	}
+	f.send("POST", places, joinWith("made-up", "ann@example.org"))
+	path, _ := f.carry("{}")
+	s.send("GET", path, "")
+	s.form(path, "", "")
 	hold := into[wire.HoldReply](t, f.send("POST", "/v1/events/show/holds", `{"best":{"count":1}}`), http.StatusCreated)
 	f.send("POST", "/v1/holds/"+hold.Hold+"/checkout", goodCheckout, "Idempotency-Key", "the-key")
 	f.send("POST", "/v1/holds/"+hold.Hold+"/checkout", `{"payment":{"method":"pm_1"},"buyer":{"name":"Ann"}}`, "Idempotency-Key", "the-key")
@@ -266,7 +214,11 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	if !strings.Contains(log.String(), "/v1/holds/{hold}/checkout") || !bytes.Contains(text, []byte("frontrow_gateway_requests_total")) {
 		t.Fatal("neither log nor metrics: the test sees nothing")
 	}
-	for _, secret := range []string{f.cookie, f.pass, f.id, place.Place, hold.Hold, "the-key", "pm_1", "Ann", "example.org"} {
+	if !strings.Contains(log.String(), "access code refused") || !bytes.Contains(text, []byte("code-owner")) {
+		t.Error("a refused code is neither logged nor counted")
+	}
+	for _, secret := range []string{f.cookie, f.pass, f.id, place.Place, hold.Hold, "the-key", "pm_1", "Ann", "example.org", "bob@", "made-up",
+		code, wire.CodeID("seed", show, "ann@example.org", wire.LanePriority, "presale"), path, cookieOf(joined, deviceCookie).Value} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("%.20q is in the log", secret)
 		}

@@ -15,6 +15,7 @@ import (
 const (
 	immutable  = "public, max-age=31536000, immutable"
 	boardCache = "public, max-age=1"
+	keysCache  = "public, max-age=30" // less than a new key is shown before it signs
 )
 
 // handler answers a request, or returns why not: a *wire.Problem is told to the
@@ -46,13 +47,17 @@ func (g *Gateway) table() []route {
 		{"GET /v1/orders/{order}", g.order, false},
 		{"GET /v1/tickets/{ticket}", g.ticket, false},
 		{"GET /v1/tickets/{ticket}/qr.svg", g.ticketQR, false},
+		{"POST /v1/carry", g.carry, false},
 		{"GET /.well-known/jwks.json", g.getKeys, false},
 	}
 	if g.pages != nil {
 		t = append(t,
 			route{"GET /{$}", g.indexPage, true},
 			route{"GET /e/{event}", g.eventPage, true},
+			route{"GET /e/{event}/draw", g.drawPage, true},
 			route{"GET /t/{ticket}", g.ticketPage, true},
+			route{"GET /c/{token}", g.carryPage, true},
+			route{"POST /c/{token}", g.acceptCarry, true},
 			route{"GET /assets/{name...}", g.asset, false},
 			route{"GET /favicon.ico", g.favicon, false},
 			route{"GET /favicon.svg", g.favicon, false},
@@ -278,7 +283,19 @@ func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// keySet is /.well-known/jwks.json, and the keys that it is of.
+type keySet struct {
+	of  *wire.PublicKeys
+	doc *document
+}
+
 func (g *Gateway) getKeys(w http.ResponseWriter, r *http.Request) error {
-	g.keySet.serve(w, r, "public, max-age=300")
+	set, of := g.keySet.Load(), g.cfg.Keys.Public()
+	if set == nil || set.of != of {
+		raw := g.cfg.Keys.Keys().JWKS()
+		set = &keySet{of, &document{contentType: "application/jwk-set+json", etag: wire.Hash(raw)[:16], raw: raw}}
+		g.keySet.Store(set)
+	}
+	set.doc.serve(w, r, keysCache)
 	return nil
 }

@@ -49,6 +49,7 @@ func testPages() fstest.MapFS {
 		"templates/index.html":   file(`{{range .Events}}<a href="/e/{{.ID}}">{{.Name}}</a>{{end}}<script src="{{index .Assets "app.js"}}"></script>`),
 		"templates/event.html":   file(`<h1>{{.Event.Name}}</h1>{{range .Event.Levels}}<p>{{.Name}} {{.Price}}</p>{{end}}{{.Event.Status}}`),
 		"templates/ticket.html":  file(`<p data-ticket="{{.Ticket}}">`),
+		"templates/carry.html":   file(`{{with .Carry}}<form method="post">{{.Event}} {{.Number}} this={{.ThisFan}} other={{.OtherFan}}</form>{{end}}`),
 		"templates/problem.html": file(`<h1>{{.Problem.Title}}</h1>{{.Problem.Detail}}`),
 		"dist/app.js":            file(strings.Repeat("console.log(1);", 200)),
 	}
@@ -182,6 +183,14 @@ func (s *shop) answer(subject string, reply func(*nats.Msg) any) {
 	must(s.t, s.nc.Flush())
 }
 
+// entryOf is a record as a watch tells it.
+func entryOf(t testing.TB, key string, v any, at time.Time) kv.Entry {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	must(t, err)
+	return kv.Entry{Key: key, Value: raw, Revision: 1, Created: at}
+}
+
 func (s *shop) times(subject string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,7 +211,7 @@ func (s *shop) written() (n uint64) {
 // fan is a client with a cookie and a pass of its own.
 type fan struct {
 	*shop
-	id, cookie, pass string
+	id, cookie, pass, device string
 }
 
 func (s *shop) fan() *fan {
@@ -276,7 +285,11 @@ func (f *fan) send(method, path, body string, header ...string) answered {
 	f.t.Helper()
 	all := []string{}
 	if f.cookie != "" {
-		all = append(all, "Cookie", fanCookie+"="+f.cookie)
+		cookies := fanCookie + "=" + f.cookie
+		if f.device != "" {
+			cookies += "; " + deviceCookie + "=" + f.device
+		}
+		all = append(all, "Cookie", cookies)
 	}
 	if f.pass != "" {
 		all = append(all, "Authorization", "Bearer "+f.pass)

@@ -31,7 +31,7 @@ func (s *Service) operate() (micro.Service, error) {
 		{"status", wire.ActStatus, "counters by section and level; no payload"},
 		{"block", wire.ActBlock, `take free seats off sale: {"seats":["101-A-1"],"why":"…","by":"…"}, or "sections":[…], "levels":[…]; "channel":"presale" keeps them for its buyers`},
 		{"unblock", wire.ActBlock, `put blocked seats back: as block, or all of {"channel":"presale","why":"…","by":"…"}`},
-		{"release", wire.ActRelease, `end a hold that is not in checkout: {"hold":"h_…","why":"…","by":"…"}`},
+		{"release", wire.ActRelease, `end a hold that is not in checkout, or all of a fan: {"hold":"h_…","why":"…","by":"…"}, or "fan":"f_…"`},
 	} {
 		err := svc.AddEndpoint(e.act, micro.HandlerFunc(func(r micro.Request) { s.forward(r, e.act, e.send) }),
 			micro.WithEndpointSubject(wire.OperatorSubject("inventory", e.act, "*")),
@@ -118,9 +118,9 @@ func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
 		return nil, wire.Refuse(wire.CodeBadRequest, "The payload is not the JSON this endpoint takes: "+err.Error())
 	}
 	if act == "release" {
-		release.Fan, release.Order = "", "" // an operator acts in his own name
-		if !wire.IsHold(release.Hold) {
-			return nil, wire.Refuse(wire.CodeInvalid, "Name the hold.")
+		release.Order = "" // an operator acts in his own name
+		if !(wire.IsHold(release.Hold) && release.Fan == "" || wire.IsFan(release.Fan) && release.Hold == "") {
+			return nil, wire.Refuse(wire.CodeInvalid, "Name the hold, or the fan whose holds are to end.")
 		}
 		return payloads(release)
 	}

@@ -472,6 +472,11 @@ func TestOperatorEndpoints(t *testing.T) {
 	if _, code := call("release", "demo", `{"hold":"`+hold.Hold+`","why":"left"}`); code != "" || h.record("A-2").State != wire.Available {
 		t.Error(code)
 	}
+	bot := wire.NewFan()
+	ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(bot), Seats: []string{"A-3"}})
+	if _, code := call("release", "demo", `{"fan":"`+bot+`","why":"bot"}`); code != "" || h.record("A-3").State != wire.Available {
+		t.Error(code)
+	}
 	if m, code := call("block", "demo", `{"sections":["101"],"channel":"presale","why":"members first","by":"ann"}`); code != "" || string(m.Data) != `{"changed":80,"skipped":0}` {
 		t.Errorf("%s %s", code, m.Data)
 	}
@@ -484,7 +489,7 @@ func TestOperatorEndpoints(t *testing.T) {
 	for _, bad := range [][3]string{
 		{"unblock", "demo", "{}"}, {"block", "demo", `{"sections":["moon"]}`},
 		{"block", "demo", "{"}, {"block", "demo", "{}"}, {"block", "demo", `{"seats":["Z-9"]}`},
-		{"release", "demo", `{"hold":"x"}`}, {"status", "nothing", ""}, {"block", "demo", ""},
+		{"release", "demo", `{"hold":"x"}`}, {"release", "demo", `{"fan":"x"}`}, {"release", "demo", `{"hold":"` + hold.Hold + `","fan":"` + bot + `"}`}, {"status", "nothing", ""}, {"block", "demo", ""},
 	} {
 		if _, code := call(bad[0], bad[1], bad[2]); code == "" {
 			t.Errorf("%v was accepted", bad)

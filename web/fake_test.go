@@ -15,6 +15,7 @@ import (
 	"frontrow/wire"
 
 	"github.com/coder/websocket"
+	"rsc.io/qr"
 )
 
 const (
@@ -22,6 +23,8 @@ const (
 	fakeNumber = 41 // the fan's place
 	fakeToken  = "receipt"
 	fakePass   = "pass"
+	fakeCode   = "s-key.body.seal"
+	fakeEmail  = "ann@example.org"
 )
 
 // fake serves the public contract for one event and one fan, from memory. The
@@ -40,6 +43,11 @@ type fake struct {
 	head    uint64
 	joined  int // POST …/places so far
 	holds   int
+	lane    string            // that the fan's code has opened
+	moved   bool              // the pass is in use on another device
+	shape   func(*wire.Board) // what the board is besides
+	stands  *wire.LivePlace   // as the page said over its socket
+	opensIn time.Duration     // the waiting room; what the server says of it
 	hold    *wire.HoldReply
 	method  string // of the last checkout
 	viewers map[chan wire.LiveFrame]struct{}
@@ -55,7 +63,7 @@ func newFake(t *testing.T, sockets bool) (*fake, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{t: t, index: x, compact: compact, sockets: sockets, states: make([]byte, x.Len()), seq: 1, boards: 1,
+	f := &fake{t: t, index: x, compact: compact, sockets: sockets, lane: "general", states: make([]byte, x.Len()), seq: 1, boards: 1,
 		sent: map[string]uint64{}, viewers: map[chan wire.LiveFrame]struct{}{}}
 	for i := range f.states { // a house that is on sale for a while
 		switch {
@@ -84,6 +92,7 @@ func (f *fake) handler() http.Handler {
 		f.page(w, "index.html", page{Events: []*pageEvent{f.event()}})
 	})
 	mux.HandleFunc("GET /e/{event}", func(w http.ResponseWriter, r *http.Request) { f.page(w, "event.html", page{Event: f.event()}) })
+	mux.HandleFunc("GET /e/{event}/draw", f.drawPage)
 	mux.HandleFunc("GET /t/{ticket}", func(w http.ResponseWriter, r *http.Request) {
 		f.page(w, "ticket.html", page{Ticket: r.PathValue("ticket")})
 	})
@@ -95,6 +104,15 @@ func (f *fake) handler() http.Handler {
 	mux.HandleFunc("GET "+base+"/live", f.live)
 	mux.HandleFunc("POST "+base+"/places", f.join)
 	mux.HandleFunc("POST "+base+"/passes", f.redeem)
+	mux.HandleFunc("POST /v1/carry", f.carry)
+	mux.HandleFunc("GET /c/{token}", func(w http.ResponseWriter, r *http.Request) {
+		f.page(w, "carry.html", page{Carry: &pageCarry{Number: fakeNumber, Event: "Opening Night", EventID: fakeEvent, OtherFan: true}})
+	})
+	mux.HandleFunc("POST /c/{token}", func(w http.ResponseWriter, r *http.Request) {
+		if r.PostFormValue("replace") == "yes" {
+			http.Redirect(w, r, "/e/"+fakeEvent+"#carried", http.StatusSeeOther)
+		}
+	})
 	mux.HandleFunc("POST "+base+"/holds", f.claim)
 	mux.HandleFunc("DELETE /v1/holds/{hold}", f.release)
 	mux.HandleFunc("POST /v1/holds/{hold}/checkout", f.checkout)
@@ -117,8 +135,36 @@ func (f *fake) info(w http.ResponseWriter, _ *http.Request) {
 		"plan": "0123", "levels": levels, "limits": map[string]int{"per_fan": 4}})
 }
 
-func (f *fake) join(w http.ResponseWriter, _ *http.Request) {
+func (f *fake) join(w http.ResponseWriter, r *http.Request) {
+	var req struct{ Code, Email string }
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		refuse(w, 400, wire.CodeBadRequest, "Send JSON.")
+		return
+	}
+	switch {
+	case req.Code == "":
+	case req.Code != fakeCode:
+		refuse(w, 403, wire.CodeCodeUnknown, "This access code is not one of ours.")
+		return
+	case req.Email == "":
+		refuse(w, 422, wire.CodeCodeEmail, "Type the e-mail address that this access code was sent to.")
+		return
+	case req.Email != fakeEmail:
+		refuse(w, 403, wire.CodeCodeOwner, "This access code was sent to another e-mail address.")
+		return
+	}
 	f.mu.Lock()
+	if f.opensIn > 0 {
+		f.opensIn = 0 // by the next time
+		f.mu.Unlock()
+		w.Header().Set("Retry-After", "1")
+		refuse(w, 425, wire.CodeNotOpen, "The queue is not open yet.")
+		return
+	}
+	if req.Code != "" {
+		f.lane = "priority" // and the device keeps it
+	}
+	lane := f.lane
 	f.joined++
 	status := 200
 	if f.joined == 1 {
@@ -126,12 +172,23 @@ func (f *fake) join(w http.ResponseWriter, _ *http.Request) {
 	}
 	ahead := max(0, fakeNumber-f.head-1)
 	f.mu.Unlock()
-	answer(w, status, map[string]any{"place": fakeToken, "lane": "general", "region": "home", "number": fakeNumber, "ahead": ahead})
+	answer(w, status, map[string]any{"place": fakeToken, "lane": lane, "region": "home", "number": fakeNumber, "ahead": ahead})
+}
+
+func (f *fake) carry(w http.ResponseWriter, r *http.Request) {
+	code, err := qr.Encode("https://"+r.Host+"/c/token", qr.M)
+	if err != nil {
+		f.t.Error(err)
+		return
+	}
+	answer(w, 200, map[string]any{"link": "http://" + r.Host + "/c/token", "qr": qrPath(code), "qr_size": code.Size + 8,
+		"expires_at": time.Now().Add(10 * time.Minute).UTC()})
 }
 
 func (f *fake) redeem(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	head := f.head
+	f.moved = false // to here
 	f.mu.Unlock()
 	if head < fakeNumber {
 		refuse(w, 425, wire.CodeWait, "It is not your turn yet.")
@@ -147,6 +204,11 @@ func (f *fake) claim(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.mu.Lock()
+	if f.moved {
+		f.mu.Unlock()
+		refuse(w, 403, wire.CodeOtherDevice, "You go on with another device.")
+		return
+	}
 	var places, taken []int
 	for _, id := range wish.Seats {
 		i, _ := f.index.Lookup(id)
@@ -254,7 +316,8 @@ func (f *fake) board() *wire.Board {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	b := &wire.Board{Event: fakeEvent, Seq: f.boards, At: time.Now().UTC(), State: wire.SaleOpen, Currency: "EUR", Rate: 12,
-		Lanes: map[string]wire.LaneBoard{"general": {Waiting: fakeNumber, Regions: map[string]wire.Head{"home": {Head: f.head, Joined: 60}}}}}
+		Lanes: map[string]wire.LaneBoard{}}
+	b.Lanes[f.lane] = wire.LaneBoard{Waiting: fakeNumber, Regions: map[string]wire.Head{"home": {Head: f.head, Joined: 60}}}
 	for _, l := range fakeLevels() {
 		price := wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee).Total
 		lb := wire.LevelBoard{ID: l.ID, Name: l.Name, From: price, To: price}
@@ -268,13 +331,19 @@ func (f *fake) board() *wire.Board {
 		}
 		b.Levels = append(b.Levels, lb)
 	}
+	if f.shape != nil {
+		f.shape(b)
+	}
 	return b
 }
 
 // call moves the head.
-func (f *fake) call(head uint64) {
+func (f *fake) call(head uint64) { f.show(head, nil) }
+
+// show tells a board that is something besides.
+func (f *fake) show(head uint64, shape func(*wire.Board)) {
 	f.mu.Lock()
-	f.head = head
+	f.head, f.shape = head, shape
 	f.boards++
 	f.mu.Unlock()
 	f.tell(wire.LiveFrame{T: wire.FrameBoard, Board: f.board()})
@@ -335,9 +404,11 @@ func (f *fake) live(w http.ResponseWriter, r *http.Request) {
 	go func() { // watches need no answer: every viewer here is told everything
 		defer cancel()
 		for {
-			if _, _, err := ws.Read(ctx); err != nil {
+			_, raw, err := ws.Read(ctx)
+			if err != nil {
 				return
 			}
+			f.said(raw)
 		}
 	}()
 	for {
@@ -350,6 +421,19 @@ func (f *fake) live(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
+	}
+}
+
+// said is what a page says over its socket.
+func (f *fake) said(raw []byte) {
+	var said wire.LiveWatch
+	if err := json.Unmarshal(raw, &said); err != nil {
+		f.t.Errorf("the page says %s: %v", raw, err)
+	}
+	if said.Place != nil {
+		f.mu.Lock()
+		f.stands = said.Place
+		f.mu.Unlock()
 	}
 }
 

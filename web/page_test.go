@@ -18,14 +18,40 @@ type page struct {
 	Event       *pageEvent
 	Events      []*pageEvent
 	Ticket      string
+	Carry       *pageCarry
+	Draw        *pageDraw
 	Problem     *struct{ Title, Detail string }
 	Assets      map[string]string
 }
 
+type pageCarry struct {
+	Number            uint64
+	Event, EventID    string
+	ThisFan, OtherFan bool
+}
+
+type pageDraw struct {
+	Event                      *pageEvent
+	Origin, Commitment, Secret string
+	Held                       bool
+	Lanes                      []pageLane
+}
+
+type pageLane struct {
+	Lane    string
+	Regions []pageEntrants
+}
+
+type pageEntrants struct {
+	Region string
+	Fans   uint64
+}
+
 type pageEvent struct {
-	ID, Name, Venue, Starts, StartsAt, Opens, OpensAt, State, Status, Currency, Message string
-	PerFan                                                                              int
-	Levels                                                                              []pageLevel
+	ID, Name, Venue, Starts, StartsAt, Opens, OpensAt, State, Status, Currency, Message, RoomOpens, RoomOpensAt string
+	RoomOpensIn                                                                                                 int64
+	PerFan                                                                                                      int
+	Levels                                                                                                      []pageLevel
 }
 
 type pageLevel struct {
@@ -34,7 +60,9 @@ type pageLevel struct {
 }
 
 func (f *fake) event() *pageEvent {
-	return &pageEvent{ID: fakeEvent, Name: "Opening Night", Venue: "The Long Hall", Starts: "Fri 5 Mar 2027, 19:30 UTC", StartsAt: "2027-03-05T19:30:00Z",
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &pageEvent{RoomOpensIn: f.opensIn.Milliseconds(), ID: fakeEvent, Name: "Opening Night", Venue: "The Long Hall", Starts: "Fri 5 Mar 2027, 19:30 UTC", StartsAt: "2027-03-05T19:30:00Z",
 		State: wire.SaleOpen, Status: "On sale now", PerFan: 4, Levels: []pageLevel{{"gold", "Gold", "EUR 97.50", 10, 100}, {"floor", "Standing", "EUR 42.00", 0, 120}}}
 }
 
@@ -54,6 +82,11 @@ func qrCode(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, err.Error(), 500)
 		return
 	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 %d %d"><path d="%s"/></svg>`, code.Size+8, code.Size+8, qrPath(code))
+}
+
+func qrPath(code *qr.Code) string {
 	var b strings.Builder
 	for y := range code.Size {
 		for x := range code.Size {
@@ -62,6 +95,5 @@ func qrCode(w http.ResponseWriter, _ *http.Request) {
 			}
 		}
 	}
-	w.Header().Set("Content-Type", "image/svg+xml")
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 %d %d"><path d="%s"/></svg>`, code.Size+8, code.Size+8, b.String())
+	return b.String()
 }

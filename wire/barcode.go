@@ -32,7 +32,7 @@ var ErrBarcode = errors.New("barcode is not valid")
 
 // SignBarcode renders the barcode with the keyring's current barcode key.
 func (k *Keyring) SignBarcode(b Barcode) string {
-	key := k.Barcode[0]
+	key := Signer(k.ring.Load().Barcode, k.now())
 	head := strings.Join([]string{barcodeVersion, key.ID, b.Event, b.Ticket, strconv.Itoa(b.Generation),
 		base64.RawURLEncoding.EncodeToString([]byte(b.Seat))}, ":")
 	sig := ed25519.Sign(key.private(), []byte(barcodeContext+head))

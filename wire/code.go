@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -15,7 +18,7 @@ type AccessCode struct {
 	ID      string    `json:"id"`
 	Event   string    `json:"event"`
 	Fan     string    `json:"fan,omitempty"`   // who may use it: this fan,
-	Email   string    `json:"email,omitempty"` // or whoever knows the address with this EmailHash
+	Email   string    `json:"email,omitempty"` // or whoever knows the address; in the code itself there is only its seal
 	Lane    string    `json:"lane"`
 	Channel string    `json:"channel,omitempty"`
 	Limit   int       `json:"limit,omitempty"`
@@ -31,44 +34,71 @@ type CodeClaim struct {
 	At  time.Time `json:"at"`
 }
 
+// CodeKey is the key of a code's claim, in CODES_<event> and in PASSES_<event>.
+func CodeKey(id string) string { return CodePrefix + id }
+
 // Errors of CheckCode, beside ErrToken.
 var (
 	ErrCodeEvent   = errors.New("code is for another event")
 	ErrCodeExpired = errors.New("code has expired")
+	ErrCodeEmail   = errors.New("code needs the e-mail address that it was sent to")
 	ErrCodeOwner   = errors.New("code was issued to somebody else")
 )
 
-const codeContext = "frontrow code v1\n"
+const (
+	codeContext  = "frontrow code v1\n"
+	emailContext = "frontrow code email v1\n"
+	idContext    = "frontrow code id v1\n"
+)
 
-// SignCode renders an access code.
-func (k *Keyring) SignCode(c AccessCode) string {
-	raw, _ := json.Marshal(c) // strings, numbers, a time: can't fail
-	return k.seal(codeContext, raw)
+// CodeID names the code of a registrant, whom his fan id or address stands for.
+// Whoever issues the same list again under the same seed issues the same codes,
+// and nobody has two; without the seed an id tells nothing of the registrant.
+func CodeID(seed, event, registrant, lane, channel string) string {
+	h := hmac.New(sha256.New, []byte(seed))
+	h.Write([]byte(idContext + strings.Join([]string{event, registrant, lane, channel}, "\n")))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 
-// CheckCode returns what a code says, if a fan may use it for an event at now.
-// The address may be empty: then only a code of his own will do.
+// SignCode renders an access code. The address in c is replaced by its seal, so
+// that a code tells nobody whose it is, and can't be tried out offline either.
+func (k *Keyring) SignCode(c AccessCode) string {
+	key := Signer(k.ring.Load().Secret, k.now())
+	if c.Email != "" {
+		c.Email = emailSeal(key, c.ID, c.Email)
+	}
+	raw, _ := json.Marshal(c) // strings, numbers, a time: can't fail
+	return sealWith(key, codeContext, raw)
+}
+
+func emailSeal(key SecretKey, id, email string) string {
+	sum := mac(key, emailContext, []byte(id+"\n"+strings.ToLower(strings.TrimSpace(email))))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// CheckCode returns what a code says, with the error that keeps a fan from
+// using it for an event at now; with ErrToken it says nothing. The address is
+// the one the fan gives, and may be empty if the code asks for none.
 func (k *Keyring) CheckCode(code, event, fan, email string, now time.Time) (AccessCode, error) {
-	raw, ok := k.open(codeContext, code)
+	raw, key, ok := k.open(codeContext, code)
 	var c AccessCode
-	if !ok || json.Unmarshal(raw, &c) != nil || c.ID == "" || !literalID(c.ID) {
+	if !ok || json.Unmarshal(raw, &c) != nil || c.ID == "" || !literalID(c.ID) || c.Fan == "" && c.Email == "" {
 		return AccessCode{}, ErrToken
 	}
 	switch {
 	case c.Event != event:
-		return AccessCode{}, ErrCodeEvent
+		return c, ErrCodeEvent
 	case !now.Before(c.Expires):
-		return AccessCode{}, ErrCodeExpired
-	case c.Fan != "" && c.Fan != fan,
-		c.Email != "" && (email == "" || c.Email != EmailHash(email)),
-		c.Fan == "" && c.Email == "":
-		return AccessCode{}, ErrCodeOwner
+		return c, ErrCodeExpired
+	case c.Fan != "" && c.Fan != fan:
+		return c, ErrCodeOwner
+	case c.Email != "" && strings.TrimSpace(email) == "":
+		return c, ErrCodeEmail
+	case c.Email != "" && !hmac.Equal([]byte(c.Email), []byte(emailSeal(key, c.ID, email))):
+		return c, ErrCodeOwner
 	}
 	return c, nil
 }
-
-// EmailHash names an address without saying it, whatever its letters' case.
-func EmailHash(email string) string { return Hash([]byte(strings.ToLower(strings.TrimSpace(email)))) }
 
 // literalID tells whether s may be a token of a key.
 func literalID(s string) bool {

@@ -63,7 +63,8 @@ func ReadHold(raw []byte) (granted json.RawMessage, problem *Problem, err error)
 
 // ReleaseRequest gives a hold back. Fan must own it, unless Order (a checkout
 // that failed) or By (an operator) says otherwise. A fan can't release a hold
-// in checkout. Releasing a hold that has ended is success.
+// in checkout. Releasing a hold that has ended is success. By with a Fan and no
+// Hold gives back all of the fan's that are not in checkout.
 type ReleaseRequest struct {
 	Hold  string `json:"hold"`
 	Fan   string `json:"fan,omitempty"`

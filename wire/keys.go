@@ -8,34 +8,51 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
-// Keyring is what frontrow signs with. In each list the first key signs and
-// all of them verify, so that a key is rotated by putting a new one in front.
-// Admission needs Pass, the inventory Barcode, gateways Secret; a service may
-// be given a keyring with only the lists it needs.
+// Keyring signs and verifies with the keys in force. It may be used by many at
+// once, also while Replace puts other keys in force.
 type Keyring struct {
+	now  func() time.Time
+	ring atomic.Pointer[ring]
+}
+
+// ring is keys in force: built once, then only read.
+type ring struct {
+	Keys
+	public *PublicKeys
+}
+
+// Keys is what a keyring's file holds. In each list all keys verify, and one
+// signs: see Signer. Admission needs Pass, the inventory Barcode, gateways Pass
+// and Secret; a service may be given a file with only the lists it needs.
+type Keys struct {
 	Pass    []SigningKey `json:"pass"`    // Ed25519, admission passes
 	Barcode []SigningKey `json:"barcode"` // Ed25519, ticket barcodes
-	Secret  []SecretKey  `json:"secret"`  // HMAC-SHA256, receipts and fan cookies
+	Secret  []SecretKey  `json:"secret"`  // HMAC-SHA256: receipts, cookies, access codes, links
 }
 
 // SigningKey is an Ed25519 key.
 type SigningKey struct {
-	ID   string `json:"kid"`
-	Seed []byte `json:"seed"` // 32 bytes
+	ID   string    `json:"kid"`
+	Seed []byte    `json:"seed"`          // 32 bytes
+	From time.Time `json:"from,omitzero"` // it signs from then on; it verifies at once
 
 	expanded ed25519.PrivateKey // from Seed; nil until expand
 }
 
 // SecretKey is a symmetric key shared by all gateways and regions.
 type SecretKey struct {
-	ID  string `json:"kid"`
-	Key []byte `json:"key"` // 32 bytes
+	ID   string    `json:"kid"`
+	Key  []byte    `json:"key"`           // 32 bytes
+	From time.Time `json:"from,omitzero"` // as of a SigningKey
 }
+
+func (k SigningKey) named() (string, time.Time) { return k.ID, k.From }
+func (k SecretKey) named() (string, time.Time)  { return k.ID, k.From }
 
 func (k SigningKey) private() ed25519.PrivateKey {
 	if k.expanded != nil {
@@ -44,81 +61,68 @@ func (k SigningKey) private() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(k.Seed)
 }
 
+// Public is the verifying half.
+func (k SigningKey) Public() ed25519.PublicKey { return k.private().Public().(ed25519.PublicKey) }
+
 // expand derives the private keys once, which costs as much as a signature.
-func (k *Keyring) expand() *Keyring {
-	for _, list := range [][]SigningKey{k.Pass, k.Barcode} {
-		for i := range list {
-			list[i].expanded = ed25519.NewKeyFromSeed(list[i].Seed)
-		}
+func expand(keys []SigningKey) []SigningKey {
+	out := make([]SigningKey, len(keys))
+	for i, k := range keys {
+		k.expanded = k.private()
+		out[i] = k
+	}
+	return out
+}
+
+// NewKeyring makes a keyring with one fresh key in each list.
+func NewKeyring() *Keyring {
+	k, err := NewKeys().Keyring()
+	if err != nil {
+		panic(err) // fresh keys are well-formed
 	}
 	return k
 }
 
-// Public is the verifying half.
-func (k SigningKey) Public() ed25519.PublicKey { return k.private().Public().(ed25519.PublicKey) }
-
-// NewKeyring makes a keyring with one fresh key in each list.
-func NewKeyring() *Keyring {
-	fresh := func() []byte {
-		b := make([]byte, 32)
-		rand.Read(b)
-		return b
+// Keyring puts the keys in force in a keyring of their own.
+func (k Keys) Keyring() (*Keyring, error) {
+	r := &Keyring{now: time.Now}
+	if err := r.Replace(k); err != nil {
+		return nil, err
 	}
-	id := rand.Text()[:8]
-	k := &Keyring{
-		Pass:    []SigningKey{{ID: "p-" + id, Seed: fresh()}},
-		Barcode: []SigningKey{{ID: "b-" + id, Seed: fresh()}},
-		Secret:  []SecretKey{{ID: "s-" + id, Key: fresh()}},
-	}
-	return k.expand()
+	return r, nil
 }
 
-// LoadKeyring reads a keyring file, as frontrow keys writes it.
-func LoadKeyring(path string) (*Keyring, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("keyring: %w", err)
+// Replace puts other keys in force, all at once. Keys that are not well-formed,
+// or that leave a list empty which had some, change nothing.
+func (k *Keyring) Replace(keys Keys) error {
+	if err := keys.check(); err != nil {
+		return err
 	}
-	var k Keyring
-	if err := json.Unmarshal(raw, &k); err != nil {
-		return nil, fmt.Errorf("keyring %s: %w", path, err)
-	}
-	if err := k.check(); err != nil {
-		return nil, fmt.Errorf("keyring %s: %w", path, err)
-	}
-	return k.expand(), nil
-}
-
-func (k *Keyring) check() error {
-	for _, s := range append(k.Pass, k.Barcode...) {
-		if s.ID == "" || strings.ContainsAny(s.ID, ":.") || len(s.Seed) != ed25519.SeedSize {
-			return errors.New("a signing key needs a kid without ':' or '.' and a seed of 32 bytes")
+	if old := k.ring.Load(); old != nil {
+		for name, n := range old.lengths() {
+			if n > 0 && keys.lengths()[name] == 0 {
+				return errors.New("the list " + name + " has no keys any more")
+			}
 		}
 	}
-	for _, s := range k.Secret {
-		if s.ID == "" || strings.ContainsAny(s.ID, ":.") || len(s.Key) < 32 {
-			return errors.New("a secret key needs a kid without ':' or '.' and at least 32 bytes")
-		}
-	}
+	keys.Pass, keys.Barcode = expand(keys.Pass), expand(keys.Barcode)
+	k.ring.Store(&ring{Keys: keys, public: keys.public()})
 	return nil
 }
 
-// Save writes the keyring, readable by its owner alone.
-func (k *Keyring) Save(path string) error {
-	raw, err := json.MarshalIndent(k, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(raw, '\n'), 0o600)
-}
+// Keys are the keys in force. Nobody may change them.
+func (k *Keyring) Keys() Keys { return k.ring.Load().Keys }
+
+// Public is the verifying half of the keys in force: the same pointer until
+// others are.
+func (k *Keyring) Public() *PublicKeys { return k.ring.Load().public }
 
 // PublicKeys verify passes and barcodes.
 type PublicKeys struct {
 	pass, barcode map[string]ed25519.PublicKey
 }
 
-// Public returns the verifying half of the keyring.
-func (k *Keyring) Public() *PublicKeys {
+func (k Keys) public() *PublicKeys {
 	p := &PublicKeys{pass: map[string]ed25519.PublicKey{}, barcode: map[string]ed25519.PublicKey{}}
 	for _, s := range k.Pass {
 		p.pass[s.ID] = s.Public()
@@ -130,8 +134,9 @@ func (k *Keyring) Public() *PublicKeys {
 }
 
 // JWKS is the key set of /.well-known/jwks.json (RFC 7517, RFC 8037): pass
-// keys first, then barcode keys for gates that check offline.
-func (k *Keyring) JWKS() []byte {
+// keys first, then barcode keys for gates that check offline; also those that
+// are yet to sign, so that whoever keeps the set for a while has them in time.
+func (k Keys) JWKS() []byte {
 	type jwk struct {
 		Kty string `json:"kty"`
 		Crv string `json:"crv"`
@@ -143,8 +148,10 @@ func (k *Keyring) JWKS() []byte {
 	set := struct {
 		Keys []jwk `json:"keys"`
 	}{Keys: []jwk{}}
-	for _, s := range append(append([]SigningKey{}, k.Pass...), k.Barcode...) {
-		set.Keys = append(set.Keys, jwk{"OKP", "Ed25519", s.ID, "sig", "EdDSA", base64.RawURLEncoding.EncodeToString(s.Public())})
+	for _, list := range [][]SigningKey{k.Pass, k.Barcode} {
+		for _, s := range list {
+			set.Keys = append(set.Keys, jwk{"OKP", "Ed25519", s.ID, "sig", "EdDSA", base64.RawURLEncoding.EncodeToString(s.Public())})
+		}
 	}
 	raw, _ := json.Marshal(set) // strings only: can't fail
 	return raw
@@ -153,29 +160,33 @@ func (k *Keyring) JWKS() []byte {
 // seal renders kid.payload.mac. The context keeps one kind of token from
 // passing for another.
 func (k *Keyring) seal(context string, payload []byte) string {
-	key := k.Secret[0]
+	return sealWith(Signer(k.ring.Load().Secret, k.now()), context, payload)
+}
+
+func sealWith(key SecretKey, context string, payload []byte) string {
 	return key.ID + "." + base64.RawURLEncoding.EncodeToString(payload) + "." +
 		base64.RawURLEncoding.EncodeToString(mac(key, context, payload))
 }
 
-// open verifies a sealed token and returns its payload.
-func (k *Keyring) open(context, token string) ([]byte, bool) {
-	if len(token) > maxToken {
-		return nil, false
+// open verifies a sealed token and returns its payload and the key that sealed it.
+func (k *Keyring) open(context, token string) (payload []byte, key SecretKey, ok bool) {
+	if !compact(token) {
+		return nil, key, false
 	}
 	kid, rest, ok1 := strings.Cut(token, ".")
 	body, sum, ok2 := strings.Cut(rest, ".")
-	payload, err1 := base64.RawURLEncoding.DecodeString(body)
-	given, err2 := base64.RawURLEncoding.DecodeString(sum)
+	strict := base64.RawURLEncoding.Strict()
+	payload, err1 := strict.DecodeString(body)
+	given, err2 := strict.DecodeString(sum)
 	if !ok1 || !ok2 || err1 != nil || err2 != nil {
-		return nil, false
+		return nil, key, false
 	}
-	for _, key := range k.Secret {
+	for _, key := range k.ring.Load().Secret {
 		if key.ID == kid {
-			return payload, hmac.Equal(given, mac(key, context, payload))
+			return payload, key, hmac.Equal(given, mac(key, context, payload))
 		}
 	}
-	return nil, false
+	return nil, key, false
 }
 
 func mac(key SecretKey, context string, payload []byte) []byte {
@@ -189,4 +200,11 @@ func mac(key SecretKey, context string, payload []byte) []byte {
 func Hash(b []byte) string {
 	sum := sha256.Sum256(b)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// fresh is the secret half of a new key, and the random part of its name.
+func fresh() (secret []byte, id string) {
+	secret = make([]byte, 32)
+	rand.Read(secret) // never fails since Go 1.24
+	return secret, rand.Text()[:8]
 }

@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Operator endpoints are NATS micro services: "nats micro ls" lists them and
 // "nats req" calls them. Payloads are JSON, an empty one means {}. A refusal
@@ -137,12 +140,36 @@ type LineMoved struct {
 // Revocation ends a pass before its time, or all passes of an event that were
 // issued before At: a record of REVOKED, which every gateway watches.
 type Revocation struct {
-	At  time.Time `json:"at"`
-	Why string    `json:"why,omitempty"`
+	At    time.Time `json:"at"`
+	Why   string    `json:"why,omitempty"`
+	Moved bool      `json:"moved,omitempty"` // the fan goes on with another device, under another pass
 }
 
-// RevokedKey is the key of a pass's revocation, or with id "all" that of an event's.
+// RevokeRequest asks the admitter to withdraw the pass of a fan, or all passes
+// that the event has given out. It is for good: their places are used up.
+type RevokeRequest struct {
+	Fan string `json:"fan,omitempty"`
+	All bool   `json:"all,omitempty"`
+	Why string `json:"why,omitempty"`
+	By  string `json:"by,omitempty"`
+}
+
+// RevokeReply says what was withdrawn, now or when it was asked for before.
+type RevokeReply struct {
+	Event   string    `json:"event,omitempty"`
+	Passes  int       `json:"passes"` // alive until then
+	At      time.Time `json:"at,omitzero"`
+	Problem *Problem  `json:"problem,omitempty"`
+}
+
+// RevokedKey is the key of a pass's revocation, or with id RevokedAll that of an event's.
 func RevokedKey(event, id string) string { return event + "." + id }
+
+// RevokedAll stands for all passes of an event, in place of a pass's id.
+const RevokedAll = "all"
+
+// SplitRevokedKey is the inverse of RevokedKey.
+func SplitRevokedKey(key string) (event, id string, ok bool) { return strings.Cut(key, ".") }
 
 // DrawRecord is the value under "draw" in PASSES_<event>.
 type DrawRecord struct {

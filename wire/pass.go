@@ -1,8 +1,12 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -14,6 +18,9 @@ const PassType = "frontrow-pass+jwt"
 
 // PassIssuer is the "iss" of every pass.
 const PassIssuer = "frontrow"
+
+// MaxPassLife is longer than any pass: what is known of a revoked one is kept as long.
+const MaxPassLife = 26 * time.Hour
 
 // passLeeway is how far the clocks of admission and gateways may differ.
 const passLeeway = 5 * time.Second
@@ -44,10 +51,13 @@ func NewPass(event string, r PassRecord) *Pass {
 	}
 }
 
-// SignPass renders the pass with the keyring's current key. Ed25519 is
-// deterministic: the same record gives the same pass.
+// SignPass renders the pass with the key that signs now. Ed25519 is
+// deterministic: under one key the same record gives the same pass.
 func (k *Keyring) SignPass(p *Pass) (string, error) {
-	key := k.Pass[0]
+	key := Signer(k.ring.Load().Pass, k.now())
+	if key.ID == "" {
+		return "", errors.New("sign pass: the keyring has no pass key")
+	}
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, p)
 	t.Header["kid"] = key.ID
 	t.Header["typ"] = PassType
@@ -66,36 +76,81 @@ var (
 )
 
 // VerifyPass checks a pass for an event as RFC 8725 asks: bounded length, one
-// algorithm, explicit type, known key, issuer, audience, expiry. Grace extends
-// the expiry for steps that only finish what was begun with a live pass.
+// algorithm, explicit type, known key, no name twice, issuer, audience, and a
+// life that has begun, has not ended and is no longer than a revocation is kept.
+// Grace extends the expiry, and nothing else, for steps that only finish what
+// was begun with a live pass.
 func (p *PublicKeys) VerifyPass(token, event string, now time.Time, grace time.Duration) (*Pass, error) {
-	if len(token) > maxToken {
+	if !compact(token) {
 		return nil, ErrPass
 	}
 	var pass Pass
-	_, err := jwt.ParseWithClaims(token, &pass, func(t *jwt.Token) (any, error) {
-		if t.Header["typ"] != PassType {
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	_, err := parser.ParseWithClaims(token, &pass, func(t *jwt.Token) (any, error) {
+		kid, _ := t.Header["kid"].(string)
+		key, ok := p.pass[kid]
+		if !ok || t.Header["typ"] != PassType || !unambiguous(token) {
 			return nil, ErrPass
 		}
-		kid, _ := t.Header["kid"].(string)
-		if key, ok := p.pass[kid]; ok {
-			return key, nil
-		}
-		return nil, ErrPass
-	}, jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(PassIssuer), jwt.WithExpirationRequired(),
-		jwt.WithIssuedAt(), jwt.WithLeeway(passLeeway+grace), jwt.WithStrictDecoding(),
-		jwt.WithTimeFunc(func() time.Time { return now }))
-	switch {
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return nil, ErrPassExpired
-	case err != nil:
+		return key, nil
+	})
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPass, err)
-	case len(pass.Audience) != 1 || pass.Audience[0] != event:
-		return nil, ErrPassEvent
-	case !IsFan(pass.Subject) || pass.ID == "" || pass.Limit <= 0:
-		return nil, ErrPass
+	}
+	if err := pass.check(event, now, grace); err != nil {
+		return nil, err
 	}
 	return &pass, nil
+}
+
+// check is the rules for a pass whose signature is good.
+func (p *Pass) check(event string, now time.Time, grace time.Duration) error {
+	switch {
+	case p.Issuer != PassIssuer, !IsFan(p.Subject), p.ID == "", p.Limit <= 0,
+		p.ExpiresAt == nil, p.IssuedAt == nil, p.NotBefore == nil, len(p.Audience) != 1,
+		p.ExpiresAt.Sub(p.IssuedAt.Time) > MaxPassLife,
+		p.IssuedAt.After(now.Add(passLeeway)), p.NotBefore.After(now.Add(passLeeway)):
+		return ErrPass
+	case p.Audience[0] != event:
+		return ErrPassEvent
+	case !now.Before(p.ExpiresAt.Add(passLeeway + grace)):
+		return ErrPassExpired
+	}
+	return nil
+}
+
+// unambiguous tells whether neither the header nor the claims of a token have a
+// member twice: of two, another reader may take the other (RFC 7515, 4; 7519, 4).
+func unambiguous(token string) bool {
+	for part := range strings.SplitSeq(token[:strings.LastIndexByte(token, '.')], ".") {
+		raw, err := base64.RawURLEncoding.DecodeString(part)
+		if err != nil || !uniqueMembers(raw) {
+			return false
+		}
+	}
+	return true
+}
+
+// uniqueMembers looks at the outermost object, as encoding/json reads it: letters' case doesn't count.
+func uniqueMembers(raw []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return false
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		name, err := d.Token()
+		var value json.RawMessage
+		if err != nil || d.Decode(&value) != nil {
+			return false
+		}
+		if n := strings.ToLower(name.(string)); seen[n] {
+			return false
+		} else {
+			seen[n] = true
+		}
+	}
+	return true
 }
 
 // PassRecord is the value under fan.<fan> in PASSES_<event>: created once, so a
@@ -114,8 +169,18 @@ type PassRecord struct {
 	Device  string    `json:"device,omitempty"`
 	At      time.Time `json:"at"`
 	Expires time.Time `json:"expires"`
+	Was     string    `json:"was,omitempty"`    // its ID on the device before, which is revoked
+	Moves   int       `json:"moves,omitempty"`  // from device to device
 	Revoked time.Time `json:"revoked,omitzero"` // it counts no more from then on
 	Why     string    `json:"why,omitempty"`    // revoked
+}
+
+// Ends is when the pass stops counting.
+func (r PassRecord) Ends() time.Time {
+	if !r.Revoked.IsZero() {
+		return r.Revoked
+	}
+	return r.Expires
 }
 
 // RedeemRequest asks the admitter to turn a place into a pass; the gateway has

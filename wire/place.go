@@ -3,11 +3,20 @@ package wire
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 )
 
 // maxToken bounds every token before it is parsed.
 const maxToken = 2048
+
+// compact tells whether a token is of bounded length and of base64url and dots
+// alone. Decoders skip line breaks, so that one token could be written in many ways.
+func compact(token string) bool {
+	return len(token) <= maxToken && !strings.ContainsFunc(token, func(r rune) bool {
+		return r > 0x7f || !alphanumeric(byte(r)) && r != '-' && r != '_' && r != '.'
+	})
+}
 
 // Lanes of an event's queue, in the order they are served.
 const (
@@ -70,7 +79,7 @@ func (k *Keyring) SignReceipt(p Place) string {
 
 // VerifyReceipt returns the place that a receipt stands for, or ErrToken.
 func (k *Keyring) VerifyReceipt(receipt string) (Place, error) {
-	raw, ok := k.open(receiptContext, receipt)
+	raw, _, ok := k.open(receiptContext, receipt)
 	if !ok {
 		return Place{}, ErrToken
 	}
@@ -86,7 +95,7 @@ func (k *Keyring) SignFan(fan string) string { return k.seal(cookieContext, []by
 
 // VerifyFan returns the fan named by an fr_fan cookie, or ErrToken.
 func (k *Keyring) VerifyFan(cookie string) (string, error) {
-	raw, ok := k.open(cookieContext, cookie)
+	raw, _, ok := k.open(cookieContext, cookie)
 	if !ok || !IsFan(string(raw)) {
 		return "", ErrToken
 	}

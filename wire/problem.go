@@ -24,6 +24,20 @@ const (
 	CodeGone         Code = "gone"              // the sale is over or nothing can be left
 	CodeNotOpen      Code = "not-open"          // the sale hasn't opened
 	CodeUnavailable  Code = "unavailable"       // try again: no writer just now, queue full, outcome unknown
+
+	CodeRevoked     Code = "revoked"      // the pass was withdrawn
+	CodeOtherDevice Code = "other-device" // the pass is in use on another device of the fan, and may be taken back
+
+	CodeCodeUnknown Code = "code-unknown" // an access code that is not ours
+	CodeCodeEvent   Code = "code-event"   // of another event
+	CodeCodeExpired Code = "code-expired" //
+	CodeCodeEmail   Code = "code-email"   // send the address that it was sent to with it
+	CodeCodeOwner   Code = "code-owner"   // it was issued to somebody else
+	CodeCodeUsed    Code = "code-used"    // somebody else has used it
+
+	CodeLink        Code = "link"         // a link to another device that is not ours
+	CodeLinkExpired Code = "link-expired" // one that came too late
+	CodeOtherFan    Code = "other-fan"    // this device is another fan's, who has to agree first
 )
 
 // Problem is a refusal. It crosses services unchanged, inside a reply, and is

@@ -34,11 +34,8 @@ func bucket(name string, history int64, replicas int) jetstream.StreamConfig {
 	}
 }
 
-// How long records that need no removal are kept.
-const (
-	passingAge = time.Hour
-	passLife   = 26 * time.Hour // longer than any pass
-)
+// passingAge is how long records that need no removal are kept, as a rule.
+const passingAge = time.Hour
 
 // passing lets the records of a bucket expire: for what may be lost, or come back.
 func passing(c jetstream.StreamConfig, age time.Duration) jetstream.StreamConfig {
@@ -56,7 +53,7 @@ func Core(replicas int) []jetstream.StreamConfig {
 		bucket(LeasesBucket, 1, replicas),
 		passing(bucket(CheckoutsBucket, 1, replicas), passingAge),
 		passing(bucket(ChallengesBucket, 1, replicas), passingAge),
-		passing(bucket(RevokedBucket, 1, replicas), passLife),
+		passing(bucket(RevokedBucket, 1, replicas), MaxPassLife),
 		{
 			// Not a work queue: there, on one server, each acknowledgement is a removal
 			// with an fsync of its own (docs/adr/0001). The workers trim what is done.
@@ -154,7 +151,7 @@ func CreateInRegion(ctx context.Context, js jetstream.JetStream, event, domain s
 	configs := ForQueue(event, replicas)
 	for _, c := range []jetstream.StreamConfig{
 		bucket(EventsBucket, 16, replicas), bucket(BoardBucket, 1, replicas), bucket(StockBucket, 1, replicas), bucket(PricesBucket, 64, replicas),
-		passing(bucket(RevokedBucket, 1, replicas), passLife), bucket(SeatsBucket(event), 1, replicas),
+		passing(bucket(RevokedBucket, 1, replicas), MaxPassLife), bucket(SeatsBucket(event), 1, replicas),
 	} {
 		configs = append(configs, mirror(c, domain))
 	}

@@ -43,6 +43,7 @@ const (
 	AdmitterKey  = "admitter" // Admitter: written with each call
 	FenceKey     = "fence"    // the guard of the admitter: rewritten by each new one and with each batch
 	DrawKey      = "draw"     // DrawRecord: the secret of the draw, made before the room opens
+	AllKey       = "all"      // Revocation of all passes given out until then
 	PlacePrefix  = "fan."     // in QUEUE and PASSES: fan.<fan>
 	CodePrefix   = "code."    // in CODES and PASSES: code.<id>
 	RoleWriter   = "writer"
@@ -90,6 +91,7 @@ func SeatsAll(event string) string          { return "seats." + event + ".*" }
 const (
 	ActRedeem = "redeem" // RedeemRequest → RedeemReply
 	ActMeter  = "meter"  // MeterRequest → MeterReply; what operators see and set
+	ActRevoke = "revoke" // RevokeRequest → RevokeReply
 )
 
 // PassesSubject addresses one act of the admitter of an event, PassesAll all of them.

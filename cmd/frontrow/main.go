@@ -33,7 +33,12 @@ Tools
   frontrow draw EVENT             check a lottery by the public board, and the rank of a place
   frontrow audit EVENT            check every invariant that can be checked at rest; exit 1 if one is broken
   frontrow migrate                create or update streams and the PostgreSQL schema
+  frontrow codes issue            choose registered fans and issue their access codes
+  frontrow codes check CODE       explain an access code
   frontrow keys FILE              make a keyring
+  frontrow keys rotate            put the next keys into it, while services run
+  frontrow keys prune             remove keys that nothing is signed with any more
+  frontrow keys show              what its keys do now, without their secrets
   frontrow version
 
 Every flag may also be an environment variable (--postgres is FRONTROW_POSTGRES)
@@ -85,6 +90,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return c.audit(ctx, args)
 	case "migrate":
 		return c.migrate(ctx, args)
+	case "codes":
+		return c.codes(ctx, args)
 	case "keys":
 		return c.keys(args)
 	case "version":

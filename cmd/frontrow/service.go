@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"frontrow/admission"
@@ -149,8 +151,29 @@ func newHouse(o options, stderr io.Writer) (*house, error) {
 		if h.keyring, err = wire.LoadKeyring(o.keys); err != nil {
 			return nil, err
 		}
+		h.add("keyring", h.followKeys)
+	} else {
+		signal.Ignore(syscall.SIGHUP) // it is sent to all services alike
 	}
 	return h, nil
+}
+
+// followKeys puts the keyring's file in force whenever it changes; services look
+// at once when they get SIGHUP. (It ends "dev", which may hang at a terminal.)
+func (h *house) followKeys(ctx context.Context) error {
+	nudge := make(chan os.Signal, 1)
+	if h.sandbox == nil {
+		signal.Notify(nudge, syscall.SIGHUP)
+		defer signal.Stop(nudge)
+	}
+	log := h.log("keyring")
+	return h.keyring.Follow(ctx, h.keys, nudge, func(err error) {
+		if err != nil {
+			log.Error("keys stay as they were", "err", err)
+			return
+		}
+		log.Info("keys in force", "passes", wire.Signer(h.keyring.Keys().Pass, time.Now()).ID)
+	})
 }
 
 func (h *house) add(name string, run func(context.Context) error) {

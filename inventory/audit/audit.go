@@ -51,19 +51,20 @@ func (c *Check) breaks(format string, args ...any) {
 // audit is everything an audit reads, at one time as nearly as can be: on a
 // live sale, what is under way is told apart by the orders still waiting.
 type audit struct {
-	event    wire.Event
-	index    *plan.Index
-	now      time.Time
-	records  map[string]wire.Seat // by seat
-	flushes  []wire.Flush         // log.<n>
-	logged   int                  // of them in SALELOG
-	passes   []wire.PassRecord    //
-	lines    map[line]uint64      // how far they were called
-	draws    map[string]wire.Draw // by lane
-	joined   map[line]uint64      // places given out, in the region asked
-	waiting  map[string]bool      // orders not done
-	bookings []ledger.Booking     //
-	sum      ledger.Audit         //
+	event     wire.Event
+	index     *plan.Index
+	now       time.Time
+	records   map[string]wire.Seat // by seat
+	flushes   []wire.Flush         // log.<n>
+	logged    int                  // of them in SALELOG
+	passes    []wire.PassRecord    //
+	withdrawn wire.Revocation      // of all passes before
+	lines     map[line]uint64      // how far they were called
+	draws     map[string]wire.Draw // by lane
+	joined    map[line]uint64      // places given out, in the region asked
+	waiting   map[string]bool      // orders not done
+	bookings  []ledger.Booking     //
+	sum       ledger.Audit         //
 }
 
 // Run checks every invariant of an event that can be checked at rest.
@@ -159,6 +160,9 @@ func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event str
 			return fmt.Errorf("pass %s: %w", e.Key, err)
 		}
 		a.passes = append(a.passes, p)
+	}
+	if err := load(ctx, passes, wire.AllKey, &a.withdrawn); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
 	}
 	if err := load(ctx, passes, wire.AdmitterKey, &admitter); err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err // again: the head of the passes just read

@@ -111,7 +111,7 @@ func (a *audit) limitsAreKept() Check {
 func (a *audit) passesAreUnderTheCeiling() Check {
 	c := Check{Invariant: "I5", Rule: "passes alive never exceeded the ceiling; a place has one pass", Looked: len(a.passes)}
 	ceiling := a.event.Spec.WithDefaults().Admission.Ceiling
-	if most := mostAlive(a.passes); most > ceiling {
+	if most := mostAlive(a.passes, a.withdrawn.At); most > ceiling {
 		c.breaks("%d passes were alive at once; the ceiling is %d", most, ceiling)
 	}
 	place := map[wire.PassRecord]string{}
@@ -207,11 +207,16 @@ func (a *audit) ledgerIsSound() Check {
 	return c
 }
 
-// mostAlive is the most passes that were alive at any instant.
-func mostAlive(passes []wire.PassRecord) int {
+// mostAlive is the most passes that were alive at any instant. Those given out
+// before withdrawn ended then.
+func mostAlive(passes []wire.PassRecord, withdrawn time.Time) int {
 	changes := make([]passChange, 0, 2*len(passes))
 	for _, p := range passes {
-		changes = append(changes, passChange{p.At, +1}, passChange{p.Expires, -1})
+		end := p.Ends()
+		if p.At.Before(withdrawn) && withdrawn.Before(end) {
+			end = withdrawn
+		}
+		changes = append(changes, passChange{p.At, +1}, passChange{end, -1})
 	}
 	sortChanges(changes)
 	most, alive := 0, 0

@@ -3,6 +3,7 @@ package seating
 import (
 	"container/heap"
 	"slices"
+	"strings"
 	"time"
 
 	"frontrow/wire"
@@ -65,6 +66,10 @@ func (h *hold) answers(r wire.HoldRequest) bool {
 
 // Release gives a hold's seats back.
 func (e *Engine) Release(r wire.ReleaseRequest, now time.Time) *wire.Problem {
+	if r.Hold == "" && r.By != "" && r.Fan != "" {
+		e.releaseAll(r, now)
+		return nil
+	}
 	h := e.holds[r.Hold]
 	switch {
 	case h == nil:
@@ -88,6 +93,23 @@ func (e *Engine) Release(r wire.ReleaseRequest, now time.Time) *wire.Problem {
 	}
 	e.end(h, wire.Act{Kind: wire.ActKindRelease, By: r.By, Why: r.Why}, now)
 	return nil
+}
+
+// releaseAll gives back what a fan holds and is not paying for.
+func (e *Engine) releaseAll(r wire.ReleaseRequest, now time.Time) {
+	if e.tickets[r.Fan] == 0 {
+		return
+	}
+	var his []*hold
+	for _, h := range e.holds {
+		if h.fan == r.Fan && !h.sold && h.order == "" {
+			his = append(his, h)
+		}
+	}
+	slices.SortFunc(his, func(a, b *hold) int { return strings.Compare(a.id, b.id) }) // the log's order is not left to chance
+	for _, h := range his {
+		e.end(h, wire.Act{Kind: wire.ActKindRelease, By: r.By, Why: r.Why}, now)
+	}
 }
 
 // end frees a standing hold's seats.

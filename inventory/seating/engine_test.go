@@ -390,6 +390,36 @@ func checkEngine(t *rapid.T, e *Engine) {
 	}
 }
 
+// A fan whose pass was revoked gives back what he holds, but for what is being
+// paid for and what is his.
+func TestReleaseAllOfAFan(t *testing.T) {
+	e := onSale(t, seatingtest.Hall(t, 2, 10, 0))
+	e.Hold(named("h_1", "f", "A-1"), start)
+	e.Hold(named("h_2", "f", "A-2"), start)
+	paying := e.Hold(named("h_3", "f", "A-3"), start)
+	bought := e.Hold(named("h_4", "f", "A-4"), start)
+	e.Hold(named("h_5", "g", "A-5"), start)
+	e.Checkout(wire.CheckoutRequest{Hold: paying.Hold, Fan: "f", Key: "k", Body: "b"}, start)
+	e.Confirm(wire.ConfirmRequest{Hold: bought.Hold, Order: "o_4", Fan: "f", Seats: bought.Seats}, start)
+	e.Take()
+	for _, r := range []wire.ReleaseRequest{{Fan: "f"}, {Fan: "f", Order: "o_3"}, {By: "ann"}, {Fan: "nobody", By: "ann"}} { // no operator's, or no fan's
+		if p := e.Release(r, start); p != nil || e.Pending() != 0 {
+			t.Errorf("%+v changed something, or was refused: %v", r, p)
+		}
+	}
+	for range 2 {
+		if p := e.Release(wire.ReleaseRequest{Fan: "f", By: "ann", Why: "bot"}, start); p != nil {
+			t.Error(p)
+		}
+		if e.all.Held != 2 || e.all.Sold != 1 || e.tickets["f"] != 2 || e.tickets["g"] != 1 {
+			t.Errorf("%+v, %v", e.all, e.tickets)
+		}
+	}
+	if e.holds["h_1"] != nil || e.holds["h_2"] != nil || e.holds["h_3"] == nil {
+		t.Errorf("%v", e.holds)
+	}
+}
+
 // A request that arrives once more after its hold has ended is late: it must
 // not make the hold anew, of other seats at another price.
 func TestLateRequestDoesNotReviveAHold(t *testing.T) {

@@ -22,6 +22,8 @@ export interface Count { free: number; held: number; sold: number; blocked: numb
 export interface Stock { all: Count; sections: Record<string, Count>; levels: Record<string, Count> }
 export interface Place { place: string; lane: string; region: string; number: number; ahead: number }
 export interface Pass { pass: string; expires_at: string }
+/** A link, and a drawing of it: an SVG path in a square of qr_size units. */
+export interface Carried { link: string; qr: string; qr_size: number; expires_at: string }
 export interface SeatQuote { id: string; label: string; price: Amounts }
 export interface Hold { hold: string; seats: SeatQuote[]; total: number; currency: string; expires_at: string; why?: string }
 export interface Best { count: number; level?: string; section?: string; accessible?: boolean }
@@ -97,7 +99,8 @@ export class Api {
   /** The digest in the address lets the map be kept for ever. */
   plan(digest: string): Promise<unknown> { return json("GET", `${this.base}/plan/map?v=${digest}`); }
   board(): Promise<Board> { return json("GET", `${this.base}/board`); }
-  join(): Promise<Place> { return json("POST", `${this.base}/places`, {}); }
+  /** The address goes with a code that was sent to it. */
+  join(code?: string, email?: string): Promise<Place> { return json("POST", `${this.base}/places`, { code: code || undefined, email: email || undefined }); }
   redeem(place: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place }); }
   hold(pass: string, wish: HoldWish): Promise<Hold> { return json("POST", `${this.base}/holds`, wish, bearer(pass)); }
 
@@ -115,6 +118,8 @@ export class Api {
   checkout(hold: string, pass: string, key: string, method: string, buyer: { name: string; email: string }): Promise<{ order: string }> {
     return json("POST", `/v1/holds/${hold}/checkout`, { payment: { method }, buyer }, { ...bearer(pass), "idempotency-key": key });
   }
+  /** A link to another device, for the fan whose receipt this is. */
+  carry(place: string): Promise<Carried> { return json("POST", "/v1/carry", { place }); }
   order(id: string): Promise<Order> { return json("GET", `/v1/orders/${id}`); }
 
   get live(): string {

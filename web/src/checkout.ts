@@ -19,7 +19,7 @@ export class Checkout {
   private poll = 0;
   private wait = orderPollFirst;
 
-  constructor(private readonly api: Api, private readonly store: Store, private readonly back: () => void) {
+  constructor(private readonly api: Api, private readonly store: Store, private readonly back: () => void, private readonly lost: (p: Problem) => boolean) {
     by("checkout-form").addEventListener("submit", (e) => {
       e.preventDefault();
       busy(by("pay"), () => this.pay());
@@ -78,6 +78,7 @@ export class Checkout {
       await this.api.release(hold.hold, pass?.pass ?? "");
     } catch (e) {
       const p = e as Problem;
+      if (this.lost(p)) return;
       if (p.status !== 404 && p.status !== 410) return fail(p.message); // else it has ended already
     }
     clearTimeout(this.clock);
@@ -95,6 +96,7 @@ export class Checkout {
       order = (await this.api.checkout(hold.hold, pass?.pass ?? "", key, value("method"), { name: value("name"), email: value("email") })).order;
     } catch (e) {
       const p = e as Problem;
+      if (this.lost(p)) return;
       if (p.status === 410) return this.over(p.message);
       // An earlier attempt got through, though its answer didn't: that one counts.
       if ((p.code === "checkout-busy" || p.code === "idempotency-reuse") && p.order) order = p.order;

@@ -2,17 +2,19 @@
 // body. On the event's page the views follow from what is saved and what the
 // board says: waiting, seats, checkout, order.
 
-import { Api, type EventInfo, type Pass } from "./api";
+import { Api, type EventInfo, type Pass, type Problem } from "./api";
+import { brought } from "./carry";
 import { Checkout } from "./checkout";
-import { fail, say, show } from "./dom";
+import { busy, by, el, fail, say, show } from "./dom";
 import { Live } from "./live";
+import { showDraw } from "./lottery";
 import { Room } from "./room";
 import { Seats } from "./seats";
 import { Store } from "./store";
 import { showTicket } from "./ticket";
 
 async function purchase(event: string): Promise<void> {
-  const api = new Api(event), store = new Store(event);
+  const api = new Api(event), store = new Store(event), carried = brought(store);
   let seats: Seats | undefined, info: Promise<EventInfo> | undefined;
 
   const room = new Room(api, store, (pass: Pass) => {
@@ -20,13 +22,14 @@ async function purchase(event: string): Promise<void> {
     const until = new Date(pass.expires_at).toLocaleTimeString(undefined, { timeStyle: "short" });
     say(`It's your turn. Choose your seats: you have until ${until}.`);
   }, () => live.renew());
-  const checkout = new Checkout(api, store, () => route());
+  const checkout = new Checkout(api, store, () => route(), lost);
   const live = new Live(api, {
     board: (b) => { room.board(b); seats?.board(b); },
     stock: (s) => seats?.stockChanged(s),
     seats: (f) => seats?.frame(f),
     notice: (n) => checkout.notice(n),
     opened: () => seats?.forget(),
+    place: () => store.saved.place,
     refresh: () => {
       route();
       if (document.body.dataset.view === "seats") seats?.refresh();
@@ -59,10 +62,39 @@ async function purchase(event: string): Promise<void> {
     room.join(false);
   }
 
+  /** Refusals that end the pass on this device, whatever it was for; false for others. */
+  function lost(p: Problem): boolean {
+    if (p.code === "revoked") {
+      store.set({ place: undefined, pass: undefined, hold: undefined, key: undefined });
+      route();
+      fail(p.message);
+    } else if (p.code === "other-device") {
+      // By hand only: two devices that took the pass back by themselves would never end.
+      const here = el("button", { type: "button", id: "here" }, "Go on here instead");
+      here.addEventListener("click", () => busy(here, takeBack));
+      fail(p.message);
+      by("error").append(" ", here);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  async function takeBack(): Promise<void> {
+    try {
+      const pass = await api.redeem(store.saved.place?.place ?? "");
+      store.set({ pass });
+      route();
+      say("You go on here.");
+    } catch (e) {
+      fail((e as Problem).message);
+    }
+  }
+
   async function openSeats(): Promise<void> {
     try {
       const about = await (info ??= api.info());
-      seats ??= new Seats(api, store, live, about, (hold) => checkout.open(hold), passOver);
+      seats ??= new Seats(api, store, live, about, (hold) => checkout.open(hold), passOver, lost);
       await seats.load();
     } catch (e) {
       info = undefined;
@@ -73,9 +105,10 @@ async function purchase(event: string): Promise<void> {
   addEventListener("storage", route); // another tab went a step on: one fan is in one place
   route();
   live.start();
-  await room.start();
+  await (carried ? room.join(true) : room.start());
 }
 
 const { page, event, ticket } = document.body.dataset;
 if (page === "event" && event) purchase(event);
+if (page === "draw" && event) showDraw(event);
 if (page === "ticket" && ticket) showTicket(ticket);

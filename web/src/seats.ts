@@ -44,6 +44,7 @@ export class Seats {
   constructor(
     private readonly api: Api, private readonly store: Store, private readonly live: Live,
     private readonly info: EventInfo, private readonly held: (hold: Hold) => void, private readonly passOver: () => void,
+    private readonly passLost: (p: Problem) => boolean,
   ) {}
 
   /** Reads the plan and the states, once; the view is complete when it resolves. */
@@ -283,6 +284,7 @@ export class Seats {
     } catch (e) {
       const p = e as Problem;
       if (p.status === 401) return this.passOver();
+      if (this.passLost(p)) return;
       if (p.code !== "taken") return fail(p.message);
       const gone = p.seats.map((id) => this.plan.find(id)).filter((i) => i >= 0);
       for (const i of gone) {

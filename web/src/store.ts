@@ -6,6 +6,7 @@ import { type Hold, type Pass, type Place, now } from "./api";
 export interface Saved {
   place?: Place;
   aheadAtFirst?: number; // for the progress bar
+  commitment?: string; // of the draw, as it was first seen
   pass?: Pass;
   hold?: Hold;
   key?: string; // idempotency key of the hold's checkout
@@ -35,6 +36,13 @@ export class Store {
     this.memory = { ...this.saved, ...change };
     try {
       localStorage.setItem(this.name, JSON.stringify(this.memory));
+    } catch { /* as above */ }
+  }
+
+  clear(): void {
+    this.memory = {};
+    try {
+      localStorage.removeItem(this.name);
     } catch { /* as above */ }
   }
 

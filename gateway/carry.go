@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"frontrow/wire"
+)
+
+// A place belongs to the fan, not to the device. He carries it from one device
+// to another by a link, which he can have only where he is known, and which
+// makes him known where it is opened:
+//
+//	here   POST /v1/carry {place}   cookie and receipt are his ─► sealed link, 10 min
+//	there  GET  /c/{token}          a page that asks; nothing changes
+//	       POST /c/{token}          from that page alone ─► fr_fan
+//
+// Whoever opens the link is the fan, with his orders. And whoever is made to
+// open somebody else's would buy in that one's name: so nothing happens without
+// a tap on our own page, and a device that is another fan's is asked twice.
+
+// carriedMark tells the event's page that the place has just come here.
+const carriedMark = "#carried"
+
+// carryReply is a link to another device; QR is the path of a drawing of it, of
+// so many units in width and height.
+type carryReply struct {
+	Link    string    `json:"link"`
+	QR      string    `json:"qr"`
+	QRSize  int       `json:"qr_size"`
+	Expires time.Time `json:"expires_at"`
+}
+
+// carry answers POST /v1/carry. A receipt alone is not enough: it says where a
+// place is, and its fan's cookie whose.
+func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
+	fan, err := g.identity.fan(r)
+	if err != nil {
+		return err
+	}
+	var req struct {
+		Place string `json:"place"`
+	}
+	if err := readJSON(w, r, &req, false); err != nil {
+		return err
+	}
+	place, err := g.receipt(req.Place, fan)
+	if err != nil {
+		return err
+	}
+	if _, err := g.events.find(place.Event); err != nil {
+		return err
+	}
+	expires := g.cfg.Now().Add(wire.CarryTTL).UTC().Truncate(time.Second)
+	link := g.origin(r) + "/c/" + g.cfg.Keys.SignCarry(place, expires)
+	path, side, err := qrPath(link)
+	if err != nil {
+		return fmt.Errorf("draw link: %w", err)
+	}
+	return writeJSON(w, http.StatusOK, carryReply{Link: link, QR: path, QRSize: side, Expires: expires})
+}
+
+// origin is where a fan has reached us: the scheme and the host of our links.
+func (g *Gateway) origin(r *http.Request) string {
+	if g.cfg.Secure {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// carried is what the link of a path carries here.
+type carried struct {
+	place wire.Place
+	event *event
+	same  bool // this device is its fan's already
+	other bool // it is another fan's
+}
+
+func (g *Gateway) carried(r *http.Request) (c carried, err error) {
+	c.place, err = g.cfg.Keys.OpenCarry(r.PathValue("token"), g.cfg.Now())
+	switch {
+	case errors.Is(err, wire.ErrCarryExpired):
+		return c, wire.Refuse(wire.CodeLinkExpired, "This link has expired. Make another one in the waiting room that you come from: it works for ten minutes.")
+	case err != nil:
+		return c, wire.Refuse(wire.CodeLink, "This link is not one of ours. Scan the code again, or copy all of the link.")
+	}
+	if c.event, err = g.events.find(c.place.Event); err != nil {
+		return c, err
+	}
+	if fan, err := g.identity.presented(r); err == nil {
+		c.same, c.other = fan == c.place.Fan, fan != c.place.Fan
+	}
+	return c, nil
+}
+
+// carryPage answers GET /c/{token}: it asks, and changes nothing.
+func (g *Gateway) carryPage(w http.ResponseWriter, r *http.Request) error {
+	c, err := g.carried(r)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return g.pages.render(w, http.StatusOK, "carry.html", Page{Title: "Continue here", Carry: &PageCarry{Number: c.place.Number,
+		Event: c.event.record.Load().Spec.Name, EventID: c.event.id, ThisFan: c.same, OtherFan: c.other}})
+}
+
+// acceptCarry answers POST /c/{token}, which only our own page can send.
+func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
+	c, err := g.carried(r)
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if c.other && r.PostFormValue("replace") != "yes" {
+		return wire.Refuse(wire.CodeOtherFan, "This device is in use by another fan. Go back and agree that his places and orders are no longer shown here.")
+	}
+	g.identity.device(w, r)
+	if !c.same {
+		g.identity.become(w, c.place.Fan)
+	}
+	g.identity.keepPlace(w, c.place)
+	h := w.Header()
+	h.Set("Location", "/e/"+c.event.id+carriedMark)
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,159 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"frontrow/wire"
+)
+
+// form sends a form as a browser does from our own page.
+func (s *shop) form(path, body, cookies string, header ...string) answered {
+	all := append([]string{"Content-Type", "application/x-www-form-urlencoded", "Origin", s.url, "Sec-Fetch-Site", "same-origin"}, header...)
+	if cookies != "" {
+		all = append(all, "Cookie", cookies)
+	}
+	return s.send("POST", path, body, all...)
+}
+
+// carry joins f and makes a link to another device; the path of it.
+func (f *fan) carry(body string) (path string, place joinReply) {
+	f.t.Helper()
+	r := f.send("POST", places, body)
+	place = into[joinReply](f.t, r, r.StatusCode)
+	reply := into[carryReply](f.t, f.send("POST", "/v1/carry", fmt.Sprintf(`{"place":%q}`, place.Place)), http.StatusOK)
+	link, err := url.Parse(reply.Link)
+	must(f.t, err)
+	if link.Scheme+"://"+link.Host != f.url || !strings.HasPrefix(link.Path, "/c/") || reply.QRSize < 21+2*quietZone || !strings.HasPrefix(reply.QR, "M4 4h7v1h-7z") {
+		f.t.Fatalf("%+v", reply)
+	}
+	if left := time.Until(reply.Expires); left > wire.CarryTTL || left < wire.CarryTTL-time.Minute {
+		f.t.Errorf("the link works for %v", left)
+	}
+	return link.Path, place
+}
+
+func TestCarryAPlaceToAnotherDevice(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for name, body := range map[string]string{"general": "{}", "priority": joinWith(s.issue(nil), "ann@example.org")} {
+		f := s.fan()
+		f.pass = ""
+		path, place := f.carry(body)
+		before := s.written()
+
+		page := s.send("GET", path, "")
+		if page.StatusCode != http.StatusOK || len(page.Cookies()) != 0 || page.Header.Get("Cache-Control") != "no-store" ||
+			!strings.Contains(string(page.body), fmt.Sprintf("The &lt;Band&gt; %d this=false other=false", place.Number)) {
+			t.Fatalf("%s: %d %v %s", name, page.StatusCode, page.Header, page.body)
+		}
+		r := s.form(path, "", "")
+		if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/e/show#carried" || cookieOf(r, fanCookie) == nil || cookieOf(r, deviceCookie) == nil {
+			t.Fatalf("%s: %d %v", name, r.StatusCode, r.Header)
+		}
+		if fan, err := s.cfg.Keys.VerifyFan(cookieOf(r, fanCookie).Value); err != nil || fan != f.id {
+			t.Errorf("%s: the device is %s, %v", name, fan, err)
+		}
+		var cookies []string
+		for _, c := range r.Cookies() {
+			cookies = append(cookies, c.Name+"="+c.Value)
+		}
+		there := into[joinReply](t, s.send("POST", places, "{}", "Cookie", strings.Join(cookies, "; ")), http.StatusOK)
+		if there.Number != place.Number || there.Lane != place.Lane {
+			t.Errorf("%s: there the place is %+v, here %+v", name, there, place)
+		}
+		mine, err1 := s.cfg.Keys.VerifyReceipt(place.Place)
+		theirs, err2 := s.cfg.Keys.VerifyReceipt(there.Place)
+		if err1 != nil || err2 != nil || mine.Grant != theirs.Grant {
+			t.Errorf("%s: granted %+v here, %+v there", name, mine.Grant, theirs.Grant)
+		}
+		if s.written() != before {
+			t.Errorf("%s: carrying wrote something", name)
+		}
+
+		// This device is him already: nothing to ask, and the same cookie stays.
+		page = s.send("GET", path, "", "Cookie", fanCookie+"="+f.cookie)
+		r = s.form(path, "", fanCookie+"="+f.cookie+"; "+deviceCookie+"=d")
+		if !strings.Contains(string(page.body), "this=true other=false") || r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) != nil || cookieOf(r, deviceCookie) != nil {
+			t.Errorf("%s: %s, %d %v", name, page.body, r.StatusCode, r.Cookies())
+		}
+		// Another fan's device is told, and must agree.
+		other := fanCookie + "=" + s.fan().cookie
+		page = s.send("GET", path, "", "Cookie", other)
+		r = s.form(path, "", other)
+		if !strings.Contains(string(page.body), "this=false other=true") || r.StatusCode != http.StatusConflict || len(r.Cookies()) != 0 {
+			t.Errorf("%s: %s, %d %v", name, page.body, r.StatusCode, r.Cookies())
+		}
+		if r = s.form(path, "replace=yes", other); r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) == nil {
+			t.Errorf("%s: %d %s", name, r.StatusCode, r.body)
+		}
+	}
+}
+
+// TestCarryIsRefused: a link is had with cookie and receipt alone, and is good
+// for its time, unspoiled, and from our own page.
+func TestCarryIsRefused(t *testing.T) {
+	t.Parallel()
+	var late atomic.Int64
+	s := open(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(late.Load())) } })
+	f, other := s.fan(), s.fan()
+	path, place := f.carry("{}")
+	for name, c := range map[string]struct {
+		fan  *fan
+		body string
+		want int
+	}{
+		"no cookie":           {&fan{shop: s}, fmt.Sprintf(`{"place":%q}`, place.Place), 401},
+		"another fan":         {other, fmt.Sprintf(`{"place":%q}`, place.Place), 403},
+		"no receipt":          {f, `{}`, 400},
+		"a tampered receipt":  {f, fmt.Sprintf(`{"place":"%sA"}`, place.Place), 403},
+		"a foreign receipt":   {f, fmt.Sprintf(`{"place":%q}`, wire.NewKeyring().SignReceipt(wire.Place{Event: show, Fan: f.id, Number: 1})), 403},
+		"of no event of ours": {f, fmt.Sprintf(`{"place":%q}`, s.cfg.Keys.SignReceipt(wire.Place{Event: "gone", Fan: f.id, Number: 1})), 404},
+	} {
+		if p := c.fan.send("POST", "/v1/carry", c.body).problem(t); p.Status != c.want {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	foreign := "/c/" + wire.NewKeyring().SignCarry(wire.Place{Event: show, Lane: wire.LaneGeneral, Region: "home", Number: 1, Fan: f.id}, time.Now().Add(time.Hour))
+	elsewhere := "/c/" + s.cfg.Keys.SignCarry(wire.Place{Event: "gone", Lane: wire.LaneGeneral, Region: "home", Number: 1, Fan: f.id}, time.Now().Add(time.Hour))
+	for name, bad := range map[string]string{"tampered": path[:len(path)-4] + "AAAA", "cut": path[:len(path)-4], "foreign": foreign, "a receipt": "/c/" + place.Place,
+		"a cookie": "/c/" + f.cookie, "nothing": "/c/x", "of another event": elsewhere} {
+		for _, r := range []answered{s.send("GET", bad, ""), s.form(bad, "replace=yes", "")} {
+			if r.StatusCode != http.StatusNotFound || len(r.Cookies()) != 0 || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+				t.Errorf("%s: %d %v", name, r.StatusCode, r.Cookies())
+			}
+		}
+	}
+	// Login CSRF: another site can send a browser here, but not agree for it.
+	for name, header := range map[string][]string{
+		"another site's form": {"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"},
+		"an old browser":      {"Origin", "https://evil.example", "Sec-Fetch-Site", ""},
+		"a sandboxed frame":   {"Origin", "null", "Sec-Fetch-Site", "cross-site"},
+		"a neighbour":         {"Origin", "http://evil." + s.Addr(), "Sec-Fetch-Site", "same-site"},
+	} {
+		if r := s.form(path, "replace=yes", "", header...); r.StatusCode != http.StatusForbidden || len(r.Cookies()) != 0 {
+			t.Errorf("%s: %d %v", name, r.StatusCode, r.Cookies())
+		}
+	}
+	if r := s.send("GET", path+"?replace=yes", "", "Sec-Fetch-Site", "cross-site"); r.StatusCode != http.StatusOK || len(r.Cookies()) != 0 {
+		t.Errorf("a link on another site: %d %v", r.StatusCode, r.Cookies())
+	}
+	if r := s.form(path+"?replace=yes", "", fanCookie+"="+other.cookie); r.StatusCode != http.StatusConflict {
+		t.Errorf("agreeing by the address: %d", r.StatusCode)
+	}
+	// A receipt alone shows nobody's orders, and its place to its fan alone.
+	if p := other.send("POST", "/v1/events/show/passes", fmt.Sprintf(`{"place":%q}`, place.Place)).problem(t); p.Status != http.StatusForbidden {
+		t.Errorf("%+v", p)
+	}
+	late.Store(int64(wire.CarryTTL))
+	for _, r := range []answered{s.send("GET", path, ""), s.form(path, "", "")} {
+		if r.StatusCode != http.StatusGone || len(r.Cookies()) != 0 || !strings.Contains(string(r.body), "expired") {
+			t.Errorf("expired: %d %v %s", r.StatusCode, r.Cookies(), r.body)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package wire
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// CarryTTL is how long a link that carries a fan to another device works.
+const CarryTTL = 10 * time.Minute
+
+// ErrCarryExpired is a link of ours that came too late.
+var ErrCarryExpired = errors.New("link has expired")
+
+const (
+	carryContext = "frontrow carry v1\n"
+	carryParts   = 10
+)
+
+// SignCarry renders what makes another device the fan of a place until expires.
+// It is worth the fan's cookie, so only its owner gets one, and it is short,
+// because it is drawn as a QR code: the fields of the place between dots.
+func (k *Keyring) SignCarry(p Place, expires time.Time) string {
+	return k.seal(carryContext, []byte(strings.Join([]string{
+		strconv.FormatInt(expires.Unix(), 10), p.Event, p.Lane, p.Region, strconv.FormatUint(p.Number, 10), p.Fan,
+		strconv.FormatInt(p.At.UnixMilli(), 10), p.Code, p.Channel, strconv.Itoa(p.Limit)}, ".")))
+}
+
+// OpenCarry returns the place that is carried; ErrCarryExpired, or ErrToken.
+func (k *Keyring) OpenCarry(token string, now time.Time) (Place, error) {
+	raw, _, ok := k.open(carryContext, token)
+	part := strings.Split(string(raw), ".")
+	if !ok || len(part) != carryParts {
+		return Place{}, ErrToken
+	}
+	var errs [4]error
+	var p Place
+	expires, at := int64(0), int64(0)
+	expires, errs[0] = strconv.ParseInt(part[0], 10, 64)
+	p.Event, p.Lane, p.Region, p.Fan, p.Code, p.Channel = part[1], part[2], part[3], part[5], part[7], part[8]
+	p.Number, errs[1] = strconv.ParseUint(part[4], 10, 64)
+	at, errs[2] = strconv.ParseInt(part[6], 10, 64)
+	p.Limit, errs[3] = strconv.Atoi(part[9])
+	if errors.Join(errs[:]...) != nil || !IsName(p.Event) || !slices.Contains(Lanes(), p.Lane) || !IsFan(p.Fan) {
+		return Place{}, ErrToken
+	}
+	p.At = time.UnixMilli(at).UTC()
+	if !now.Before(time.Unix(expires, 0)) {
+		return p, ErrCarryExpired
+	}
+	return p, nil
+}

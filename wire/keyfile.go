@@ -1,0 +1,127 @@
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// KeyPoll is how often a service looks whether its keyring's file has changed.
+// A key that is added must not sign before every service has looked.
+const KeyPoll = 2 * time.Second
+
+// maxKeyFile bounds a keyring's file.
+const maxKeyFile = 1 << 20
+
+// LoadKeyring reads a keyring file, as frontrow keys writes it.
+func LoadKeyring(path string) (*Keyring, error) {
+	keys, _, err := ReadKeys(path)
+	if err != nil {
+		return nil, err
+	}
+	k, err := keys.Keyring()
+	if err != nil {
+		return nil, fmt.Errorf("keyring %s: %w", path, err)
+	}
+	return k, nil
+}
+
+// ReadKeys reads a keyring file and returns its bytes too, by which a change is
+// noticed. Its errors never quote it.
+func ReadKeys(path string) (keys Keys, raw []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return keys, nil, fmt.Errorf("keyring: %w", err)
+	}
+	defer f.Close()
+	if raw, err = io.ReadAll(io.LimitReader(f, maxKeyFile+1)); err != nil {
+		return keys, nil, fmt.Errorf("keyring: %w", err)
+	}
+	if err = decodeKeys(raw, &keys); err != nil {
+		return keys, raw, fmt.Errorf("keyring %s: %w", path, err)
+	}
+	return keys, raw, nil
+}
+
+func decodeKeys(raw []byte, keys *Keys) error {
+	if len(raw) > maxKeyFile {
+		return errors.New("the file is too large")
+	}
+	if err := json.Unmarshal(raw, keys); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return fmt.Errorf("no JSON, at byte %d", syntax.Offset)
+		}
+		return errors.New("not the JSON of a keyring")
+	}
+	return keys.check()
+}
+
+// Save writes the keys, readable by their owner alone, in one step: whoever
+// reads the file meanwhile finds the old keys or the new ones.
+func (k Keys) Save(path string) (err error) {
+	raw, err := json.MarshalIndent(k, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(append(raw, '\n')); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// Follow puts the keys of a file in force whenever it has changed, until ctx
+// ends: it looks every KeyPoll, and at once when nudged. A file that can't be
+// read, or isn't a keyring, leaves the keys as they are. Told gets the outcome
+// of each change: nil when it is in force.
+func (k *Keyring) Follow(ctx context.Context, path string, nudge <-chan os.Signal, told func(error)) error {
+	tick := time.NewTicker(KeyPoll)
+	defer tick.Stop()
+	var last []byte // of the file, when it was last looked at
+	var fault string
+	for {
+		keys, raw, err := ReadKeys(path)
+		if err == nil && !bytes.Equal(raw, last) && !keys.equal(k.Keys()) {
+			if err = k.Replace(keys); err == nil {
+				told(nil)
+			}
+		}
+		// What stays wrong is told once.
+		if err != nil && (err.Error() != fault || !bytes.Equal(raw, last)) {
+			told(err)
+		}
+		if last, fault = raw, ""; err != nil {
+			fault = err.Error()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-nudge:
+		}
+	}
+}
+
+func (k Keys) equal(o Keys) bool {
+	mine, err1 := json.Marshal(k)
+	theirs, err2 := json.Marshal(o)
+	return err1 == nil && err2 == nil && bytes.Equal(mine, theirs)
+}

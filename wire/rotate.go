@@ -1,0 +1,199 @@
+package wire
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rotation of keys, without a token refused on the way:
+//
+//	added ──────► known to every service ──from──► signs ──from of the next──► verifies ──► pruned
+//	      verifies at once, shown in JWKS                                       as long as its tokens live
+//
+// A key is put into the file with an instant from which it signs, late enough
+// that every service has read the file before. What may go is decided by how
+// long a key has not signed.
+
+// Names of the lists of Keys.
+const (
+	PassKeys    = "pass"
+	BarcodeKeys = "barcode"
+	SecretKeys  = "secret"
+)
+
+// key is a SigningKey or a SecretKey.
+type key interface {
+	named() (id string, from time.Time)
+}
+
+// Signer is the key that signs at now: the one that began last; of several that
+// began at once the first in the list; before any has begun, the one that
+// begins first. Of no keys it is none.
+func Signer[K key](keys []K, now time.Time) (signer K) {
+	if i := signing(keys, now); i >= 0 {
+		signer = keys[i]
+	}
+	return signer
+}
+
+func signing[K key](keys []K, now time.Time) int {
+	best := -1
+	var since time.Time
+	for i, k := range keys {
+		_, from := k.named()
+		begun, better := !from.After(now), best < 0
+		if !better {
+			if bestBegun := !since.After(now); begun && bestBegun {
+				better = from.After(since)
+			} else {
+				better = begun || !bestBegun && from.Before(since)
+			}
+		}
+		if better {
+			best, since = i, from
+		}
+	}
+	return best
+}
+
+// ended is when key i stopped signing for good; known is false if it signs, may
+// sign later, or nobody noted when its successor began.
+func ended[K key](keys []K, i int, now time.Time) (at time.Time, known bool) {
+	_, from := keys[i].named()
+	if signing(keys, now) == i || from.After(now) {
+		return at, false
+	}
+	for _, k := range keys {
+		if _, next := k.named(); next.After(from) && !next.After(now) && (!known || next.Before(at)) {
+			at, known = next, true
+		}
+	}
+	return at, known
+}
+
+// lengths of the lists, by name.
+func (k Keys) lengths() map[string]int {
+	return map[string]int{PassKeys: len(k.Pass), BarcodeKeys: len(k.Barcode), SecretKeys: len(k.Secret)}
+}
+
+// NewKeys makes one fresh key of each list, which signs at once.
+func NewKeys() Keys {
+	k, err := Keys{}.Next(time.Time{}, PassKeys, BarcodeKeys, SecretKeys)
+	if err != nil {
+		panic(err) // the lists exist
+	}
+	return k
+}
+
+// Next adds a fresh key to each of the lists, which signs from then on.
+func (k Keys) Next(from time.Time, lists ...string) (Keys, error) {
+	for _, list := range lists {
+		secret, id := fresh()
+		switch list {
+		case PassKeys:
+			k.Pass = append([]SigningKey{{ID: "p-" + id, Seed: secret, From: from}}, k.Pass...)
+		case BarcodeKeys:
+			k.Barcode = append([]SigningKey{{ID: "b-" + id, Seed: secret, From: from}}, k.Barcode...)
+		case SecretKeys:
+			k.Secret = append([]SecretKey{{ID: "s-" + id, Key: secret, From: from}}, k.Secret...)
+		default:
+			return k, fmt.Errorf("there is no list of keys %q", list)
+		}
+	}
+	return k, nil
+}
+
+// Prune removes the keys of a list that have not signed for longer than older,
+// and returns their names. The one that signs, and those that will, stay.
+func (k *Keys) Prune(list string, now time.Time, older time.Duration) (removed []string) {
+	switch list {
+	case PassKeys:
+		k.Pass, removed = pruned(k.Pass, now, older)
+	case BarcodeKeys:
+		k.Barcode, removed = pruned(k.Barcode, now, older)
+	case SecretKeys:
+		k.Secret, removed = pruned(k.Secret, now, older)
+	}
+	return removed
+}
+
+func pruned[K key](keys []K, now time.Time, older time.Duration) (left []K, removed []string) {
+	for i, k := range keys {
+		if at, known := ended(keys, i, now); known && now.Sub(at) > older {
+			id, _ := k.named()
+			removed = append(removed, id)
+			continue
+		}
+		left = append(left, k)
+	}
+	return left, removed
+}
+
+// KeyState describes a key without its secret.
+type KeyState struct {
+	List, ID string
+	State    string    // signs, next (verifies, and will sign) or verifies
+	From     time.Time // zero: since it was made
+	Ended    time.Time // when it stopped signing; zero: it did not, or nobody knows
+}
+
+// States describes all keys, list by list, as the file has them.
+func (k Keys) States(now time.Time) []KeyState {
+	return slices.Concat(states(PassKeys, k.Pass, now), states(BarcodeKeys, k.Barcode, now), states(SecretKeys, k.Secret, now))
+}
+
+func states[K key](list string, keys []K, now time.Time) (all []KeyState) {
+	for i, k := range keys {
+		id, from := k.named()
+		s := KeyState{List: list, ID: id, State: "verifies", From: from}
+		switch {
+		case signing(keys, now) == i:
+			s.State = "signs"
+		case from.After(now):
+			s.State = "next"
+		default:
+			s.Ended, _ = ended(keys, i, now)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// check tells what is wrong with the keys of a file.
+func (k Keys) check() error {
+	seen := map[string]bool{}
+	name := func(id string) error {
+		if id == "" || len(id) > 64 || strings.ContainsAny(id, ":.") {
+			return fmt.Errorf("kid %q: up to 64 bytes without ':' or '.'", id)
+		}
+		if seen[id] {
+			return fmt.Errorf("kid %q is used twice", id)
+		}
+		seen[id] = true
+		return nil
+	}
+	for _, s := range slices.Concat(k.Pass, k.Barcode) {
+		if err := name(s.ID); err != nil {
+			return err
+		}
+		if len(s.Seed) != ed25519.SeedSize {
+			return fmt.Errorf("key %s: a seed has 32 bytes", s.ID)
+		}
+	}
+	for _, s := range k.Secret {
+		if err := name(s.ID); err != nil {
+			return err
+		}
+		if len(s.Key) < 32 {
+			return fmt.Errorf("key %s: a secret has at least 32 bytes", s.ID)
+		}
+	}
+	if len(seen) == 0 {
+		return errors.New("there are no keys in it")
+	}
+	return nil
+}
