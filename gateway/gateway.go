@@ -55,6 +55,9 @@ type Config struct {
 	Addr string
 	// Region whose queues this gateway fills; empty means "home".
 	Region string
+	// HomeDomain is the JetStream domain of the home region, where orders are;
+	// empty in the home region itself.
+	HomeDomain string
 	// NATS connection to the region's servers.
 	NATS *nats.Conn
 	// Keys: the lists Secret and Pass. They may be replaced while Run runs.
@@ -129,6 +132,10 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	js, err := jetstream.New(cfg.NATS)
+	home := js
+	if err == nil && cfg.HomeDomain != "" {
+		home, err = jetstream.NewWithDomain(cfg.NATS, cfg.HomeDomain)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
@@ -143,7 +150,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g.events = newCatalogue(&g.cfg, js, g.metrics, g.identity.revoked)
 	g.sockets = newSockets(cfg.MaxSockets, g.metrics.sockets)
-	g.waiting = kv.OpenStream(js, wire.OrdersStream)
+	g.waiting = kv.OpenStream(home, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})
 	g.server = &http.Server{Handler: g.routes(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,

@@ -26,6 +26,7 @@ import (
 //	ticket.html   /t/{ticket}   Ticket
 //	orders.html   /orders       Orders
 //	carry.html    /c/{token}    Carry
+//	draw.html     /e/{event}/draw  Draw
 //	problem.html  any refusal of a page  Problem
 //
 // Pages must be readable without JavaScript. The policy sent with them allows
@@ -39,6 +40,7 @@ type Page struct {
 	Ticket  string      // ticket.html: the id; the script asks /v1/tickets/{ticket}
 	Orders  *PageOrders // orders.html
 	Carry   *PageCarry  // carry.html
+	Draw    *PageDraw   // draw.html
 	Problem *PageProblem
 	Assets  map[string]string // "app.js" → "/assets/app.js?v=1f2e…", for each file of dist/
 }
@@ -51,6 +53,9 @@ type PageEvent struct {
 	StartsAt        string // "2026-08-14T20:00:00Z"
 	Opens           string // the on-sale; empty: at once
 	OpensAt         string
+	RoomOpens       string // the waiting room; empty: it is open
+	RoomOpensAt     string
+	RoomOpensIn     int64  // ms
 	State           string // wire.SaleScheduled, SaleOpen, SalePaused, SaleSoldOut or SaleClosed
 	Status          string // the same as a sentence: "On sale now"
 	Currency        string // ISO 4217
@@ -106,6 +111,28 @@ type PageCarry struct {
 	OtherFan bool // it is another fan's
 }
 
+// PageDraw is the proof of an event's draw.
+type PageDraw struct {
+	Event      *PageEvent
+	Origin     string // of this gateway, for the command line
+	Commitment string // empty: not published yet
+	Held       bool
+	Secret     string // once it is held
+	Lanes      []PageLane
+}
+
+// PageLane tells how many fans of each region take part in a lane's draw.
+type PageLane struct {
+	Lane    string
+	Regions []PageEntrants
+}
+
+// PageEntrants is how many fans of a region take part.
+type PageEntrants struct {
+	Region string
+	Fans   uint64
+}
+
 // PageProblem is a refusal for reading.
 type PageProblem struct {
 	Status int
@@ -139,7 +166,7 @@ func newPages(files fs.FS) (*pages, error) {
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "carry.html", "problem.html"} {
+	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "carry.html", "draw.html", "problem.html"} {
 		if p.templates.Lookup(name) == nil {
 			return nil, fmt.Errorf("pages: no templates/%s", name)
 		}
@@ -278,8 +305,12 @@ func (g *Gateway) pageEvent(ev *event) *PageEvent {
 		PerFan: s.Limits.PerFan, HoldSeconds: int(time.Duration(s.Hold.TTL).Seconds())}
 	p.Starts, p.StartsAt = instant(s.StartsAt)
 	p.Opens, p.OpensAt = instant(s.OpensAt)
+	if in := s.Admission.RoomOpensAt.Sub(g.cfg.Now()); in > 0 {
+		p.RoomOpens, p.RoomOpensAt = instant(s.Admission.RoomOpensAt)
+		p.RoomOpensIn = in.Milliseconds()
+	}
 	p.Status = map[string]string{wire.SaleScheduled: "Not on sale yet", wire.SaleOpen: "On sale now",
-		wire.SalePaused: "The queue is paused", wire.SaleSoldOut: "Sold out", wire.SaleClosed: "The sale is over"}[p.State]
+		wire.SalePaused: "The queue is paused", wire.SaleSoldOut: "Sold out", wire.SaleDraining: "The queue is closed", wire.SaleClosed: "The sale is over"}[p.State]
 	stock := map[string]wire.LevelBoard{}
 	if b := ev.board.Load(); b != nil {
 		p.Message = b.Message

@@ -55,6 +55,7 @@ func (g *Gateway) table() []route {
 		t = append(t,
 			route{"GET /{$}", g.indexPage, true},
 			route{"GET /e/{event}", g.eventPage, true},
+			route{"GET /e/{event}/draw", g.drawPage, true},
 			route{"GET /t/{ticket}", g.ticketPage, true},
 			route{"GET /orders", g.ordersPage, true},
 			route{"GET /c/{token}", g.carryPage, true},

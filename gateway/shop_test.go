@@ -51,6 +51,7 @@ func testPages() fstest.MapFS {
 		"templates/ticket.html":  file(`<p data-ticket="{{.Ticket}}">`),
 		"templates/orders.html":  file(`{{range .Orders.List}}<p>{{.Name}} {{.Status}} {{.Total}} {{.Refunded}}{{range .Seats}} {{.Label}}={{.Ticket}}{{end}}</p>{{end}}{{.Orders.Older}}`),
 		"templates/carry.html":   file(`{{with .Carry}}<form method="post">{{.Event}} {{.Number}} this={{.ThisFan}} other={{.OtherFan}}</form>{{end}}`),
+		"templates/draw.html":    file(`{{with .Draw}}{{.Origin}} {{.Commitment}} held={{.Held}} {{.Secret}}{{range .Lanes}} {{.Lane}}{{range .Regions}} {{.Region}}={{.Fans}}{{end}}{{end}}{{end}}`),
 		"templates/problem.html": file(`<h1>{{.Problem.Title}}</h1>{{.Problem.Detail}}`),
 		"dist/app.js":            file(strings.Repeat("console.log(1);", 200)),
 	}
@@ -65,7 +66,12 @@ func spec() wire.Spec {
 // open starts a shop with the given number of seats and 100 standing places.
 func open(t *testing.T, change ...func(*Config)) *shop {
 	t.Helper()
-	env := natstest.Run(t)
+	return openAt(t, natstest.Run(t), change...)
+}
+
+// openAt puts the event up where home is.
+func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
+	t.Helper()
 	s := &shop{t: t, js: env.JetStream(t), nc: env.Connect(t), asked: map[string]int{}}
 	ctx := t.Context()
 	must(t, wire.CreateCore(ctx, s.js, 1))
@@ -105,6 +111,17 @@ func open(t *testing.T, change ...func(*Config)) *shop {
 		return err == nil && s.Ready(t.Context()) == nil && ev.seats.snapshot.Load() != nil && ev.board.Load() != nil
 	})
 	return s
+}
+
+// openInRegion is a shop whose gateway is in another region.
+func openInRegion(t *testing.T) *shop {
+	t.Helper()
+	world := natstest.Regions(t, "west")
+	west := world.Regions["west"]
+	return openAt(t, world.Home, func(c *Config) {
+		must(t, wire.CreateInRegion(t.Context(), west.JetStream(t), show, natstest.Home, 1))
+		c.NATS, c.Region, c.HomeDomain = west.Connect(t), "west", natstest.Home
+	})
 }
 
 func must(t testing.TB, err error) {

@@ -43,8 +43,11 @@ type fake struct {
 	head    uint64
 	joined  int // POST …/places so far
 	holds   int
-	lane    string // that the fan's code has opened
-	moved   bool   // the pass is in use on another device
+	lane    string            // that the fan's code has opened
+	moved   bool              // the pass is in use on another device
+	shape   func(*wire.Board) // what the board is besides
+	stands  *wire.LivePlace   // as the page said over its socket
+	opensIn time.Duration     // the waiting room; what the server says of it
 	hold    *wire.HoldReply
 	method  string // of the last checkout
 	viewers map[chan wire.LiveFrame]struct{}
@@ -91,6 +94,7 @@ func (f *fake) handler() http.Handler {
 		f.page(w, "index.html", page{Events: []*pageEvent{f.event()}})
 	})
 	mux.HandleFunc("GET /e/{event}", func(w http.ResponseWriter, r *http.Request) { f.page(w, "event.html", page{Event: f.event()}) })
+	mux.HandleFunc("GET /e/{event}/draw", f.drawPage)
 	mux.HandleFunc("GET /t/{ticket}", func(w http.ResponseWriter, r *http.Request) {
 		f.page(w, "ticket.html", page{Ticket: r.PathValue("ticket")})
 	})
@@ -165,6 +169,13 @@ func (f *fake) join(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.mu.Lock()
+	if f.opensIn > 0 {
+		f.opensIn = 0 // by the next time
+		f.mu.Unlock()
+		w.Header().Set("Retry-After", "1")
+		refuse(w, 425, wire.CodeNotOpen, "The queue is not open yet.")
+		return
+	}
 	if req.Code != "" {
 		f.lane = "priority" // and the device keeps it
 	}
@@ -321,9 +332,7 @@ func (f *fake) board() *wire.Board {
 	defer f.mu.Unlock()
 	b := &wire.Board{Event: fakeEvent, Seq: f.boards, At: time.Now().UTC(), State: wire.SaleOpen, Currency: "EUR", Rate: 12,
 		Lanes: map[string]wire.LaneBoard{}}
-	for _, lane := range []string{"priority", "general"} {
-		b.Lanes[lane] = wire.LaneBoard{Waiting: fakeNumber, Regions: map[string]wire.Head{"home": {Head: f.head, Joined: 60}}}
-	}
+	b.Lanes[f.lane] = wire.LaneBoard{Waiting: fakeNumber, Regions: map[string]wire.Head{"home": {Head: f.head, Joined: 60}}}
 	for _, l := range fakeLevels() {
 		price := wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee).Total
 		lb := wire.LevelBoard{ID: l.ID, Name: l.Name, From: price, To: price}
@@ -337,13 +346,19 @@ func (f *fake) board() *wire.Board {
 		}
 		b.Levels = append(b.Levels, lb)
 	}
+	if f.shape != nil {
+		f.shape(b)
+	}
 	return b
 }
 
 // call moves the head.
-func (f *fake) call(head uint64) {
+func (f *fake) call(head uint64) { f.show(head, nil) }
+
+// show tells a board that is something besides.
+func (f *fake) show(head uint64, shape func(*wire.Board)) {
 	f.mu.Lock()
-	f.head = head
+	f.head, f.shape = head, shape
 	f.boards++
 	f.mu.Unlock()
 	f.tell(wire.LiveFrame{T: wire.FrameBoard, Board: f.board()})
@@ -404,9 +419,11 @@ func (f *fake) live(w http.ResponseWriter, r *http.Request) {
 	go func() { // watches need no answer: every viewer here is told everything
 		defer cancel()
 		for {
-			if _, _, err := ws.Read(ctx); err != nil {
+			_, raw, err := ws.Read(ctx)
+			if err != nil {
 				return
 			}
+			f.said(raw)
 		}
 	}()
 	for {
@@ -419,6 +436,19 @@ func (f *fake) live(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
+	}
+}
+
+// said is what a page says over its socket.
+func (f *fake) said(raw []byte) {
+	var said wire.LiveWatch
+	if err := json.Unmarshal(raw, &said); err != nil {
+		f.t.Errorf("the page says %s: %v", raw, err)
+	}
+	if said.Place != nil {
+		f.mu.Lock()
+		f.stands = said.Place
+		f.mu.Unlock()
 	}
 }
 

@@ -20,6 +20,7 @@ type page struct {
 	Ticket      string
 	Orders      *pageOrders
 	Carry       *pageCarry
+	Draw        *pageDraw
 	Problem     *struct{ Title, Detail string }
 	Assets      map[string]string
 }
@@ -30,10 +31,28 @@ type pageCarry struct {
 	ThisFan, OtherFan bool
 }
 
+type pageDraw struct {
+	Event                      *pageEvent
+	Origin, Commitment, Secret string
+	Held                       bool
+	Lanes                      []pageLane
+}
+
+type pageLane struct {
+	Lane    string
+	Regions []pageEntrants
+}
+
+type pageEntrants struct {
+	Region string
+	Fans   uint64
+}
+
 type pageEvent struct {
-	ID, Name, Venue, Starts, StartsAt, Opens, OpensAt, State, Status, Currency, Message string
-	PerFan                                                                              int
-	Levels                                                                              []pageLevel
+	ID, Name, Venue, Starts, StartsAt, Opens, OpensAt, State, Status, Currency, Message, RoomOpens, RoomOpensAt string
+	RoomOpensIn                                                                                                 int64
+	PerFan                                                                                                      int
+	Levels                                                                                                      []pageLevel
 }
 
 type pageLevel struct {
@@ -75,7 +94,9 @@ func (f *fake) orders() *pageOrders {
 }
 
 func (f *fake) event() *pageEvent {
-	return &pageEvent{ID: fakeEvent, Name: "Opening Night", Venue: "The Long Hall", Starts: "Fri 5 Mar 2027, 19:30 UTC", StartsAt: "2027-03-05T19:30:00Z",
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &pageEvent{RoomOpensIn: f.opensIn.Milliseconds(), ID: fakeEvent, Name: "Opening Night", Venue: "The Long Hall", Starts: "Fri 5 Mar 2027, 19:30 UTC", StartsAt: "2027-03-05T19:30:00Z",
 		State: wire.SaleOpen, Status: "On sale now", PerFan: 4, Levels: []pageLevel{{"gold", "Gold", "EUR 97.50", 10, 100}, {"floor", "Standing", "EUR 42.00", 0, 120}}}
 }
 

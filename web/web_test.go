@@ -300,12 +300,14 @@ func (b *tab) click(css string) {
 func (b *tab) wait(what, expression string, elements ...string) {
 	b.t.Helper()
 	var let strings.Builder
+	texts := summary
 	for _, e := range elements {
 		name, id, ok := strings.Cut(e, "=")
 		if !ok {
 			id = name
 		}
 		fmt.Fprintf(&let, "const %s = document.getElementById(%q);", name, id)
+		texts += fmt.Sprintf(" + ` | %[1]s: ${document.getElementById(%[1]q)?.textContent}`", id)
 	}
 	ready := fmt.Sprintf("(() => { if (!document.body) return false; %s try { return Boolean(%s) } catch { return false } })()", let.String(), expression)
 	for {
@@ -313,7 +315,7 @@ func (b *tab) wait(what, expression string, elements ...string) {
 		if b.holds(ready) {
 			return
 		}
-		if now, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](summary)); err == nil {
+		if now, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](texts)); err == nil {
 			b.last = now
 		}
 		select {

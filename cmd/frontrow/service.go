@@ -90,6 +90,7 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 		f.StringVar(&o.http, "http", ":8080", "`address` for fans")
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: secret and pass keys")
 		f.StringVar(&o.region, "region", "home", "whose queues this gateway fills")
+		f.StringVar(&o.domain, "domain", "", "JetStream `domain` of the home region's servers, needed in another region")
 		f.BoolVar(&o.secure, "secure", true, "mark cookies as for HTTPS alone")
 		f.BoolVar(&o.trustForwarded, "trust-forwarded", false, "believe X-Forwarded-For from this machine")
 		f.Var(&o.origins, "origin", "another `origin` that may act for a fan (may be repeated)")
@@ -202,7 +203,7 @@ func (h *house) gateway() (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, NATS: nc, Keys: h.keyring, Pages: web.FS, Secure: h.secure,
+	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, HomeDomain: h.domain, NATS: nc, Keys: h.keyring, Pages: web.FS, Secure: h.secure,
 		TrustForwarded: h.trustForwarded, AllowedOrigins: h.origins, Version: version(), Logger: h.log("gateway"), Registerer: h.registry})
 	if err != nil {
 		return nil, err
