@@ -185,6 +185,16 @@ func mac(key SecretKey, context string, payload []byte) []byte {
 	return h.Sum(nil)
 }
 
+// MACs authenticates a message of a kind that context names, under each secret:
+// the first is what to sign with, all of them are to be accepted.
+func (k *Keyring) MACs(context string, message []byte) [][]byte {
+	sums := make([][]byte, len(k.Secret))
+	for i, key := range k.Secret {
+		sums[i] = mac(key, context, message)
+	}
+	return sums
+}
+
 // Hash is how a key or a body that must be compared, but not kept, is stored.
 func Hash(b []byte) string {
 	sum := sha256.Sum256(b)

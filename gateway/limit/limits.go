@@ -83,6 +83,15 @@ func (l *Limits) Take(route Route, w Who) *Refusal {
 	return nil
 }
 
+// Note counts one act that is never refused.
+func (l *Limits) Note(route Route, w Who) {
+	for _, b := range l.budgets[route] {
+		if key := b.key(w); key != "" {
+			_, _ = b.limiter.Get(context.Background(), key)
+		}
+	}
+}
+
 // Share is how much of a budget is used: 0 of nothing, 1 of all.
 func (l *Limits) Share(route Route, kind Kind, w Who) float64 {
 	for _, b := range l.budgets[route] {
