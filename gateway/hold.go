@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/gateway/challenge"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -79,6 +80,8 @@ type holdRequest struct {
 	Best  *wire.Best `json:"best"`
 	Area  string     `json:"area"`
 	Count int        `json:"count"`
+
+	Challenge string `json:"challenge"` // the answer to one, when it was asked for
 }
 
 // heldSeat is a seat of an order.
@@ -128,6 +131,9 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 		}
 		id = wire.HoldOfKey(ev.id, pass.Subject, key)
 	}
+	if err := g.defences.pays(r, challenge.Purpose{Event: ev.id, Fan: pass.Subject, Act: actHold, ID: id}, req.Challenge); err != nil {
+		return err
+	}
 	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActHold, wire.HoldRequest{
 		Hold: id, Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
 	g.metrics.holds.WithLabelValues(outcome(err, refused)).Inc()
@@ -137,6 +143,7 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	case refused != nil:
 		return refused
 	}
+	g.defences.held(r, pass.Subject, id)
 	return writeBody(w, http.StatusCreated, granted)
 }
 
@@ -268,6 +275,7 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
+	g.defences.spun(hold)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -30,6 +30,8 @@ type identity struct {
 	secure bool
 	now    func() time.Time
 
+	named func(*http.Request) // is told of each request that a new fan was named for; nil: nobody is
+
 	origins  *http.CrossOriginProtection
 	verified *recent[[sha256.Size]byte, *wire.Pass] // by the hash of the token
 }
@@ -76,7 +78,22 @@ func (id *identity) presented(r *http.Request) (string, error) {
 	if err != nil {
 		return "", errNoFan
 	}
-	return id.keys.VerifyFan(c.Value)
+	fan, _, err := id.keys.VerifyFan(c.Value)
+	return fan, err
+}
+
+// age is how long ago the request's cookie was issued, at least a nanosecond; 0 if
+// that was never noted. Known is false without a cookie of ours.
+func (id *identity) age(r *http.Request) (age time.Duration, known bool) {
+	c, err := r.Cookie(fanCookie)
+	if err != nil {
+		return 0, false
+	}
+	_, at, err := id.keys.VerifyFan(c.Value)
+	if err != nil || at.IsZero() {
+		return 0, err == nil
+	}
+	return max(id.now().Sub(at), 1), true
 }
 
 // fan is the fan of the request, who must have a cookie of ours.
@@ -96,7 +113,10 @@ func (id *identity) meet(w http.ResponseWriter, r *http.Request) string {
 		return fan
 	}
 	fan = wire.NewFan()
-	http.SetCookie(w, &http.Cookie{Name: fanCookie, Value: id.keys.SignFan(fan), Path: "/",
+	if id.named != nil {
+		id.named(r)
+	}
+	http.SetCookie(w, &http.Cookie{Name: fanCookie, Value: id.keys.SignFan(fan, id.now()), Path: "/",
 		MaxAge: int(fanCookieAge.Seconds()), HttpOnly: true, Secure: id.secure, SameSite: http.SameSiteLaxMode})
 	return fan
 }

@@ -42,7 +42,7 @@ func TestReceipts(t *testing.T) {
 	body, sum, _ := strings.Cut(rest, ".")
 	forged, _ := json.Marshal(Place{Event: "demo", Lane: LaneGeneral, Region: "home", Number: 1, Fan: p.Fan})
 	for name, bad := range map[string]string{
-		"empty": "", "cut": r[:len(r)-2], "foreign": other.SignReceipt(p), "cookie": k.SignFan(p.Fan),
+		"empty": "", "cut": r[:len(r)-2], "foreign": other.SignReceipt(p), "cookie": k.SignFan(p.Fan, p.At),
 		"spliced": kid + "." + base64.RawURLEncoding.EncodeToString(forged) + "." + sum,
 		"kid":     "../../etc." + body + "." + sum, "huge": strings.Repeat("a", 3000),
 	} {
@@ -59,11 +59,17 @@ func TestReceipts(t *testing.T) {
 func TestFanCookie(t *testing.T) {
 	k := NewKeyring()
 	fan := NewFan()
-	if got, err := k.VerifyFan(k.SignFan(fan)); err != nil || got != fan {
-		t.Fatalf("%q, %v", got, err)
+	issued := time.Unix(1_800_000_000, 0).UTC()
+	if got, at, err := k.VerifyFan(k.SignFan(fan, issued)); err != nil || got != fan || !at.Equal(issued) {
+		t.Fatalf("%q, %v, %v", got, at, err)
 	}
-	if _, err := k.VerifyFan(k.seal(cookieContext, []byte("f_x.y"))); !errors.Is(err, ErrToken) {
-		t.Errorf("a fan id that isn't one: %v", err)
+	if got, at, err := k.VerifyFan(k.seal(cookieContext, []byte(fan))); err != nil || got != fan || !at.IsZero() {
+		t.Errorf("a cookie from before instants were kept: %q, %v, %v", got, at, err)
+	}
+	for _, bad := range []string{"f_x.y", "f_x@s44we8", fan + "@", fan + "@!", fan + "@1@2", fan + "@99999999999999999999"} {
+		if _, _, err := k.VerifyFan(k.seal(cookieContext, []byte(bad))); !errors.Is(err, ErrToken) {
+			t.Errorf("%s: %v", bad, err)
+		}
 	}
 }
 

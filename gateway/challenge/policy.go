@@ -74,6 +74,7 @@ const (
 	Enter Verdict = iota
 	Ask
 	Slow
+	Verdicts // how many there are
 )
 
 // Decide is the policy, a pure rule. Slow says whether there is a slow lane to go

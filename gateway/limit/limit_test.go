@@ -219,8 +219,8 @@ func TestTakeOrder(t *testing.T) {
 	for range 50 {
 		l.Take(Hold, w)
 	}
-	if got := l.Share(Hold, Address, w); got != 0.3 {
-		t.Errorf("a fan who is over his budget used %v of his office's, want 0.3", got)
+	if used, of := l.Used(Hold, Address, w); used != 3 || of != 10 {
+		t.Errorf("a fan who is over his budget used %d of %d of his office's, want 3 of 10", used, of)
 	}
 	r := l.Take(Hold, w)
 	if r == nil || r.Kind != Fan || r.After < time.Second || r.After > 2*time.Minute || r.String() != "hold.fan" {
@@ -229,8 +229,8 @@ func TestTakeOrder(t *testing.T) {
 	if l.Take(Checkout, w) != nil || l.Take(Hold, Who{}) != nil {
 		t.Error("refused without a budget, or without anybody to refuse")
 	}
-	if got := l.Share(Hold, Network, w); got != 0 {
-		t.Errorf("share of no budget: %v", got)
+	if used, of := l.Used(Hold, Network, w); used != 0 || of != 0 {
+		t.Errorf("no budget has %d of %d", used, of)
 	}
 	if l.Refused() != 48 {
 		t.Errorf("%d refused", l.Refused())

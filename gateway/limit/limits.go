@@ -92,15 +92,15 @@ func (l *Limits) Note(route Route, w Who) {
 	}
 }
 
-// Share is how much of a budget is used: 0 of nothing, 1 of all.
-func (l *Limits) Share(route Route, kind Kind, w Who) float64 {
+// Used is how much of a budget is used, and how much there is; of no budget, 0 of 0.
+func (l *Limits) Used(route Route, kind Kind, w Who) (used, of int64) {
 	for _, b := range l.budgets[route] {
 		if key := b.key(w); b.kind == kind && key != "" {
 			c, _ := b.limiter.Peek(context.Background(), key)
-			return float64(c.Limit-c.Remaining) / float64(c.Limit)
+			return c.Limit - c.Remaining, c.Limit
 		}
 	}
-	return 0
+	return 0, 0
 }
 
 // Refused is how many acts were refused.

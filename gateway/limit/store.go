@@ -197,6 +197,9 @@ func (s *Store) Reset(_ context.Context, key string, rate limiter.Rate) (limiter
 	return e.state(now, 1, false), nil
 }
 
+// MaxKeys is how many keys can be remembered.
+func (s *Store) MaxKeys() int { return 2 * s.size * shardCount }
+
 // Keys is how many keys are remembered.
 func (s *Store) Keys() (n int) {
 	for i := range s.shards {

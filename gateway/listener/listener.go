@@ -54,6 +54,7 @@ type Listener struct {
 
 	mu        sync.Mutex
 	conns     int
+	refused   int64
 	half      *list.List // of *Conn, the oldest first
 	addresses map[netip.Prefix]*share
 }
@@ -99,12 +100,16 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		admitted, why := l.admit(c)
+		admitted, oldest, why := l.admit(c)
+		if oldest != nil {
+			abort(oldest.Conn) // its own goroutine notices and does the rest
+			l.count(ReasonMadeRoom)
+		}
 		if admitted != nil {
 			return admitted, nil
 		}
-		l.cfg.Refused(why)
 		abort(c)
+		l.count(why)
 	}
 }
 
@@ -117,13 +122,14 @@ func abort(c net.Conn) {
 	_ = c.Close()
 }
 
-func (l *Listener) admit(raw net.Conn) (admitted *Conn, why string) {
+// admit takes a connection in, or says why not; oldest has to make room for it.
+func (l *Listener) admit(raw net.Conn) (admitted, oldest *Conn, why string) {
 	who := client.Of(raw.RemoteAddr().String(), nil, nil)
 	c := &Conn{Conn: raw, listener: l}
 	if !l.cfg.Proxies.Contain(who.Addr) {
 		c.host = who.Host()
 		if l.cfg.Admit != nil && !l.cfg.Admit(who) {
-			return nil, ReasonTooFast
+			return nil, nil, ReasonTooFast
 		}
 	}
 	l.mu.Lock()
@@ -131,17 +137,15 @@ func (l *Listener) admit(raw net.Conn) (admitted *Conn, why string) {
 	s := l.addresses[c.host] // nil of a proxy
 	switch {
 	case l.conns >= l.cfg.MaxConns:
-		return nil, ReasonFull
+		return nil, nil, ReasonFull
 	case s != nil && s.conns >= l.cfg.MaxPerAddress:
-		return nil, ReasonAddress
+		return nil, nil, ReasonAddress
 	case s != nil && s.half >= l.cfg.MaxHalfOpenOfAddress:
-		return nil, ReasonHalfOpen
+		return nil, nil, ReasonHalfOpen
 	}
 	if l.half.Len() >= l.cfg.MaxHalfOpen {
-		oldest := l.half.Front().Value.(*Conn)
+		oldest = l.half.Front().Value.(*Conn)
 		oldest.asked()
-		l.cfg.Refused(ReasonMadeRoom)
-		abort(oldest.Conn) // its own goroutine notices and does the rest
 	}
 	l.conns++
 	if c.host.IsValid() {
@@ -153,7 +157,7 @@ func (l *Listener) admit(raw net.Conn) (admitted *Conn, why string) {
 		s.half++
 	}
 	c.waiting = l.half.PushBack(c)
-	return c, ""
+	return c, oldest, ""
 }
 
 // asked ends the time of being half-open. Called with the listener's lock held.
@@ -216,12 +220,26 @@ func (l *Listener) ConnState(c net.Conn, s http.ConnState) {
 	own.asked()
 }
 
-// Stats is how many connections there are, how many of them half-open, and of
-// how many addresses.
-func (l *Listener) Stats() (conns, half, addresses int) {
+// Stats is how many connections there are.
+type Stats struct {
+	Conns     int   `json:"connections"`
+	HalfOpen  int   `json:"half_open"`
+	Addresses int   `json:"addresses"`           // that have some, proxies left out
+	Refused   int64 `json:"connections_refused"` // since the start, and those that made room
+}
+
+// Stats counts.
+func (l *Listener) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.conns, l.half.Len(), len(l.addresses)
+	return Stats{l.conns, l.half.Len(), len(l.addresses), l.refused}
+}
+
+func (l *Listener) count(reason string) {
+	l.mu.Lock()
+	l.refused++
+	l.mu.Unlock()
+	l.cfg.Refused(reason)
 }
 
 // Meter bounds what is read of a connection in a span of time: the frames, pings

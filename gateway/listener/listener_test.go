@@ -158,11 +158,11 @@ func TestBounds(t *testing.T) {
 	if !refused(s.addr, "127.0.0.9") {
 		t.Error("a seventh connection in all")
 	}
-	if conns, half, addresses := s.Stats(); conns != 6 || half != 0 || addresses != 4 {
-		t.Errorf("%d connections, %d half-open, %d addresses", conns, half, addresses)
+	if got := s.Stats(); got != (Stats{Conns: 6, Addresses: 4, Refused: 3}) {
+		t.Errorf("%+v", got)
 	}
 	_ = a3.Close()
-	s.until(t, "room", func() bool { conns, _, _ := s.Stats(); return conns == 5 })
+	s.until(t, "room", func() bool { return s.Stats().Conns == 5 })
 	if !served(dial(t, s.addr, "127.0.0.9")) {
 		t.Error("not served though there is room")
 	}
@@ -182,7 +182,7 @@ func TestHalfOpenMakeRoom(t *testing.T) {
 		c := dial(t, s.addr, fmt.Sprint("127.0.0.", 1+i))
 		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nX-Slow: ")
 		slow = append(slow, c)
-		s.until(t, "it is counted", func() bool { _, half, _ := s.Stats(); return half == i+1 })
+		s.until(t, "it is counted", func() bool { return s.Stats().HalfOpen == i+1 })
 	}
 	if !served(dial(t, s.addr, "127.0.0.9")) {
 		t.Fatal("an honest client is not served")
@@ -190,7 +190,7 @@ func TestHalfOpenMakeRoom(t *testing.T) {
 	if !gone(slow[0]) || s.times(ReasonMadeRoom) != 1 {
 		t.Error("the oldest has not made room")
 	}
-	s.until(t, "the rest stays", func() bool { conns, half, _ := s.Stats(); return half == 3 && conns == 4 })
+	s.until(t, "the rest stays", func() bool { return s.Stats().HalfOpen == 3 && s.Stats().Conns == 4 })
 }
 
 func TestProxiesHaveNoShare(t *testing.T) {
@@ -201,8 +201,8 @@ func TestProxiesHaveNoShare(t *testing.T) {
 			t.Fatal("a proxy is refused")
 		}
 	}
-	if _, _, addresses := s.Stats(); addresses != 0 {
-		t.Errorf("%d addresses", addresses)
+	if n := s.Stats().Addresses; n != 0 {
+		t.Errorf("%d addresses", n)
 	}
 	s = serve(t, Config{Admit: func(c client.Client) bool { return c.Addr.String() != "127.0.0.2" }}, nil)
 	if !served(dial(t, s.addr, "127.0.0.1")) || !refused(s.addr, "127.0.0.2") || s.times(ReasonTooFast) != 1 {
