@@ -181,21 +181,22 @@ func (d *defences) caller(r *http.Request) caller {
 	return c
 }
 
-// admit counts a request, and refuses it when its budget is spent.
-func (d *defences) admit(route limit.Route, r *http.Request) *wire.Problem {
+// admit counts a request, and refuses it when its budget is spent. Unless it was
+// refused, back takes the count back: for a request that we could not serve.
+func (d *defences) admit(route limit.Route, r *http.Request) (back func(), p *wire.Problem) {
 	c := d.caller(r)
 	if c.exempt {
-		return nil
+		return func() {}, nil
 	}
 	if route != limit.Read { // reads have no budget of a fan
 		c.who.Fan, _ = d.identity.presented(r)
 	}
 	refused := d.limits.Take(route, c.who)
 	if refused == nil || d.cfg.Defences.off(DefenceLimits) {
-		return nil
+		return func() { d.limits.Return(route, c.who) }, nil
 	}
 	d.metrics.limited.WithLabelValues(string(refused.Route), string(refused.Kind)).Inc()
-	return slowDown(refused.Kind, refused.After)
+	return nil, slowDown(refused.Kind, refused.After)
 }
 
 func slowDown(kind limit.Kind, after time.Duration) *wire.Problem {
@@ -240,7 +241,7 @@ func (d *defences) assess(r *http.Request, c caller, fan string) risk.Assessment
 	s := risk.Signals{Headers: risk.HeadersOf(r.Header), JA4: c.ja4, Secure: c.secure, Datacenter: d.cfg.Defences.Datacenters.Contain(c.Addr),
 		AddressJoins: share(limit.Join, limit.Address), NetworkJoins: share(limit.Join, limit.Network),
 		AddressNewFans: share(limit.NewFan, limit.Address), Rotation: share(limit.Rotation, limit.Network),
-		FanHolds: share(limit.Hold, limit.Fan), AddressHolds: share(limit.Hold, limit.Address),
+		FanHolds: share(limit.Held, limit.Fan), AddressHolds: share(limit.Held, limit.Address),
 		FanSpins: share(limit.Spin, limit.Fan), AddressSpins: share(limit.Spin, limit.Address)}
 	s.FanAge, s.FanKnown = d.identity.age(r)
 	return d.table.Score(s)
@@ -254,10 +255,16 @@ func (d *defences) arrived(c caller) {
 	}
 }
 
-// held notes whom a hold was granted to, so that its end can be put down to him.
-func (d *defences) held(r *http.Request, fan, hold string) {
-	if c := d.caller(r); !c.exempt {
-		c.who.Fan = fan
+// held notes that a hold of a fan was decided. Of one that was granted, its end
+// can then be put down to him.
+func (d *defences) held(r *http.Request, fan, hold string, granted bool) {
+	c := d.caller(r)
+	if c.exempt {
+		return
+	}
+	c.who.Fan = fan
+	d.limits.Note(limit.Held, c.who)
+	if granted {
 		d.holders.put(hold, c.who)
 	}
 }

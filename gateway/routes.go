@@ -139,10 +139,14 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 	if err := g.identity.sameOrigin(r, false); err != nil {
 		return err
 	}
-	if p := g.defences.admit(rt.budget, r); p != nil {
-		return p
+	back, refused := g.defences.admit(rt.budget, r)
+	if refused != nil {
+		return refused
 	}
-	return rt.handler(w, r)
+	if err = rt.handler(w, r); err != nil && problemOf(err).Code == wire.CodeUnavailable {
+		back()
+	}
+	return err
 }
 
 // eventReply is an event as the API shows it.

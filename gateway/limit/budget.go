@@ -19,8 +19,9 @@ const (
 	Fan     Kind = "fan"
 )
 
-// Route is what is done. The last three are never refused for themselves: they
-// are counted for the risk score, and their limit is where a signal is full.
+// Route is what is done. Those of the second group are never refused for
+// themselves: they are counted for the risk score, which looks at the share of the
+// limit that is used.
 type Route string
 
 // Routes.
@@ -36,6 +37,7 @@ const (
 
 	NewFan   Route = "new-fan"  // fans that a request made us name
 	Rotation Route = "rotation" // addresses of a network that come for the first time
+	Held     Route = "held"     // holds that were granted, or went to others
 	Spin     Route = "spin"     // holds that ended without a sale
 )
 
@@ -57,7 +59,8 @@ const defaults = `
 	live.address=12000-M     live.network=48000-M      live.fan=120-M
 	connect.address=60000-M  connect.network=240000-M
 
-	new-fan.address=1200-M   rotation.network=256-M    spin.fan=20-H    spin.address=400-H`
+	new-fan.address=1200-M   rotation.network=256-M
+	held.address=3000-M      held.fan=240-M            spin.address=400-H       spin.fan=20-H`
 
 // Defaults are the budgets of an operator who sets none.
 func Defaults() Budgets {
@@ -92,7 +95,7 @@ func ParseBudgets(text string) (Budgets, error) {
 
 // Routes lists all routes.
 func Routes() []Route {
-	return []Route{Join, Redeem, Hold, Checkout, Challenge, Read, Live, Connect, NewFan, Rotation, Spin}
+	return []Route{Join, Redeem, Hold, Checkout, Challenge, Read, Live, Connect, NewFan, Rotation, Held, Spin}
 }
 
 // With is b with those of other instead of its own.

@@ -226,13 +226,17 @@ func TestTakeOrder(t *testing.T) {
 	if r == nil || r.Kind != Fan || r.After < time.Second || r.After > 2*time.Minute || r.String() != "hold.fan" {
 		t.Errorf("%+v", r)
 	}
+	l.Return(Hold, w) // one of the three failed through our fault
+	if l.Take(Hold, w) != nil || l.Take(Hold, w) == nil {
+		t.Error("what was given back can't be had once")
+	}
 	if l.Take(Checkout, w) != nil || l.Take(Hold, Who{}) != nil {
 		t.Error("refused without a budget, or without anybody to refuse")
 	}
 	if used, of := l.Used(Hold, Network, w); used != 0 || of != 0 {
 		t.Errorf("no budget has %d of %d", used, of)
 	}
-	if l.Refused() != 48 {
+	if l.Refused() != 49 {
 		t.Errorf("%d refused", l.Refused())
 	}
 }

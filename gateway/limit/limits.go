@@ -83,6 +83,16 @@ func (l *Limits) Take(route Route, w Who) *Refusal {
 	return nil
 }
 
+// Return gives back what Take counted: the act came to nothing through our own
+// fault, and who tries it again must not pay for that.
+func (l *Limits) Return(route Route, w Who) {
+	for _, b := range l.budgets[route] {
+		if key := b.key(w); key != "" {
+			l.store.Return(key, 1)
+		}
+	}
+}
+
 // Note counts one act that is never refused.
 func (l *Limits) Note(route Route, w Who) {
 	for _, b := range l.budgets[route] {

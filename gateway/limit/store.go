@@ -168,6 +168,17 @@ func (s *Store) Increment(_ context.Context, key string, n int64, rate limiter.R
 	return e.state(now, 1, false), nil
 }
 
+// Return takes back n acts of this window that came to nothing through our own
+// fault. Others who were told of them keep counting them.
+func (s *Store) Return(key string, n int64) {
+	sh := s.shard(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if e := sh.younger[key]; e != nil { // it was used a moment ago
+		e.counts[0].own = max(0, e.counts[0].own-n)
+	}
+}
+
 // Peek tells the state without changing it. Unlike with Get, Reached says that
 // more was let through than the limit.
 func (s *Store) Peek(_ context.Context, key string, rate limiter.Rate) (limiter.Context, error) {

@@ -96,8 +96,8 @@ func TestScores(t *testing.T) {
 		{"a /48 that rotates", with(chrome, func(s *Signals) { s.Rotation, s.NetworkJoins, s.FanKnown = 0.3, 0.05, false }), 50, 74, nil},
 		{"nine holds given back", with(chrome, func(s *Signals) { s.FanSpins = 9. / 20 }), 60, 60, []string{"fan-spins"}},
 		{"two holds given back", with(chrome, func(s *Signals) { s.FanSpins = 2. / 20 }), 0, 0, nil},
-		{"three holds a second", with(chrome, func(s *Signals) { s.FanHolds = 180. / 600 }), 60, 60, []string{"fan-holds"}},
-		{"twenty holds a minute", with(chrome, func(s *Signals) { s.FanHolds = 20. / 600 }), 0, 0, nil},
+		{"three holds a second", with(chrome, func(s *Signals) { s.FanHolds = 180. / 240 }), 60, 60, []string{"fan-holds"}},
+		{"forty holds a minute", with(chrome, func(s *Signals) { s.FanHolds = 40. / 240 }), 0, 0, nil},
 	} {
 		a := Weights().Score(c.s)
 		if a.Score < c.from || a.Score > c.to || c.reasons != nil && !slices.Equal(a.Reasons, c.reasons) {
