@@ -4,6 +4,7 @@
 import { type Api, type Board, Problem, type Pass } from "./api";
 import { busy, by, el, fail, say, text } from "./dom";
 import { count, moneyRange, plural } from "./money";
+import { prove, proving } from "./proof";
 import type { Store } from "./store";
 
 /** Minutes at which a screen reader is told the rest, at most one message a minute. */
@@ -28,6 +29,7 @@ export class Room {
 
   constructor(private readonly api: Api, private readonly store: Store, private readonly admitted: (pass: Pass) => void, private readonly known: () => void) {
     by("join").addEventListener("click", () => busy(by("join"), () => this.join(true)));
+    by("lift").addEventListener("click", () => busy(by("lift"), () => this.join(true, this.store.saved.place?.slow?.challenge)));
   }
 
   /** A fan who came back gets the same place again; it also renews his cookie. */
@@ -36,9 +38,11 @@ export class Room {
     if (this.store.saved.place) await this.join(false);
   }
 
-  async join(byHand: boolean): Promise<void> {
+  /** With the address of a challenge, that is done first: the way out of the slow lane. */
+  async join(byHand: boolean, challenge?: string): Promise<void> {
     try {
-      const place = await this.api.join();
+      const first = challenge && await prove(challenge, false);
+      const place = await proving((answer) => this.api.join(answer ?? first));
       if (this.store.saved.place?.number !== place.number) {
         this.store.set({ place, aheadAtFirst: undefined });
         this.pace = [];
@@ -97,6 +101,8 @@ export class Room {
     by("place").hidden = !place;
     if (!place) return;
 
+    by("slow").hidden = !place.slow;
+    text(by("slow-why"), place.slow ? [...place.slow.why, place.slow.detail].join(" ") : "");
     const ahead = this.ahead()!;
     if (aheadAtFirst === undefined || ahead > aheadAtFirst) this.store.set({ aheadAtFirst: ahead });
     text(by("position"), count(place.number));
@@ -149,7 +155,7 @@ export class Room {
     this.redeeming = true;
     let again = 0;
     try {
-      const pass = await this.api.redeem(receipt);
+      const pass = await proving((answer) => this.api.redeem(receipt, answer));
       this.store.set({ pass });
       document.title = this.title;
       this.admitted(pass);
