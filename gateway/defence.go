@@ -101,6 +101,14 @@ func (d *Defences) validate() error {
 	return d.Thresholds.Validate()
 }
 
+// widgetOrigins is what pages must be allowed to load from.
+func (d *Defences) widgetOrigins() []string {
+	if d.Widget == nil {
+		return nil
+	}
+	return d.Widget.Origins()
+}
+
 func (d *Defences) off(which Defence) bool { return slices.Contains(d.Off, which) }
 
 // defences is the part of a Gateway that looks at who asks.

@@ -13,16 +13,19 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/challenge/altcha"
+	"frontrow/gateway/challenge/siteverify"
 	"frontrow/gateway/client"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
@@ -659,5 +662,40 @@ func TestParallelAnswers(t *testing.T) {
 	}
 	if created != 1 || len(distinct) != 1 {
 		t.Errorf("%d created, %d places", created, len(distinct))
+	}
+}
+
+// TestWidget: a provider's widget is offered beside the proof of work; when the
+// provider is away, the proof of work is what is left.
+func TestWidget(t *testing.T) {
+	t.Parallel()
+	var verdict atomic.Pointer[func(http.ResponseWriter)]
+	say := func(f func(http.ResponseWriter)) { verdict.Store(&f) }
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { (*verdict.Load())(w) }))
+	t.Cleanup(provider.Close)
+	widget, err := siteverify.New(siteverify.Config{Provider: siteverify.Turnstile(), SiteKey: "0x-site", Secret: "s", URL: provider.URL})
+	must(t, err)
+	s := guarded(t, suspicious, func(c *Config) { c.Defences.Widget = widget })
+	if csp := s.send("GET", "/", "", human("192.0.2.1")...).Header.Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self' https://challenges.cloudflare.com;") || !strings.Contains(csp, "default-src 'self';") {
+		t.Errorf("policy %s", csp)
+	}
+	f, from := s.fan(), []string{"X-Forwarded-For", "192.0.2.1"}
+	offer := into[challengeReply](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK)
+	if offer.Widget == nil || offer.Widget.Provider != "turnstile" || offer.Widget.SiteKey != "0x-site" || offer.Widget.Data != offer.Parameters.Data.For || offer.Signature == "" {
+		t.Fatalf("%+v", offer)
+	}
+	join := func(token string) answered { return f.send("POST", places, joinWith("turnstile:"+token), from...) }
+	say(func(w http.ResponseWriter) { http.Error(w, "away", http.StatusBadGateway) })
+	if p := join("a").problem(t); p.Status != http.StatusForbidden || !strings.Contains(p.Detail, "another kind of proof") {
+		t.Errorf("away: %+v", p)
+	}
+	for range 5 {
+		join("a")
+	}
+	if again := into[challengeReply](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK); again.Widget != nil || again.Signature == "" {
+		t.Errorf("offered though it is away: %+v", again)
+	}
+	if p := into[joinReply](t, f.send("POST", places, joinWith(s.solved(f.id, actJoin, challenge.Strong, time.Minute)), from...), http.StatusCreated); p.Lane != wire.LaneGeneral {
+		t.Errorf("%+v", p)
 	}
 }

@@ -147,7 +147,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
 	}
 	if cfg.Pages != nil {
-		if g.pages, err = newPages(cfg.Pages); err != nil {
+		if g.pages, err = newPages(cfg.Pages, cfg.Defences.widgetOrigins()); err != nil {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}

@@ -31,8 +31,8 @@ const (
 // the first in 3 s and the second in 30 s at most: measured in Chromium with the
 // processor slowed down four times (docs/capacity.md).
 const (
-	standardTries = 600
-	strongTries   = 6000
+	standardTries = 500
+	strongTries   = 5000
 )
 
 // Verifier is a widget's provider: *siteverify.Client is one. Verify returns nil,

@@ -41,7 +41,8 @@ var (
 type Provider struct {
 	Name     string
 	URL      string
-	Script   string // where the widget's script comes from
+	Script   string   // where the widget's script comes from
+	Origins  []string // that the widget loads from, for a Content-Security-Policy
 	refusals []string
 	repeat   bool // takes an idempotency key, so a call may be repeated
 	bound    bool // returns the cdata that the widget was made with
@@ -50,13 +51,14 @@ type Provider struct {
 // Turnstile is Cloudflare's.
 func Turnstile() Provider {
 	return Provider{Name: "turnstile", URL: "https://challenges.cloudflare.com/turnstile/v0/siteverify",
-		Script:   "https://challenges.cloudflare.com/turnstile/v0/api.js",
+		Script: "https://challenges.cloudflare.com/turnstile/v0/api.js", Origins: []string{"https://challenges.cloudflare.com"},
 		refusals: []string{"missing-input-response", "invalid-input-response", "timeout-or-duplicate"}, repeat: true, bound: true}
 }
 
 // HCaptcha is Intuition Machines'.
 func HCaptcha() Provider {
 	return Provider{Name: "hcaptcha", URL: "https://api.hcaptcha.com/siteverify", Script: "https://js.hcaptcha.com/1/api.js",
+		Origins:  []string{"https://hcaptcha.com", "https://*.hcaptcha.com"},
 		refusals: []string{"missing-input-response", "invalid-input-response", "expired-input-response", "already-seen-response", "invalid-or-already-seen-response"}}
 }
 
@@ -97,9 +99,10 @@ func New(cfg Config) (*Client, error) {
 // Name is the provider's, and what its tokens are prefixed with.
 func (c *Client) Name() string { return c.cfg.Provider.Name }
 
-// SiteKey and Script are what a page needs to show the widget.
-func (c *Client) SiteKey() string { return c.cfg.SiteKey }
-func (c *Client) Script() string  { return c.cfg.Provider.Script }
+// SiteKey, Script and Origins are what a page needs to show the widget.
+func (c *Client) SiteKey() string   { return c.cfg.SiteKey }
+func (c *Client) Script() string    { return c.cfg.Provider.Script }
+func (c *Client) Origins() []string { return c.cfg.Provider.Origins }
 
 // Available tells whether it is worth showing the widget.
 func (c *Client) Available() bool { return c.breaker.State() != gobreaker.StateOpen }
