@@ -35,7 +35,7 @@
 //	    give or take what the part of the former window is estimated wrong by.
 //	L2  N gateways let through at most the limit, and for each but one of them an
 //	    eighth of it and what that one lets through until its message arrives.
-//	    (docs/adr/0003 has the measurement.)
+//	    (docs/adr/0002 has the measurement.)
 //	L3  Losing, doubling and reordering messages never makes a count greater than
 //	    the truth, so nobody is refused for what nobody did.
 //	L4  Memory is bounded by Config.MaxKeys, whoever rotates how many addresses. The

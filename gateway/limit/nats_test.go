@@ -136,7 +136,7 @@ func TestForeignMessages(t *testing.T) {
 	}
 }
 
-// BenchmarkOverAdmission measures what docs/adr/0003 states: how much several
+// BenchmarkOverAdmission measures what docs/adr/0002 states: how much several
 // gateways let through together when they are attacked at once, at a rate.
 func BenchmarkOverAdmission(b *testing.B) {
 	for _, perSecond := range []int{1000, 10_000, 100_000} {

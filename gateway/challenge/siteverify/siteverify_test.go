@@ -181,9 +181,12 @@ func TestProviderInTrouble(t *testing.T) {
 			_, _ = w.Write([]byte(`{"success":true,"cdata":"ann"}`))
 			return true
 		},
-		"HTML":     func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte("<html>")); return true },
-		"empty":    func(w http.ResponseWriter, _ *http.Request) bool { return true },
-		"redirect": func(w http.ResponseWriter, r *http.Request) bool { http.Redirect(w, r, "/elsewhere", 307); return true },
+		"HTML":  func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte("<html>")); return true },
+		"empty": func(w http.ResponseWriter, _ *http.Request) bool { return true },
+		"redirect": func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+			return true
+		},
 		"endless": func(w http.ResponseWriter, r *http.Request) bool {
 			_, _ = w.Write([]byte(`{"success":true,"cdata":"` + strings.Repeat("a", 1<<20)))
 			return true
