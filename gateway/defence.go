@@ -114,6 +114,7 @@ func (d *Defences) off(which Defence) bool { return slices.Contains(d.Off, which
 // defences is the part of a Gateway that looks at who asks.
 type defences struct {
 	cfg      *Config
+	name     string // of this gateway, among the region's
 	identity *identity
 	metrics  *metrics
 	store    *limit.Store
@@ -128,11 +129,11 @@ type defences struct {
 }
 
 func newDefences(cfg *Config, js jetstream.JetStream, id *identity, m *metrics) *defences {
-	d := &defences{cfg: cfg, identity: id, metrics: m, table: risk.Weights(), holders: newRecent[string, limit.Who](maxHolds),
+	d := &defences{cfg: cfg, name: nuid.Next(), identity: id, metrics: m, table: risk.Weights(), holders: newRecent[string, limit.Who](maxHolds),
 		store: limit.NewStore(cfg.Defences.MaxKeys, cfg.Now), spent: challenge.NewSpent(js, cfg.Registerer),
 		evidence: evidence.New(cfg.NATS, cfg.Logger, cfg.Registerer)}
 	d.limits = limit.New(limit.Defaults().With(cfg.Defences.Budgets), d.store, cfg.Now)
-	d.gossip = limit.NewGossip(d.store, limit.GossipConfig{NATS: cfg.NATS, Subject: wire.LimitsSubject(cfg.Region), Name: nuid.Next(), Now: cfg.Now,
+	d.gossip = limit.NewGossip(d.store, limit.GossipConfig{NATS: cfg.NATS, Subject: wire.LimitsSubject(cfg.Region), Name: d.name, Now: cfg.Now,
 		Logger: cfg.Logger, Registerer: cfg.Registerer})
 	var widget challenge.Verifier
 	if cfg.Defences.Widget != nil {
@@ -295,6 +296,7 @@ func (d *defences) socketOwner(r *http.Request, fan string) socketOwner {
 
 // defenceStatus is the state of the defences in aggregate.
 type defenceStatus struct {
+	Name     string    `json:"name"` // as in the log of risk acts
 	Off      []Defence `json:"off,omitempty"`
 	Keys     int       `json:"keys"` // that are counted
 	MaxKeys  int       `json:"max_keys"`
@@ -307,7 +309,7 @@ type defenceStatus struct {
 }
 
 func (d *defences) status(l *listener.Listener) defenceStatus {
-	return defenceStatus{Off: d.cfg.Defences.Off, Keys: d.store.Keys(), MaxKeys: d.store.MaxKeys(), Gateways: d.gossip.Peers(),
+	return defenceStatus{Name: d.name, Off: d.cfg.Defences.Off, Keys: d.store.Keys(), MaxKeys: d.store.MaxKeys(), Gateways: d.gossip.Peers(),
 		Limited: d.limits.Refused(), Asked: d.verdicts[challenge.Ask].Load(), Passed: d.verdicts[challenge.Enter].Load(),
 		Slow: d.verdicts[challenge.Slow].Load(), Stats: l.Stats()}
 }

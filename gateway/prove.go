@@ -176,7 +176,7 @@ func (d *defences) decide(r *http.Request, p challenge.Purpose, c caller, a risk
 	outcome := map[challenge.Verdict]string{challenge.Enter: outcomePassed, challenge.Ask: outcomeAsked, challenge.Slow: outcomeSlow}[verdict]
 	d.metrics.challenges.WithLabelValues(outcome).Inc()
 	d.verdicts[verdict].Add(1)
-	d.evidence.Add(p.Event, wire.RiskAct{Fan: p.Fan, Score: a.Score, Reasons: a.Reasons, Outcome: outcome, Act: p.Act, At: d.cfg.Now().UTC()})
+	d.evidence.Add(p.Event, wire.RiskAct{Fan: p.Fan, Score: a.Score, Reasons: a.Reasons, Outcome: outcome, Act: p.Act, Gateway: d.name, At: d.cfg.Now().UTC()})
 	if verdict != challenge.Ask {
 		return verdict, nil
 	}

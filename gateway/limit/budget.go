@@ -59,7 +59,7 @@ const defaults = `
 	live.address=12000-M     live.network=48000-M      live.fan=120-M
 	connect.address=60000-M  connect.network=240000-M
 
-	new-fan.address=1200-M   rotation.network=256-M
+	new-fan.address=3000-M   rotation.network=256-M
 	held.address=3000-M      held.fan=240-M            spin.address=400-H       spin.fan=20-H`
 
 // Defaults are the budgets of an operator who sets none.
