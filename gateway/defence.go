@@ -124,7 +124,7 @@ type defences struct {
 	spent    *challenge.Spent
 	desk     *challenge.Desk
 	evidence *evidence.Log
-	holders  *recent[string, limit.Who] // by hold
+	holders  *recent[string, limit.Who] // by hold; nobody of one that has ended
 	verdicts [challenge.Verdicts]atomic.Int64
 }
 
@@ -278,11 +278,28 @@ func (d *defences) held(r *http.Request, fan, hold string, granted bool) {
 	}
 }
 
-// spun notes that a hold ended without a sale.
-func (d *defences) spun(hold string) {
+// lapsed notes that a hold ran out. The gateway that granted it knows to whom.
+func (d *defences) lapsed(hold string) {
 	if who, ok := d.holders.get(hold); ok {
-		d.limits.Note(limit.Spin, who)
+		d.spun(hold, who)
 	}
+}
+
+// gaveBack notes that a fan gave a hold back, wherever it was granted.
+func (d *defences) gaveBack(r *http.Request, fan, hold string) {
+	if c := d.caller(r); !c.exempt {
+		c.who.Fan = fan
+		d.spun(hold, c.who)
+	}
+}
+
+// spun counts the end of a hold without a sale, once.
+func (d *defences) spun(hold string, who limit.Who) {
+	if was, ok := d.holders.get(hold); ok && was == (limit.Who{}) {
+		return
+	}
+	d.holders.put(hold, limit.Who{})
+	d.limits.Note(limit.Spin, who)
 }
 
 // socketOwner is whom a live socket is counted for.

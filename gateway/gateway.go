@@ -155,7 +155,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.keySet = &document{contentType: "application/jwk-set+json", etag: wire.Hash(keys)[:16], raw: keys}
 	g.defences = newDefences(&g.cfg, js, g.identity, g.metrics)
 	g.events = newCatalogue(&g.cfg, js, g.metrics)
-	g.events.lapsed = g.defences.spun
+	g.events.lapsed = g.defences.lapsed
 	g.sockets = newSockets(&g.cfg, g.metrics.sockets)
 	g.waiting = kv.OpenStream(js, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})

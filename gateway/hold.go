@@ -277,7 +277,7 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
-	g.defences.spun(hold)
+	g.defences.gaveBack(r, pass.Subject, hold)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -44,10 +44,9 @@ type widgetReply struct {
 	Data     string `json:"cdata"` // that the widget must be made with
 }
 
-// challengePath is where the challenge of an act is had.
-func challengePath(event, act string, level challenge.Level) string {
-	return "/v1/events/" + event + "/challenge?act=" + act + "&level=" + level.String()
-}
+// challengePath is where a challenge is had: for an act, as strong as the fan's
+// score asks for, or a strong one for the act of joining.
+func challengePath(event, query string) string { return "/v1/events/" + event + "/challenge?" + query }
 
 // getChallenge answers GET /v1/events/{event}/challenge?act=…&level=…. It is as
 // strong as the fan's score asks for, or as he does, whichever is more.
@@ -181,7 +180,7 @@ func (d *defences) decide(r *http.Request, p challenge.Purpose, c caller, a risk
 		return verdict, nil
 	}
 	problem := wire.Refuse(wire.CodeChallenge, askWords(attempt, said))
-	problem.Challenge, problem.Skip = challengePath(p.Event, p.Act, needs), slow
+	problem.Challenge, problem.Skip = challengePath(p.Event, "act="+p.Act), slow
 	return verdict, problem
 }
 
@@ -225,6 +224,6 @@ func (d *defences) slowReply(r *http.Request, event, fan string) *slowReply {
 	if len(why) == 0 {
 		why = []string{"The request looked like a program's when you joined."}
 	}
-	return &slowReply{Why: why, Challenge: challengePath(event, actJoin, challenge.Strong),
+	return &slowReply{Why: why, Challenge: challengePath(event, "level=strong"),
 		Detail: "You wait in the slower queue, which is called after the others. A stronger proof, which takes your browser up to half a minute, gives you a place in the general queue."}
 }

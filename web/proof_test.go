@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -51,7 +52,7 @@ func (f *fake) rules() guard {
 }
 
 func (f *fake) challenge(w http.ResponseWriter, r *http.Request) {
-	act, level := r.FormValue("act"), r.FormValue("level")
+	act, level := cmp.Or(r.FormValue("act"), "join"), cmp.Or(r.FormValue("level"), "standard")
 	strength := 1
 	if level == "strong" {
 		strength = 2
@@ -94,7 +95,7 @@ func (f *fake) guarded(act string, do http.HandlerFunc) http.HandlerFunc {
 		if g.slow && body.Challenge == "skip" {
 			answer(w, 201, map[string]any{"place": "slow", "lane": "slow", "region": "home", "number": 7, "ahead": 6, "slow": map[string]any{
 				"why": []string{"The address belongs to a datacenter."}, "detail": "You wait in the slower queue.",
-				"challenge": "/v1/events/" + fakeEvent + "/challenge?act=join&level=strong"}})
+				"challenge": "/v1/events/" + fakeEvent + "/challenge?level=strong"}})
 			return
 		}
 		if body.Challenge == "turnstile:0x-site-fan" {
@@ -105,7 +106,7 @@ func (f *fake) guarded(act string, do http.HandlerFunc) http.HandlerFunc {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(403)
 			_ = json.NewEncoder(w).Encode(map[string]any{"type": "/problems/" + string(wire.CodeChallenge), "detail": "Prove first that you are no robot.",
-				"challenge": "/v1/events/" + fakeEvent + "/challenge?act=" + act + "&level=standard", "skip": g.slow})
+				"challenge": "/v1/events/" + fakeEvent + "/challenge?act=" + act, "skip": g.slow})
 			return
 		}
 		do(w, r)
