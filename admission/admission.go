@@ -24,7 +24,8 @@ type Config struct {
 	NATS       *nats.Conn
 	Keys       *wire.Keyring         // its pass keys sign
 	Name       string                // of this instance, unlike any other; empty: a random one
-	Region     string                // whose places are called; empty: "home"
+	Regions    []Region              // whose places are called, home first; none: "home" alone
+	Domain     string                // JetStream domain of NATS, for mirrors in other regions; needed if there are any
 	Replicas   int                   // of the streams of new events; 0: 1
 	Version    string                // of the build, as semantic versioning writes it; empty: "0.0.0"
 	LeaseTTL   time.Duration         // how long an admitter that fell silent is waited for; 0: kv.DefaultTTL
@@ -40,10 +41,15 @@ func (c Config) Validate() error {
 		return errors.New("admission: NATS is required")
 	case c.Keys == nil || len(c.Keys.Pass) == 0:
 		return errors.New("admission: a keyring with a pass key is required")
-	case c.Region != "" && !wire.IsName(c.Region):
-		return fmt.Errorf("admission: region %q is not a name", c.Region)
+	case len(c.Regions) > 1 && c.Domain == "":
+		return errors.New("admission: with other regions, the domain of the home region's servers is required")
 	case c.Replicas < 0 || c.Replicas > 5:
 		return fmt.Errorf("admission: %d replicas", c.Replicas)
+	}
+	for i, r := range c.Regions {
+		if !wire.IsName(r.Name) || (i == 0) != (r.Domain == "") {
+			return fmt.Errorf("admission: region %q of domain %q: use a-z, 0-9 and '-', and a domain for all but the first", r.Name, r.Domain)
+		}
 	}
 	return nil
 }
@@ -52,8 +58,8 @@ func (c Config) withDefaults() Config {
 	if c.Name == "" {
 		c.Name = "admission-" + rand.Text()[:8]
 	}
-	if c.Region == "" {
-		c.Region = "home"
+	if len(c.Regions) == 0 {
+		c.Regions = []Region{{Name: "home"}}
 	}
 	if c.Replicas == 0 {
 		c.Replicas = 1
@@ -74,6 +80,7 @@ func (c Config) withDefaults() Config {
 type Service struct {
 	cfg     Config
 	js      jetstream.JetStream
+	regions map[string]jetstream.JetStream // by name
 	events  *kv.Bucket
 	log     *kv.Stream // SALELOG
 	leases  *kv.Leases
@@ -101,8 +108,17 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admission: %w", err)
 	}
+	regions := map[string]jetstream.JetStream{}
+	for _, r := range cfg.Regions {
+		if regions[r.Name] = js; r.Domain == "" {
+			continue
+		}
+		if regions[r.Name], err = jetstream.NewWithDomain(cfg.NATS, r.Domain); err != nil {
+			return nil, fmt.Errorf("admission: region %s: %w", r.Name, err)
+		}
+	}
 	return &Service{
-		cfg: cfg, js: js, leases: leases, beat: time.Second,
+		cfg: cfg, js: js, regions: regions, leases: leases, beat: time.Second,
 		events: kv.Open(js, wire.EventsBucket), log: kv.OpenStream(js, wire.SaleLogStream),
 		view: newView(cfg.Logger), metrics: newMetrics(cfg.Registerer),
 	}, nil

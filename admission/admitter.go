@@ -30,10 +30,9 @@ const (
 type admitter struct {
 	*Service
 	id     string // of the event
-	lane   string
 	term   uint64
 	log    *slog.Logger
-	queue  string // the stream whose last sequence is the last place
+	queues *queues
 	guard  *kv.Guard
 	writes *kv.Committer
 	boards *kv.Bucket
@@ -46,7 +45,7 @@ type admitter struct {
 	turn     sync.Mutex // one tick, operator's act or board at a time
 	revision kv.Revision
 	written  time.Time
-	sales    sales
+	fans     rises // who hold or have bought
 	last     wire.Board
 	shown    time.Time // when it was published, by this machine's clock
 	boardRev kv.Revision
@@ -54,10 +53,15 @@ type admitter struct {
 	callable bool // the scene of the last tick
 	gauge    int  // passes of this event counted in the metric
 
+	checkouts  int    // under way at the last look
+	drawSecret []byte // of an event with a lottery, once it is known
+
 	mu     sync.Mutex
 	roll   *roll
 	state  wire.Admitter // as stored
-	joined uint64
+	why    string        // what bounded the last call
+	demand demand
+	pace   pace
 }
 
 // lead is one term as admitter of an event.
@@ -76,9 +80,9 @@ func (s *Service) lead(ctx context.Context, event string, term uint64) error {
 
 func (s *Service) newAdmitter(event string, term uint64) *admitter {
 	return &admitter{
-		Service: s, id: event, lane: wire.LaneGeneral, term: term,
+		Service: s, id: event, term: term,
 		log:     s.cfg.Logger.With("event", event, "term", term),
-		queue:   wire.KVStream(wire.QueueBucket(event, wire.LaneGeneral)),
+		queues:  newQueues(event, s.cfg.Regions, s.regions),
 		boards:  kv.Open(s.js, wire.BoardBucket),
 		calls:   callLog{stream: s.log, subject: wire.LogSubject(event, wire.LogAdmission)},
 		redeems: make(chan struct{}, maxRedeems),
@@ -101,8 +105,15 @@ func (a *admitter) takeOver(ctx context.Context) error {
 		return err
 	}
 	var passes []wire.PassRecord
+	var secret []byte
 	for _, e := range entries {
 		switch {
+		case e.Key == wire.DrawKey:
+			var rec wire.DrawRecord
+			if err := json.Unmarshal(e.Value, &rec); err != nil {
+				return fmt.Errorf("record %s: %w", e.Key, err)
+			}
+			secret = rec.Secret
 		case e.Key == wire.AdmitterKey:
 			a.revision = e.Revision
 			if err := json.Unmarshal(e.Value, &a.state); err != nil {
@@ -116,10 +127,13 @@ func (a *admitter) takeOver(ctx context.Context) error {
 			passes = append(passes, p)
 		}
 	}
-	a.roll = newRoll(a.lane, a.cfg.Region, a.state.Calls, passes, a.cfg.Now())
-	if h := a.roll.head(); h != a.state.Head {
-		return fmt.Errorf("record %s: head %d, but calls up to %d", wire.AdmitterKey, a.state.Head, h)
+	if len(a.state.Drawn) > 0 && secret == nil {
+		return fmt.Errorf("the draw is held, but record %s is missing", wire.DrawKey)
 	}
+	a.drawSecret = secret
+	a.roll = newRoll(a.state.Lines, draws(a.id, secret, a.state.Drawn), passes, a.cfg.Now())
+	event, _ := a.view.event(a.id)
+	a.roll.limits(event.Spec.Admission)
 	a.state.Admitter, a.state.Term = a.cfg.Name, a.term
 	return nil
 }
@@ -149,10 +163,7 @@ func (a *admitter) run(outer context.Context) error {
 	defer fail(nil)
 	defer func() { a.metrics.alive.Sub(float64(a.gauge)) }()
 	wg.Go(func() { _ = a.writes.Run(ctx) })
-	if err := a.tick(ctx, true); err != nil {
-		return err
-	}
-	a.log.Info("admitting", "head", a.state.Head)
+	wg.Go(func() { a.settle(ctx, a.id) })
 	for subject, handle := range map[string]nats.MsgHandler{
 		wire.PassesSubject(a.id, wire.ActRedeem): a.onRedeem,
 		wire.PassesSubject(a.id, wire.ActMeter):  a.onMeter,
@@ -163,7 +174,15 @@ func (a *admitter) run(outer context.Context) error {
 		}
 		defer func() { _ = sub.Unsubscribe() }()
 	}
-	err := a.loop(ctx)
+	// Whoever sees a board finds us listening.
+	if err := a.cfg.NATS.FlushTimeout(queryTimeout); err != nil {
+		return err
+	}
+	a.log.Info("admitting", "lines", a.state.Lines)
+	err := a.tick(ctx, true)
+	if err == nil {
+		err = a.loop(ctx)
+	}
 	if outer.Err() == nil {
 		return err
 	}
@@ -202,17 +221,6 @@ func (a *admitter) every() time.Duration {
 
 // minTick bounds how often a spec can make the admitter tick.
 const minTick = 10 * time.Millisecond
-
-// lastPlace is the number of places given out.
-func (a *admitter) lastPlace(ctx context.Context) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	stream, err := a.js.Stream(ctx, a.queue)
-	if err != nil {
-		return 0, fmt.Errorf("last place of %s: %w", a.queue, err)
-	}
-	return stream.CachedInfo().State.LastSeq, nil
-}
 
 // store writes the admitter's record, fenced and behind its own revision.
 // A passing refusal leaves things as they were; after any other error the term

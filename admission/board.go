@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -15,6 +16,8 @@ type scene struct {
 	prices map[string]wire.Price // by level
 	paused bool
 	now    time.Time
+
+	draining bool
 
 	paymentsDown bool // nobody could pay
 }
@@ -31,6 +34,8 @@ func (s scene) saleState() string {
 		return wire.SaleScheduled
 	case s.soldOut():
 		return wire.SaleSoldOut
+	case s.draining:
+		return wire.SaleDraining
 	case s.paused:
 		return wire.SalePaused
 	}
@@ -43,24 +48,19 @@ func (s scene) soldOut() bool { return s.known && s.stock.All.Free == 0 && s.sto
 // onSale: fans may be called and may redeem.
 func (s scene) onSale() bool {
 	st := s.saleState()
-	return st == wire.SaleOpen || st == wire.SalePaused
+	return st == wire.SaleOpen || st == wire.SalePaused || st == wire.SaleDraining
 }
 
 // callable: fans can be called, for it is known what there is to sell.
 func (s scene) callable() bool { return s.onSale() && s.known }
 
-// board builds the public document, but for its number.
-func (s scene) board(lane, region string, head wire.Head, rate int, message string) wire.Board {
-	waiting := uint64(0)
-	if head.Joined > head.Head {
-		waiting = head.Joined - head.Head
-	}
+// board builds the public document, but for its number and its lanes.
+func (s scene) board(message string) wire.Board {
 	if message == "" && s.paymentsDown && s.onSale() {
 		message = messageDown
 	}
 	b := wire.Board{
-		Event: s.event.Spec.ID, At: s.now.UTC(), State: s.saleState(), Rate: float64(rate),
-		Lanes:    map[string]wire.LaneBoard{lane: {Regions: map[string]wire.Head{region: head}, Waiting: waiting}},
+		Event: s.event.Spec.ID, At: s.now.UTC(), State: s.saleState(), Lanes: map[string]wire.LaneBoard{},
 		Currency: s.event.Spec.Currency, Levels: make([]wire.LevelBoard, 0, len(s.event.Spec.Levels)), Message: message,
 	}
 	for _, l := range s.event.Spec.Levels {
@@ -74,8 +74,61 @@ func (s scene) board(lane, region string, head wire.Head, rate int, message stri
 	return b
 }
 
+// board is the scene's with what the admitter knows. General is always on it;
+// the other lanes once somebody has joined them.
+func (a *admitter) board(s scene) wire.Board {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s.paused, s.draining = a.state.Paused, a.state.Draining
+	b := s.board(a.state.Message)
+	for _, q := range a.queues.list {
+		c := a.roll.of(q.line)
+		if q.line.lane != wire.LaneGeneral && q.joined == 0 && c.head == 0 {
+			continue
+		}
+		lane := b.Lanes[q.line.lane]
+		if lane.Regions == nil {
+			lane.Regions = map[string]wire.Head{}
+		}
+		h := wire.Head{Head: c.open(), Joined: max(q.joined, c.head)}
+		if c.head > h.Head {
+			h.Upto = c.head
+		}
+		if d, ok := a.roll.draws[q.line.lane]; ok && len(a.state.Drawn) > 0 {
+			h.Drawn, lane.Called = d.Entrants[q.line.region], a.roll.of(line{q.line.lane, ""}).open()
+		}
+		lane.Regions[q.line.region] = h
+		lane.Waiting += behind(h.Joined, h.Head)
+		b.Lanes[q.line.lane] = lane
+	}
+	for name, lane := range b.Lanes {
+		if d, ok := a.roll.draws[name]; ok && len(a.state.Drawn) > 0 {
+			lane.Waiting += d.Total() - lane.Called
+			b.Lanes[name] = lane
+		}
+	}
+	b.Rate = float64(a.roll.calledSince(s.now, time.Minute))
+	a.pace.note(s.now, 0)
+	if low, high := a.pace.between(); high > 0 {
+		b.Pace = &wire.Pace{Low: round(low), High: round(high)}
+	}
+	if b.State == wire.SaleOpen || b.State == wire.SalePaused {
+		if b.Pace == nil {
+			b.Pace = &wire.Pace{}
+		}
+		b.Pace.PerFan, b.Pace.Spread = round(a.demand.perFan()), round(a.demand.spread)
+	}
+	if s.event.Spec.Admission.Lottery && a.drawSecret != nil {
+		b.Draw = proof(a.id, a.drawSecret, len(a.state.Drawn) > 0)
+	}
+	return b
+}
+
+// round keeps two digits after the point: the board is small.
+func round(v float64) float64 { return math.Round(100*v) / 100 }
+
 // worthABoard tells whether b says something new between two ticks. How many
 // have joined and the rate wait for the next tick.
 func worthABoard(last, b wire.Board) bool {
-	return last.State != b.State || last.Message != b.Message || last.Currency != b.Currency || !slices.Equal(last.Levels, b.Levels)
+	return (last.Draw == nil) != (b.Draw == nil) || b.Draw != nil && *last.Draw != *b.Draw || last.State != b.State || last.Message != b.Message || last.Currency != b.Currency || !slices.Equal(last.Levels, b.Levels)
 }

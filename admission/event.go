@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -51,6 +52,7 @@ func (s *Service) apply(ctx context.Context, _ string, data []byte) (any, error)
 	if err := s.createStreams(ctx, spec.ID); err != nil {
 		return nil, err
 	}
+	failpoint.Here(failpoint.StreamsMade)
 	event, err := s.change(ctx, spec.ID, func(old *wire.Event) (wire.Event, error) {
 		e := next
 		if old != nil {
@@ -64,6 +66,7 @@ func (s *Service) apply(ctx context.Context, _ string, data []byte) (any, error)
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Here(failpoint.EventStored)
 	return wire.ApplyReply{Event: event}, nil
 }
 

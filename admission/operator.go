@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -29,6 +32,9 @@ const (
 	actPause  = "pause"
 	actResume = "resume"
 	actRate   = "rate"
+
+	actMessage = "message"
+	actDrain   = "drain"
 )
 
 // serveOperators answers frontrow.admission.* and frontrow.event.* until ctx ends.
@@ -39,7 +45,7 @@ func (s *Service) serveOperators(ctx context.Context) error {
 	service, err := micro.AddService(s.cfg.NATS, micro.Config{
 		Name: wire.ServiceAdmission, Version: s.cfg.Version,
 		Description: "Calls fans from the queue of an event and gives out their passes.",
-		Metadata:    map[string]string{"instance": s.cfg.Name, "region": s.cfg.Region},
+		Metadata:    map[string]string{"instance": s.cfg.Name},
 	})
 	if err != nil {
 		return fmt.Errorf("service %s: %w", wire.ServiceAdmission, err)
@@ -84,6 +90,8 @@ func (s *Service) endpoints() []endpoint {
 		about(actPause, "Call nobody until resumed. Called fans may still come in.", `{"message"?: text for everybody, "by"?}`),
 		about(actResume, "Call fans again.", `{"message"?: text, "" to clear it, "by"?}`),
 		about(actRate, "Call at most so many fans a minute; 0 is what the event's spec says.", `{"rate_per_minute": n, "by"?}`),
+		about(actMessage, "Tell everybody in the queue something, and change nothing else.", `{"message": text, "" to clear it, "by"?}`),
+		about(actDrain, "End the queue: nobody else can join or is called; called fans may still come in. Resume takes it back.", `{"message"?: text for everybody, "by"?}`),
 		{"event-apply", wire.EventApplySubject, "Put an event up for sale, or change its name, dates, prices, limits or pace. The plan is in PLANS.",
 			`{"spec": {…}, "plan": digest, "by"?}`, "ApplyReply", s.apply},
 		{"event-open", wire.EventOpenSubject, "Open a closed event again.", `{"event": id, "by"?}`, "Event",
@@ -174,6 +182,7 @@ func (s *Service) logAct(ctx context.Context, event, act, by string, payload any
 	if _, err := kv.Publish(ctx, s.cfg.NATS, []kv.Msg{{Subject: wire.LogSubject(event, wire.LogOperator), Data: raw}}); err != nil {
 		return wire.Busy("Nothing was done, since it could not be logged: " + err.Error())
 	}
+	failpoint.Here(failpoint.ActLogged)
 	return nil
 }
 
@@ -216,7 +225,9 @@ func (a *admitter) obey(ctx context.Context, data []byte) error {
 	case actPause:
 		next.Paused = true
 	case actResume:
-		next.Paused = false
+		next.Paused, next.Draining = false, false
+	case actDrain:
+		next.Draining = true
 	case actRate:
 		next.Rate = *req.RatePerMinute
 	}
@@ -238,10 +249,12 @@ func (a *admitter) obey(ctx context.Context, data []byte) error {
 
 func check(req wire.MeterRequest) error {
 	switch {
-	case req.Act != actPause && req.Act != actResume && req.Act != actRate:
+	case !slices.Contains([]string{actPause, actResume, actRate, actMessage, actDrain}, req.Act):
 		return wire.Refuse(wire.CodeBadRequest, fmt.Sprintf("There is no act %q.", req.Act))
 	case req.Act == actRate && req.RatePerMinute == nil:
 		return wire.Refuse(wire.CodeInvalid, `Say {"rate_per_minute": n}; 0 is what the event's spec says.`)
+	case req.Act == actMessage && req.Message == nil:
+		return wire.Refuse(wire.CodeInvalid, `Say {"message": text}; "" clears it.`)
 	case req.Act != actRate && req.RatePerMinute != nil:
 		return wire.Refuse(wire.CodeInvalid, "rate_per_minute belongs to rate.")
 	case req.RatePerMinute != nil && (*req.RatePerMinute < 0 || *req.RatePerMinute > maxRate):
@@ -257,8 +270,13 @@ func (a *admitter) status() wire.MeterReply {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.roll.expire(s.now)
-	return wire.MeterReply{
-		Event: a.id, Admitter: a.cfg.Name, Term: a.term, State: a.state, Joined: a.joined,
-		Alive: a.roll.alive, Called: a.roll.outstanding(s.now), Free: s.stock.All.Free, At: s.now.UTC(),
+	r := wire.MeterReply{
+		Event: a.id, Admitter: a.cfg.Name, Term: a.term, State: a.state, Waiting: a.uncalled(),
+		Alive: a.roll.alive, Coming: int(math.Ceil(a.roll.coming(s.now))), Show: round(a.roll.shows.mean()),
+		Buys: round(a.demand.buys), PerFan: round(a.demand.perFan()), Free: s.stock.All.Free, Why: a.why, Absent: a.queues.absentRegions(), At: s.now.UTC(),
 	}
+	for _, q := range a.queues.list {
+		r.Joined += q.joined
+	}
+	return r
 }

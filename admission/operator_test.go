@@ -79,7 +79,7 @@ func TestOperatorsPauseResumeAndRate(t *testing.T) {
 	w.meter("rate", `{"rate_per_minute":0,"by":"ann"}`)
 	w.board("as many as the ceiling lets", head(50))
 	r := w.meter("status", "")
-	if r.Event != "demo" || r.Joined != 500 || r.Called != 50 || r.Free != 10_000 || r.State.Rate != 0 || r.State.Paused {
+	if r.Event != "demo" || r.Joined != 500 || r.Coming != 50 || r.Free != 10_000 || r.State.Rate != 0 || r.State.Paused {
 		t.Errorf("%+v", r)
 	}
 	if got, want := fmt.Sprint(w.acts(4)), "[pause by ann rate by ann resume by bob rate by ann]"; got != want {
@@ -112,7 +112,7 @@ func TestServiceDescribesItself(t *testing.T) {
 	must(t, err)
 	var info micro.Info
 	must(t, json.Unmarshal(m.Data, &info))
-	if info.Version != "1.2.3" || len(info.Endpoints) != 7 || info.Description == "" {
+	if info.Version != "1.2.3" || len(info.Endpoints) != 9 || info.Description == "" {
 		t.Errorf("%+v", info)
 	}
 	for _, e := range info.Endpoints {

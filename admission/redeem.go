@@ -1,11 +1,14 @@
 package admission
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -46,9 +49,9 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 	}
 	s := a.scene()
 	now := s.now.UTC()
-	p, verdict, head := a.admit(s, wire.PassRecord{
+	p, verdict := a.admit(s, wire.PassRecord{
 		ID: rand.Text(), Fan: place.Fan, Lane: place.Lane, Region: place.Region, Number: place.Number,
-		Limit: s.event.Spec.Limits.PerFan,
+		Limit: cmp.Or(place.Limit, s.event.Spec.Limits.PerFan), Channel: place.Channel, Code: place.Code,
 		// A token counts in whole seconds, and the record says what the token says.
 		At: now.Truncate(time.Second), Expires: now.Add(time.Duration(s.event.Spec.Admission.PassTTL)).Truncate(time.Second),
 	})
@@ -63,9 +66,9 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 		return refuse(wire.CodeGone, goneDetail(s))
 	case full:
 		return wire.RedeemReply{Problem: &wire.Problem{Code: wire.CodeWait, RetryAfterMS: a.tickOf(s).Milliseconds(),
-			Detail: "Your turn had passed when you came. Your place is kept: you get in as soon as there is room."}}
+			Detail: "It is your turn, and just now there is no room. Your place is kept: you get in as soon as somebody leaves."}}
 	}
-	return wire.RedeemReply{Problem: a.waitFor(s, place.Number, head)}
+	return wire.RedeemReply{Problem: a.waitFor(s, place)}
 }
 
 // place reads a request, and refuses a place of another queue.
@@ -78,7 +81,7 @@ func (a *admitter) place(data []byte) (wire.Place, *wire.Problem) {
 	switch {
 	case p.Event != a.id:
 		return p, wire.Refuse(wire.CodeForbidden, "This place is in the queue of another event.")
-	case p.Lane != a.lane || p.Region != a.cfg.Region:
+	case !slices.ContainsFunc(a.queues.list, func(q *queue) bool { return q.line == line{p.Lane, p.Region} }):
 		return p, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("There is no lane %q of region %q.", p.Lane, p.Region))
 	case p.Number == 0 || !wire.IsFan(p.Fan):
 		return p, wire.Refuse(wire.CodeInvalid, "The place has no number or no fan.")
@@ -87,19 +90,18 @@ func (a *admitter) place(data []byte) (wire.Place, *wire.Problem) {
 }
 
 // admit asks the roll, unless the sale is over for all who have no pass yet.
-func (a *admitter) admit(s scene, rec wire.PassRecord) (*pass, verdict, uint64) {
+func (a *admitter) admit(s scene, rec wire.PassRecord) (*pass, verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, has := a.roll.passes[rec.Fan]; !has {
 		switch s.saleState() {
 		case wire.SaleClosed, wire.SaleSoldOut:
-			return nil, gone, 0
+			return nil, gone
 		case wire.SaleScheduled:
-			return nil, notCalled, a.roll.head()
+			return nil, notCalled
 		}
 	}
-	p, v := a.roll.admit(rec, s.now)
-	return p, v, a.roll.head()
+	return a.roll.admit(rec, s.now)
 }
 
 // grant stores the pass, and signs it only then.
@@ -124,6 +126,7 @@ func (a *admitter) grant(p *pass) wire.RedeemReply {
 	if err != nil {
 		return notNow()
 	}
+	failpoint.Here(failpoint.PassStored)
 	return a.sign(p)
 }
 
@@ -158,9 +161,10 @@ func (a *admitter) sign(p *pass) wire.RedeemReply {
 // waitFor tells a fan who isn't called how many are ahead, and when asking
 // again may make sense: not before the next tick, nor much before the pace of
 // the last minute reaches him.
-func (a *admitter) waitFor(s scene, number, head uint64) *wire.Problem {
-	ahead := wire.Ahead(number, head)
+func (a *admitter) waitFor(s scene, p wire.Place) *wire.Problem {
 	a.mu.Lock()
+	l, number := a.roll.stands(p.Lane, p.Region, p.Number)
+	ahead := wire.Ahead(number, a.roll.of(l).open())
 	pace := a.roll.calledSince(s.now, time.Minute)
 	a.mu.Unlock()
 	wait := a.tickOf(s)
@@ -183,7 +187,7 @@ func goneDetail(s scene) string {
 	if s.event.State == wire.EventClosed {
 		return "The sale is closed."
 	}
-	return "Everything is sold."
+	return "Everything is sold. Your place is kept: tickets that come back are offered in the order of the queue."
 }
 
 func refuse(code wire.Code, detail string) wire.RedeemReply {

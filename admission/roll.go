@@ -2,8 +2,8 @@ package admission
 
 import (
 	"container/heap"
+	"maps"
 	"slices"
-	"sort"
 	"time"
 
 	"frontrow/wire"
@@ -12,31 +12,26 @@ import (
 // roll knows who was called and who has a pass, and lets nobody in beyond the
 // ceiling. It is a pure state machine; its owner locks it.
 //
-//	waiting ──call──► called ──redeem──► admitted ──expiry──► over
-//	                    │                   ▲
+//	waiting ──call──► called ──redeem──► admitted ──expiry, revocation──► over
+//	                    │ ▲                 ▲
+//	                    │ └─no room─ early  │
 //	                    └──window──► late ──┘ if there is room
 //
-// Alive passes and called fans within their window together never exceed the
-// ceiling, so a called fan who comes in time always finds room.
+// As many are called as will probably come, so now and then a called fan finds
+// no room: he is told to come again, and however long that takes he is not late.
 type roll struct {
-	lane, region string
-	ceiling      int
-	window       time.Duration
+	ceiling int
+	window  time.Duration
+	draws   map[string]wire.Draw // by lane; held ones
 
-	spans   []span // contiguous, oldest first
-	calling uint64 // places about to be called: they take room, but aren't called yet
-	callAt  time.Time
+	lines  map[line]*calls
+	callAt time.Time // of the places about to be called
+	shows  share     // of those called, who comes
 
 	passes map[string]*pass // by fan, expired ones too
 	expiry expiryHeap
 	alive  int
-}
-
-// span is a run of places called together: (from, to].
-type span struct {
-	from, to uint64
-	at       time.Time // zero: longer ago than any window
-	redeemed int
+	early  map[string]bool // fans who came in time and found no room
 }
 
 // pass is a fan's pass. settled is closed once it is known to be stored, or lost.
@@ -48,12 +43,14 @@ type pass struct {
 }
 
 // newRoll rebuilds the roll from the admitter's record and the passes stored.
-func newRoll(lane, region string, calls []wire.Call, passes []wire.PassRecord, now time.Time) *roll {
-	r := &roll{lane: lane, region: region, passes: make(map[string]*pass, len(passes))}
-	from := uint64(0)
-	for _, c := range calls {
-		r.spans = append(r.spans, span{from: from, to: c.To, at: c.At})
-		from = c.To
+func newRoll(lines []wire.Line, draws map[string]wire.Draw, passes []wire.PassRecord, now time.Time) *roll {
+	r := &roll{draws: map[string]wire.Draw{}, lines: map[line]*calls{}, shows: newShare(everybody()),
+		passes: make(map[string]*pass, len(passes)), early: map[string]bool{}}
+	for _, l := range lines {
+		r.lines[line{l.Lane, l.Region}] = newCalls(l)
+	}
+	for lane, d := range draws {
+		r.draw(lane, d)
 	}
 	settled := make(chan struct{})
 	close(settled)
@@ -63,16 +60,44 @@ func newRoll(lane, region string, calls []wire.Call, passes []wire.PassRecord, n
 	return r
 }
 
+// draw takes note of a draw that is held: its places are called by rank.
+func (r *roll) draw(lane string, d wire.Draw) {
+	r.draws[lane] = d
+	for region, n := range d.Entrants {
+		r.of(line{lane, region}).skip(n)
+	}
+}
+
+// of is a line's calls, from nothing if it is new.
+func (r *roll) of(l line) *calls {
+	if r.lines[l] == nil {
+		r.lines[l] = &calls{}
+	}
+	return r.lines[l]
+}
+
+// stands is the line and the number by which a place is called.
+func (r *roll) stands(lane, region string, number uint64) (line, uint64) {
+	if d, ok := r.draws[lane]; ok {
+		if rank := d.Rank(region, number); rank > 0 {
+			return line{lane, ""}, rank
+		}
+	}
+	return line{lane, region}, number
+}
+
 func (r *roll) add(p *pass, now time.Time) {
 	r.passes[p.Fan] = p
+	delete(r.early, p.Fan)
 	r.redeemed(p.PassRecord, +1)
-	if p.Expires.After(now) {
+	if p.Expires.After(now) && p.Revoked.IsZero() {
 		p.alive = true
 		r.alive++
 		heap.Push(&r.expiry, p)
 	}
 }
 
+// end takes a pass out of those alive.
 func (r *roll) end(p *pass) {
 	if p.alive {
 		p.alive = false
@@ -85,124 +110,102 @@ func (r *roll) limits(s wire.AdmissionSpec) {
 	r.ceiling, r.window = s.Ceiling, time.Duration(s.Window)
 }
 
-// expire lets passes end whose time has come.
+// expire lets passes end whose time has come, and learns from calls whose
+// window is over how many came.
 func (r *roll) expire(now time.Time) {
 	for len(r.expiry) > 0 && !r.expiry[0].Expires.After(now) {
 		r.end(heap.Pop(&r.expiry).(*pass))
 	}
-}
-
-// head is the highest place called.
-func (r *roll) head() uint64 {
-	if len(r.spans) == 0 {
-		return 0
-	}
-	return r.spans[len(r.spans)-1].to
-}
-
-// outstanding is how many called fans may still redeem in time.
-func (r *roll) outstanding(now time.Time) int {
-	n := int(r.calling)
-	for _, s := range slices.Backward(r.spans) {
-		if !r.inTime(s, now) {
-			break
+	for _, c := range r.lines {
+		for i := range c.spans {
+			if s := &c.spans[i]; !s.learned && now.Sub(s.at) >= r.window {
+				s.learned = true
+				r.shows.learn(float64(s.redeemed), float64(s.count()))
+			}
 		}
-		n += int(s.to-s.from) - s.redeemed
+	}
+}
+
+// coming is how many called fans are still to be expected.
+func (r *roll) coming(now time.Time) (n float64) {
+	show := r.shows.high()
+	for _, c := range r.lines {
+		n += c.coming(now, r.window, show)
 	}
 	return n
 }
 
-func (r *roll) inTime(s span, now time.Time) bool { return now.Sub(s.at) < r.window }
-
 // calledSince is how many fans were called within d before now.
-func (r *roll) calledSince(now time.Time, d time.Duration) int {
-	n := uint64(0)
-	for _, s := range slices.Backward(r.spans) {
-		if now.Sub(s.at) >= d {
-			break
-		}
-		n += s.to - s.from
+func (r *roll) calledSince(now time.Time, d time.Duration) (n int) {
+	for _, c := range r.lines {
+		n += int(c.since(now, d))
 	}
-	return int(n)
-}
-
-// spanOf finds the span of a called place; nil if it is older than the list.
-func (r *roll) spanOf(number uint64) *span {
-	i := sort.Search(len(r.spans), func(i int) bool { return r.spans[i].to >= number })
-	if i == len(r.spans) || number <= r.spans[i].from {
-		return nil
-	}
-	return &r.spans[i]
+	return n
 }
 
 func (r *roll) redeemed(rec wire.PassRecord, by int) {
-	if rec.Lane != r.lane || rec.Region != r.region {
-		return
-	}
-	if s := r.spanOf(rec.Number); s != nil {
+	l, number := r.stands(rec.Lane, rec.Region, rec.Number)
+	if s := r.of(l).of(number); s != nil {
 		s.redeemed += by
 	}
 }
 
-// A call is made in two steps: propose takes the room and returns the calls as
-// they are to be recorded, and once that is durable, called moves the head.
-func (r *roll) propose(n int, now time.Time) []wire.Call {
-	if i := len(r.spans); i > 0 && now.Before(r.spans[i-1].at) {
-		now = r.spans[i-1].at // the clock of the admitter before was ahead
+// A call is made in two steps: propose takes the room and returns the lines as
+// they are to be recorded, and once that is durable, called moves them.
+func (r *roll) propose(to map[line]uint64, now time.Time) []wire.Line {
+	for _, c := range r.lines {
+		if n := len(c.spans); n > 0 && now.Before(c.spans[n-1].at) {
+			now = c.spans[n-1].at // the clock of the admitter before was ahead
+		}
+		c.calling = 0
 	}
-	r.calling, r.callAt = uint64(n), now
-	var calls []wire.Call
-	for _, s := range r.proposed() {
-		calls = append(calls, wire.Call{To: s.to, At: s.at})
+	r.callAt = now
+	for l, end := range to {
+		c := r.of(l)
+		c.calling = max(end, c.open()) - c.open()
 	}
-	return calls
+	var lines []wire.Line
+	for _, l := range slices.SortedFunc(maps.Keys(r.lines), line.compare) {
+		lines = append(lines, r.lines[l].record(l, now, r.keep()))
+	}
+	return lines
 }
 
-func (r *roll) called() { r.spans, r.calling = r.proposed(), 0 }
+// withdraw takes the room of a proposed call back: it is certain that it was not stored.
+func (r *roll) withdraw() { r.propose(nil, r.callAt) }
 
-func (r *roll) proposed() []span {
-	spans := slices.Clone(r.spans)
-	if r.calling > 0 {
-		spans = append(spans, span{from: r.head(), to: r.head() + r.calling, at: r.callAt})
+func (r *roll) called() {
+	for l, c := range r.lines {
+		again := c.calling > 0 && c.head > c.open()
+		from := c.open()
+		c.called(r.callAt, r.keep())
+		if again { // some of them have their passes already
+			r.recount(l, c, from)
+		}
 	}
-	return compact(spans, r.keep(), r.callAt)
+}
+
+// recount counts the passes of the span that begins at from.
+func (r *roll) recount(l line, c *calls, from uint64) {
+	s := c.of(from + 1)
+	s.redeemed = 0
+	for _, p := range r.passes {
+		if of, number := r.stands(p.Lane, p.Region, p.Number); of == l && number > s.from && number <= s.to {
+			s.redeemed++
+		}
+	}
+}
+
+// suspend ends the turn of all called fans who have not come: everything is
+// sold. Should tickets come back, they are called again, in order.
+func (r *roll) suspend(now time.Time) {
+	for _, c := range r.lines {
+		c.suspend(now, r.window)
+	}
+	clear(r.early)
 }
 
 func (r *roll) keep() time.Duration { return max(r.window, time.Minute) }
-
-// compact bounds the list to fewer than maxCalls: calls of the same second, and
-// those older than a minute of the same fiftieth of keep, are joined under the
-// later instant, so that no fan's window gets shorter by it. Of the calls older
-// than keep one stays, without its instant, to say where the next begins.
-func compact(spans []span, keep time.Duration, now time.Time) []span {
-	const coarse = 50 // 50 + 2 + a second each of the last minute < maxCalls
-	granule := func(s span) time.Duration {
-		if now.Sub(s.at) < time.Minute {
-			return time.Second
-		}
-		return max(keep/coarse, time.Second)
-	}
-	var out []span
-	for _, s := range spans {
-		if now.Sub(s.at) >= keep {
-			out = append(out[:0], span{from: s.from, to: s.to})
-			continue
-		}
-		if n := len(out); n > 0 {
-			last := &out[n-1]
-			g := granule(*last)
-			if g == granule(s) && last.at.Truncate(g).Equal(s.at.Truncate(g)) {
-				last.to, last.at, last.redeemed = s.to, s.at, last.redeemed+s.redeemed
-				continue
-			}
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// maxCalls bounds the calls in the admitter's record.
-const maxCalls = 120
 
 // verdict is what the roll says to a fan who wants to redeem.
 type verdict int
@@ -217,23 +220,30 @@ const (
 )
 
 // admit decides on a place. When it grants, rec is counted from now on, and is
-// to be followed by stored or voided.
+// to be followed by kept or voided.
 func (r *roll) admit(rec wire.PassRecord, now time.Time) (*pass, verdict) {
 	r.expire(now)
 	if p, ok := r.passes[rec.Fan]; ok {
-		if !p.Expires.After(now) {
+		if !p.Expires.After(now) || !p.Revoked.IsZero() {
 			return p, over
 		}
 		return p, again
 	}
-	if rec.Number > r.head() {
+	l, number := r.stands(rec.Lane, rec.Region, rec.Number)
+	c := r.of(l)
+	if number > c.open() {
 		return nil, notCalled
 	}
-	room := r.ceiling - r.alive
-	if s := r.spanOf(rec.Number); s == nil || !r.inTime(*s, now) {
-		room -= r.outstanding(now)
+	s := c.of(number)
+	inTime := s != nil && now.Sub(s.at) < r.window || r.early[rec.Fan]
+	room := float64(r.ceiling - r.alive)
+	if !inTime {
+		room -= r.coming(now)
 	}
-	if room <= 0 {
+	if room < 1 {
+		if inTime {
+			r.early[rec.Fan] = true
+		}
 		return nil, full
 	}
 	p := &pass{PassRecord: rec, settled: make(chan struct{})}

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -36,44 +38,116 @@ func (a *admitter) scene() scene {
 	s := a.view.scene(a.id, a.cfg.Now())
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.paused = a.state.Paused
+	s.paused, s.draining = a.state.Paused, a.state.Draining
 	return s
 }
 
-// call moves the head.
+// call moves the lines.
 func (a *admitter) call(ctx context.Context, s scene) error {
-	joined, err := a.lastPlace(ctx)
-	if err != nil {
-		a.log.Warn("places not counted", "error", err)
+	a.queues.look(ctx, a.cfg.Now, &a.mu)
+	a.lookAtCheckouts(ctx)
+	if away := a.queues.absentRegions(); len(away) > 0 {
+		a.log.Warn("regions don't answer", "regions", away)
 	}
 	a.callable = s.callable()
+	next, err := a.drawn(ctx, s)
+	if err != nil {
+		a.log.Warn("draw not held yet", "error", err)
+		return nil
+	}
 	a.mu.Lock()
-	a.joined = max(joined, a.joined)
 	a.roll.limits(s.event.Spec.Admission)
 	a.roll.expire(s.now)
+	turned := s.known && s.soldOut() != a.state.SoldOut
+	if next.SoldOut = s.known && s.soldOut(); turned && next.SoldOut {
+		a.roll.suspend(s.now)
+	}
 	out := Meter(a.input(s))
-	next := a.state
-	next.Head, next.Calls = a.roll.head()+uint64(out.Call), a.roll.propose(out.Call, s.now)
-	next.Board, next.At = max(next.Board, a.last.Seq), s.now.UTC()
-	alive := a.roll.alive
 	a.mu.Unlock()
 
+	to, err := a.queues.plan(ctx, uint64(out.Call), a.open, a.roll.draws, time.Duration(s.event.Spec.Admission.RegionWait), s.now)
+	if err != nil {
+		a.log.Warn("order of arrival not known", "error", err)
+		to = nil
+	}
+	n := uint64(0)
+	for l, end := range to {
+		n += end - a.open(l)
+	}
+	a.mu.Lock()
+	next.Lines = a.roll.propose(to, s.now)
+	next.Board, next.At = max(next.Board, a.last.Seq), s.now.UTC()
+	alive := a.roll.alive
+	a.why = out.Why
+	a.mu.Unlock()
 	a.metrics.ticks.WithLabelValues(out.Why).Inc()
 	a.metrics.alive.Add(float64(alive - a.gauge))
 	a.gauge = alive
-	if out.Call > 0 || s.now.Sub(a.written) >= idleWrite {
+	if len(to) > 0 || turned || len(next.Drawn) != len(a.state.Drawn) || s.now.Sub(a.written) >= idleWrite {
 		if err := a.store(ctx, next); err != nil {
 			return a.unstored(err)
 		}
-		a.mu.Lock()
-		a.roll.called()
-		a.mu.Unlock()
-		a.metrics.called.Add(float64(out.Call))
+		failpoint.Here(failpoint.CallStored)
+		a.moved(s, int(n))
 	}
 	if err := a.calls.write(ctx, a.state, out.Why); err != nil {
 		a.log.Warn("call not logged yet", "error", err) // made up for at the next tick
 	}
 	return nil
+}
+
+// lookAtCheckouts counts the orders under way. If that can't be told, what was
+// known last is as good as anything.
+func (a *admitter) lookAtCheckouts(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	c, err := a.js.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
+	if err != nil {
+		a.log.Warn("checkouts not counted", "error", err)
+		return
+	}
+	a.checkouts = int(min(c.CachedInfo().NumPending+uint64(c.CachedInfo().NumAckPending), math.MaxInt32))
+}
+
+// moved takes note of what was stored: n were called.
+func (a *admitter) moved(s scene, n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.roll.called()
+	a.pace.note(s.now, n)
+	a.metrics.called.Add(float64(n))
+}
+
+// drawn is the state with the draw held, if it is due. The lines of places that
+// are drawn by rank are skipped from then on, whether or not it gets stored now:
+// the same draw is found again.
+func (a *admitter) drawn(ctx context.Context, s scene) (wire.Admitter, error) {
+	a.mu.Lock()
+	next := a.state
+	a.mu.Unlock()
+	if !s.event.Spec.Admission.Lottery {
+		return next, nil
+	}
+	secret, err := a.secret(ctx)
+	if err != nil || !a.drawDue(s) {
+		return next, err
+	}
+	if next.Drawn, err = a.hold(ctx, s); err != nil {
+		return next, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for lane, d := range draws(a.id, secret, next.Drawn) {
+		a.roll.draw(lane, d)
+	}
+	return next, nil
+}
+
+// open is how far a line is called.
+func (a *admitter) open(l line) uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.roll.of(l).open()
 }
 
 // unstored is what a record that was not stored means for the term.
@@ -84,7 +158,7 @@ func (a *admitter) unstored(err error) error {
 	a.log.Warn("record not stored", "error", err)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.roll.propose(0, a.roll.callAt)
+	a.roll.withdraw()
 	return nil
 }
 
@@ -95,18 +169,28 @@ func (a *admitter) input(s scene) Input {
 	if a.state.Rate > 0 {
 		rate = a.state.Rate
 	}
-	in := Input{
-		Open: s.onSale(), Paused: a.state.Paused, PaymentsDown: s.paymentsDown,
-		Alive: a.roll.alive, Called: a.roll.outstanding(s.now), Ceiling: a.roll.ceiling,
-		Free: s.stock.All.Free, Held: s.stock.All.Held, Bought: a.sales.since(s.now, time.Duration(spec.PassTTL), s.stock.All.Sold),
-		PerFan: seatsPerFan(s.stock.All.Held+s.stock.All.Sold, len(a.roll.passes), s.event.Spec.Limits.PerFan),
-		Rate:   rate, LastMinute: a.roll.calledSince(s.now, time.Minute), Tick: time.Duration(spec.Tick),
+	a.demand = learn(len(a.roll.passes), a.roll.alive, s.stock, a.fans.since(s.now, time.Duration(spec.PassTTL), s.stock.Fans), s.event.Spec.Limits.PerFan)
+	return Input{
+		Open: s.onSale(), Paused: a.state.Paused, Draining: a.state.Draining, PaymentsDown: s.paymentsDown,
+		Checkouts: a.checkouts, MaxCheckouts: spec.Checkouts,
+		Waiting: a.uncalled(), Alive: a.roll.alive, Coming: a.roll.coming(s.now), Show: a.roll.shows.high(), Ceiling: a.roll.ceiling,
+		Free: s.stock.All.Free, Undecided: a.demand.new, PerOrder: a.demand.perOrder, Buys: a.demand.buys,
+		Rate: rate, LastMinute: a.roll.calledSince(s.now, time.Minute), Tick: time.Duration(spec.Tick),
 	}
-	if head := a.roll.head(); a.joined > head {
-		in.Waiting = a.joined - head
-	}
-	return in
 }
+
+// uncalled is how many places wait. Its caller holds mu.
+func (a *admitter) uncalled() (n uint64) {
+	for _, q := range a.queues.list {
+		n += behind(q.joined, a.roll.of(q.line).open())
+	}
+	for lane, d := range a.roll.draws {
+		n += behind(d.Total(), a.roll.of(line{lane, ""}).open())
+	}
+	return n
+}
+
+func behind(n, open uint64) uint64 { return max(n, open) - open }
 
 // publish writes the next board behind the one before. Its caller has the turn.
 func (a *admitter) publish(ctx context.Context, s scene, always bool) error {
@@ -116,11 +200,7 @@ func (a *admitter) publish(ctx context.Context, s scene, always bool) error {
 			return nil
 		}
 	}
-	a.mu.Lock()
-	s.paused = a.state.Paused
-	head := wire.Head{Head: a.roll.head(), Joined: a.joined}
-	b := s.board(a.lane, a.cfg.Region, head, a.roll.calledSince(s.now, time.Minute), a.state.Message)
-	a.mu.Unlock()
+	b := a.board(s)
 	if !always && (time.Since(a.shown) < a.beat/2 || !worthABoard(a.last, b)) {
 		return nil
 	}
@@ -131,6 +211,7 @@ func (a *admitter) publish(ctx context.Context, s scene, always bool) error {
 	}
 	revision, err := a.boards.Update(ctx, a.id, value, a.boardRev)
 	if err == nil {
+		failpoint.Here(failpoint.BoardPublished)
 		a.last, a.boardRev, a.shown = b, revision, time.Now()
 		a.metrics.boards.Inc()
 		return nil
@@ -161,45 +242,5 @@ func (a *admitter) readBoard(ctx context.Context) error {
 		b.Seq = a.state.Board
 	}
 	a.last, a.boardRev, a.boardOK = b, e.Revision, true
-	return nil
-}
-
-// callLog writes the calls of an event to the sale log: each place once and
-// without gaps, whoever was admitter. It goes on where the log ends.
-type callLog struct {
-	stream   *kv.Stream
-	subject  string
-	revision kv.Revision
-	to       uint64
-	known    bool
-}
-
-func (l *callLog) write(ctx context.Context, state wire.Admitter, why string) error {
-	if !l.known {
-		e, err := l.stream.Get(ctx, l.subject)
-		if err != nil && !errors.Is(err, kv.ErrNotFound) {
-			return err
-		}
-		var act wire.AdmissionAct
-		if err == nil {
-			if err := json.Unmarshal(e.Value, &act); err != nil {
-				return fmt.Errorf("last act of %s: %w", l.subject, err)
-			}
-		}
-		l.revision, l.to, l.known = e.Revision, act.To, true
-	}
-	if state.Head <= l.to {
-		return nil
-	}
-	value, err := json.Marshal(wire.AdmissionAct{Kind: "call", From: l.to + 1, To: state.Head, Term: state.Term, At: state.At, Why: why})
-	if err != nil {
-		return err
-	}
-	revision, err := l.stream.Update(ctx, l.subject, value, l.revision)
-	if err != nil {
-		l.known = false
-		return err
-	}
-	l.revision, l.to = revision, state.Head
 	return nil
 }

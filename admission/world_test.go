@@ -91,7 +91,8 @@ func (w *world) put(bucket, key string, v any) {
 func (w *world) stock(free, held, sold int) {
 	w.t.Helper()
 	c := wire.Count{Free: free, Held: held, Sold: sold}
-	w.put(wire.StockBucket, "demo", wire.Stock{Event: "demo", All: c, Levels: map[string]wire.Count{"a": c}})
+	fans := (held + sold) / 2 // two each
+	w.put(wire.StockBucket, "demo", wire.Stock{Event: "demo", All: c, Levels: map[string]wire.Count{"a": c}, Fans: fans, Squares: 4 * fans})
 }
 
 // join gives n more fans a place each.

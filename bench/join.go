@@ -16,7 +16,7 @@ const joinCallers = 2048
 
 // benchJoins is the row "joins".
 func benchJoins(ctx context.Context, b *bench) error {
-	region, err := startRegion(ctx, b.dir, smallest)
+	region, err := startRegion(ctx, b.dir, smallest, 1)
 	if err != nil {
 		return err
 	}

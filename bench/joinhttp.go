@@ -22,7 +22,7 @@ const httpCallers = 1024
 
 // benchJoinHTTP is the row "join over http".
 func benchJoinHTTP(ctx context.Context, b *bench) error {
-	region, err := startRegion(ctx, b.dir, smallest)
+	region, err := startRegion(ctx, b.dir, smallest, 1)
 	if err != nil {
 		return err
 	}

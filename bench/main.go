@@ -43,6 +43,9 @@ const (
 	unbounded = 1 << 30
 )
 
+// alone is a row that runs only when it is asked for: it takes minutes.
+const alone = "14 million"
+
 // bench is one run.
 type bench struct {
 	dir     string
@@ -75,6 +78,20 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if spec := os.Getenv(viewersEnv); spec != "" {
+		if err := be(ctx, spec); err != nil {
+			fmt.Fprintln(os.Stderr, "viewers:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if dir := os.Getenv(serverEnv); dir != "" {
+		if err := serve(ctx, dir); err != nil {
+			fmt.Fprintln(os.Stderr, "nats-server:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := b.run(ctx, *filter, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -99,11 +116,20 @@ func (b *bench) run(ctx context.Context, filter, out string) (err error) {
 		run  func(context.Context, *bench) error
 	}{
 		{"hold of 2", benchHold},
+		{"hold of 2 on three", benchHold3},
+		{"storm", benchStorm},
+		{"best available", benchBest},
+		{"expiry", benchExpiry},
 		{"joins", benchJoins},
 		{"join over http", benchJoinHTTP},
-		{"orders", benchOrders},
+		{"purchase", benchPurchase},
+		{"purchase with payment", benchPurchasePaid},
+		{"sell-out", benchSellOut},
+		{"redeem", benchRedeem},
+		{"position", benchPosition},
+		{alone, benchMillions},
 	} {
-		if !strings.Contains(r.name, filter) {
+		if !strings.Contains(r.name, filter) || r.name == alone && filter != alone {
 			continue
 		}
 		b.row, b.dir = r.name, filepath.Join(root, fmt.Sprint(i))
@@ -171,12 +197,31 @@ func (b *bench) startProfile(round int) (stop func(), err error) {
 
 // report adds r, filled from the rounds of both sides, and prints it.
 func (b *bench) report(r result, ours, base []sample, against string) {
-	o, t := middle(ours), middle(base)
+	o, t := middle(ours), middle(base) // base may be nothing
 	r.Value, r.P50, r.P99, r.CPU, r.Rounds = o.Rate, o.P50, o.P99, o.CPU, ours
 	r.Baseline, r.BaselineP50, r.BaselineP99, r.BaselineCPU, r.BaseRounds = t.Rate, t.P50, t.P99, t.CPU, base
-	r.Ratio, r.Against = o.Rate/t.Rate, against
+	if r.Against = against; t.Rate > 0 {
+		r.Ratio = o.Rate / t.Rate
+	}
 	r.OtherCores, r.Machine = b.meter.others(), b.machine
 	b.results = append(b.results, r)
-	fmt.Printf("%-14s %s %8.0f %-9s p50 %6.1f ms  p99 %6.1f ms  cpu %4.0f us | %8.0f  p50 %6.1f  p99 %6.1f  cpu %4.0f  %s | ratio %.2f | %d callers, others used %.1f cores\n",
-		r.Row, r.Mode, r.Value, r.Unit, r.P50, r.P99, r.CPU, r.Baseline, r.BaselineP50, r.BaselineP99, r.BaselineCPU, against, r.Ratio, r.Callers, r.OtherCores)
+	beside := "nothing"
+	if len(base) > 0 {
+		beside = fmt.Sprintf("%s  p50 %s  p99 %s  cpu %.0f  %s | ratio %.3g", figure(r.Baseline), figure(r.BaselineP50), figure(r.BaselineP99), r.BaselineCPU, against, r.Ratio)
+	}
+	fmt.Printf("%-22s %s %9s %-9s p50 %s ms  p99 %s ms  cpu %.0f us | %s | %d callers, others used %.1f cores\n",
+		r.Row, r.Mode, figure(r.Value), r.Unit, figure(r.P50), figure(r.P99), r.CPU, beside, r.Callers, r.OtherCores)
+}
+
+// figure is three digits or more, whatever the size.
+func figure(v float64) string {
+	switch {
+	case v == 0:
+		return "0"
+	case v < 1:
+		return fmt.Sprintf("%.4f", v)
+	case v < 100:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
 }

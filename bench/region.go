@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"frontrow/internal/natsd"
@@ -13,35 +16,93 @@ import (
 	"frontrow/plan"
 	"frontrow/wire"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// region is one nats-server on a real listener and what is on sale there.
+// region is one nats-server, or three in a cluster, on real listeners, and what
+// is on sale there.
 type region struct {
-	server *natsd.Server
-	js     jetstream.JetStream
-	index  *plan.Index
-	digest string
-	stop   context.CancelFunc
-	failed context.Context // ends with the cause when a service of ours does
-	fail   context.CancelCauseFunc
+	servers  []*natsd.Server
+	replicas int
+	js       jetstream.JetStream
+	index    *plan.Index
+	digest   string
+	stop     context.CancelFunc
+	url      string          // of a server that is not ours to start; empty: servers
+	next     int             // server to connect to
+	failed   context.Context // ends with the cause when a service of ours does
+	fail     context.CancelCauseFunc
+	now      func() time.Time // of the writer; nil: the machine's
 }
 
 const patience = 30 * time.Second
 
-func startRegion(ctx context.Context, dir string, seats int) (*region, error) {
-	server, err := natsd.Start(ctx, natsd.Config{Dir: filepath.Join(dir, "nats")})
-	if err != nil {
-		return nil, err
+func startRegion(ctx context.Context, dir string, seats, replicas int) (*region, error) {
+	r := &region{replicas: replicas}
+	err := r.start(ctx, dir)
+	if err == nil {
+		err = r.open(ctx, seats)
 	}
-	r := &region{server: server}
-	if err := r.open(ctx, seats); err != nil {
-		server.Shutdown()
+	if err != nil {
+		r.shutdown()
 		return nil, err
 	}
 	return r, nil
 }
+
+// start runs the servers. Their routes are chosen before: a cluster needs to
+// know them all.
+func (r *region) start(ctx context.Context, dir string) error {
+	routes, err := freeRoutes(r.replicas)
+	if err != nil {
+		return err
+	}
+	for i := range r.replicas {
+		name := fmt.Sprint("nats-", i)
+		opts, err := natsd.Config{Dir: filepath.Join(dir, name), Name: name}.Options()
+		if err != nil {
+			return err
+		}
+		if r.replicas > 1 {
+			port, err := strconv.Atoi(routes[i].Port())
+			if err != nil {
+				return err
+			}
+			opts.Cluster, opts.Routes = server.ClusterOpts{Name: "bench", Host: "127.0.0.1", Port: port}, routes
+		}
+		s, err := natsd.Run(ctx, opts, nil)
+		if err != nil {
+			return err
+		}
+		r.servers = append(r.servers, s)
+	}
+	return nil
+}
+
+// freeRoutes holds all listeners at once, so that the addresses differ.
+func freeRoutes(n int) ([]*url.URL, error) {
+	routes := make([]*url.URL, n)
+	for i := range routes {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		routes[i] = &url.URL{Scheme: "nats", Host: l.Addr().String()}
+	}
+	return routes, nil
+}
+
+func (r *region) shutdown() {
+	for _, s := range r.servers {
+		s.Shutdown()
+	}
+}
+
+// mode is how results name it.
+func (r *region) mode() string { return fmt.Sprint("R", r.replicas) }
 
 func (r *region) open(ctx context.Context, seats int) error {
 	nc, err := r.connect()
@@ -51,7 +112,7 @@ func (r *region) open(ctx context.Context, seats int) error {
 	if r.js, err = jetstream.New(nc); err != nil {
 		return err
 	}
-	if err := wire.CreateCore(ctx, r.js, 1); err != nil {
+	if err := r.retry(ctx, func() error { return wire.CreateCore(ctx, r.js, r.replicas) }); err != nil {
 		return err
 	}
 	p, err := plan.Generate(plan.Spec{Kind: plan.Arena, Seats: seats})
@@ -72,9 +133,31 @@ func (r *region) open(ctx context.Context, seats int) error {
 	return err
 }
 
-// connect is a connection of its own over TCP, as another process has.
+// retry repeats do while a cluster that was just started elects its leaders.
+func (r *region) retry(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := do()
+		if err == nil || r.replicas == 1 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// connect is a connection of its own over TCP, as another process has, to one
+// server after the other.
 func (r *region) connect() (*nats.Conn, error) {
-	return r.server.Connect(nats.ReconnectBufSize(-1))
+	if r.url != "" {
+		return nats.Connect(r.url, nats.ReconnectBufSize(-1))
+	}
+	r.next++
+	return r.servers[r.next%len(r.servers)].Connect(nats.ReconnectBufSize(-1))
 }
 
 // jetStream is a JetStream context on a connection of its own.
@@ -89,7 +172,7 @@ func (r *region) jetStream() (jetstream.JetStream, error) {
 func (r *region) close() {
 	r.fail(nil)
 	r.js.Conn().Close()
-	r.server.Shutdown()
+	r.shutdown()
 }
 
 // background runs a service until the region closes; its error ends the row.
@@ -116,7 +199,7 @@ func (r *region) event(id string) wire.Event {
 
 // stage puts an event on sale; services that watch begin with it at once.
 func (r *region) stage(ctx context.Context, id string) error {
-	if err := wire.CreateForEvent(ctx, r.js, id, 1); err != nil {
+	if err := wire.CreateForEvent(ctx, r.js, id, r.replicas); err != nil {
 		return err
 	}
 	event := r.event(id)
@@ -139,12 +222,15 @@ func (r *region) put(ctx context.Context, bucket, key string, v any) error {
 }
 
 // sell starts an inventory worker on a connection of its own.
-func (r *region) sell(ledger inventory.Ledger) (stop func(), err error) {
+func (r *region) sell(ledger interface {
+	inventory.Ledger
+	inventory.Refunds
+}) (stop func(), err error) {
 	nc, err := r.connect()
 	if err != nil {
 		return nil, err
 	}
-	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: ledger, Name: "bench"})
+	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: ledger, Refunds: ledger, Name: "bench", Now: r.now})
 	if err != nil {
 		return nil, err
 	}

@@ -70,8 +70,9 @@ type event struct {
 // boardView and stockView are documents with their encodings.
 type boardView struct {
 	wire.Board
-	doc   *document
-	frame []byte
+	doc    *document
+	frame  []byte
+	urgent uint64 // number of the last board that everybody had to hear of
 }
 
 type stockView struct {
@@ -185,9 +186,19 @@ func (c *catalogue) onBoard(e kv.Entry) error {
 	if err != nil {
 		return err
 	}
-	ev.board.Store(&boardView{Board: b,
+	last := ev.board.Load()
+	v := &boardView{Board: b,
 		doc:   &document{contentType: "application/json", etag: "b" + strconv.FormatUint(uint64(e.Revision), 10), raw: raw},
-		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})})
+		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})}
+	switch {
+	case last == nil:
+		v.urgent = b.Seq
+	case urgent(&last.Board, &b):
+		v.urgent = b.Seq
+	default:
+		v.urgent = last.urgent
+	}
+	ev.board.Store(v)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -104,11 +105,13 @@ func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
+	failpoint.Here(failpoint.CheckoutMarked)
 	order := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: ev.id, Fan: pass.Subject, Seats: reply.Seats,
 		Total: reply.Total, Currency: reply.Currency, Payment: req.Payment, Buyer: req.Buyer, At: g.cfg.Now().UTC()}
 	if err := g.enqueue(r.Context(), order); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.OrderPublished)
 	w.Header().Set("Location", "/v1/orders/"+order.Order)
 	return writeJSON(w, http.StatusAccepted, struct {
 		Order string `json:"order"`
@@ -142,6 +145,7 @@ type orderReply struct {
 	Tickets  []string        `json:"tickets"`
 	Seats    []heldSeat      `json:"seats"`
 	Total    int64           `json:"total"`
+	Refunded int64           `json:"refunded,omitempty"` // of the total
 	Currency string          `json:"currency"`
 }
 
@@ -166,7 +170,7 @@ func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
 		o.Tickets = []string{}
 	}
 	return writeJSON(w, http.StatusOK, orderReply{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Action: o.Action,
-		Tickets: o.Tickets, Seats: heldSeats(o.Seats), Total: o.Total, Currency: o.Currency})
+		Tickets: o.Tickets, Seats: heldSeats(o.Seats), Total: o.Total, Refunded: o.Refunded, Currency: o.Currency})
 }
 
 // findOrder asks the ledger; an order that it doesn't know yet may still wait

@@ -65,7 +65,9 @@ func refusalOf(code wire.Code) refusal {
 	case wire.CodeHoldOver:
 		return refusal{http.StatusGone, "The hold has ended"}
 	case wire.CodeGone:
-		return refusal{http.StatusGone, "The sale is over"}
+		return refusal{http.StatusGone, "No longer there"}
+	case wire.CodeNotPaid:
+		return refusal{http.StatusConflict, "The order is not paid"}
 	case wire.CodeWait:
 		return refusal{http.StatusTooEarly, "Not called yet"}
 	case wire.CodeNotOpen:

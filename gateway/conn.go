@@ -54,8 +54,12 @@ type conn struct {
 	hub *hub
 	fan string // empty: nobody we know
 
-	watched []int // sections; guarded by hub.mu
-	all     bool  // guarded by hub.mu
+	// Guarded by hub.mu.
+	watched []int // sections
+	all     bool
+	place   *wire.LivePlace // where the fan says he stands; nil: nowhere
+	heard   uint64          // number of the board last told
+	next    time.Time       // when another may be
 
 	born  time.Time
 	life  time.Duration
@@ -169,10 +173,13 @@ func (c *conn) run() {
 		}
 		var w wire.LiveWatch
 		if json.Unmarshal(raw, &w) != nil || len(w.Watch) > maxWatched {
-			c.close(closeData, "expected {\"watch\":[sections]}")
+			c.close(closeData, "expected {\"watch\":[sections]} or {\"place\":{…}}")
 			return
 		}
-		if !c.hub.watch(c, w.Watch) {
+		if w.Place != nil {
+			c.hub.stand(c, w.Place)
+		}
+		if w.Watch != nil && !c.hub.watch(c, w.Watch) {
 			c.close(closePolicy, "unknown section")
 			return
 		}

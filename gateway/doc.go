@@ -9,7 +9,7 @@
 //	           POST places ─► risk score ─► challenge? ─► create-only in QUEUE_<event>_<lane> ─► receipt
 //	           POST passes ─► the board says no, or the admitter decides
 //	fan ─HTTP─ POST holds, DELETE, checkout ─► pass verified here ─► the writer decides ─► ORDERS
-//	           GET order, ticket ─► the ledger
+//	           GET order, ticket, orders ─► the ledger
 //	           GET events, plan, board, availability ─► memory
 //	fan ─WS─── live ◄─ hub ◄─ watches of BOARD, STOCK, SEATS_<event>, notices
 //
@@ -26,9 +26,11 @@
 //	queue.go      one lane: places created once
 //	hold.go       hold and release; asking other services
 //	checkout.go   checkout, orders, tickets
+//	history.go    a fan's orders
 //	catalogue.go  events and what is known of them, by one watch a bucket
 //	seatmap.go    the states of an event's seats, snapshots, changes
 //	hub.go        who views what; frames to all whom they concern
+//	cadence.go    how often a waiting fan is told the board
 //	conn.go       one live socket
 //	sockets.go    how many there are, of whom
 //	pages.go      HTML pages and assets
@@ -75,7 +77,8 @@
 // # What a crash leaves
 //
 //	after a join was stored, before the answer      the place; joining again returns it
-//	after a hold was granted, before the answer     a hold nobody knows; its deadline frees it
+//	after a hold was granted, before the answer     the hold; asking again under its key returns it, else its deadline frees it
+//	after a release was done, before the answer     free seats; releasing again says so
 //	after checkout was marked, before ORDERS        the fan repeats; else the inventory frees it, as no order is known
 //	after ORDERS, before the answer                 the order is done; the fan sees it when he asks
 //	after a proof was spent, before the act         the same act with the same proof is allowed

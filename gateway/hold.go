@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"frontrow/gateway/challenge"
+	"frontrow/internal/failpoint"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -146,6 +147,7 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	case refused != nil:
 		return refused
 	}
+	failpoint.Here(failpoint.HoldGranted)
 	return writeBody(w, http.StatusCreated, granted)
 }
 
@@ -278,6 +280,7 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 		return reply.Problem
 	}
 	g.defences.gaveBack(r, pass.Subject, hold)
+	failpoint.Here(failpoint.HoldGivenUp)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -15,7 +15,8 @@ import (
 const (
 	// liveTick is how long changes of seats are gathered into one frame.
 	liveTick = 100 * time.Millisecond
-	// boardEvery and stockEvery are the least time between two of their frames.
+	// boardEvery is how often it is looked whom to tell the board, stockEvery the
+	// least time between two frames of the stock.
 	boardEvery = time.Second
 	stockEvery = 500 * time.Millisecond
 
@@ -56,7 +57,6 @@ func (ev *event) beat(ctx context.Context) {
 	ticker := time.NewTicker(liveTick)
 	defer ticker.Stop()
 	var (
-		board            *boardView
 		stock            *stockView
 		boardAt, stockAt time.Time
 	)
@@ -65,9 +65,9 @@ func (ev *event) beat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			if b := ev.board.Load(); b != board && now.Sub(boardAt) >= boardEvery {
-				board, boardAt = b, now
-				ev.hub.board(b.frame)
+			if b := ev.board.Load(); b != nil && now.Sub(boardAt) >= boardEvery {
+				boardAt = now
+				ev.hub.board(b, now)
 			}
 			if s := ev.stock.Load(); s != stock && now.Sub(stockAt) >= stockEvery {
 				stock, stockAt = s, now
@@ -87,7 +87,7 @@ func (h *hub) add(c *conn) {
 		put(h.byFan, c.fan, c)
 	}
 	if b := h.event.board.Load(); b != nil {
-		c.offerBoard(b.frame)
+		h.tell(c, b, time.Now())
 	}
 	if s := h.event.stock.Load(); s != nil {
 		c.offerStock(s.frame)
@@ -169,10 +169,36 @@ func (h *hub) seats(changes []change) {
 	}
 }
 
-func (h *hub) board(frame []byte) {
+// board tells the board to all who have not heard it and whose time has come.
+func (h *hub) board(b *boardView, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	give(h.conns, func(c *conn) { c.offerBoard(frame) })
+	give(h.conns, func(c *conn) {
+		if c.heard < b.Seq && (c.heard < b.urgent || !now.Before(c.next)) {
+			h.tell(c, b, now)
+		}
+	})
+}
+
+// tell gives c the board, and sets when it may hear the next one. Its caller holds mu.
+func (h *hub) tell(c *conn, b *boardView, now time.Time) {
+	every := cadenceSoon
+	if p := c.place; p != nil {
+		ahead, _, _ := b.Turn(p.Lane, p.Region, p.Number)
+		every = cadence(&b.Board, ahead)
+	}
+	if every > cadenceNear {
+		every = jitter(every) // so that the far ones are not told all at once
+	}
+	c.heard, c.next = b.Seq, now.Add(every-boardEvery/2)
+	c.offerBoard(b.frame)
+}
+
+// stand notes where a viewer stands in the queue.
+func (h *hub) stand(c *conn, p *wire.LivePlace) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.place, c.next = p, time.Time{}
 }
 
 func (h *hub) stock(frame []byte) {

@@ -77,6 +77,11 @@ func (ev *event) joinable(now time.Time) *wire.Problem {
 		p.RetryAfterMS = opens.Sub(now).Milliseconds()
 		return p
 	}
+	if b := ev.board.Load(); ev.record.Load().Spec.Admission.Lottery && (b == nil || b.Draw == nil) {
+		p := wire.Refuse(wire.CodeNotOpen, "The draw has not been committed to yet. Try again in a moment.")
+		p.RetryAfterMS = waitMin.Milliseconds()
+		return p
+	}
 	switch ev.state(now) {
 	case wire.SaleClosed:
 		return wire.Refuse(wire.CodeGone, "The sale is over.")

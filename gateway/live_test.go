@@ -188,6 +188,51 @@ func TestFramesFollowTheSnapshot(t *testing.T) {
 	}
 }
 
+// The nearer a fan is to the head, the sooner he hears of it; what matters to
+// everybody, everybody hears at once.
+func TestCadenceByDistance(t *testing.T) {
+	t.Parallel()
+	b := &wire.Board{Rate: 100}
+	for ahead, want := range map[uint64]time.Duration{0: cadenceNear, 199: cadenceNear, 200: cadenceSoon, 5000: cadenceLater, 100_000: cadenceFar} {
+		if got := cadence(b, ahead); got != want {
+			t.Errorf("%d ahead: every %v, want %v", ahead, got, want)
+		}
+	}
+	s := open(t)
+	near, far := s.view(), s.view()
+	for v, number := range map[*viewer]uint64{near: 50, far: 1_000_000} {
+		v.next(wire.FrameBoard)
+		raw, _ := json.Marshal(wire.LiveWatch{Place: &wire.LivePlace{Lane: wire.LaneGeneral, Region: "home", Number: number}})
+		must(t, v.Write(t.Context(), websocket.MessageText, raw))
+	}
+	s.until("both stand in the queue", func() bool {
+		h := s.events.events[show].hub
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		n := 0
+		for c := range h.conns {
+			if c.place != nil {
+				n++
+			}
+		}
+		return n == 2
+	})
+	began := time.Now()
+	for head := uint64(1); head <= 3; head++ {
+		s.setHead(head)
+		near.next(wire.FrameBoard)
+	}
+	b2 := wire.Board{Event: show, Seq: s.board + 1, State: wire.SalePaused, Currency: "EUR"}
+	s.put(wire.BoardBucket, show, b2)
+	heard := 0
+	for far.next(wire.FrameBoard).Board.Seq != b2.Seq {
+		heard++
+	}
+	if heard > 1 && time.Since(began) < cadenceFar/2 { // one after he said where he stands
+		t.Errorf("a fan far back heard %d of 3 boards", heard)
+	}
+}
+
 func TestBoardStockAndNotices(t *testing.T) {
 	t.Parallel()
 	s := open(t)

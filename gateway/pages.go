@@ -24,6 +24,7 @@ import (
 //	index.html    /             Events
 //	event.html    /e/{event}    Event
 //	ticket.html   /t/{ticket}   Ticket
+//	orders.html   /orders       Orders
 //	problem.html  any refusal of a page  Problem
 //
 // Pages must be readable without JavaScript. The policy sent with them allows
@@ -35,6 +36,7 @@ type Page struct {
 	Event   *PageEvent  // event.html
 	Events  []PageEvent // index.html, by start
 	Ticket  string      // ticket.html: the id; the script asks /v1/tickets/{ticket}
+	Orders  *PageOrders // orders.html
 	Problem *PageProblem
 	Assets  map[string]string // "app.js" → "/assets/app.js?v=1f2e…", for each file of dist/
 }
@@ -65,6 +67,32 @@ type PageLevel struct {
 	FacilityFee string
 	Free, Total int // as the board says; Total 0: not known yet
 }
+
+// PageOrders is a page of a fan's orders, the newest first.
+type PageOrders struct {
+	List  []PageOrder
+	Older string // where the next page is; empty: this is the last
+	Later bool   // it is not the first
+}
+
+// PageOrder is an order as a page shows it; Total is empty when nothing was charged.
+type PageOrder struct {
+	ID              string
+	Event           string // id
+	Name, Venue     string // of the event; its id alone when it is not on sale any more
+	Starts          string
+	StartsAt        string
+	State           string // wire.OrderState
+	Status          string // the same as a sentence
+	Reason          string // why it failed
+	Placed          string
+	PlacedAt        string
+	Seats           []PageSeat
+	Total, Refunded string // "EUR 54.50"; Refunded is part of Total, or empty
+}
+
+// PageSeat is a seat of an order, with the ticket that opens the gate, if one does.
+type PageSeat struct{ Label, Ticket string }
 
 // PageProblem is a refusal for reading.
 type PageProblem struct {
@@ -112,7 +140,7 @@ func newPages(files fs.FS, widget []string) (*pages, error) {
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	for _, name := range []string{"index.html", "event.html", "ticket.html", "problem.html"} {
+	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "problem.html"} {
 		if p.templates.Lookup(name) == nil {
 			return nil, fmt.Errorf("pages: no templates/%s", name)
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -68,6 +69,7 @@ func (q *queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place,
 	for range joinAttempts {
 		number, err := q.joins.Do(ctx, kv.Write{Key: wire.PlaceKey(rec.Fan), Value: value, Expect: kv.Absent()})
 		if err == nil {
+			failpoint.Here(failpoint.PlaceStored)
 			return q.of(rec, number), true, nil
 		}
 		if !errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrUnknown) {

@@ -41,6 +41,7 @@ type shop struct {
 
 	mu    sync.Mutex
 	asked map[string]int // by subject
+	board uint64         // number of the last one
 }
 
 func testPages() fstest.MapFS {
@@ -49,6 +50,7 @@ func testPages() fstest.MapFS {
 		"templates/index.html":   file(`{{range .Events}}<a href="/e/{{.ID}}">{{.Name}}</a>{{end}}<script src="{{index .Assets "app.js"}}"></script>`),
 		"templates/event.html":   file(`<h1>{{.Event.Name}}</h1>{{range .Event.Levels}}<p>{{.Name}} {{.Price}}</p>{{end}}{{.Event.Status}}`),
 		"templates/ticket.html":  file(`<p data-ticket="{{.Ticket}}">`),
+		"templates/orders.html":  file(`{{range .Orders.List}}<p>{{.Name}} {{.Status}} {{.Total}} {{.Refunded}}{{range .Seats}} {{.Label}}={{.Ticket}}{{end}}</p>{{end}}{{.Orders.Older}}`),
 		"templates/problem.html": file(`<h1>{{.Problem.Title}}</h1>{{.Problem.Detail}}`),
 		"dist/app.js":            file(strings.Repeat("console.log(1);", 200)),
 	}
@@ -154,7 +156,8 @@ func (s *shop) setSeats(state wire.State, ids ...string) (last kv.Revision) {
 }
 
 func (s *shop) setHead(head uint64) {
-	s.put(wire.BoardBucket, show, wire.Board{Event: show, State: wire.SaleOpen, Currency: "EUR",
+	s.board++
+	s.put(wire.BoardBucket, show, wire.Board{Event: show, Seq: s.board, State: wire.SaleOpen, Currency: "EUR",
 		Lanes: map[string]wire.LaneBoard{wire.LaneGeneral: {Regions: map[string]wire.Head{"home": {Head: head}}}}})
 	if s.Gateway == nil {
 		return

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/seating"
 	"frontrow/kv"
@@ -34,6 +35,7 @@ func (w *writer) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.GuardSeized)
 	w.guard = guard
 	if w.flushN, err = w.lastFlush(ctx); err != nil {
 		return err
@@ -229,6 +231,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err := w.rebuild(ctx); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.SoldRebuilt)
 	for from := 0; ; {
 		seats := w.engine.Unopened(from, maxRecords)
 		if len(seats) == 0 {
@@ -238,8 +241,20 @@ func (w *writer) open(ctx context.Context) error {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
+		failpoint.Here(failpoint.SeatsOpened)
 		from = seats[len(seats)-1] + 1
 	}
+}
+
+// bookings is what the ledger has booked. Where nothing was ever offered under
+// this stream's revisions, they begin anew, and the ledger is told so first:
+// the guard's is the highest so far, every hold will be above it, and what was
+// being bought under the old ones has no hold any more.
+func (w *writer) bookings(ctx context.Context) ([]ledger.Booking, error) {
+	if seats := w.event.index.Len(); len(w.engine.Unopened(0, seats))+len(w.engine.Sold()) == seats {
+		return w.ledger.Reopen(ctx, w.event.id, uint64(w.guard.Fence().Revision))
+	}
+	return w.ledger.Bookings(ctx, w.event.id)
 }
 
 // rebuild stores as sold what the ledger has booked.
@@ -247,7 +262,7 @@ func (w *writer) rebuild(ctx context.Context) error {
 	var bookings []ledger.Booking
 	for {
 		var err error
-		if bookings, err = w.ledger.Bookings(ctx, w.event.id); err == nil {
+		if bookings, err = w.bookings(ctx); err == nil {
 			break
 		}
 		w.logger.Warn("seats are not opened before the ledger says which are sold", "event_id", w.event.id, "err", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/seating"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -128,6 +129,7 @@ func (w *writer) launch(ctx context.Context) {
 	} else {
 		b.seats, w.flying = seats, b
 		go func() { // nothing else uses msgs, flushN or the guard until it has landed
+			failpoint.Here(failpoint.Decided)
 			last, err := w.store(ctx)
 			w.landed <- outcome{last, err}
 		}()
@@ -144,6 +146,7 @@ func (w *writer) land(o outcome) error {
 	if o.err != nil {
 		return o.err
 	}
+	failpoint.Here(failpoint.FlushStored)
 	b := w.flying
 	w.flying = nil
 	w.stored(b.seats, o.last)
@@ -159,6 +162,7 @@ func (w *writer) finish(b *batch) {
 	}
 	w.replies <- replies
 	for _, h := range b.freed {
+		failpoint.Here(failpoint.HoldExpired)
 		notify(w.nc, w.event.id, h.Fan, wire.Notice{Kind: "hold", Hold: h.Hold, State: "expired", At: w.now().UTC()})
 	}
 	w.metrics.expired.Add(float64(len(b.freed)))

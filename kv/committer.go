@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/internal/group"
 
 	"github.com/nats-io/nats.go"
@@ -250,6 +251,7 @@ func (f *flush) send(batch []*pending) error {
 		}
 		return err
 	}
+	failpoint.Here(failpoint.BatchAcknowledged)
 	first := ack.Count - len(batch)
 	if g != nil {
 		g.revision = ack.Revision(0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -118,9 +119,14 @@ func (s *Stream) Get(ctx context.Context, key string) (Entry, error) {
 }
 
 func (s *Stream) get(ctx context.Context, key string) (Entry, error) {
+	return s.ask(ctx, map[string]any{"last_by_subj": s.Subject(key)})
+}
+
+// ask asks the leader for one message.
+func (s *Stream) ask(ctx context.Context, which map[string]any) (Entry, error) {
 	ctx, cancel := whileConnected(ctx, s.nc, readTimeout)
 	defer cancel()
-	req, err := json.Marshal(map[string]string{"last_by_subj": s.Subject(key)})
+	req, err := json.Marshal(which)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -134,9 +140,10 @@ func (s *Stream) get(ctx context.Context, key string) (Entry, error) {
 	var r struct {
 		Error   *jetstream.APIError `json:"error"`
 		Message struct {
-			Seq  uint64    `json:"seq"`
-			Data []byte    `json:"data"`
-			Time time.Time `json:"time"`
+			Subject string    `json:"subject"`
+			Seq     uint64    `json:"seq"`
+			Data    []byte    `json:"data"`
+			Time    time.Time `json:"time"`
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(reply.Data, &r); err != nil {
@@ -148,5 +155,6 @@ func (s *Stream) get(ctx context.Context, key string) (Entry, error) {
 		}
 		return Entry{}, r.Error
 	}
-	return Entry{Key: key, Value: r.Message.Data, Revision: Revision(r.Message.Seq), Created: r.Message.Time}, nil
+	m := r.Message
+	return Entry{Key: strings.TrimPrefix(m.Subject, s.prefix), Value: m.Data, Revision: Revision(m.Seq), Created: m.Time}, nil
 }

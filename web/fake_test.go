@@ -44,6 +44,8 @@ type fake struct {
 	hold    *wire.HoldReply
 	method  string // of the last checkout
 	viewers map[chan wire.LiveFrame]struct{}
+
+	followed bool // the page asked for its order under way
 }
 
 func newFake(t testing.TB, sockets bool) (*fake, string) {
@@ -88,6 +90,13 @@ func (f *fake) handler() http.Handler {
 	mux.HandleFunc("GET /t/{ticket}", func(w http.ResponseWriter, r *http.Request) {
 		f.page(w, "ticket.html", page{Ticket: r.PathValue("ticket")})
 	})
+	mux.HandleFunc("GET /orders", func(w http.ResponseWriter, r *http.Request) {
+		orders := f.orders()
+		if r.URL.Query().Has("before") {
+			orders = &pageOrders{Later: true}
+		}
+		f.page(w, "orders.html", page{Orders: orders})
+	})
 	base := "/v1/events/" + fakeEvent
 	mux.HandleFunc("GET "+base, f.info)
 	mux.HandleFunc("GET "+base+"/plan/map", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(f.compact) })
@@ -102,6 +111,12 @@ func (f *fake) handler() http.Handler {
 	mux.HandleFunc("DELETE /v1/holds/{hold}", f.release)
 	mux.HandleFunc("POST /v1/holds/{hold}/checkout", f.checkout)
 	mux.HandleFunc("GET /v1/orders/{order}", f.order)
+	mux.HandleFunc("GET /v1/orders/o_0000000000000000000001", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		f.followed = true
+		f.mu.Unlock()
+		answer(w, 200, wire.OrderReply{Event: fakeEvent, State: wire.OrderPaid})
+	})
 	mux.HandleFunc("GET /v1/tickets/{ticket}", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, wire.TicketReply{Event: fakeEvent, Seat: "101-A-1", Label: "Block 101, Row A, Seat 1", State: "valid",
 			Generation: 1, Barcode: "FR1.b3BlbmluZy1uaWdodA.1.4pXkq0c2hZzJmYl7rW9uVQ"})

@@ -18,6 +18,7 @@ type page struct {
 	Event       *pageEvent
 	Events      []*pageEvent
 	Ticket      string
+	Orders      *pageOrders
 	Problem     *struct{ Title, Detail string }
 	Assets      map[string]string
 }
@@ -31,6 +32,39 @@ type pageEvent struct {
 type pageLevel struct {
 	ID, Name, Price string
 	Free, Total     int
+}
+
+type pageOrders struct {
+	List  []pageOrder
+	Older string
+	Later bool
+}
+
+type pageOrder struct {
+	ID, Event, Name, Venue, Starts, StartsAt, State, Status, Reason, Placed, PlacedAt, Total, Refunded string
+	Seats                                                                                              []pageSeat
+}
+
+type pageSeat struct{ Label, Ticket string }
+
+// orders is one of each kind; the order under way is settled once it was asked for.
+func (f *fake) orders() *pageOrders {
+	e := f.event()
+	order := func(n int, state, status, total, refunded string, seats ...pageSeat) pageOrder {
+		return pageOrder{ID: fmt.Sprintf("o_%022d", n), Event: e.ID, Name: e.Name, Venue: e.Venue, Starts: e.Starts, StartsAt: e.StartsAt,
+			State: state, Status: status, Placed: "Tue 1 Dec 2026, 10:00 UTC", PlacedAt: "2026-12-01T10:00:00Z", Total: total, Refunded: refunded, Seats: seats}
+	}
+	pending := order(1, "pending", "The payment is under way", "EUR 97.50", "", pageSeat{"Block 101, Row A, Seat 9", ""})
+	f.mu.Lock()
+	if f.followed {
+		pending = order(1, "paid", "Paid", "EUR 97.50", "", pageSeat{"Block 101, Row A, Seat 9", fmt.Sprintf("t_%022d", 9)})
+	}
+	f.mu.Unlock()
+	failed := order(4, "failed", "Not paid", "", "", pageSeat{"Block 101, Row C, Seat 3", ""})
+	failed.Reason = "The card was declined."
+	return &pageOrders{Older: "/orders?before=x", List: []pageOrder{pending,
+		order(2, "paid", "Paid, partly refunded", "EUR 195.00", "EUR 97.50", pageSeat{"Block 101, Row A, Seat 1", fmt.Sprintf("t_%022d", 1)}),
+		order(3, "refunded", "Refunded", "EUR 42.00", "EUR 42.00", pageSeat{"Standing floor", ""}), failed}}
 }
 
 func (f *fake) event() *pageEvent {

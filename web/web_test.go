@@ -41,6 +41,7 @@ func TestPurchase(t *testing.T) {
 				keys(tab)
 			}
 			pay(tab)
+			orders(tab, url)
 		})
 	}
 }
@@ -173,6 +174,32 @@ func pay(b *tab) {
 	b.click("a[data-ticket]")
 	b.wait("the ticket", `code.textContent.startsWith("FR1.") && document.querySelector("#ticket-qr").naturalWidth > 0`, "code=ticket-code")
 	b.picture("11-ticket")
+}
+
+// orders looks at the fan's orders: what is under way is followed, and the page
+// is as whole without any script.
+func orders(b *tab, url string) {
+	b.click(`a[href="/orders"]`)
+	b.wait("the orders, the first of them settled", `document.querySelectorAll("[data-order]").length === 4 &&
+		document.querySelector('[data-order$="1"]').dataset.state === "paid" && document.querySelectorAll("a[data-ticket]").length === 2`)
+	b.wait("local time", `!document.querySelector("time").textContent.includes("UTC")`)
+	b.picture("12-orders")
+	b.click(`a[href^="/orders?before"]`)
+	b.wait("the end", `document.body.textContent.includes("no older orders")`)
+	b.do(scripts(false), chromedp.Navigate(url+"/orders"))
+	b.wait("the orders without a script", `document.querySelectorAll("[data-order]").length === 4 && document.querySelectorAll("a[data-ticket]").length === 2 &&
+		document.querySelector("time").textContent.includes("UTC")`)
+	b.click("a[data-ticket]")
+	b.wait("the way to the code without a script", `location.pathname.startsWith("/t/") && document.querySelector("noscript a")`)
+	b.do(scripts(true))
+}
+
+// scripts turns the page's scripts on or off, from the next page on.
+func scripts(on bool) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tg *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tg, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	})
 }
 
 // free is the first free seats of a row.

@@ -42,9 +42,10 @@ type LaneBoard struct {
 
 // Head is the watermark of a region's lane and the number of places given out.
 type Head struct {
-	Head   uint64 `json:"head"`
+	Head   uint64 `json:"head"` // places up to here are called
 	Joined uint64 `json:"joined"`
 	Drawn  uint64 `json:"drawn,omitempty"` // places up to here take part in the draw
+	Upto   uint64 `json:"upto,omitempty"`  // while tickets that came back are offered: the highest place that was called before
 }
 
 // Pace is how fast fans are called, as an honest range, and what those who are

@@ -136,6 +136,7 @@ type AdmissionSpec struct {
 	PassTTL       Duration `json:"pass_ttl" yaml:"pass_ttl"`               // default 15 m
 	Window        Duration `json:"window" yaml:"window"`                   // a called fan's turn is kept this long; default 10 m
 	RatePerMinute int      `json:"rate_per_minute" yaml:"rate_per_minute"` // most fans called in a minute; 0: no limit of its own
+	Checkouts     int      `json:"checkouts" yaml:"checkouts"`             // orders under way at which nobody else is called; default 4,000
 
 	RoomOpensAt time.Time `json:"room_opens_at,omitzero" yaml:"room_opens_at"` // fans may join from then on; zero: at once
 	Lottery     bool      `json:"lottery,omitempty" yaml:"lottery"`            // who joins before the on-sale opens is called in drawn order
@@ -162,6 +163,9 @@ func (s Spec) WithDefaults() Spec {
 	s.Best = s.Best.withDefaults()
 	if s.Limits.PerFan == 0 {
 		s.Limits.PerFan = 6
+	}
+	if s.Admission.Checkouts == 0 {
+		s.Admission.Checkouts = 4000
 	}
 	if s.Admission.Ceiling == 0 {
 		s.Admission.Ceiling = 2000
@@ -209,8 +213,8 @@ func (s Spec) Validate(categories []string) error {
 	if s.Admission.RoomOpensAt.After(s.OpensAt) && !s.OpensAt.IsZero() {
 		bad("admission.room_opens_at is after opens_at")
 	}
-	if s.Admission.Ceiling < 1 || s.Admission.RatePerMinute < 0 {
-		bad("admission: ceiling at least 1, rate_per_minute not negative")
+	if s.Admission.Ceiling < 1 || s.Admission.RatePerMinute < 0 || s.Admission.Checkouts < 1 {
+		bad("admission: ceiling and checkouts at least 1, rate_per_minute not negative")
 	}
 	errs = append(errs, s.checkLevels(categories)...)
 	return errors.Join(errs...)

@@ -4,8 +4,9 @@ package wire
 // message. A frame is encoded once and written to every socket it concerns.
 //
 //	client                                   server
-//	  │ ◄── {"t":"board","board":{…}}          │  at once, then with each change, at most once a second
+//	  │ ◄── {"t":"board","board":{…}}          │  at once; then with each change, the sooner the nearer the place is to its head
 //	  │ ◄── {"t":"stock","stock":{…}}          │  at once, then with each change, at most twice a second
+//	  │ ──► {"place":{"lane":…,"region":…,"number":…}}  where the fan stands: it sets the pace of boards
 //	  │ ──► {"watch":["101","floor"]}          │  sections and areas in view; ["*"] for all
 //	  │ ◄── {"t":"seats","section":"101",…}    │  changes, gathered for LiveTick
 //	  │ ◄── {"t":"notice","notice":{…}}        │  my hold, my order
@@ -35,7 +36,16 @@ type LiveFrame struct {
 	Changes [][2]int `json:"changes,omitempty"`
 }
 
-// LiveWatch is what a client may send.
+// LiveWatch is what a client may send; what is left out stays as it was.
 type LiveWatch struct {
-	Watch []string `json:"watch"`
+	Watch []string   `json:"watch"`
+	Place *LivePlace `json:"place"`
+}
+
+// LivePlace is where a fan says he stands. Nobody is let in for it, so it needs
+// no receipt.
+type LivePlace struct {
+	Lane   string `json:"lane"`
+	Region string `json:"region"`
+	Number uint64 `json:"number"`
 }

@@ -9,7 +9,7 @@ import "time"
 //
 //	frontrow.event.{apply,open,close}                               frontrow-admission
 //	frontrow.admission.{status,pause,resume,rate,message,drain,revoke}.<event>  frontrow-admission
-//	frontrow.inventory.{status,block,unblock,release}.<event>       frontrow-inventory
+//	frontrow.inventory.{status,block,unblock,release,refund}.<event> frontrow-inventory
 //	frontrow.pricing.status.<event>                                 frontrow-pricing
 //	frontrow.gateway.status                                         frontrow-gateway
 const (
@@ -49,11 +49,11 @@ type EventRequest struct {
 }
 
 // MeterRequest is what an operator asks of the admitter. Act is status, pause,
-// resume or rate.
+// resume, rate, message or drain.
 type MeterRequest struct {
 	Act           string  `json:"act"`
 	RatePerMinute *int    `json:"rate_per_minute,omitempty"` // rate: most fans called a minute, 0 = no limit of its own
-	Message       *string `json:"message,omitempty"`         // pause, resume: shown to everybody in the queue
+	Message       *string `json:"message,omitempty"`         // shown to everybody in the queue; "" clears it
 	By            string  `json:"by,omitempty"`
 }
 
@@ -64,11 +64,39 @@ type MeterReply struct {
 	Term     uint64    `json:"term,omitempty"`
 	State    Admitter  `json:"state,omitzero"`
 	Joined   uint64    `json:"joined"`
+	Waiting  uint64    `json:"waiting"`
 	Alive    int       `json:"passes_alive"`
-	Called   int       `json:"called_not_redeemed"` // still within their window
+	Coming   int       `json:"called_and_expected"` // of those called within their window
+	Show     float64   `json:"show_rate"`           // of those called, who comes
+	Buys     float64   `json:"conversion"`          // of the passes, who buys
+	PerFan   float64   `json:"seats_per_fan"`       // that a pass takes
 	Free     int       `json:"free"`
+	Why      string    `json:"why,omitempty"` // what bounded the last call
+	Absent   []string  `json:"absent_regions,omitempty"`
 	At       time.Time `json:"at,omitzero"`
 	Problem  *Problem  `json:"problem,omitempty"`
+}
+
+// RefundOrder asks to give money and seats back: of an order, of some of its
+// seats, or, with All, of every order of the event. Seats go back on sale, or
+// with Block off it. Asked again it changes nothing, and does what was left undone.
+type RefundOrder struct {
+	Order string   `json:"order,omitempty"`
+	Seats []string `json:"seats,omitempty"` // none: all of the order
+	All   bool     `json:"all,omitempty"`
+	Block bool     `json:"block,omitempty"`
+	By    string   `json:"by"`
+	Why   string   `json:"why"`
+}
+
+// RefundReply is what a RefundOrder came to.
+type RefundReply struct {
+	Refunded int        `json:"refunded"` // orders of which this request gave something back
+	Amount   int64      `json:"amount"`   // that it gave back, in minor units
+	Currency string     `json:"currency,omitempty"`
+	State    OrderState `json:"state,omitempty"`   // of the order asked for
+	Left     int        `json:"left"`              // orders of the event which the same request has still to see to
+	Pending  int        `json:"pending,omitempty"` // of those, payments under way: they are refunded once they are paid
 }
 
 // Admitter is the admitter's durable state, under "admitter" in
@@ -77,28 +105,55 @@ type Admitter struct {
 	Admitter string    `json:"admitter"` // who
 	Term     uint64    `json:"term"`
 	Board    uint64    `json:"board"` // number of the last board
-	Head     uint64    `json:"head"`
-	Calls    []Call    `json:"calls,omitempty"` // within the window, oldest first
+	Lines    []Line    `json:"lines,omitempty"`
+	Drawn    []Drawn   `json:"drawn,omitempty"` // once the draw is held
 	Paused   bool      `json:"paused"`
-	Rate     int       `json:"rate_per_minute"` // operator's limit; 0: the spec's
+	Draining bool      `json:"draining,omitempty"`
+	SoldOut  bool      `json:"sold_out,omitempty"` // when the lines were last moved
+	Rate     int       `json:"rate_per_minute"`    // operator's limit; 0: the spec's
 	Message  string    `json:"message,omitempty"`
 	At       time.Time `json:"at"`
 }
 
-// Call says that the head was moved up to To at an instant.
+// Line is how far the places of a lane in a region have been called; without a
+// region, the ranks of the lane's draw.
+type Line struct {
+	Lane   string `json:"lane"`
+	Region string `json:"region,omitempty"`
+	Head   uint64 `json:"head"`            // the highest that ever was called
+	Calls  []Call `json:"calls,omitempty"` // within the window, oldest first; the last one's To may redeem
+}
+
+// Call says that a line was moved up to To at an instant.
 type Call struct {
 	To uint64    `json:"to"`
 	At time.Time `json:"at"`
 }
 
-// AdmissionAct is a record of log.<event>.admission.
+// Drawn is how many places of a lane in a region took part in its draw.
+type Drawn struct {
+	Lane   string `json:"lane"`
+	Region string `json:"region"`
+	Places uint64 `json:"places"`
+}
+
+// AdmissionAct is a record of log.<event>.admission. Each names all lines, also
+// those that it didn't move, so that the last record says how far all are.
 type AdmissionAct struct {
-	Kind string    `json:"kind"` // call
-	From uint64    `json:"from,omitempty"`
-	To   uint64    `json:"to,omitempty"`
-	Term uint64    `json:"term"`
-	At   time.Time `json:"at"`
-	Why  string    `json:"why,omitempty"`
+	Kind  string      `json:"kind"` // call, draw
+	Lines []LineMoved `json:"lines,omitempty"`
+	Drawn []Drawn     `json:"drawn,omitempty"`
+	Term  uint64      `json:"term"`
+	At    time.Time   `json:"at"`
+	Why   string      `json:"why,omitempty"`
+}
+
+// LineMoved is the places or ranks after From up to To.
+type LineMoved struct {
+	Lane   string `json:"lane"`
+	Region string `json:"region,omitempty"`
+	From   uint64 `json:"from"`
+	To     uint64 `json:"to"`
 }
 
 // Revocation ends a pass before its time, or all passes of an event that were

@@ -21,7 +21,8 @@ const (
 	CodeCheckoutBusy Code = "checkout-busy"      // the hold is in checkout under another idempotency key
 	CodeKeyReused    Code = "idempotency-reuse"  // same idempotency key, another body
 	CodeWait         Code = "not-called"         // the place isn't called yet; Ahead and RetryAfterMS say more
-	CodeGone         Code = "gone"               // the sale is over or nothing can be left
+	CodeGone         Code = "gone"               // the sale is over, nothing can be left, or a ticket is void
+	CodeNotPaid      Code = "not-paid"           // a refund of an order that is pending or has failed
 	CodeNotOpen      Code = "not-open"           // the sale hasn't opened
 	CodeSlowDown     Code = "slow-down"          // too often, or too much at once; RetryAfterMS says when again
 	CodeChallenge    Code = "challenge-required" // a proof is needed first; Challenge is where to get the task

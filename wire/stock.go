@@ -23,4 +23,7 @@ type Stock struct {
 	All      Count            `json:"all"`
 	Sections map[string]Count `json:"sections"` // by section or area id
 	Levels   map[string]Count `json:"levels"`   // by price level
+
+	Fans    int `json:"fans"`            // who hold or have bought
+	Squares int `json:"tickets_squared"` // sum over them of the square of their tickets, for the spread
 }

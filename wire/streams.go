@@ -16,6 +16,10 @@ import (
 // another worker; the worker says "in progress" well before.
 const checkoutAckWait = 10 * time.Second
 
+// logDuplicates is how long SALELOG knows the ids of its messages. It must be
+// said: for a stream with sources the server's default is not at all.
+const logDuplicates = 2 * time.Minute
+
 // MaxCheckouts is how many checkouts may be under way at once.
 const MaxCheckouts = 8192
 
@@ -62,7 +66,7 @@ func Core(replicas int) []jetstream.StreamConfig {
 		},
 		{
 			Name: SaleLogStream, Subjects: []string{LogAll}, MaxMsgs: -1, MaxBytes: -1,
-			AllowDirect: true, AllowAtomicPublish: true, DenyDelete: true,
+			AllowDirect: true, AllowAtomicPublish: true, DenyDelete: true, Duplicates: logDuplicates,
 			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas,
 		},
 	}
@@ -135,6 +139,27 @@ func CreateCore(ctx context.Context, js jetstream.JetStream, replicas int) error
 		return fmt.Errorf("create consumer %s: %w", CheckoutConsumer, err)
 	}
 	return nil
+}
+
+// mirror copies a bucket of the home region's domain, for reading.
+func mirror(c jetstream.StreamConfig, domain string) jetstream.StreamConfig {
+	return jetstream.StreamConfig{Name: c.Name, Mirror: &jetstream.StreamSource{Name: c.Name, Domain: domain},
+		MaxMsgsPerSubject: c.MaxMsgsPerSubject, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxAge: c.MaxAge,
+		AllowDirect: true, MirrorDirect: true, Storage: c.Storage, Replicas: c.Replicas}
+}
+
+// CreateInRegion makes what an event needs in a region beside home: its queues,
+// and mirrors of what gateways read of the home region's domain.
+func CreateInRegion(ctx context.Context, js jetstream.JetStream, event, domain string, replicas int) error {
+	configs := ForQueue(event, replicas)
+	for _, c := range []jetstream.StreamConfig{
+		bucket(EventsBucket, 16, replicas), bucket(BoardBucket, 1, replicas), bucket(StockBucket, 1, replicas), bucket(PricesBucket, 64, replicas),
+		passing(bucket(RevokedBucket, 1, replicas), passLife), bucket(SeatsBucket(event), 1, replicas),
+	} {
+		configs = append(configs, mirror(c, domain))
+	}
+	plans := jetstream.StreamConfig{Name: "OBJ_" + PlansObjects, Storage: jetstream.FileStorage, Replicas: replicas}
+	return Create(ctx, js, append(configs, mirror(plans, domain), passing(bucket(ChallengesBucket, 1, replicas), passingAge))...)
 }
 
 // CreateForEvent makes an event's streams and lets SALELOG follow its seats.

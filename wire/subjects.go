@@ -101,9 +101,10 @@ func PassesAll(event string) string          { return "passes." + event + ".*" }
 
 // Reads of the ledger, answered by any inventory worker (queue group "ledger").
 const (
-	LedgerOrder  = "ledger.order"  // OrderQuery → OrderReply
-	LedgerTicket = "ledger.ticket" // TicketQuery → TicketReply
-	LedgerQueue  = "ledger"
+	LedgerOrder   = "ledger.order"   // OrderQuery → OrderReply
+	LedgerTicket  = "ledger.ticket"  // TicketQuery → TicketReply
+	LedgerHistory = "ledger.history" // HistoryQuery → HistoryReply
+	LedgerQueue   = "ledger"
 )
 
 // OrderSubject is where the checkout of a hold waits in ORDERS; it is created

@@ -20,9 +20,14 @@ import (
 // eventOf is theatre under an id, with holds of a length.
 func eventOf(t *testing.T, id, hold string) string {
 	t.Helper()
+	return eventFileOf(t, theatreOf(t, id, hold))
+}
+
+func theatreOf(t *testing.T, id, hold string) string {
+	t.Helper()
 	p, err := plan.Generate(plan.Spec{Kind: plan.Theatre, Seats: 2000, Standing: 200})
 	must(t, err)
-	return eventFileOf(t, fmt.Sprintf(theatre, id, strings.Join(p.CategoryNames(), ", "), hold))
+	return fmt.Sprintf(theatre, id, strings.Join(p.CategoryNames(), ", "), hold)
 }
 
 // One house for the tests that don't kill it.
@@ -36,6 +41,9 @@ func TestDev(t *testing.T) {
 	t.Run("operator", r.testOperator)
 	t.Run("probes", r.testProbes)
 	t.Run("browsers", r.testBrowsers)
+	t.Run("refunds", r.testRefunds)
+	t.Run("history", r.testHistory)
+	t.Run("refund seen", r.testRefundSeen)
 	r.audit("show")
 }
 
@@ -222,7 +230,10 @@ func (r *running) testOperator(t *testing.T) {
 	waiting := newFan(t, r.http, "show", 41)
 	a, err := waiting.do(ctx, "POST", "/v1/events/show/places", map[string]any{})
 	must(t, err)
-	head := call("frontrow.admission.status.show", "").State.Head
+	var head uint64
+	for _, l := range call("frontrow.admission.status.show", "").State.Lines {
+		head = max(head, l.Head)
+	}
 	if a.Status != 201 || uint64(a.Body["number"].(float64)) <= head {
 		t.Fatalf("joining during a pause: %d %v, head %d", a.Status, a.Body, head)
 	}

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"frontrow/inventory/audit"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"frontrow/internal/pgtest"
+	"frontrow/inventory/audit"
 
 	"github.com/nats-io/nats.go"
 )
@@ -28,7 +33,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtest.Main(m))
 }
 
 func frontrow(args ...string) *exec.Cmd {
@@ -44,15 +49,19 @@ func frontrow(args ...string) *exec.Cmd {
 // running is a frontrow dev in a process of its own.
 type running struct {
 	t                         *testing.T
+	program                   string // that has dev; empty: this test as frontrow
+	dsn                       string // of a PostgreSQL that is there; empty: one of dev's own
 	data, event               string
+	stderr                    io.Writer
 	cmd                       *exec.Cmd
+	ended                     <-chan error // what Wait says
 	http, ops, nats, postgres string
 }
 
 // start runs frontrow dev on free ports and waits for its ready line.
 func start(t *testing.T, data, event string) *running {
 	t.Helper()
-	r := &running{t: t, data: data, event: event}
+	r := &running{t: t, data: data, event: event, stderr: os.Stderr}
 	r.start()
 	t.Cleanup(func() {
 		if r.cmd != nil {
@@ -64,48 +73,74 @@ func start(t *testing.T, data, event string) *running {
 
 func (r *running) start() {
 	r.t.Helper()
-	r.cmd = frontrow("dev", "--data", r.data, "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--event", r.event)
-	r.cmd.Stderr = os.Stderr
-	out, err := r.cmd.StdoutPipe()
+	line, err := r.launch()
 	must(r.t, err)
-	must(r.t, r.cmd.Start())
-	line := make(chan string, 1)
-	go func() {
+	must(r.t, r.ready(line))
+}
+
+// launch begins a process, with variables beside those of the environment, and
+// gives its first line: nothing if it ends before.
+func (r *running) launch(env ...string) (line <-chan string, err error) {
+	r.cmd = frontrow("dev", "--data", r.data, "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--event", r.event)
+	if r.program != "" {
+		r.cmd.Path = r.program
+	}
+	if r.dsn != "" {
+		r.cmd.Args = append(r.cmd.Args, "--postgres", r.dsn)
+	}
+	r.cmd.Env = append(r.cmd.Env, env...)
+	r.cmd.Stderr = r.stderr
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	first, ended := make(chan string, 1), make(chan error, 1)
+	r.ended = ended
+	go func(cmd *exec.Cmd) {
 		s, _ := bufio.NewReader(out).ReadString('\n')
-		line <- s
-	}()
+		first <- s
+		ended <- cmd.Wait()
+	}(r.cmd)
+	return first, nil
+}
+
+// ready waits for the line that says where dev listens.
+func (r *running) ready(line <-chan string) error {
+	var s string
 	select {
-	case s := <-line:
-		for _, field := range strings.Fields(s) {
-			name, value, _ := strings.Cut(field, "=")
-			switch name {
-			case "http":
-				r.http = value
-			case "ops":
-				r.ops = value
-			case "nats":
-				r.nats = value
-			case "postgres":
-				r.postgres = value
-			}
-		}
-		if !strings.HasPrefix(s, "ready ") || r.http == "" || r.postgres == "" {
-			r.t.Fatalf("frontrow dev said %q", s)
-		}
+	case s = <-line:
 	case <-time.After(patience):
 		_ = r.cmd.Process.Kill()
-		r.t.Fatal("frontrow dev is not ready")
+		return errors.New("frontrow dev is not ready")
 	}
+	for _, field := range strings.Fields(s) {
+		name, value, _ := strings.Cut(field, "=")
+		switch name {
+		case "http":
+			r.http = value
+		case "ops":
+			r.ops = value
+		case "nats":
+			r.nats = value
+		case "postgres":
+			r.postgres = value
+		}
+	}
+	if !strings.HasPrefix(s, "ready ") || r.http == "" || r.postgres == "" {
+		return fmt.Errorf("frontrow dev said %q", s)
+	}
+	return nil
 }
 
 // stop ends dev as Ctrl-C does.
 func (r *running) stop() {
 	r.t.Helper()
 	must(r.t, r.cmd.Process.Signal(os.Interrupt))
-	done := make(chan error, 1)
-	go func() { done <- r.cmd.Wait() }()
 	select {
-	case err := <-done:
+	case err := <-r.ended:
 		if err != nil {
 			r.t.Errorf("frontrow dev ended with %v", err)
 		}
@@ -120,7 +155,7 @@ func (r *running) stop() {
 func (r *running) kill() {
 	r.t.Helper()
 	must(r.t, r.cmd.Process.Signal(syscall.SIGKILL))
-	_ = r.cmd.Wait()
+	<-r.ended
 	r.cmd = nil
 }
 
@@ -188,6 +223,16 @@ levels:
 hold: {ttl: %s}
 admission: {tick: 1s, ceiling: 3000}
 `
+
+// drawAfter is how long fans have to come to a draw: dev starts, ends and
+// starts again in it.
+const drawAfter = 30 * time.Second
+
+// withDraw is an event that is opened at a time, with a draw.
+func withDraw(event string, opens time.Time) string {
+	event = strings.Replace(event, "admission: {", "admission: {lottery: true, ", 1)
+	return event + "opens_at: " + opens.UTC().Format(time.RFC3339) + "\n"
+}
 
 func eventFileOf(t *testing.T, content string) string {
 	t.Helper()

@@ -20,7 +20,7 @@ var layers = []struct {
 		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
 	{"gateway", []string{"gateway/challenge", "gateway/challenge/altcha", "gateway/challenge/siteverify", "gateway/client", "gateway/evidence",
-		"gateway/ja4", "gateway/limit", "gateway/listener", "gateway/risk", "kv", "wire", "plan"}},
+		"gateway/ja4", "gateway/limit", "gateway/listener", "gateway/risk", "internal/failpoint", "kv", "wire", "plan"}},
 	{"gateway/challenge", []string{"gateway/challenge/altcha", "gateway/challenge/siteverify", "kv", "wire"}},
 	{"gateway/challenge/altcha", nil},
 	{"gateway/challenge/siteverify", nil},
@@ -30,14 +30,14 @@ var layers = []struct {
 	{"gateway/limit", nil},
 	{"gateway/listener", []string{"gateway/client", "gateway/ja4"}},
 	{"gateway/risk", []string{"gateway/ja4"}},
-	{"admission", []string{"kv", "wire", "plan"}},
+	{"admission", []string{"internal/failpoint", "kv", "wire", "plan"}},
 	{"pricing", []string{"kv", "wire"}},
-	{"inventory", []string{"inventory/seating", "inventory/ledger", "kv", "wire", "plan"}},
+	{"inventory", []string{"inventory/seating", "inventory/ledger", "internal/failpoint", "kv", "wire", "plan"}},
 	{"inventory/seating", []string{"wire", "plan"}},
 	{"inventory/seating/seatingtest", []string{"wire", "plan"}},
 	{"inventory/audit", []string{"inventory/ledger", "kv", "wire", "plan"}},
-	{"inventory/checkout", []string{"inventory/ledger", "inventory/payment", "internal/consume", "kv", "wire"}},
-	{"inventory/ledger", []string{"internal/group", "wire"}},
+	{"inventory/checkout", []string{"inventory/ledger", "inventory/payment", "internal/consume", "internal/failpoint", "kv", "wire"}},
+	{"inventory/ledger", []string{"internal/failpoint", "internal/group", "wire"}},
 	{"inventory/payment", nil},
 	{"inventory/payment/sandbox", []string{"inventory/payment", "internal/group"}},
 
@@ -52,11 +52,12 @@ var layers = []struct {
 
 	{"sim", []string{"inventory/seating", "wire", "plan"}},
 
-	{"kv", []string{"internal/group"}},
+	{"kv", []string{"internal/failpoint", "internal/group"}},
 	{"kv/kvtest", []string{"kv"}},
 	{"wire", nil},
 	{"plan", nil},
 	{"internal/group", nil},
+	{"internal/failpoint", nil},
 
 	{"web", nil},
 	{"web/build", []string{"web"}},

@@ -30,10 +30,14 @@ Tools
   frontrow plan import FILE       read a pretix seating plan, check it, write frontrow's format
   frontrow plan generate          make a venue
   frontrow plan check FILE        check a plan of either format
+  frontrow draw EVENT             check a lottery by the public board, and the rank of a place
   frontrow audit EVENT            check every invariant that can be checked at rest; exit 1 if one is broken
   frontrow migrate                create or update streams and the PostgreSQL schema
   frontrow keys FILE              make a keyring
   frontrow version
+
+Operators pause, block, release, refund and close with the nats CLI: "nats micro ls"
+lists the endpoints, docs/protocol.md explains them.
 
 Every flag may also be an environment variable (--postgres is FRONTROW_POSTGRES)
 or a line of a YAML file named by --config. "frontrow COMMAND --help" lists them.
@@ -78,6 +82,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return c.event(ctx, args)
 	case "plan":
 		return c.plan(args)
+	case "draw":
+		return c.draw(ctx, args)
 	case "audit":
 		return c.audit(ctx, args)
 	case "migrate":

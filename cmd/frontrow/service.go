@@ -33,6 +33,9 @@ const (
 	opsStop = 5 * time.Second // how long the ops listener outlives the services
 )
 
+// homeRegion is where inventory, admission and orders live, and the first queues.
+const homeRegion = "home"
+
 // options is all that services are started from: each uses its part.
 type options struct {
 	http, ops     string
@@ -44,6 +47,8 @@ type options struct {
 	replica       string // DSN of a read replica
 	keys          string // file
 	region        string
+	regions       list   // region=domain
+	domain        string // of NATS
 	replicas      int
 	secure        bool
 	defences      defences
@@ -89,7 +94,8 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 		f.Var(&o.origins, "origin", "another `origin` that may act for a fan (may be repeated)")
 	case "admission":
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: pass keys")
-		f.StringVar(&o.region, "region", "home", "whose places are called")
+		f.Var(&o.regions, "region", "another `region=domain` of NATS whose places are called too (may be repeated)")
+		f.StringVar(&o.domain, "domain", "", "JetStream `domain` of the home region's servers, needed with --region")
 		f.IntVar(&o.replicas, "replicas", 3, "of the streams of new events")
 	case "inventory":
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: barcode keys")
@@ -192,7 +198,12 @@ func (h *house) admission() error {
 	if err != nil {
 		return err
 	}
-	a, err := admission.New(admission.Config{NATS: nc, Keys: h.keyring, Name: h.name, Region: h.region, Replicas: h.replicas, Version: version(),
+	regions := []admission.Region{{Name: homeRegion}}
+	for _, r := range h.regions {
+		name, domain, _ := strings.Cut(r, "=")
+		regions = append(regions, admission.Region{Name: name, Domain: domain})
+	}
+	a, err := admission.New(admission.Config{NATS: nc, Keys: h.keyring, Name: h.name, Regions: regions, Domain: h.domain, Replicas: h.replicas, Version: version(),
 		Logger: h.log("admission"), Registerer: h.registry})
 	if err != nil {
 		return err
@@ -226,7 +237,7 @@ func (h *house) inventory(ctx context.Context) error {
 		return err
 	}
 	h.closes = append(h.closes, l.Close)
-	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: l, Name: h.name, Logger: h.log("inventory"), Registerer: h.registry})
+	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: l, Refunds: l, Name: h.name, Logger: h.log("inventory"), Registerer: h.registry})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"frontrow/internal/natstest"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -121,4 +122,41 @@ func BenchmarkRun(b *testing.B) {
 		env := natstest.Run(b)
 		env.StopServer(0)
 	}
+}
+
+// Each region stores by itself, also while it is cut off; what is plain
+// messages crosses the link.
+func TestRegions(t *testing.T) {
+	w := natstest.Regions(t, "eu")
+	eu := w.Regions["eu"]
+	ctx := ctx(t)
+	stream := jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}}
+	for _, env := range []*natstest.Env{w.Home, eu} {
+		if _, err := env.JetStream(t).CreateStream(ctx, stream); err != nil {
+			t.Fatal(err)
+		}
+	}
+	far, err := jetstream.NewWithDomain(w.Home.Connect(t), "eu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := far.Stream(ctx, "S"); err != nil {
+		t.Errorf("home doesn't reach the stream in eu: %v", err)
+	}
+	asked := w.Home.Connect(t)
+	if _, err := asked.Subscribe("hello", func(m *nats.Msg) { _ = m.Respond(nil) }); err != nil {
+		t.Fatal(err)
+	}
+	nc := eu.Connect(t)
+	answered := func(ctx context.Context) error { _, err := nc.RequestWithContext(ctx, "hello", nil); return err }
+	eventually(t, answered)
+	w.Cut("eu")
+	if _, err := eu.JetStream(t).Publish(ctx, "s.1", nil); err != nil {
+		t.Errorf("cut off, eu doesn't store: %v", err)
+	}
+	if _, err := nc.Request("hello", nil, 100*time.Millisecond); err == nil {
+		t.Error("an answer although the link is cut")
+	}
+	w.Heal("eu")
+	eventually(t, answered)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"frontrow/internal/consume"
+	"frontrow/internal/failpoint"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -100,6 +101,7 @@ func (c *Checkout) bury(ctx context.Context, m jetstream.Msg, reason error) erro
 	_, err = c.cfg.JetStream.Publish(ctx, wire.LogSubject(event, LogPoison), record,
 		jetstream.WithMsgID(fmt.Sprintf("%s.%d", LogPoison, md.Sequence.Stream)))
 	if err == nil {
+		failpoint.Here(failpoint.PoisonLogged)
 		c.metrics.orders.WithLabelValues("poison").Inc()
 	}
 	return err

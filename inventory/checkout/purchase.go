@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"frontrow/internal/consume"
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/payment"
 	"frontrow/wire"
@@ -38,9 +39,11 @@ func (c *Checkout) handle(ctx context.Context, m jetstream.Msg) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.OrderDelivered)
 	if err := c.purchase(ctx, o, md.Timestamp); err != nil {
 		return fmt.Errorf("order %s: %w", o.Order, err)
 	}
+	failpoint.Here(failpoint.OrderConcluded)
 	return nil
 }
 
@@ -60,6 +63,7 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 	if order.State != wire.OrderPending {
 		return c.conclude(ctx, order)
 	}
+	failpoint.Here(failpoint.OrderBegun)
 
 	hold, err := c.cfg.Seats.Extend(ctx, m.Event, wire.ExtendRequest{Hold: m.Hold, Order: m.Order})
 	if over(err) {
@@ -68,6 +72,7 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 	if err != nil {
 		return fmt.Errorf("extend: %w", err)
 	}
+	failpoint.Here(failpoint.HoldExtended)
 
 	started := time.Now()
 	auth, err := c.cfg.Provider.Authorize(ctx, payment.AuthRequest{Order: m.Order, Amount: m.Total, Currency: m.Currency, Method: m.Payment.Method})
@@ -95,15 +100,18 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 	case auth.State == payment.RequiresAction && c.cfg.Now().Sub(since) > c.cfg.ActionPatience:
 		return c.fail(ctx, m, reasonUnconfirmed, false)
 	case auth.State == payment.RequiresAction: // a webhook or the next delivery goes on
+		failpoint.Here(failpoint.ConfirmationAsked)
 		c.wait(ctx, m, wire.Waiting{Reason: reasonConfirm, Action: &wire.Action{URL: auth.Action}, Until: hold.Expires})
 		return errUnconfirmed
 	}
+	failpoint.Here(failpoint.PaymentAuthorized)
 
 	order, err = c.cfg.Ledger.Commit(ctx, ledger.Purchase{Order: m, Revision: hold.Revision,
 		Provider: c.cfg.ProviderName, Reference: auth.Reference})
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	failpoint.Here(failpoint.OrderCommitted)
 	c.nudge()
 	return c.conclude(ctx, order)
 }
@@ -114,6 +122,7 @@ func (c *Checkout) fail(ctx context.Context, m wire.OrderMessage, reason string,
 	if err != nil {
 		return fmt.Errorf("fail: %w", err)
 	}
+	failpoint.Here(failpoint.OrderFailed)
 	return c.conclude(ctx, order)
 }
 
@@ -125,11 +134,13 @@ func (c *Checkout) conclude(ctx context.Context, o ledger.Order) error {
 		if err != nil {
 			return fmt.Errorf("confirm: %w", err)
 		}
+		failpoint.Here(failpoint.SaleConfirmed)
 	case wire.OrderFailed:
 		err := c.cfg.Seats.Release(ctx, o.Event, wire.ReleaseRequest{Hold: o.Hold, Order: o.ID, Why: o.Reason})
 		if err != nil && !over(err) {
 			return fmt.Errorf("release: %w", err)
 		}
+		failpoint.Here(failpoint.FailureReleased)
 	}
 	c.notify(o)
 	c.metrics.orders.WithLabelValues(string(o.State)).Inc()

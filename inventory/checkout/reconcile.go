@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/payment"
 	"frontrow/wire"
@@ -97,6 +98,7 @@ func (c *Checkout) settle(ctx context.Context, a payment.Auth) error {
 		return err
 	}
 	if o.State == wire.OrderFailed || o.State == wire.OrderRefunded {
+		failpoint.Here(failpoint.PaymentSettled)
 		c.metrics.settled.WithLabelValues(string(state)).Inc()
 		c.nudge()
 	}

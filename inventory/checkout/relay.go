@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/payment"
 
@@ -77,6 +78,7 @@ func (c *Checkout) relayOnce(ctx context.Context) (int, error) {
 	if err != nil || len(tasks) == 0 {
 		return 0, err
 	}
+	failpoint.Here(failpoint.TasksClaimed)
 	var (
 		mu    sync.Mutex
 		done  []ledger.Task
@@ -116,13 +118,25 @@ func (c *Checkout) tell(ctx context.Context, t ledger.Task) error {
 	defer cancel()
 	switch t.Kind {
 	case ledger.KindCapture:
-		return c.cfg.Provider.Capture(ctx, t.Order, t.Reference)
+		if err := c.cfg.Provider.Capture(ctx, t.Order, t.Reference); err != nil {
+			return err
+		}
+		failpoint.Here(failpoint.CaptureTold)
 	case ledger.KindRefund:
-		return c.cfg.Provider.Refund(ctx, payment.RefundRequest{Order: t.Order, Reference: t.Reference, Key: t.Key, Amount: t.Amount})
+		err := c.cfg.Provider.Refund(ctx, payment.RefundRequest{Order: t.Order, Reference: t.Reference, Key: t.Key, Amount: t.Amount})
+		if err != nil {
+			return err
+		}
+		failpoint.Here(failpoint.RefundTold)
 	case ledger.KindVoid:
-		return c.void(ctx, t)
+		if err := c.void(ctx, t); err != nil {
+			return err
+		}
+		failpoint.Here(failpoint.VoidTold)
+	default:
+		return fmt.Errorf("task of unknown kind %q", t.Kind)
 	}
-	return fmt.Errorf("task of unknown kind %q", t.Kind)
+	return nil
 }
 
 // void gives up what may stand under an order. What the provider captured

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/payment"
 	"frontrow/wire"
@@ -104,6 +105,7 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, out
 	if !h.begin(e.ID) {
 		return http.StatusOK, "duplicate"
 	}
+	failpoint.Here(failpoint.WebhookTaken)
 	ctx, cancel := context.WithTimeout(r.Context(), wakeTimeout)
 	defer cancel()
 	if err := h.wake(ctx, e); err != nil {

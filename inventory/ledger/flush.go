@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/internal/failpoint"
 	"frontrow/internal/group"
 
 	"github.com/jackc/pgx/v5"
@@ -36,7 +37,11 @@ func newGroup[I, O any](l *Ledger, name string, settle settler[I, O], weight fun
 		start := time.Now()
 		err := l.transact(ctx, name, func(ctx context.Context, tx pgx.Tx) error {
 			clear(results)
-			return settle(ctx, tx, items, results)
+			if err := settle(ctx, tx, items, results); err != nil {
+				return err
+			}
+			failpoint.Here(failpoint.TransactionWritten)
+			return nil
 		})
 		if refused(err) && len(items) > 1 {
 			half := len(items) / 2
@@ -45,10 +50,12 @@ func newGroup[I, O any](l *Ledger, name string, settle settler[I, O], weight fun
 			return
 		}
 		l.metrics.flushed(name, len(items), time.Since(start), err)
-		if err != nil {
-			for i := range results {
-				results[i] = group.Result[O]{Err: fmt.Errorf("ledger %s: %w", name, err)}
-			}
+		if err == nil {
+			failpoint.Here(failpoint.TransactionCommitted)
+			return
+		}
+		for i := range results {
+			results[i] = group.Result[O]{Err: fmt.Errorf("ledger %s: %w", name, err)}
 		}
 	}
 	return group.New(group.Config[I, O]{Flush: flush, MaxBatch: maxBatchRows, MaxQueue: maxQueue, Weight: weight})

@@ -29,8 +29,10 @@ type Engine struct {
 	channels map[string]int // seats in blocks, by channel
 
 	holds     map[string]*hold // by id, standing and sold
-	ended     ended
-	tickets   map[string]int // by fan: seats held and bought
+	ended     ended            // holds
+	returned  ended            // seats, by returned
+	tickets   map[string]int   // by fan: seats held and bought
+	squares   int              // sum of the squares of tickets
 	deadlines deadlines
 	finder    *finder
 
@@ -173,7 +175,7 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 		}
 	}
 	h.seats, h.quotes = append(h.seats, seat), append(h.quotes, *r.Quote)
-	e.tickets[h.fan]++
+	e.tally(h.fan, 1)
 	if r.Channel != "" {
 		e.mark(seat, &block{r.Channel, r.Why})
 	}
@@ -263,7 +265,7 @@ func (e *Engine) OrderOf(seat string) string {
 
 // Stock counts the seats by section and level.
 func (e *Engine) Stock(now time.Time) wire.Stock {
-	s := wire.Stock{Event: e.spec.ID, At: now, All: e.all,
+	s := wire.Stock{Event: e.spec.ID, At: now, All: e.all, Fans: len(e.tickets), Squares: e.squares,
 		Sections: make(map[string]wire.Count, len(e.sections)), Levels: make(map[string]wire.Count, len(e.levels))}
 	for k, c := range e.sections {
 		s.Sections[e.sectionID(k)] = c

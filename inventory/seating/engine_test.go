@@ -375,10 +375,15 @@ func checkEngine(t *rapid.T, e *Engine) {
 		}
 	}
 	checkLayers(t, e)
+	squares := 0
 	for fan, n := range tickets {
+		squares += n * n
 		if n > 6 {
 			t.Fatalf("fan %s has %d tickets", fan, n)
 		}
+	}
+	if squares != e.squares {
+		t.Fatalf("counted %d tickets squared, kept %d", squares, e.squares)
 	}
 	if all != e.all || fmt.Sprint(tickets) != fmt.Sprint(e.tickets) {
 		t.Fatalf("counted %+v %v, kept %+v %v", all, tickets, e.all, e.tickets)

@@ -1,10 +1,12 @@
 package kvtest
 
 import (
+	"bytes"
 	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"frontrow/kv"
 
@@ -38,6 +40,39 @@ func testRegister(t *testing.T, s *suite) {
 	bucket := must(s.connect(t).KeyValue(ctx, bucketName(t)))(t)
 	if got := must(bucket.Get(ctx, "a"))(t); string(got.Value()) != "two" || got.Revision() != uint64(r2) {
 		t.Fatalf("through jetstream.KeyValue: %q at %d", got.Value(), got.Revision())
+	}
+}
+
+// Revisions and the instants they were stored at tell each other.
+func testInstants(t *testing.T, s *suite) {
+	ctx, b := bounded(t), s.bucket(t)
+	before := time.Now()
+	if _, err := b.Since(ctx, before.Add(-time.Hour)); !errors.Is(err, kv.ErrNotFound) {
+		t.Fatalf("since ever, of nothing: %v, want ErrNotFound", err)
+	}
+	var stored []kv.Entry
+	for k := range 20 {
+		r := must(b.Create(ctx, key(k), bytesOf(k)))(t)
+		e := must(b.At(ctx, r))(t)
+		if e.Key != key(k) || e.Revision != r || e.Created.IsZero() || !bytes.Equal(e.Value, bytesOf(k)) {
+			t.Fatalf("at %d: %+v", r, e)
+		}
+		stored = append(stored, e)
+	}
+	for i, e := range stored {
+		if i > 0 && !e.Created.After(stored[i-1].Created) {
+			continue // two in the same instant: the first is found
+		}
+		if got := must(b.Since(ctx, e.Created))(t); got.Revision != e.Revision {
+			t.Errorf("since the instant of %d: %d", e.Revision, got.Revision)
+		}
+	}
+	last := stored[len(stored)-1]
+	if _, err := b.Since(ctx, last.Created.Add(time.Nanosecond)); !errors.Is(err, kv.ErrNotFound) {
+		t.Errorf("since after the last: %v, want ErrNotFound", err)
+	}
+	if _, err := b.At(ctx, last.Revision+1); !errors.Is(err, kv.ErrNotFound) {
+		t.Errorf("a revision that isn't: %v, want ErrNotFound", err)
 	}
 }
 

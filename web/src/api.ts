@@ -10,12 +10,15 @@ export interface EventInfo {
   levels: Level[]; limits: { per_fan: number };
   plan: string; // digest
 }
-export interface Head { head: number; joined: number }
+export interface Head { head: number; joined: number; drawn?: number; upto?: number }
 export interface LevelBoard { id: string; name: string; free: number; total: number; from: number; to: number }
 export interface Board {
-  event: string; seq: number; at: string; state: "scheduled" | "open" | "paused" | "sold_out" | "closed";
-  lanes: Record<string, { regions: Record<string, Head>; waiting: number }>;
+  event: string; seq: number; at: string; state: "scheduled" | "open" | "paused" | "draining" | "sold_out" | "closed";
+  lanes: Record<string, { regions: Record<string, Head>; waiting: number; drawn_called?: number }>;
   rate_per_minute: number; currency: string; levels: LevelBoard[] | null; message?: string;
+  /** Fans called a minute, nine times in ten between low and high; the seats a called fan takes, and their standard deviation. */
+  pace?: { low: number; high: number; per_fan: number; spread: number };
+  draw?: { commitment: string; secret?: string };
 }
 export interface Count { free: number; held: number; sold: number; blocked: number }
 export interface Stock { all: Count; sections: Record<string, Count>; levels: Record<string, Count> }
@@ -36,7 +39,7 @@ export interface Best { count: number; level?: string; section?: string; accessi
 export type HoldWish = { seats: string[] } | { best: Best } | { area: string; count: number };
 export interface Order {
   order: string; state: "pending" | "paid" | "failed" | "refunded"; reason?: string;
-  seats?: SeatQuote[]; total?: number; currency?: string; tickets?: string[];
+  seats?: SeatQuote[]; total?: number; refunded?: number; currency?: string; tickets?: string[];
 }
 export interface Ticket { event: string; seat: string; label: string; state: string; generation: number; barcode: string }
 /** Availability is one state a place in plan order: 0 free, 1 held, 2 sold, 3 blocked. */

@@ -9,6 +9,7 @@ import { Live } from "./live";
 import { Room } from "./room";
 import { Seats } from "./seats";
 import { Store } from "./store";
+import { showOrders } from "./orders";
 import { showTicket } from "./ticket";
 
 async function purchase(event: string): Promise<void> {
@@ -79,3 +80,4 @@ async function purchase(event: string): Promise<void> {
 const { page, event, ticket } = document.body.dataset;
 if (page === "event" && event) purchase(event);
 if (page === "ticket" && ticket) showTicket(ticket);
+if (page === "orders") showOrders();

@@ -1,0 +1,103 @@
+package admission
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"frontrow/internal/failpoint"
+	"frontrow/kv"
+	"frontrow/wire"
+)
+
+// secretBytes is the length of a draw's secret.
+const secretBytes = 32
+
+// secret is the draw's, made once, before anybody can join: the first board
+// shows its commitment, and gateways let nobody in before they have seen that.
+func (a *admitter) secret(ctx context.Context) ([]byte, error) {
+	if a.drawSecret != nil {
+		return a.drawSecret, nil
+	}
+	bucket := kv.Open(a.js, wire.PassesBucket(a.id))
+	for {
+		e, err := bucket.Get(ctx, wire.DrawKey)
+		if err == nil {
+			var rec wire.DrawRecord
+			if err := json.Unmarshal(e.Value, &rec); err != nil || len(rec.Secret) != secretBytes {
+				return nil, fmt.Errorf("record %s is not a draw's: %w", wire.DrawKey, err)
+			}
+			a.drawSecret = rec.Secret
+			return rec.Secret, nil
+		}
+		if !errors.Is(err, kv.ErrNotFound) {
+			return nil, err
+		}
+		rec := wire.DrawRecord{Secret: make([]byte, secretBytes), At: a.cfg.Now().UTC()}
+		rand.Read(rec.Secret)
+		value, err := json.Marshal(rec)
+		if err != nil {
+			return nil, err
+		}
+		_, err = a.writes.Do(ctx, kv.Write{Key: wire.DrawKey, Value: value, Expect: kv.Absent()})
+		if err != nil && !errors.Is(err, kv.ErrConflict) {
+			return nil, err
+		}
+		failpoint.Here(failpoint.DrawStored)
+	}
+}
+
+// drawDue tells whether the draw is to be held now.
+func (a *admitter) drawDue(s scene) bool {
+	spec := s.event.Spec
+	return spec.Admission.Lottery && len(a.state.Drawn) == 0 && !s.now.Before(spec.OpensAt)
+}
+
+// hold counts who takes part: the places given out before the sale opened,
+// exactly by instant. A region that stays silent for as long as calls wait for
+// one is left out; its fans are called after the draw, by their arrival.
+func (a *admitter) hold(ctx context.Context, s scene) ([]wire.Drawn, error) {
+	spec := s.event.Spec
+	wait := time.Duration(spec.Admission.RegionWait)
+	var drawn []wire.Drawn
+	for _, q := range a.queues.list {
+		if q.absent {
+			if s.now.Sub(spec.OpensAt) < wait {
+				return nil, fmt.Errorf("region %s doesn't answer", q.line.region)
+			}
+			drawn = append(drawn, wire.Drawn{Lane: q.line.lane, Region: q.line.region})
+			continue
+		}
+		n, err := q.Until(ctx, spec.OpensAt)
+		if err != nil {
+			return nil, err
+		}
+		drawn = append(drawn, wire.Drawn{Lane: q.line.lane, Region: q.line.region, Places: min(n, q.joined)})
+	}
+	return drawn, nil
+}
+
+// draws are the draws held, by lane.
+func draws(event string, secret []byte, drawn []wire.Drawn) map[string]wire.Draw {
+	held := map[string]wire.Draw{}
+	for _, d := range drawn {
+		if _, ok := held[d.Lane]; !ok {
+			held[d.Lane] = wire.Draw{Secret: secret, Event: event, Lane: d.Lane, Entrants: map[string]uint64{}}
+		}
+		held[d.Lane].Entrants[d.Region] = d.Places
+	}
+	return held
+}
+
+// proof is what the board shows of the draw.
+func proof(event string, secret []byte, held bool) *wire.DrawBoard {
+	d := &wire.DrawBoard{Commitment: wire.Commit(event, secret)}
+	if held {
+		d.Secret = base64.RawURLEncoding.EncodeToString(secret)
+	}
+	return d
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	stormFans    = 100_000
+	stormSeats   = 1000
+	stormCallers = 1024
+)
+
+// benchStorm is the row "storm": many times more fans than seats, each asking
+// for one seat by name. One of those who ask for a seat gets it.
+func benchStorm(ctx context.Context, b *bench) error {
+	region, err := startRegion(ctx, b.dir, stormSeats, 1)
+	if err != nil {
+		return err
+	}
+	defer region.close()
+	stop, err := region.sell(noLedger{})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	conns := make([]*nats.Conn, holdConns)
+	for i := range conns {
+		if conns[i], err = region.connect(); err != nil {
+			return err
+		}
+		defer conns[i].Close()
+	}
+	seats := region.singles()
+	var won atomic.Int64
+	var losers slowest
+	ours := side{name: "frontrow", prepare: func(ctx context.Context, round int) (func(context.Context, int) error, int, error) {
+		event := fmt.Sprint("storm-", round)
+		if err := region.stage(ctx, event); err != nil {
+			return nil, 0, err
+		}
+		won.Store(0)
+		losers.reset()
+		return func(ctx context.Context, i int) error {
+			from := time.Now()
+			got, err := tryHold(ctx, conns[i%holdConns], event, seats[i%len(seats)])
+			if got {
+				won.Add(1)
+			} else {
+				losers.note(time.Since(from))
+			}
+			return err
+		}, stormFans, region.onSale(ctx, conns[0], event)
+	}}
+	base, err := b.redisStorm(ctx, seats)
+	if err != nil {
+		return err
+	}
+	defer base.close()
+	limit := b.limit
+	b.limit = time.Minute // all fans are served
+	figures, err := b.alternate(ctx, stormCallers, ours, base.side)
+	b.limit = limit
+	if err != nil {
+		return err
+	}
+	if n := int(won.Load()); n != len(seats) {
+		return fmt.Errorf("%d fans won %d seats", n, len(seats))
+	}
+	b.report(result{Row: "storm", Mode: "R1", Unit: "fans/s", Callers: stormCallers,
+		Note: fmt.Sprintf("%d fans ask for %d seats by name, each for one; in the last round %d won, the slowest loser was answered after %v", stormFans, len(seats), won.Load(), losers.most())},
+		figures[0], figures[1], "Redis, SET NX EX, AOF always")
+	return nil
+}
+
+// tryHold asks for one seat as a fan never seen before.
+func tryHold(ctx context.Context, nc *nats.Conn, event, seat string) (got bool, err error) {
+	raw, err := request(ctx, nc, wire.SeatsSubject(event, wire.ActHold), wire.HoldRequest{Hold: wire.NewHold(),
+		Claims: wire.Claims{Pass: "bench", Fan: wire.NewFan(), Limit: 6, Expires: time.Now().Add(time.Hour)}, Seats: []string{seat}})
+	if err != nil {
+		return false, err
+	}
+	_, refused, err := wire.ReadHold(raw)
+	if refused != nil && refused.Code != wire.CodeTaken {
+		return false, refused
+	}
+	return err == nil && refused == nil, err
+}
+
+// singles lists the seats that anybody may have alone.
+func (r *region) singles() (seats []string) {
+	for _, p := range r.pairs() {
+		seats = append(seats, p[:]...)
+	}
+	return seats
+}
+
+// slowest remembers the longest of some waits.
+type slowest struct {
+	mu    sync.Mutex
+	waits []time.Duration
+}
+
+func (s *slowest) note(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waits = append(s.waits, d)
+}
+
+func (s *slowest) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waits = nil
+}
+
+func (s *slowest) most() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waits) == 0 {
+		return 0
+	}
+	return slices.Max(s.waits).Round(time.Millisecond)
+}
+
+func (b *bench) redisStorm(ctx context.Context, seats []string) (redisSide, error) {
+	r, err := startRedis(ctx, b.dir, true)
+	if err != nil {
+		return redisSide{}, err
+	}
+	return redisSide{server: r, side: side{name: "redis", prepare: func(_ context.Context, round int) (func(context.Context, int) error, int, error) {
+		_, err := r.do([]string{"FLUSHALL"})
+		return func(_ context.Context, i int) error {
+			answer, err := r.do([]string{"SET", "seat:" + seats[i%len(seats)], wire.NewHold() + wire.NewFan(), "NX", "EX", "480"})
+			if err == nil && answer != "OK" && answer != "" {
+				err = errors.New("redis: " + answer)
+			}
+			return err
+		}, stormFans, err
+	}}}, nil
+}

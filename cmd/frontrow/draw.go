@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"frontrow/wire"
+)
+
+// Bounds of reading a board from somebody else's server.
+const (
+	drawTimeout = 15 * time.Second
+	maxBoard    = 64 << 10
+)
+
+// drawn is what "frontrow draw" says of a place.
+type drawn struct {
+	Event      string            `json:"event"`
+	Lane       string            `json:"lane"`
+	Commitment string            `json:"commitment"` // of the secret, computed
+	Entrants   map[string]uint64 `json:"entrants"`   // places by region
+	Region     string            `json:"region,omitempty"`
+	Number     uint64            `json:"number,omitempty"`
+	Rank       uint64            `json:"rank,omitempty"` // 0: the place came after the draw
+	Called     bool              `json:"called"`
+}
+
+// draw recomputes a lottery from the public board: whether the secret is the one
+// committed to, and the rank of a place. It asks no server but for the board.
+func (c command) draw(ctx context.Context, args []string) error {
+	f := c.flags("draw", "EVENT", "Checks a draw by the public board and tells the rank of a place. Exit 1 if the secret isn't the one that was committed to.")
+	url := f.String("url", "http://127.0.0.1:8080", "`URL` of a gateway")
+	board := f.String("board", "", "`file` with a board that was kept, instead of asking")
+	commitment := f.String("commitment", "", "the `commitment` as it was shown when the room opened; without it, the board's")
+	lane := f.String("lane", wire.LaneGeneral, "`lane` of the place")
+	region := f.String("region", homeRegion, "`region` of the place")
+	number := f.Uint64("number", 0, "`number` of the place; 0: none, check the draw alone")
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	if f.NArg() != 1 || !wire.IsName(f.Arg(0)) {
+		f.Usage()
+		return errUsage
+	}
+	b, err := readBoard(ctx, *board, *url, f.Arg(0))
+	if err != nil {
+		return err
+	}
+	r, err := checkDraw(b, *lane, *region, *number, *commitment)
+	if err != nil {
+		return err
+	}
+	e := json.NewEncoder(c.stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+func checkDraw(b wire.Board, lane, region string, number uint64, commitment string) (drawn, error) {
+	d, held := b.DrawOf(lane)
+	switch {
+	case b.Draw == nil:
+		return drawn{}, fmt.Errorf("%s has no draw", b.Event)
+	case !held:
+		return drawn{}, fmt.Errorf("the draw of %s is not held yet; keep its commitment: %s", b.Event, b.Draw.Commitment)
+	case !slices.Contains(wire.Lanes(), lane):
+		return drawn{}, fmt.Errorf("there is no lane %q", lane)
+	}
+	r := drawn{Event: b.Event, Lane: lane, Commitment: wire.Commit(b.Event, d.Secret), Entrants: d.Entrants}
+	if commitment == "" {
+		commitment = b.Draw.Commitment
+	}
+	if r.Commitment != commitment {
+		return drawn{}, fmt.Errorf("the secret's commitment is %s, not %s: this is not the draw that was committed to", r.Commitment, commitment)
+	}
+	if number == 0 {
+		return r, nil
+	}
+	if _, ok := b.Lanes[lane].Regions[region]; !ok {
+		return drawn{}, fmt.Errorf("there is no region %q", region)
+	}
+	r.Region, r.Number, r.Rank = region, number, d.Rank(region, number)
+	_, r.Called, _ = b.Turn(lane, region, number)
+	return r, nil
+}
+
+func readBoard(ctx context.Context, file, url, event string) (b wire.Board, err error) {
+	var raw []byte
+	if file != "" {
+		raw, err = os.ReadFile(file)
+	} else {
+		raw, err = fetchBoard(ctx, strings.TrimSuffix(url, "/")+"/v1/events/"+event+"/board")
+	}
+	if err != nil {
+		return b, err
+	}
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return b, fmt.Errorf("this is no board: %w", err)
+	}
+	if b.Event != event {
+		return b, fmt.Errorf("this is the board of %q", b.Event)
+	}
+	return b, nil
+}
+
+func fetchBoard(ctx context.Context, url string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, drawTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxBoard+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case resp.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("%s: %s", url, resp.Status)
+	case len(raw) > maxBoard:
+		return nil, errors.New("this is no board: it is too large")
+	}
+	return raw, nil
+}

@@ -1,0 +1,352 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"frontrow/inventory/checkout"
+	"frontrow/inventory/ledger"
+	"frontrow/inventory/payment"
+	"frontrow/inventory/payment/sandbox"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// story is what is played while dev ends and comes back. Its steps say what
+// must be true whenever that happens.
+type story struct {
+	hold   string      // how long holds last; empty: long
+	draw   bool        // whether fans come before the sale opens, and are drawn
+	before func(*sale) // with a dev that doesn't end; stops it
+	play   func(*sale)
+	money  money // what the provider has in the end
+}
+
+// money is the provider's payments, by their state.
+type money map[payment.State]sandbox.Total
+
+const (
+	long  = "480s"
+	short = "4s" // and in checkout 10 s
+
+	pairPrice = 2 * 5600
+)
+
+func stories() map[string]story {
+	one := sandbox.Total{Count: 1, Amount: pairPrice}
+	returned := sandbox.Total{Count: 1, Amount: pairPrice, Refunded: pairPrice}
+	two := sandbox.Total{Count: 2, Amount: 2 * pairPrice}
+	return map[string]story{
+		"purchase":   {play: (*sale).purchase, money: money{payment.Captured: one}},
+		"drawn":      {play: (*sale).lottery, draw: true, money: money{payment.Captured: one}},
+		"declined":   {play: (*sale).decline, money: money{payment.Declined: one}},
+		"released":   {play: (*sale).release, money: money{}},
+		"expired":    {hold: short, play: (*sale).expiry, money: money{}},
+		"abandoned":  {hold: short, play: (*sale).abandon, money: money{}},
+		"bank":       {play: (*sale).confirmation, money: money{payment.Captured: one}},
+		"late":       {play: (*sale).latePayment, money: money{payment.Voided: one}},
+		"refunded":   {play: (*sale).refund, money: money{payment.Refunded: returned}},
+		"given back": {play: (*sale).giveBackOffSale, money: money{payment.Refunded: returned}},
+		"cancelled":  {play: (*sale).cancel, money: money{payment.Refunded: {Count: 2, Amount: 2 * pairPrice, Refunded: 2 * pairPrice}}},
+		"poison":     {play: (*sale).poison, money: money{payment.Captured: one}},
+		"take-over":  {before: (*sale).purchased, play: (*sale).tellAgain, money: money{payment.Captured: one}},
+		"difference": {before: (*sale).refundedUnnoticed, play: (*sale).seatsOfTheFirst, money: money{payment.Refunded: returned}},
+		"lost":       {before: (*sale).withoutJetStream, play: (*sale).boughtBefore, money: money{payment.Captured: two, payment.Refunded: returned}},
+	}
+}
+
+// enter is a buyer who may choose.
+func (s *sale) enter() *buyer {
+	s.t.Helper()
+	b := s.buyer()
+	b.join()
+	b.enter()
+	return b
+}
+
+// pending is a buyer whose order was sent, with a method of payment.
+func (s *sale) pending(method string) *buyer {
+	s.t.Helper()
+	b := s.enter()
+	b.choose(pair())
+	b.checkout(method)
+	return b
+}
+
+// purchase: two fans hold seats, and one of them pays.
+func (s *sale) purchase() {
+	s.enter().choose(pair())
+	s.pending("tok_visa").outcome("paid")
+}
+
+// lottery: two fans take part in a draw, and one of them pays. Each can check
+// his rank by what he was shown before he took his place.
+func (s *sale) lottery() {
+	fans := []*buyer{s.buyer(), s.buyer()}
+	commitments := make([]string, len(fans))
+	for i, b := range fans {
+		for commitments[i] == "" {
+			if board := b.board(); board.Draw != nil {
+				commitments[i] = board.Draw.Commitment
+			}
+			breathe(s.ctx)
+		}
+		b.join()
+	}
+	for i, b := range fans {
+		b.enter()
+		d, err := checkDraw(b.board(), wire.LaneGeneral, homeRegion, b.number, commitments[i])
+		if err != nil || d.Rank == 0 || !d.Called {
+			s.t.Errorf("place %d in the draw: %+v, %v", b.number, d, err)
+		}
+		b.rank = d.Rank
+	}
+	fans[0].choose(pair())
+	fans[1].choose(pair())
+	fans[1].checkout("tok_visa")
+	fans[1].outcome("paid")
+}
+
+// decline: a payment is refused, and its seats are for others.
+func (s *sale) decline() {
+	s.enter().choose(pair())
+	b := s.pending("tok_decline")
+	b.outcome("failed")
+	s.enter().get(seatIDs(b.held))
+}
+
+// release: a fan gives his seats back, and they are for others.
+func (s *sale) release() {
+	s.enter().choose(pair())
+	b := s.enter()
+	b.choose(pair())
+	b.ask(204, "DELETE", "/v1/holds/"+b.held.text("hold"), nil)
+	b.forget("hold")
+	s.enter().get(seatIDs(b.held))
+}
+
+// expiry: a fan lets the time pass, and the seats are for others.
+func (s *sale) expiry() {
+	b, next := s.enter(), s.enter()
+	b.choose(pair())
+	next.get(seatIDs(b.held))
+	if time.Now().Before(b.until()) {
+		s.t.Error("seats were freed before the deadline")
+	}
+	b.forget("hold")
+	next.forget("hold") // ends as fast
+}
+
+// abandon: a gateway ended between the writer and ORDERS, and its fan has left.
+func (s *sale) abandon() {
+	b := s.enter()
+	b.choose(pair())
+	hold := b.held.text("hold")
+	fan := s.seatRecord(seatIDs(b.held)[0]).Fan
+	request, err := json.Marshal(wire.CheckoutRequest{Hold: hold, Fan: fan, Key: wire.Hash([]byte("key")), Body: wire.Hash([]byte("body"))})
+	must(s.t, err)
+	m, err := s.bus().RequestWithContext(s.ctx, wire.SeatsSubject("show", wire.ActCheckout), request)
+	must(s.t, err)
+	var reply wire.HoldReply
+	must(s.t, json.Unmarshal(m.Data, &reply))
+	if reply.Problem != nil {
+		s.t.Fatal(reply.Problem)
+	}
+	b.forget("hold")
+	next := s.enter()
+	next.get(seatIDs(b.held))
+	next.forget("hold")
+	b.order = wire.OrderOfHold(hold)
+	b.outcome("failed")
+}
+
+// confirmation: the bank asks the fan, and he confirms.
+func (s *sale) confirmation() {
+	b := s.pending("tok_3ds")
+	for where := b.bank(); where != "" && !confirm(where); where = b.bank() { // it may be away, and come back elsewhere
+		breathe(s.ctx)
+	}
+	b.outcome("paid")
+}
+
+// latePayment: the order is given up while the fan is at his bank, as a
+// deadline does, and he confirms.
+func (s *sale) latePayment() {
+	b := s.pending("tok_3ds")
+	fan := s.seatRecord(seatIDs(b.held)[0]).Fan
+	where := b.bank()
+	_, err := s.books().GiveUp(s.ctx, b.order, "show", fan)
+	must(s.t, err)
+	confirm(where)
+	b.outcome("failed")
+	s.enter().get(seatIDs(b.held))
+}
+
+// refund: an order is given back in the ledger alone; whoever is writer next
+// frees its seats.
+func (s *sale) refund() {
+	b := s.pending("tok_visa")
+	b.outcome("paid")
+	s.rest(0)
+	s.giveBack(b)
+	s.enter().get(seatIDs(b.held))
+	b.outcome("refunded")
+}
+
+func (s *sale) giveBack(b *buyer) {
+	s.t.Helper()
+	_, err := s.ledger.Refund(s.ctx, ledger.RefundOrder{Order: b.order, Why: "a test", By: "the test"})
+	must(s.t, err)
+	b.forget("outcome")
+	b.state = "refunded"
+}
+
+// giveBackOffSale: an operator gives an order back, and keeps its seats.
+func (s *sale) giveBackOffSale() {
+	b := s.pending("tok_visa")
+	b.outcome("paid")
+	s.rest(0)
+	b.forget("outcome")
+	if r := s.operate("inventory.refund", fmt.Sprintf(`{"order":%q,"block":true,"why":"a test","by":"ann"}`, b.order)); r.State != wire.OrderRefunded {
+		s.t.Errorf("%+v", r)
+	}
+	b.outcome("refunded")
+	for _, id := range seatIDs(b.held) {
+		if seat := s.seatRecord(id); seat.State != wire.Blocked {
+			s.t.Errorf("seat %s: %+v", id, seat)
+		}
+	}
+}
+
+// cancel: an operator gives all orders of the event back.
+func (s *sale) cancel() {
+	fans := []*buyer{s.pending("tok_visa"), s.pending("tok_visa")}
+	for _, b := range fans {
+		b.outcome("paid")
+	}
+	s.rest(0)
+	for _, b := range fans {
+		b.forget("outcome")
+	}
+	for s.operate("inventory.refund", `{"all":true,"why":"a test","by":"ann"}`).Left > 0 {
+		breathe(s.ctx)
+	}
+	for _, b := range fans {
+		b.outcome("refunded")
+		s.enter().get(seatIDs(b.held))
+	}
+}
+
+// operate insists on an operator's act, as one who gets no answer does.
+func (s *sale) operate(act, payload string) (r wire.RefundReply) {
+	s.t.Helper()
+	for ; s.ctx.Err() == nil; breathe(s.ctx) {
+		s.mu.Lock()
+		nc, err := nats.Connect(s.core)
+		s.mu.Unlock()
+		if err != nil {
+			continue
+		}
+		m, err := nc.Request("frontrow."+act+".show", []byte(payload), 5*time.Second)
+		nc.Close()
+		if err != nil || m.Header.Get("Nats-Service-Error-Code") == string(wire.CodeUnavailable) ||
+			m.Header.Get("Nats-Service-Error-Code") == string(wire.CodeNotFound) { // it is away, or starts
+			continue
+		}
+		if e := m.Header.Get("Nats-Service-Error"); e != "" {
+			s.t.Fatal(e)
+		}
+		must(s.t, json.Unmarshal(m.Data, &r))
+		return r
+	}
+	s.t.Fatal("no answer to the operator")
+	return r
+}
+
+// poison: a message that nobody understands is in front of an order.
+func (s *sale) poison() {
+	js, err := jetstream.New(s.bus())
+	must(s.t, err)
+	_, _ = js.Publish(s.ctx, wire.OrderSubject("show", wire.NewHold()), []byte("no order")) // dev may end before it answers
+	s.pending("tok_visa").outcome("paid")
+	s.rest(0)
+	if n := len(s.logged(checkout.LogPoison)); n != 1 {
+		s.t.Errorf("%d records of one message that is not understood", n)
+	}
+}
+
+// purchased: a purchase, and an orderly end.
+func (s *sale) purchased() {
+	s.run()
+	s.purchase()
+	s.rest(2)
+	s.stop()
+}
+
+// tellAgain: what was told before the take-over holds, and the sale goes on.
+func (s *sale) tellAgain() {
+	for _, b := range s.buyers {
+		b.recall()
+	}
+	s.enter().choose(pair())
+}
+
+// refundedUnnoticed: nobody told the writer of the refund.
+func (s *sale) refundedUnnoticed() {
+	s.purchased()
+	s.giveBack(s.buyers[1])
+}
+
+func (s *sale) seatsOfTheFirst() {
+	b := s.buyers[1]
+	s.enter().get(seatIDs(b.held))
+	b.outcome("refunded")
+}
+
+// withoutJetStream: the disks of NATS are gone.
+func (s *sale) withoutJetStream() {
+	s.run()
+	s.purchase()
+	b := s.pending("tok_visa")
+	b.outcome("paid")
+	s.rest(2)
+	s.giveBack(b)
+	s.rest(2)
+	s.stop()
+	must(s.t, os.RemoveAll(filepath.Join(s.data, "nats")))
+	for _, b := range s.buyers {
+		b.forget("place", "pass", "hold")
+	}
+}
+
+// boughtBefore: what was bought is not for sale.
+func (s *sale) boughtBefore() {
+	b, next := s.buyers[1], s.enter()
+	b.outcome("paid")
+	a, err := next.hold(s.ctx, map[string]any{"seats": seatIDs(b.held)})
+	must(s.t, err)
+	if a.Status != 409 {
+		s.t.Errorf("seats bought before JetStream was lost: %d %v", a.Status, a.Body)
+	}
+	next.get(seatIDs(s.buyers[2].held))
+	next.checkout("tok_visa")
+	next.outcome("paid")
+}
+
+// seatRecord reads a seat's record.
+func (s *sale) seatRecord(id string) (seat wire.Seat) {
+	s.t.Helper()
+	js, err := jetstream.New(s.bus())
+	must(s.t, err)
+	bucket, err := js.KeyValue(s.ctx, wire.SeatsBucket("show"))
+	must(s.t, err)
+	entry, err := bucket.Get(s.ctx, wire.SeatKey(id))
+	must(s.t, err)
+	must(s.t, json.Unmarshal(entry.Value(), &seat))
+	return seat
+}

@@ -1,0 +1,26 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// At asks the leader for the record that was stored as revision r, or ErrNotFound.
+func (s *Stream) At(ctx context.Context, r Revision) (Entry, error) {
+	e, err := s.ask(ctx, map[string]any{"seq": uint64(r)})
+	if err != nil {
+		return Entry{}, fmt.Errorf("get revision %d of %s: %w", r, s.name, err)
+	}
+	return e, nil
+}
+
+// Since asks the leader for the first record that was stored at t or later, or
+// ErrNotFound. Revisions and instants grow together, as the leaders' clocks do.
+func (s *Stream) Since(ctx context.Context, t time.Time) (Entry, error) {
+	e, err := s.ask(ctx, map[string]any{"start_time": t.UTC()})
+	if err != nil {
+		return Entry{}, fmt.Errorf("get from %s since %v: %w", s.name, t.UTC(), err)
+	}
+	return e, nil
+}
