@@ -144,24 +144,37 @@ const (
 	assetsPath  = "/assets/"
 	pageLang    = "en"
 	pageInstant = "Mon 2 Jan 2006, 15:04 UTC"
-
-	// pagePolicy allows what we serve ourselves and nothing else. 'self' covers
-	// the WebSocket of the same host (CSP level 3).
-	pagePolicy = "default-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+// pagePolicy allows what we serve ourselves, and what a widget's provider does.
+// 'self' covers the WebSocket of the same host (CSP level 3).
+func pagePolicy(widget []string) string {
+	var b strings.Builder
+	for _, kind := range []string{"default", "style", "script", "connect", "frame"} {
+		fmt.Fprintf(&b, "%s-src 'self'", kind)
+		for _, origin := range widget {
+			if kind != "default" {
+				b.WriteString(" " + origin)
+			}
+		}
+		b.WriteString("; ")
+	}
+	b.WriteString("img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	return b.String()
+}
 
 // pages renders Config.Pages and serves its assets.
 type pages struct {
 	templates *template.Template
+	policy    string
 	names     map[string]string    // of assets: logical name → URL
 	assets    map[string]*document // by logical name
 }
 
 // newPages reads everything at once: what is missing or broken is found at the
 // start and not by a fan.
-func newPages(files fs.FS) (*pages, error) {
-	p := &pages{names: map[string]string{}, assets: map[string]*document{}}
+func newPages(files fs.FS, widget []string) (*pages, error) {
+	p := &pages{policy: pagePolicy(widget), names: map[string]string{}, assets: map[string]*document{}}
 	var err error
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
@@ -219,7 +232,7 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, data Page
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Security-Policy", p.policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "private, no-cache") // it may set the fan's cookie

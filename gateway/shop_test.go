@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"frontrow/gateway/client"
 	"frontrow/internal/natstest"
 	"frontrow/kv"
 	"frontrow/plan"
@@ -94,7 +95,8 @@ func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	s.put(wire.EventsBucket, show, wire.Event{Spec: spec(), Plan: plan.Digest(p), Places: s.index.Len(), State: wire.EventOpen})
 	s.setHead(0)
 
-	cfg := Config{Addr: "127.0.0.1:0", NATS: env.Connect(t), Keys: wire.NewKeyring(), Pages: testPages(), Registerer: prometheus.NewRegistry()}
+	cfg := Config{Addr: "127.0.0.1:0", NATS: env.Connect(t), Keys: wire.NewKeyring(), Pages: testPages(), Registerer: prometheus.NewRegistry(),
+		Defences: Defences{Exempt: client.Loopback()}}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -234,7 +236,7 @@ type fan struct {
 
 func (s *shop) fan() *fan {
 	f := &fan{shop: s, id: wire.NewFan()}
-	f.cookie, f.pass = s.cfg.Keys.SignFan(f.id), s.passFor(show, f.id, time.Now().Add(time.Minute))
+	f.cookie, f.pass = s.cfg.Keys.SignFan(f.id, time.Now().Add(-time.Hour)), s.passFor(show, f.id, time.Now().Add(time.Minute))
 	return f
 }
 

@@ -30,10 +30,11 @@ const (
 // fake serves the public contract for one event and one fan, from memory. The
 // rules are the simplest that answer as the contract says.
 type fake struct {
-	t       *testing.T
+	t       testing.TB
 	index   *plan.Index
 	compact []byte
 	sockets bool // false: the live socket is refused, so the page must poll
+	guard   guard
 
 	mu      sync.Mutex
 	states  []byte
@@ -55,7 +56,7 @@ type fake struct {
 	followed bool // the page asked for its order under way
 }
 
-func newFake(t *testing.T, sockets bool) (*fake, string) {
+func newFake(t testing.TB, sockets bool) (*fake, string) {
 	p := hall()
 	if err := plan.Check(p); err != nil {
 		t.Fatal(err)
@@ -111,8 +112,11 @@ func (f *fake) handler() http.Handler {
 	mux.HandleFunc("GET "+base+"/board", func(w http.ResponseWriter, r *http.Request) { answer(w, 200, f.board()) })
 	mux.HandleFunc("GET "+base+"/availability", f.availability)
 	mux.HandleFunc("GET "+base+"/live", f.live)
-	mux.HandleFunc("POST "+base+"/places", f.join)
-	mux.HandleFunc("POST "+base+"/passes", f.redeem)
+	mux.HandleFunc("GET "+base+"/challenge", f.challenge)
+	mux.HandleFunc("GET /widget.js", widget)
+	mux.HandleFunc("POST "+base+"/places", f.guarded("join", f.join))
+	mux.HandleFunc("POST "+base+"/passes", f.guarded("redeem", f.redeem))
+	mux.HandleFunc("POST "+base+"/holds", f.guarded("hold", f.claim))
 	mux.HandleFunc("POST /v1/carry", f.carry)
 	mux.HandleFunc("GET /c/{token}", func(w http.ResponseWriter, r *http.Request) {
 		f.page(w, "carry.html", page{Carry: &pageCarry{Number: fakeNumber, Event: "Opening Night", EventID: fakeEvent, OtherFan: true}})
@@ -122,7 +126,6 @@ func (f *fake) handler() http.Handler {
 			http.Redirect(w, r, "/e/"+fakeEvent+"#carried", http.StatusSeeOther)
 		}
 	})
-	mux.HandleFunc("POST "+base+"/holds", f.claim)
 	mux.HandleFunc("DELETE /v1/holds/{hold}", f.release)
 	mux.HandleFunc("POST /v1/holds/{hold}/checkout", f.checkout)
 	mux.HandleFunc("GET /v1/orders/{order}", f.order)

@@ -226,14 +226,14 @@ const painted = `(() => {
 const summary = `[location.pathname, document.body?.dataset.view, ...["message", "error", "total", "countdown", "order-state", "basket-total"].map((id) => document.getElementById(id)?.textContent)].join(" | ")`
 
 type tab struct {
-	t    *testing.T
+	t    testing.TB
 	ctx  context.Context
 	name string
 	dir  string
 	last string // summary of the page while something was waited for
 }
 
-func newBrowser(t *testing.T) context.Context {
+func newBrowser(t testing.TB) context.Context {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatal("chromium is needed: apt-get install chromium")
@@ -252,7 +252,7 @@ func newBrowser(t *testing.T) context.Context {
 
 // newTab opens a tab with a profile of its own. Anything that the page reports
 // as an exception or a breach of its policy fails the test.
-func newTab(t *testing.T, browser context.Context, name string, width, height int64, dark bool) *tab {
+func newTab(t testing.TB, browser context.Context, name string, width, height int64, dark bool) *tab {
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 30*time.Second)

@@ -205,7 +205,8 @@ type RiskAct struct {
 	Fan     string    `json:"fan"`
 	Score   int       `json:"score"`
 	Reasons []string  `json:"reasons"`
-	Outcome string    `json:"outcome"` // challenged, passed, slow
+	Outcome string    `json:"outcome"`       // challenged, passed, slow
+	Act     string    `json:"act,omitempty"` // join, redeem, hold
 	Gateway string    `json:"gateway,omitempty"`
 	At      time.Time `json:"at"`
 }

@@ -114,4 +114,23 @@ var list = []mutant{
 		{"gateway/access.go", "if fan != by.Fan {", "if fan == \"\" {"}}},
 	{"place carried to another fan's device unasked", "gateway", "TestCarryAPlaceToAnotherDevice", []edit{
 		{"gateway/carry.go", "if c.other && ", "if !c.other && "}}},
+
+	{"X-Forwarded-For believed of anybody", "gateway/client", "TestOf|TestNobodyChooses", []edit{
+		{"gateway/client/client.go", "if !ok || !trusted.Contain(peer) {", "if !ok {"}}},
+	{"gossip adds what it hears twice", "gateway/limit", "TestGossipOverABadWire", []edit{
+		{"gateway/limit/gossip.go", "o.n = max(o.n, c.N)", "o.n += c.N"}}},
+	{"a window's end gives the budget anew", "gateway/limit", "TestWindowEdges|TestNeverMoreThanTheLimit", []edit{
+		{"gateway/limit/store.go", "e.counts[1], e.counts[0], e.window = e.counts[0], count{}, window", "e.counts, e.window = [2]count{}, window"}}},
+	{"rotating addresses grow the memory", "gateway/limit", "TestMemoryIsBounded", []edit{
+		{"gateway/limit/store.go", "if len(sh.younger) >= s.size {", "if len(sh.younger) < 0 {"}}},
+	{"a proof opens as many acts as one likes", "gateway/challenge", "TestAnswerIsGoodOnce/R1", []edit{
+		{"gateway/challenge/spent.go", "return was.Fan == use.Fan && was.Act == use.Act, nil", "return was.Fan == use.Fan, nil"}}},
+	{"a proof is good for anybody", "gateway/challenge/altcha", "TestNothingIsProven", []edit{
+		{"gateway/challenge/altcha/altcha.go", " || p.Data.For != whom", ""}}},
+	{"a widget's provider that is away lets everybody in", "gateway/challenge/siteverify", "TestProviderInTrouble|TestEveryDocumentedCode", []edit{
+		{"gateway/challenge/siteverify/siteverify.go", "case err != nil:\n\t\treturn fmt.Errorf(\"%w: %w\", ErrUnavailable, err)", "case err != nil:\n\t\treturn nil"}}},
+	{"a suspect loses the place that he has", "gateway", "TestKeptPlace|TestSlowLane", []edit{
+		{"gateway/prove.go", "if has, err := ev.queues[l].has(r.Context(), rec.Fan); has || err != nil {", "if has, err := false, error(nil); has || err != nil {"}}},
+	{"slow clients keep out the quick", "gateway/listener", "TestHalfOpenMakeRoom", []edit{
+		{"gateway/listener/listener.go", "oldest = l.half.Front().Value.(*Conn)", "oldest = l.half.Back().Value.(*Conn)"}}},
 }

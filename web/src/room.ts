@@ -7,6 +7,7 @@ import { Carry } from "./carry";
 import { busy, by, el, fail, say, text } from "./dom";
 import { before, drawn, left, waiting } from "./estimate";
 import { count, moneyRange, plural } from "./money";
+import { prove, proving } from "./proof";
 import type { Store } from "./store";
 import { type Turn, turn } from "./turn";
 
@@ -39,6 +40,8 @@ export class Room {
     this.carry = new Carry(api, store);
     const join = by<HTMLButtonElement>("join");
     join.addEventListener("click", () => busy(join, () => this.access.code ? this.access.join() : this.join(true)));
+    const lift = by<HTMLButtonElement>("lift");
+    lift.addEventListener("click", () => busy(lift, () => this.join(true, this.store.saved.place?.slow?.challenge)));
     this.opensIn(Number(join.dataset.opensIn) || 0);
   }
 
@@ -55,9 +58,10 @@ export class Room {
     if (this.store.saved.place) await this.join(false);
   }
 
-  async join(byHand: boolean): Promise<void> {
+  /** With the address of a challenge, that is done first: the way out of the slow lane. */
+  async join(byHand: boolean, challenge?: string): Promise<void> {
     try {
-      await this.enter(byHand);
+      await this.enter(byHand, undefined, undefined, challenge);
     } catch (e) {
       const p = e as Problem;
       if (byHand) fail(p.message);
@@ -66,8 +70,9 @@ export class Room {
   }
 
   /** Joins, with a code or without, or throws why not. */
-  private async enter(byHand: boolean, code?: string, email?: string): Promise<void> {
-    const place = await this.api.join(code, email), old = this.store.saved.place;
+  private async enter(byHand: boolean, code?: string, email?: string, challenge?: string): Promise<void> {
+    const first = challenge ? await prove(challenge, false) : undefined;
+    const place = await proving((answer) => this.api.join(code, email, answer ?? first)), old = this.store.saved.place;
     if (old?.number !== place.number || old.lane !== place.lane || old.region !== place.region) {
       this.store.set({ place, aheadAtFirst: undefined });
       this.known();
@@ -119,6 +124,8 @@ export class Room {
     const mine = this.turn();
     if (!place || !mine) return;
 
+    by("slow").hidden = !place.slow;
+    text(by("slow-why"), place.slow ? [...place.slow.why, place.slow.detail].join(" ") : "");
     if (aheadAtFirst === undefined || mine.ahead > aheadAtFirst) this.store.set({ aheadAtFirst: mine.ahead });
     text(by("position"), count(place.number));
     text(by("ahead"), count(mine.ahead));
@@ -164,7 +171,7 @@ export class Room {
     this.redeeming = true;
     let again = 0;
     try {
-      const pass = await this.api.redeem(receipt);
+      const pass = await proving((answer) => this.api.redeem(receipt, answer));
       this.store.set({ pass });
       document.title = this.title;
       this.admitted(pass);
