@@ -16,7 +16,7 @@ var layers = []struct {
 	folder string
 	may    []string
 }{
-	{"cmd/frontrow", []string{"gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
+	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
 		"web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
 	{"gateway", []string{"kv", "wire", "plan"}},
@@ -40,6 +40,8 @@ var layers = []struct {
 
 	{"internal/mutants", nil},
 
+	{"rehearse", []string{"wire", "plan"}}, // the public contract, and nothing of the services
+
 	{"sim", []string{"inventory/seating", "wire", "plan"}},
 
 	{"kv", []string{"internal/group"}},
@@ -59,7 +61,7 @@ var only = []struct {
 }{
 	{"github.com/jackc/pgx/v5", []string{"inventory/ledger", "internal/pgd", "internal/pgtest"}},
 	{"github.com/nats-io/nats-server/v2", []string{"internal/natsd", "internal/natstest"}},
-	{"github.com/coder/websocket", []string{"gateway"}},
+	{"github.com/coder/websocket", []string{"gateway", "rehearse"}},
 	{"github.com/evanw/esbuild", []string{"web", "web/build"}},
 	{"rsc.io/qr", []string{"gateway"}},
 }

@@ -30,6 +30,7 @@ Tools
   frontrow plan import FILE       read a pretix seating plan, check it, write frontrow's format
   frontrow plan generate          make a venue
   frontrow plan check FILE        check a plan of either format
+  frontrow rehearse --event ID    a whole on-sale with synthetic fans and bots, checked; exit 1 on a broken invariant
   frontrow audit EVENT            check every invariant that can be checked at rest; exit 1 if one is broken
   frontrow migrate                create or update streams and the PostgreSQL schema
   frontrow keys FILE              make a keyring
@@ -80,6 +81,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return c.plan(args)
 	case "audit":
 		return c.audit(ctx, args)
+	case "rehearse":
+		return c.rehearse(ctx, args)
 	case "migrate":
 		return c.migrate(ctx, args)
 	case "keys":
