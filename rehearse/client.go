@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -43,10 +44,11 @@ type client struct {
 	http     *http.Transport
 	slots    chan struct{}
 	patience time.Duration
+	trying   *trying
 }
 
-func newClient(base *url.URL, connections int, patience time.Duration) *client {
-	return &client{base: base, slots: make(chan struct{}, connections), patience: patience,
+func newClient(base *url.URL, connections int, patience time.Duration, trying *trying) *client {
+	return &client{base: base, slots: make(chan struct{}, connections), patience: patience, trying: trying,
 		http: &http.Transport{MaxIdleConnsPerHost: connections, IdleConnTimeout: idleTimeout, DisableCompression: true}}
 }
 
@@ -200,10 +202,40 @@ func (c *client) insist(ctx context.Context, t *tally, r request, wait backoff) 
 			return a, errAway
 		}
 		t.retry(a, err)
+		if try == 0 {
+			c.trying.add(r.route, 1)
+			defer c.trying.add(r.route, -1)
+		}
 		if !pause(ctx, wait(try, a.retryAfter)) {
 			return a, errGone
 		}
 	}
+}
+
+// trying counts the requests that wait to be sent again.
+type trying struct {
+	mu sync.Mutex
+	by map[route]int
+}
+
+func (t *trying) add(r route, n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.by == nil {
+		t.by = map[route]int{}
+	}
+	t.by[r] += n
+}
+
+func (t *trying) now() (all int, by map[string]int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	by = map[string]int{}
+	for r, n := range t.by {
+		by[string(r)] = n
+		all += n
+	}
+	return all, by
 }
 
 // backoff is the pause before another try, by the number of tries before it and

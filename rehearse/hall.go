@@ -77,7 +77,7 @@ func (h *hall) together(bits []byte, n, from int) []string {
 }
 
 // leftovers takes up to n free places from anywhere, accessible seats with their
-// companions, so that in the end nothing stays unsold.
+// companions (then it may be two for one), so that in the end nothing stays unsold.
 func (h *hall) leftovers(bits []byte, n int, r *rand.Rand) []string {
 	var ids []string
 	from := r.IntN(h.index.Len())
@@ -92,13 +92,13 @@ func (h *hall) leftovers(bits []byte, n int, r *rand.Rand) []string {
 				party = append(party, c)
 			}
 		}
-		if len(ids)+len(party) > n {
+		if len(ids)+len(party) > max(n, 2) {
 			continue
 		}
 		for _, p := range party {
 			ids = append(ids, h.index.ID(p))
 		}
-		if len(ids) == n {
+		if len(ids) >= n {
 			break
 		}
 	}

@@ -45,9 +45,6 @@ func TestChooseSellsOut(t *testing.T) {
 	for sold < h.index.Len() {
 		n := 1 + r.IntN(4)
 		ids := h.choose(bits, n, r.Float64(), r)
-		if len(ids) == 0 && n == 1 {
-			ids = h.choose(bits, 2, 0, r) // an accessible seat with its companion
-		}
 		if len(ids) > max(n, 2) {
 			t.Fatalf("%d wanted, chosen %v", n, ids)
 		}

@@ -169,8 +169,6 @@ func (v *visitor) listen(ctx context.Context, cookie string) error {
 	}
 	defer ws.CloseNow() //nolint:errcheck // nothing to do about it
 	ws.SetReadLimit(maxFrame)
-	v.r.sockets.Add(1)
-	defer v.r.sockets.Add(-1)
 	for {
 		_, raw, err := ws.Read(ctx)
 		if err != nil {

@@ -95,9 +95,11 @@ type rehearsal struct {
 	ofBots map[string]*tally // by behaviour
 	others *tally            // of the poller and other readers for all
 
-	all                       []*visitor // by number
-	began                     time.Time
-	waiting, holding, sockets atomic.Int64 // now: in the queue, with seats in their hands, live sockets
+	all   []*visitor // by number
+	began time.Time
+
+	waiting, holding atomic.Int64 // now: in the queue, with seats in their hands
+	trying           trying
 }
 
 // Run plays a whole on-sale and returns what it found. It ends when the last
@@ -112,9 +114,10 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		return nil, err
 	}
 	r := &rehearsal{cfg: c, board: newBoard(), ofFans: newTally(), ofBots: map[string]*tally{}, others: newTally(), began: time.Now(),
-		base: base, outside: newClient(base, c.Connections-c.Connections/2, c.Patience), inside: newClient(base, max(c.Connections/2, 1), c.Patience),
-		bots: newClient(base, botConnections, c.Patience),
-		live: &http.Client{Transport: &http.Transport{}}}
+		base: base, live: &http.Client{Transport: &http.Transport{}}}
+	r.outside = newClient(base, c.Connections-c.Connections/2, c.Patience, &r.trying)
+	r.inside = newClient(base, max(c.Connections/2, 1), c.Patience, &r.trying)
+	r.bots = newClient(base, botConnections, c.Patience, &r.trying)
 	for _, c := range []*client{r.outside, r.inside, r.bots} {
 		defer c.http.CloseIdleConnections()
 	}
@@ -255,6 +258,7 @@ func (r *rehearsal) tellProgress(ctx context.Context) {
 func (r *rehearsal) progress() Progress {
 	b := r.board.now()
 	p := Progress{At: time.Since(r.began), Waiting: int(r.waiting.Load()), Holding: int(r.holding.Load()), State: b.State}
+	p.Trying, p.TryingTo = r.trying.now()
 	for _, l := range b.Lanes {
 		for _, h := range l.Regions {
 			p.Head += h.Head

@@ -258,8 +258,9 @@ func TestInsist(t *testing.T) {
 	defer srv.Close()
 	base, _ := url.Parse(srv.URL)
 	tally := newTally()
+	var trying trying
 	q := request{route: routeHold, method: http.MethodPost, path: "/", body: "{}", key: "k"}
-	a, err := newClient(base, 1, time.Minute).insist(t.Context(), tally, q, polite)
+	a, err := newClient(base, 1, time.Minute, &trying).insist(t.Context(), tally, q, polite)
 	if err != nil || a.status != http.StatusOK || fmt.Sprint(keys) != "[k k k]" {
 		t.Errorf("%+v, %v, keys %v", a, err, keys)
 	}
@@ -270,13 +271,16 @@ func TestInsist(t *testing.T) {
 	mu.Lock()
 	always = true
 	mu.Unlock()
-	if _, err := newClient(base, 1, time.Millisecond).insist(t.Context(), tally, q, rude(time.Millisecond)); err != errAway {
+	if _, err := newClient(base, 1, time.Millisecond, &trying).insist(t.Context(), tally, q, rude(time.Millisecond)); err != errAway {
 		t.Errorf("a server that never answers: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := newClient(base, 1, time.Minute).insist(ctx, tally, q, polite); err != errGone {
+	if _, err := newClient(base, 1, time.Minute, &trying).insist(ctx, tally, q, polite); err != errGone {
 		t.Errorf("told to go: %v", err)
+	}
+	if n, by := trying.now(); n != 0 {
+		t.Errorf("%v are still trying", by)
 	}
 }
 

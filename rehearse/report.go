@@ -76,27 +76,29 @@ type Check struct {
 	Samples   []string `json:"samples,omitempty"` // of what breaks it, at most maxSamples
 }
 
-// Progress is a rehearsal at one moment. All but Waiting, Holding, Head and Free
-// only rise.
+// Progress is a rehearsal at one moment: what has happened so far, or, where it
+// says now, how many there are.
 type Progress struct {
 	At       time.Duration // since the beginning
 	Joined   int
 	Waiting  int // now
 	Admitted int
 	Held     int
-	Holding  int // now
-	Paid     int // orders
-	Seats    int // paid
-	Failed   int // orders
-	Errors   int // no answer, or 5xx
+	Holding  int            // now
+	Paid     int            // orders
+	Seats    int            // paid
+	Failed   int            // orders
+	Trying   int            // now: requests that were not answered, or with "try again", and wait to be sent again
+	TryingTo map[string]int // the same by route: join, redeem, hold …
+	Errors   int            // no answer, or 5xx
 	Head     uint64
 	Free     int
 	State    string // of the board
 }
 
 func (p Progress) String() string {
-	return fmt.Sprintf("%5.0fs  joined %d  waiting %d  admitted %d  holding %d  paid %d  failed %d  errors %d  head %d  free %d  %s",
-		p.At.Seconds(), p.Joined, p.Waiting, p.Admitted, p.Holding, p.Paid, p.Failed, p.Errors, p.Head, p.Free, p.State)
+	return fmt.Sprintf("%5.0fs  joined %d  waiting %d  admitted %d  holding %d  paid %d  failed %d  trying %d  errors %d  head %d  free %d  %s",
+		p.At.Seconds(), p.Joined, p.Waiting, p.Admitted, p.Holding, p.Paid, p.Failed, p.Trying, p.Errors, p.Head, p.Free, p.State)
 }
 
 // Write prints a report for people.

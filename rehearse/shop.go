@@ -56,8 +56,6 @@ func (v *visitor) shop(ctx context.Context) state {
 			return v.leave(expired)
 		case a.is("gone"):
 			return v.leave(tooLate)
-		case a.is("limit"):
-			return v.leave(refused)
 		case a.is("none-left"):
 			count, v.wish = max(count-1, 1), wishChoose // whatever the map still shows
 			if v.fake {
@@ -70,7 +68,8 @@ func (v *visitor) shop(ctx context.Context) state {
 			if a.status == http.StatusCreated {
 				return v.holds(ctx, a, n)
 			}
-		case a.is("taken"), a.is("hold-over"), a.is("orphan"), a.is("idempotency-reuse"), a.is("invalid"): // look again
+		case a.is("taken"), a.is("hold-over"), a.is("orphan"), a.is("idempotency-reuse"), a.is("invalid"), // look again
+			a.is("limit"): // seats of an order that failed may still be on their way back
 		default:
 			return v.leave(refused)
 		}

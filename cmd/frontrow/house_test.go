@@ -45,14 +45,15 @@ func frontrow(args ...string) *exec.Cmd {
 type running struct {
 	t                         *testing.T
 	data, event               string
+	extra                     []string // arguments of dev
 	cmd                       *exec.Cmd
 	http, ops, nats, postgres string
 }
 
 // start runs frontrow dev on free ports and waits for its ready line.
-func start(t *testing.T, data, event string) *running {
+func start(t *testing.T, data, event string, extra ...string) *running {
 	t.Helper()
-	r := &running{t: t, data: data, event: event}
+	r := &running{t: t, data: data, event: event, extra: extra}
 	r.start()
 	t.Cleanup(func() {
 		if r.cmd != nil {
@@ -64,7 +65,8 @@ func start(t *testing.T, data, event string) *running {
 
 func (r *running) start() {
 	r.t.Helper()
-	r.cmd = frontrow("dev", "--data", r.data, "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--event", r.event)
+	r.cmd = frontrow(append([]string{"dev", "--data", r.data, "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--nats", "127.0.0.1:0",
+		"--event", r.event}, r.extra...)...)
 	r.cmd.Stderr = os.Stderr
 	out, err := r.cmd.StdoutPipe()
 	must(r.t, err)

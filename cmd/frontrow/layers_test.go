@@ -41,6 +41,7 @@ var layers = []struct {
 	{"internal/mutants", nil},
 
 	{"rehearse", []string{"wire", "plan"}}, // the public contract, and nothing of the services
+	{"internal/endurance", []string{"rehearse", "inventory/audit", "inventory/payment/sandbox", "internal/natsd", "internal/pgd", "kv", "wire"}},
 
 	{"sim", []string{"inventory/seating", "wire", "plan"}},
 
