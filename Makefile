@@ -13,10 +13,10 @@ EVENT ?= deploy/demo/arena.yaml
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help run test check lint halfopen mutants bench web nats build audit clean
+.PHONY: help run test check lint halfopen mutants bench endurance web nats build audit clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## frontrow with a demo event on sale
 	@deploy/install '$(POSTGRES)'
@@ -47,6 +47,10 @@ halfopen: ## 10,000 connections that never finish their request, from five proce
 mutants: ## seeded bugs, each of which the tests must find
 	@deploy/install $(GO) '$(POSTGRES)' $(POOLER)
 	go run ./internal/mutants
+
+endurance: build ## sell out 20,000 seats to 50,000 fans while everything is killed, one after the other (ARGS: its flags)
+	@deploy/install $(GO) '$(POSTGRES)'
+	go run ./internal/endurance $(ARGS)
 
 web: ## rebuild the pages' scripts (needs npm for type checking only)
 	cd web && npm ci --no-audit --no-fund && npx tsc --noEmit

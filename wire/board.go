@@ -48,6 +48,9 @@ type Head struct {
 	Upto   uint64 `json:"upto,omitempty"`  // while tickets that came back are offered: the highest place that was called before
 }
 
+// Reached is the highest place that has ever been called. It never goes back.
+func (h Head) Reached() uint64 { return max(h.Head, h.Upto) }
+
 // Pace is how fast fans are called, as an honest range, and what those who are
 // called leave for the others.
 type Pace struct {

@@ -35,23 +35,7 @@ func (c command) audit(ctx context.Context, args []string) error {
 		f.Usage()
 		return errUsage
 	}
-	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
-	defer cancel()
-	nc, err := connect(*url, *creds, "frontrow-audit")
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	l, err := ledger.Open(ctx, ledger.Config{DSN: *dsn})
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	report, err := audit.Run(ctx, js, l, event, time.Now())
+	report, err := auditEvent(ctx, *url, *creds, *dsn, event)
 	if err != nil {
 		return err
 	}
@@ -64,4 +48,24 @@ func (c command) audit(ctx context.Context, args []string) error {
 		return errBroken
 	}
 	return nil
+}
+
+func auditEvent(ctx context.Context, url, creds, dsn, event string) (audit.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
+	defer cancel()
+	nc, err := connect(url, creds, "frontrow-audit")
+	if err != nil {
+		return audit.Report{}, err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return audit.Report{}, err
+	}
+	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn})
+	if err != nil {
+		return audit.Report{}, err
+	}
+	defer l.Close()
+	return audit.Run(ctx, js, l, event, time.Now())
 }

@@ -145,6 +145,11 @@ func TestUsage(t *testing.T) {
 		{[]string{"plan", "generate", "--seats", "9000000"}, "80000"},
 		{[]string{"inventory", "--keys", "/nonexistent"}, "keyring"},
 		{[]string{"audit"}, "usage"},
+		{[]string{"rehearse"}, "usage"},
+		{[]string{"rehearse", "--event", "x", "--audit"}, "usage"},
+		{[]string{"rehearse", "--event", "x", "--fans", "0"}, "one fan"},
+		{[]string{"rehearse", "--event", "x", "--share", "presence=1"}, "absent"},
+		{[]string{"rehearse", "--event", "x", "--url", "here"}, "http://host:port"},
 	} {
 		cmd := frontrow(c.args...)
 		out, err := cmd.CombinedOutput()

@@ -25,9 +25,15 @@ func eventOf(t *testing.T, id, hold string) string {
 
 func theatreOf(t *testing.T, id, hold string) string {
 	t.Helper()
-	p, err := plan.Generate(plan.Spec{Kind: plan.Theatre, Seats: 2000, Standing: 200})
+	return fmt.Sprintf(theatre, id, theatreCategories(t, 2000, 200), hold)
+}
+
+// theatreCategories lists the categories of a generated theatre for an event file.
+func theatreCategories(t *testing.T, seats, standing int) string {
+	t.Helper()
+	p, err := plan.Generate(plan.Spec{Kind: plan.Theatre, Seats: seats, Standing: standing})
 	must(t, err)
-	return fmt.Sprintf(theatre, id, strings.Join(p.CategoryNames(), ", "), hold)
+	return strings.Join(p.CategoryNames(), ", ")
 }
 
 // One house for the tests that don't kill it.

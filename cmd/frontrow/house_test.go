@@ -53,15 +53,16 @@ type running struct {
 	dsn                       string // of a PostgreSQL that is there; empty: one of dev's own
 	data, event               string
 	stderr                    io.Writer
+	extra                     []string // arguments of dev
 	cmd                       *exec.Cmd
 	ended                     <-chan error // what Wait says
 	http, ops, nats, postgres string
 }
 
 // start runs frontrow dev on free ports and waits for its ready line.
-func start(t *testing.T, data, event string) *running {
+func start(t *testing.T, data, event string, extra ...string) *running {
 	t.Helper()
-	r := &running{t: t, data: data, event: event, stderr: os.Stderr}
+	r := &running{t: t, data: data, event: event, extra: extra, stderr: os.Stderr}
 	r.start()
 	t.Cleanup(func() {
 		if r.cmd != nil {
@@ -82,6 +83,7 @@ func (r *running) start() {
 // gives its first line: nothing if it ends before.
 func (r *running) launch(env ...string) (line <-chan string, err error) {
 	r.cmd = frontrow("dev", "--data", r.data, "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--event", r.event)
+	r.cmd.Args = append(r.cmd.Args, r.extra...)
 	if r.program != "" {
 		r.cmd.Path = r.program
 	}

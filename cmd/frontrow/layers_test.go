@@ -16,7 +16,7 @@ var layers = []struct {
 	folder string
 	may    []string
 }{
-	{"cmd/frontrow", []string{"gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
+	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
 		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
 	{"gateway", []string{"gateway/challenge", "gateway/challenge/altcha", "gateway/challenge/siteverify", "gateway/client", "gateway/evidence",
@@ -50,6 +50,9 @@ var layers = []struct {
 
 	{"internal/mutants", nil},
 
+	{"rehearse", []string{"wire", "plan"}}, // the public contract, and nothing of the services
+	{"internal/endurance", []string{"rehearse", "inventory/audit", "inventory/payment/sandbox", "internal/natsd", "internal/pgd", "kv", "wire"}},
+
 	{"sim", []string{"inventory/seating", "wire", "plan"}},
 
 	{"kv", []string{"internal/failpoint", "internal/group"}},
@@ -70,7 +73,7 @@ var only = []struct {
 }{
 	{"github.com/jackc/pgx/v5", []string{"inventory/ledger", "internal/pgd", "internal/pgtest"}},
 	{"github.com/nats-io/nats-server/v2", []string{"internal/natsd", "internal/natstest"}},
-	{"github.com/coder/websocket", []string{"gateway"}},
+	{"github.com/coder/websocket", []string{"gateway", "rehearse"}},
 	{"github.com/evanw/esbuild", []string{"web", "web/build"}},
 	{"rsc.io/qr", []string{"gateway"}},
 }

@@ -31,6 +31,7 @@ Tools
   frontrow plan generate          make a venue
   frontrow plan check FILE        check a plan of either format
   frontrow draw EVENT             check a lottery by the public board, and the rank of a place
+  frontrow rehearse --event ID    a whole on-sale with synthetic fans and bots, checked; exit 1 on a broken invariant
   frontrow audit EVENT            check every invariant that can be checked at rest; exit 1 if one is broken
   frontrow migrate                create or update streams and the PostgreSQL schema
   frontrow codes issue            choose registered fans and issue their access codes
@@ -91,6 +92,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return c.draw(ctx, args)
 	case "audit":
 		return c.audit(ctx, args)
+	case "rehearse":
+		return c.rehearse(ctx, args)
 	case "migrate":
 		return c.migrate(ctx, args)
 	case "codes":

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -60,12 +61,24 @@ type Config struct {
 	Name string
 	// Domain is the JetStream domain; empty for none.
 	Domain string
+	// Cluster is the cluster of the server; the zero value means none.
+	Cluster Cluster
 	// Logger gets the server's lines at warn and above; nil discards them.
 	Logger *slog.Logger
 }
 
-// Options gives the server options of c, for callers who add to them (a
-// cluster, say) before Run.
+// Cluster is the servers that replicate each other's streams.
+type Cluster struct {
+	// Name is the same on all of them.
+	Name string
+	// Addr is host:port of this one for the others; host and port are needed.
+	Addr string
+	// Routes are the Addrs of all of them, this one too: clustered JetStream does
+	// not start without routes, so the first server has them as well.
+	Routes []string
+}
+
+// Options gives the server options of c, for callers who add to them before Run.
 func (c Config) Options() (*server.Options, error) {
 	if c.Dir == "" {
 		return nil, errors.New("natsd: Config.Dir is empty")
@@ -82,7 +95,7 @@ func (c Config) Options() (*server.Options, error) {
 	if name == "" {
 		name = "frontrow"
 	}
-	return &server.Options{
+	opts := &server.Options{
 		ServerName:      name,
 		Host:            host,
 		Port:            port,
@@ -97,7 +110,23 @@ func (c Config) Options() (*server.Options, error) {
 			MaxBatchTimeout:           MaxBatchTimeout,
 			DefaultMaxConsumers:       MaxConsumers,
 		},
-	}, nil
+	}
+	return opts, c.Cluster.into(opts)
+}
+
+func (c Cluster) into(opts *server.Options) error {
+	if c.Name == "" {
+		return nil
+	}
+	host, port, err := splitAddr(c.Addr)
+	if err != nil || port == server.RANDOM_PORT {
+		return errors.Join(fmt.Errorf("natsd: cluster address %q: the others need a host and a port", c.Addr), err)
+	}
+	opts.Cluster = server.ClusterOpts{Name: c.Name, Host: host, Port: port}
+	for _, r := range c.Routes {
+		opts.Routes = append(opts.Routes, &url.URL{Scheme: "nats", Host: r})
+	}
+	return nil
 }
 
 func splitAddr(addr string) (host string, port int, err error) {

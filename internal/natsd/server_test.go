@@ -144,3 +144,16 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+func TestClusterNeedsAnAddress(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:x"} {
+		if _, err := (Config{Dir: t.TempDir(), Cluster: Cluster{Name: "c", Addr: addr}}).Options(); err == nil {
+			t.Errorf("%q was taken", addr)
+		}
+	}
+	o, err := Config{Dir: t.TempDir(), Cluster: Cluster{Name: "c", Addr: "127.0.0.1:6222", Routes: []string{"127.0.0.1:6222", "127.0.0.1:6223"}}}.Options()
+	if err != nil || o.Cluster.Name != "c" || o.Cluster.Port != 6222 || len(o.Routes) != 2 || o.Routes[1].Host != "127.0.0.1:6223" {
+		t.Errorf("%+v, %v", o, err)
+	}
+}

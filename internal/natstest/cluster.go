@@ -3,9 +3,7 @@ package natstest
 import (
 	"fmt"
 	"net"
-	"net/url"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"frontrow/internal/natsd"
@@ -27,9 +25,8 @@ func newCluster(t testing.TB, dir string) (*Env, error) {
 	for i := range clusterSize {
 		name := fmt.Sprintf("n%d", i)
 		env.nodes = append(env.nodes, &node{
-			config: natsd.Config{Dir: filepath.Join(dir, name), Name: name},
-			routes: routes,
-			index:  i,
+			config: natsd.Config{Dir: filepath.Join(dir, name), Name: name,
+				Cluster: natsd.Cluster{Name: "natstest", Addr: routes[i], Routes: routes}},
 		})
 	}
 	for _, n := range env.nodes {
@@ -52,24 +49,6 @@ func freeAddrs(n int) (addrs []string, err error) {
 		addrs = append(addrs, l.Addr().String())
 	}
 	return addrs, nil
-}
-
-// clusterOptions makes opts those of server index of the cluster. Clustered
-// JetStream does not start without routes, so the first server has them too.
-func clusterOptions(opts *server.Options, routes []string, index int) error {
-	host, port, err := net.SplitHostPort(routes[index])
-	if err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		return err
-	}
-	opts.Cluster = server.ClusterOpts{Name: "natstest", Host: host, Port: n}
-	for _, r := range routes {
-		opts.Routes = append(opts.Routes, &url.URL{Scheme: "nats", Host: r})
-	}
-	return nil
 }
 
 // waitCluster returns when one server leads the meta group, every server

@@ -32,8 +32,6 @@ type Env struct {
 // node is one server's place: the directory and the ports outlive its restarts.
 type node struct {
 	config natsd.Config
-	routes []string // all route addresses of the cluster; none for a single server
-	index  int
 	server *natsd.Server // nil while stopped
 }
 
@@ -174,18 +172,9 @@ func (e *Env) stopAll() {
 }
 
 func (n *node) start() error {
-	opts, err := n.config.Options()
-	if err != nil {
-		return err
-	}
-	if len(n.routes) > 0 {
-		if err := clusterOptions(opts, n.routes, n.index); err != nil {
-			return err
-		}
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
-	s, err := natsd.Run(ctx, opts, nil)
+	s, err := natsd.Start(ctx, n.config)
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,17 @@ func (s *Server) Start() {
 	s.live, s.port, s.dsn = live, live.Port(), live.DSN()
 }
 
+// Revive starts the server again if it has ended by itself.
+func (s *Server) Revive() {
+	s.t.Helper()
+	select {
+	case <-s.live.Done():
+		s.live = nil
+		s.Start()
+	default:
+	}
+}
+
 // Stop shuts the server down cleanly; open transactions are rolled back.
 func (s *Server) Stop() {
 	s.t.Helper()

@@ -1,0 +1,385 @@
+package rehearse
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"frontrow/wire"
+)
+
+const (
+	// ClockSkew is how far the clocks of the server and of this machine may differ.
+	ClockSkew = 2 * time.Second
+
+	maxSamples = 20
+)
+
+// rule is one thing that must hold for what fans were told.
+type rule int
+
+const (
+	ruleOneHolder rule = iota
+	ruleLimit
+	ruleHoldStands
+	ruleOrderPaid
+	ruleOnePass
+	rulePlace
+	ruleHead
+	ruleCalled
+	rulePrice
+	ruleTickets
+	rulePaidStays
+	ruleForged
+	rules
+)
+
+func newChecks() [rules]Check {
+	return [rules]Check{
+		ruleOneHolder:  {Invariant: "I1", Rule: "a seat is held by one fan at a time, and paid for by one"},
+		ruleLimit:      {Invariant: "I1", Rule: "nobody holds or buys more tickets than he may"},
+		ruleHoldStands: {Invariant: "I2", Rule: "a hold stands until its deadline, unless its fan ends it"},
+		ruleOrderPaid:  {Invariant: "I2", Rule: "an order of a good card that was taken is paid"},
+		ruleOnePass:    {Invariant: "I5", Rule: "a place redeems to one pass"},
+		rulePlace:      {Invariant: "I6", Rule: "a place is one fan's, and stays the same however often he joins"},
+		ruleHead:       {Invariant: "I6", Rule: "the head of a lane never goes back"},
+		ruleCalled:     {Invariant: "I6", Rule: "a pass is given to places at or below the head alone"},
+		rulePrice:      {Invariant: "I8", Rule: "the price paid is the price quoted, and adds up"},
+		ruleTickets:    {Invariant: "I9", Rule: "a paid order has a valid ticket for each of its seats"},
+		rulePaidStays:  {Invariant: "I10", Rule: "an order that was taken is known, and one that is paid stays so"},
+		ruleForged:     {Invariant: "G2", Rule: "a tampered, forged or foreign receipt or pass opens nothing"},
+	}
+}
+
+// lane is one queue, place a number in it.
+type lane struct{ lane, region string }
+
+type place struct {
+	lane
+	number uint64
+}
+
+// checker is told what visitors learn and notices what can't all be true. Each
+// fact comes with an instant of this machine; visitors are numbers.
+type checker struct {
+	limit int // tickets a fan
+
+	mu      sync.Mutex
+	checks  [rules]Check
+	fanOf   map[place]int
+	placeOf map[int]place
+	passOf  map[int]string
+	given   []givenPass // not yet held against a board
+	heads   map[lane]seenHead
+	holds   map[string]*hold // by id
+	seats   map[string]*seat
+	tickets map[int]int // paid, by visitor
+}
+
+type givenPass struct {
+	who   int
+	place place
+	at    time.Time
+}
+
+type seenHead struct {
+	seq, head uint64
+}
+
+// hold is a hold as its fan knows it. It certainly stands in [from, until).
+type hold struct {
+	who         int
+	id          string
+	from, until time.Time
+	quoted      wire.HoldReply
+	good        bool // paid with a card that works
+	order       string
+	paid        []string // its tickets
+	lost        bool     // reported already
+}
+
+// seat is the last hold known of a seat, and the one that paid for it.
+type seat struct{ last, paid *hold }
+
+func newChecker(limit int) *checker {
+	return &checker{limit: limit, checks: newChecks(), fanOf: map[place]int{}, placeOf: map[int]place{}, passOf: map[int]string{},
+		heads: map[lane]seenHead{}, holds: map[string]*hold{}, seats: map[string]*seat{}, tickets: map[int]int{}}
+}
+
+func (c *checker) look(r rule) { c.checks[r].Looked++ }
+
+func (c *checker) breaks(r rule, format string, args ...any) {
+	k := &c.checks[r]
+	if k.Broken++; len(k.Samples) < maxSamples {
+		k.Samples = append(k.Samples, fmt.Sprintf(format, args...))
+	}
+}
+
+func (c *checker) report() []Check {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.checks[:])
+}
+
+// placed: a visitor was told his place.
+func (c *checker) placed(who int, p place) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.look(rulePlace)
+	if before, ok := c.placeOf[who]; ok && before != p {
+		c.breaks(rulePlace, "visitor %d had place %d of %v, has %d of %v", who, before.number, before.lane, p.number, p.lane)
+	}
+	if other, ok := c.fanOf[p]; ok && other != who {
+		c.breaks(rulePlace, "place %d of %v is given to the visitors %d and %d", p.number, p.lane, other, who)
+	}
+	c.fanOf[p], c.placeOf[who] = who, p
+}
+
+// admitted: a place was redeemed at an instant, or earlier.
+func (c *checker) admitted(who int, p place, pass string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.look(ruleOnePass)
+	if before, ok := c.passOf[who]; ok && before != pass {
+		c.breaks(ruleOnePass, "visitor %d of place %d has two passes", who, p.number)
+	}
+	c.passOf[who] = pass
+	c.given = append(c.given, givenPass{who, p, at})
+}
+
+// shown: a board was seen. Those that were written after a pass was given must
+// show a head at or above its place, since a head is stored before it counts.
+func (c *checker) shown(b wire.Board) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, l := range b.Lanes {
+		for region, h := range l.Regions {
+			at := lane{name, region}
+			last := c.heads[at]
+			c.look(ruleHead)
+			reached := h.Reached()
+			if b.Seq > last.seq && reached < last.head || b.Seq < last.seq && reached > last.head {
+				c.breaks(ruleHead, "%v: head %d on board %d, %d on board %d", at, last.head, last.seq, reached, b.Seq)
+			}
+			if b.Seq > last.seq {
+				c.heads[at] = seenHead{b.Seq, reached}
+			}
+		}
+	}
+	c.given = slices.DeleteFunc(c.given, func(g givenPass) bool {
+		if b.At.Before(g.at.Add(ClockSkew)) {
+			return false
+		}
+		head := b.Lanes[g.place.lane.lane].Regions[g.place.region].Reached()
+		if c.look(ruleCalled); head < g.place.number {
+			c.breaks(ruleCalled, "visitor %d of place %d had a pass at %s; the head was %d at %s",
+				g.who, g.place.number, clock(g.at), head, clock(b.At))
+		}
+		return true
+	})
+}
+
+// held: a hold of so many places was granted, at the latest at an instant.
+func (c *checker) held(who int, r wire.HoldReply, wanted int, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h := c.holds[r.Hold]; h != nil {
+		c.look(ruleOneHolder)
+		if h.who != who {
+			c.breaks(ruleOneHolder, "hold %s is given to the visitors %d and %d", r.Hold, h.who, who)
+		}
+		return // told again
+	}
+	h := &hold{who: who, id: r.Hold, from: at, until: r.Expires.Add(-ClockSkew), quoted: r}
+	c.holds[r.Hold] = h
+	c.look(ruleLimit)
+	if n := len(r.Seats); n != wanted || c.tickets[who]+n > c.limit {
+		c.breaks(ruleLimit, "visitor %d has %d tickets, wanted %d, was given %d; the limit is %d", who, c.tickets[who], wanted, n, c.limit)
+	}
+	c.look(rulePrice)
+	if sum := sumOf(r.Seats); sum != r.Total {
+		c.breaks(rulePrice, "hold %s: the seats cost %d, the total is %d", r.Hold, sum, r.Total)
+	}
+	for _, q := range r.Seats {
+		s := c.seat(q.ID)
+		c.look(ruleOneHolder)
+		if s.paid != nil {
+			c.breaks(ruleOneHolder, "seat %s is paid for by visitor %d, and held for %d at %s", q.ID, s.paid.who, who, clock(at))
+		} else if s.last != nil && s.last.overlaps(h) {
+			c.breaks(ruleOneHolder, "seat %s is held for visitor %d from %s to %s, and for %d at %s",
+				q.ID, s.last.who, clock(s.last.from), clock(s.last.until), who, clock(at))
+		}
+		s.last = h
+	}
+}
+
+// overlaps tells whether both certainly stand at some instant.
+func (h *hold) overlaps(o *hold) bool {
+	from, until := h.from, h.until
+	if o.from.After(from) {
+		from = o.from
+	}
+	if o.until.Before(until) {
+		until = o.until
+	}
+	return from.Before(until)
+}
+
+func (c *checker) seat(id string) *seat {
+	s := c.seats[id]
+	if s == nil {
+		s = &seat{}
+		c.seats[id] = s
+	}
+	return s
+}
+
+// ending: its fan is about to end a hold, by releasing it or by a card that will
+// be declined. From now on it may end.
+func (c *checker) ending(id string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h := c.holds[id]; h != nil && at.Before(h.until) {
+		h.until = at
+	}
+}
+
+// over: a hold was used, and had ended at an instant.
+func (c *checker) over(id string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.holds[id]
+	if h == nil {
+		return
+	}
+	c.look(ruleHoldStands)
+	if at.Before(h.until) && !h.lost {
+		h.lost = true
+		c.breaks(ruleHoldStands, "hold %s of visitor %d stands until %s, but had ended at %s", id, h.who, clock(h.until), clock(at))
+	}
+}
+
+// ordered: a hold's checkout was taken under an order; good: the card works.
+func (c *checker) ordered(id, order string, good bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.holds[id]
+	if h == nil {
+		return
+	}
+	c.look(ruleHoldStands)
+	c.look(rulePaidStays)
+	if h.order != "" && h.order != order {
+		c.breaks(rulePaidStays, "hold %s has the orders %s and %s", id, h.order, order)
+	}
+	h.order, h.good = order, good
+}
+
+// settled: an order of a hold reads as it does, at an instant. An order may be
+// read many times.
+func (c *checker) settled(id string, o wire.OrderReply, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.holds[id]
+	if h == nil || o.State == wire.OrderPending {
+		return
+	}
+	if h.paid != nil {
+		c.look(rulePaidStays)
+		if o.State != wire.OrderPaid || !slices.Equal(o.Tickets, h.paid) {
+			c.breaks(rulePaidStays, "order %s was paid, with the tickets %v; it reads %s, %v", o.Order, h.paid, o.State, o.Tickets)
+		}
+		return
+	}
+	if h.good {
+		if c.look(ruleOrderPaid); o.State != wire.OrderPaid {
+			c.breaks(ruleOrderPaid, "order %s of visitor %d is %s: %s", o.Order, h.who, o.State, o.Reason)
+		}
+	}
+	if o.State == wire.OrderPaid {
+		c.paid(h, o, at)
+	}
+}
+
+func (c *checker) paid(h *hold, o wire.OrderReply, at time.Time) {
+	h.paid = o.Tickets
+	c.look(rulePrice)
+	if o.Total != h.quoted.Total || o.Currency != h.quoted.Currency || !samePrices(o.Seats, h.quoted.Seats) {
+		c.breaks(rulePrice, "order %s: quoted %d %s for %v, paid %d %s for %v",
+			o.Order, h.quoted.Total, h.quoted.Currency, idsOf(h.quoted.Seats), o.Total, o.Currency, idsOf(o.Seats))
+	}
+	c.look(ruleTickets)
+	if len(o.Tickets) != len(h.quoted.Seats) {
+		c.breaks(ruleTickets, "order %s of %d seats has %d tickets", o.Order, len(h.quoted.Seats), len(o.Tickets))
+	}
+	c.look(ruleLimit)
+	if c.tickets[h.who] += len(o.Seats); c.tickets[h.who] > c.limit {
+		c.breaks(ruleLimit, "visitor %d has bought %d tickets; the limit is %d", h.who, c.tickets[h.who], c.limit)
+	}
+	for _, q := range o.Seats {
+		s := c.seat(q.ID)
+		c.look(ruleOneHolder)
+		if s.paid != nil && s.paid != h {
+			c.breaks(ruleOneHolder, "seat %s is paid for by the visitors %d and %d", q.ID, s.paid.who, h.who)
+		}
+		if s.last != nil && s.last != h && s.last.until.After(at) {
+			c.breaks(ruleOneHolder, "seat %s is paid for by visitor %d at %s, and held for %d until %s",
+				q.ID, h.who, clock(at), s.last.who, clock(s.last.until))
+		}
+		s.paid = h
+	}
+}
+
+// missing: an order that was taken is not known.
+func (c *checker) missing(order string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.look(rulePaidStays)
+	c.breaks(rulePaidStays, "order %s was taken, and is not known", order)
+}
+
+// unsettled: an order that was taken has not come to an end.
+func (c *checker) unsettled(order string, waited time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.look(ruleOrderPaid)
+	c.breaks(ruleOrderPaid, "order %s is pending after %s", order, waited.Round(time.Second))
+}
+
+// ticket: a ticket of a paid hold reads as it does.
+func (c *checker) ticket(id string, t wire.TicketReply) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.holds[id]
+	if h == nil {
+		return
+	}
+	c.look(ruleTickets)
+	if t.State != "valid" || t.Barcode == "" || !slices.Contains(h.paid, t.Ticket) || !slices.Contains(idsOf(h.quoted.Seats), t.Seat) {
+		c.breaks(ruleTickets, "ticket %s of hold %s: %s, seat %s", t.Ticket, id, t.State, t.Seat)
+	}
+}
+
+// forged: something that must open nothing was tried.
+func (c *checker) forged(what string, opened bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.look(ruleForged); opened {
+		c.breaks(ruleForged, "%s", what)
+	}
+}
+
+// paidHolds lists the paid orders, for reading them once more.
+func (c *checker) paidHolds() (paid []*hold) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range c.holds {
+		if h.paid != nil {
+			paid = append(paid, h)
+		}
+	}
+	return paid
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }

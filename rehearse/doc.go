@@ -1,0 +1,66 @@
+// Package rehearse plays a whole on-sale against a running frontrow: fans who
+// behave as people do, bots that do not play fair, and a checker that compares
+// what all of them were told. It uses the public contract alone, HTTP and
+// WebSocket, so it may be pointed at any deployment from anywhere.
+//
+//	 arrivals ──spike, long tail──► visitors, each a goroutine and a small state machine
+//
+//	arrive ─► join ─► wait ─► redeem ─► shop ─► think ─► pay ─► settle ─► paid
+//	            ▲       │        │       ▲  │      │               │
+//	            └reload─┘        │       │  └ lost: others were    └ declined: holds and
+//	                    │        │       │    quicker, tries again   pays again
+//	                    │        │       └── released, spinning (bots)
+//	                    ▼        ▼                 ▼
+//	                absent   sold out      abandoned: released, or just left
+//
+// # Reading guide
+//
+//	rehearse.go  Config, Run: the crowd, the board's one poller, the end
+//	habits.go    what one fan will do, and when he comes: pure functions of the
+//	             seed, his number and the shares
+//	bots.go      the table of ways not to play fair
+//	visitor.go   the state machine, up to the pass
+//	shop.go      the state machine, from the map to the ticket
+//	forge.go     what opens nothing, and is tried
+//	hall.go      which seats to take from the map: pure
+//	client.go    requests: connections, tries, back-off
+//	live.go      the board, polled once for all, and live sockets
+//	check.go     the invariants that fans can see: pure
+//	report.go    counting, Progress, Report
+//
+// # How it is cheap
+//
+// The board is one public document that caches may keep, so one poller reads it
+// for all who wait, as a CDN would. Connections are kept open and shared: half
+// of Connections by fans who arrive, half by those who were called, and a few
+// by bots, who have machines of their own and must not take ours from the fans.
+// Who finds none free waits; the report says how long. Each visitor has an
+// address of his own in X-Forwarded-For, which frontrow believes where it is
+// told to trust this machine ("frontrow dev" does, and the gateway's
+// --trust-forwarded).
+//
+// # What is checked
+//
+// The checker is told facts as visitors learn them, each with the time before
+// which, or after which, it must have been true. It reports:
+//
+//	I1   a seat is one fan's at a time: no two holds that both certainly stand,
+//	     none of a seat that is paid for, none paid for twice
+//	I1   nobody holds or buys more than the limit
+//	I2   a hold stands until its deadline, unless its fan ends it; seen by using it
+//	I2   an order of a good card that was taken is paid, and comes to an end
+//	I5   a place redeems to one pass
+//	I6   a place is one fan's, and stays the same however often he joins
+//	I6   a head never goes back; a pass is only given at or below it
+//	I8   the price paid is the price quoted, and adds up
+//	I9   a paid order has a valid ticket for each seat that was held
+//	I10  a paid order reads as paid ever after; an order that was taken is known
+//	G2   a forged or foreign receipt or pass opens nothing
+//
+// Clocks of the server and of this machine may differ by ClockSkew.
+//
+// # Repeatable
+//
+// Who does what follows from the seed. How the sale goes does not: it depends on
+// who is quicker.
+package rehearse

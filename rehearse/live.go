@@ -1,0 +1,206 @@
+package rehearse
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"frontrow/wire"
+
+	"github.com/coder/websocket"
+)
+
+const (
+	boardEvery = time.Second // the board's max-age
+	maxFrame   = 1 << 20
+	dialLimit  = 15 * time.Second
+)
+
+// board is the latest board, and who waits for which place.
+type board struct {
+	over chan struct{} // closed once nothing can be had any more
+
+	mu      sync.Mutex
+	latest  wire.Board
+	heads   map[lane]uint64
+	waiting map[lane]*waiters
+}
+
+func newBoard() *board {
+	return &board{over: make(chan struct{}), heads: map[lane]uint64{}, waiting: map[lane]*waiters{}}
+}
+
+// called is closed once a place is at or below the head.
+func (b *board) called(p place) <-chan struct{} {
+	called := make(chan struct{})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p.number <= b.heads[p.lane] {
+		close(called)
+		return called
+	}
+	if b.waiting[p.lane] == nil {
+		b.waiting[p.lane] = &waiters{}
+	}
+	heap.Push(b.waiting[p.lane], waiter{p.number, called})
+	return called
+}
+
+// show takes a board, unless it is older than the latest: then it is false.
+func (b *board) show(w wire.Board) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w.Seq <= b.latest.Seq {
+		return false
+	}
+	b.latest = w
+	for name, l := range w.Lanes {
+		for region, h := range l.Regions {
+			at := lane{name, region}
+			b.heads[at] = max(b.heads[at], h.Head)
+			for q := b.waiting[at]; q != nil && q.Len() > 0 && (*q)[0].number <= h.Head; {
+				close(heap.Pop(q).(waiter).called)
+			}
+		}
+	}
+	if w.State == wire.SaleSoldOut || w.State == wire.SaleClosed {
+		select {
+		case <-b.over:
+		default:
+			close(b.over)
+		}
+	}
+	return true
+}
+
+func (b *board) now() wire.Board {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.latest
+}
+
+// waiters has the lowest number on top.
+type waiter struct {
+	number uint64
+	called chan struct{}
+}
+
+type waiters []waiter
+
+func (w waiters) Len() int           { return len(w) }
+func (w waiters) Less(i, j int) bool { return w[i].number < w[j].number }
+func (w waiters) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
+func (w *waiters) Push(x any)        { *w = append(*w, x.(waiter)) }
+func (w *waiters) Pop() any {
+	old := *w
+	last := old[len(old)-1]
+	*w = old[:len(old)-1]
+	return last
+}
+
+// show is what everybody who has seen a board does with it.
+func (r *rehearsal) show(w wire.Board) {
+	if r.board.show(w) {
+		r.check.shown(w)
+	}
+}
+
+// pollBoard reads the board for all, until ctx ends.
+func (r *rehearsal) pollBoard(ctx context.Context) {
+	req := request{route: routeBoard, method: http.MethodGet, path: r.path("/board")}
+	for tries := 0; ; {
+		wait := boardEvery
+		a, err := r.inside.send(ctx, r.others, req)
+		switch {
+		case err == nil && a.status == http.StatusOK:
+			var w wire.Board
+			if a.into(&w) == nil {
+				req.etag, tries = a.etag, 0
+				r.show(w)
+			}
+		case err != nil || a.status != http.StatusNotModified:
+			wait = polite(tries, a.retryAfter)
+			tries++
+		}
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// live keeps a visitor's socket open until ctx ends: it comes back, with pauses,
+// unless the server says that it is the client's fault.
+func (v *visitor) live(ctx context.Context, as cookies) {
+	for tries := 0; ; tries++ {
+		began := time.Now()
+		err := v.listen(ctx, as)
+		switch websocket.CloseStatus(err) {
+		case websocket.StatusPolicyViolation, websocket.StatusMessageTooBig, websocket.StatusUnsupportedData:
+			v.tally.retried("socket refused for good")
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		v.tally.retried("socket")
+		if time.Since(began) > longestPause {
+			tries = 0
+		}
+		if !pause(ctx, polite(tries, 0)) {
+			return
+		}
+	}
+}
+
+// listen reads one socket to its end. The boards that arrive are everybody's:
+// they are the same, and the fastest is as good as one's own.
+func (v *visitor) listen(ctx context.Context, as cookies) error {
+	dial, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	ws, _, err := websocket.Dial(dial, v.r.base.String()+v.r.path("/live"), &websocket.DialOptions{
+		HTTPClient: v.r.live, CompressionMode: websocket.CompressionDisabled,
+		HTTPHeader: http.Header{"Origin": {v.r.base.String()}, "Cookie": {as.String()}, "X-Forwarded-For": {v.from()}}})
+	if err != nil {
+		return err
+	}
+	defer ws.CloseNow() //nolint:errcheck // nothing to do about it
+	ws.SetReadLimit(maxFrame)
+	for {
+		_, raw, err := ws.Read(ctx)
+		if err != nil {
+			return err
+		}
+		if b := v.r.frames.board(raw); b != nil {
+			v.tally.took(timeLive, time.Since(b.At))
+			v.r.show(*b)
+		}
+	}
+}
+
+// frames decodes a frame once, however many sockets it comes from: they are the
+// same bytes.
+type frames struct {
+	mu   sync.Mutex
+	last []byte
+	read wire.LiveFrame
+}
+
+// board is the board of a frame, nil for any other.
+func (f *frames) board(raw []byte) *wire.Board {
+	if !bytes.HasPrefix(raw, []byte(`{"t":"board"`)) {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !bytes.Equal(raw, f.last) {
+		f.last, f.read = append(f.last[:0], raw...), wire.LiveFrame{}
+		if json.Unmarshal(raw, &f.read) != nil {
+			return nil
+		}
+	}
+	return f.read.Board
+}

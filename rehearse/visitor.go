@@ -1,0 +1,298 @@
+package rehearse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// outcome is how a visit ended.
+type outcome string
+
+const (
+	paid      outcome = "paid"
+	absent    outcome = "never came when called"
+	tooLate   outcome = "sold out before he was called"
+	nothing   outcome = "nothing left that would do"
+	lost      outcome = "others were quicker, gave up"
+	abandoned outcome = "had seats, abandoned them"
+	expired   outcome = "the pass ran out"
+	declined  outcome = "the payment was declined"
+	refused   outcome = "refused"
+	away      outcome = "the server stayed away"
+	waited    outcome = "waited too long"
+	spun      outcome = "held and released" // bots
+	stopped   outcome = "the rehearsal ended"
+)
+
+// visitor is one browser: a fan, or one of a bot's places.
+type visitor struct {
+	r      *rehearsal
+	n      int
+	client *client
+	tally  *tally
+	habits
+
+	random *rand.Rand
+	sent   uint64 // requests, for rotating addresses
+	wishes int    // holds asked for, for idempotency keys
+
+	cookies       cookies
+	receipt, pass string
+	place         place
+	joined        time.Time
+	standing      *standing
+}
+
+// state does one step of a visit and returns the next; nil ends it.
+type state func(context.Context) state
+
+func (v *visitor) visit(ctx context.Context) {
+	v.random = randomOf(v.r.cfg.Seed^1<<63, v.n)
+	ctx, leave := context.WithCancel(ctx)
+	defer leave() // ends the socket
+	for next := v.arrive; next != nil; {
+		next = next(ctx)
+	}
+}
+
+func (v *visitor) leave(how outcome) state {
+	v.tally.end(string(how))
+	return nil
+}
+
+// failed ends a visit that can't go on: nobody answers, or not as promised.
+func (v *visitor) failed(err error) state {
+	switch {
+	case errors.Is(err, errGone):
+		return v.leave(stopped)
+	case errors.Is(err, errAway):
+		return v.leave(away)
+	}
+	v.tally.add(countErrors, 1)
+	return v.leave(refused)
+}
+
+// ask sends a request as the visitor, until it is answered.
+func (v *visitor) ask(ctx context.Context, q request) (answer, error) {
+	q.cookies, q.from = v.cookies, v.from()
+	wait := polite
+	if v.fake {
+		wait = rude(v.thoughts(hammering))
+	}
+	return v.client.insist(ctx, v.tally, q, wait)
+}
+
+// twice sends a request two times at once, as impatient fingers do. Both answers
+// say what was done, unless one came before it could be.
+func (v *visitor) twice(ctx context.Context, q request) (answer, error) {
+	var second sync.WaitGroup
+	q.cookies, q.from = v.cookies, v.from()
+	var b answer
+	second.Go(func() { b, _ = v.client.insist(ctx, v.tally, q, polite) })
+	a, err := v.client.insist(ctx, v.tally, q, polite)
+	second.Wait()
+	if err == nil && a.status >= http.StatusBadRequest && b.status != 0 {
+		return b, nil
+	}
+	return a, err
+}
+
+// thoughts is a time in units of Config.Think.
+func (v *visitor) thoughts(n float64) time.Duration {
+	return time.Duration(n * float64(v.r.cfg.Think))
+}
+
+// from is the address that a request comes from.
+func (v *visitor) from() string {
+	if v.rotates {
+		v.sent++
+		return within(v.address, v.r.cfg.Seed+uint64(v.n)<<20+v.sent).String()
+	}
+	return v.address.String()
+}
+
+// over tells whether nothing can be had any more.
+func (v *visitor) over() bool {
+	select {
+	case <-v.r.board.over:
+		return true
+	default:
+		return false
+	}
+}
+
+func (v *visitor) arrive(ctx context.Context) state {
+	if v.fake {
+		return v.join
+	}
+	a, err := v.ask(ctx, request{route: routePage, method: http.MethodGet, path: "/e/" + v.r.cfg.Event})
+	if err != nil {
+		return v.failed(err)
+	}
+	v.cookies = v.cookies.with(a.header)
+	return v.join
+}
+
+func (v *visitor) join(ctx context.Context) state {
+	a, err := v.places(ctx)
+	if err != nil {
+		return v.failed(err)
+	}
+	switch a.status {
+	case http.StatusCreated, http.StatusOK:
+	case http.StatusGone:
+		return v.leave(tooLate)
+	default:
+		return v.leave(refused)
+	}
+	v.tally.add(countPlaces, 1)
+	v.joined = time.Now()
+	if v.secondTab {
+		if err := v.joinAgain(ctx); err != nil {
+			return v.failed(err)
+		}
+	}
+	if v.socket {
+		go v.live(ctx, v.cookies)
+	}
+	v.r.loot.drop(v)
+	if v.forges {
+		v.forge(ctx)
+	}
+	v.r.waiting.Add(1)
+	defer v.r.waiting.Add(-1)
+	return v.wait(ctx)
+}
+
+// places joins the queue, or finds the place there already.
+func (v *visitor) places(ctx context.Context) (answer, error) {
+	a, err := v.ask(ctx, request{route: routeJoin, method: http.MethodPost, path: v.r.path("/places"), body: "{}"})
+	if err != nil || a.status != http.StatusCreated && a.status != http.StatusOK {
+		return a, err
+	}
+	var p struct {
+		Place  string `json:"place"`
+		Lane   string `json:"lane"`
+		Region string `json:"region"`
+		Number uint64 `json:"number"`
+	}
+	if err := a.into(&p); err != nil {
+		return a, fmt.Errorf("join: %w", err)
+	}
+	v.cookies = v.cookies.with(a.header)
+	v.receipt, v.place = p.Place, place{lane{p.Lane, p.Region}, p.Number}
+	v.r.check.placed(v.n, v.place)
+	return a, nil
+}
+
+// joinAgain is a second tab, or the page reloaded: the place stays.
+func (v *visitor) joinAgain(ctx context.Context) error {
+	_, err := v.places(ctx)
+	return err
+}
+
+// wait ends when the place is called, when nothing can be had any more, or when
+// the visitor has waited long enough.
+func (v *visitor) wait(ctx context.Context) state {
+	if v.hammers {
+		return v.redeem
+	}
+	enough := time.NewTimer(v.r.cfg.Patience)
+	defer enough.Stop()
+	var reload <-chan time.Time
+	if v.reload > 0 {
+		t := time.NewTimer(v.reload)
+		defer t.Stop()
+		reload = t.C
+	}
+	called := v.r.board.called(v.place)
+	for {
+		select {
+		case <-ctx.Done():
+			return v.leave(stopped)
+		case <-called:
+			if v.absent {
+				return v.leave(absent)
+			}
+			if !pause(ctx, v.late) {
+				return v.leave(stopped)
+			}
+			return v.redeem
+		case <-v.r.board.over:
+			return v.leave(tooLate)
+		case <-enough.C:
+			return v.leave(waited)
+		case <-reload:
+			if err := v.joinAgain(ctx); err != nil {
+				return v.failed(err)
+			}
+		}
+	}
+}
+
+// redeem turns the place into a pass. A visitor who is told to wait, because he
+// came after his window or was not called at all, asks again until he gets it
+// or the sale is over.
+func (v *visitor) redeem(ctx context.Context) state {
+	if v.client == v.r.outside {
+		v.client = v.r.inside
+	}
+	for began := time.Now(); time.Since(began) < v.r.cfg.Patience; {
+		a, err := v.ask(ctx, request{route: routeRedeem, method: http.MethodPost, path: v.r.path("/passes"), body: `{"place":"` + v.receipt + `"}`})
+		if err != nil {
+			return v.failed(err)
+		}
+		switch a.status {
+		case http.StatusCreated:
+			return v.admitted(ctx, a)
+		case http.StatusTooEarly:
+			wait := a.retryAfter
+			if v.fake {
+				wait = v.thoughts(hammering)
+			}
+			if v.over() {
+				return v.leave(tooLate)
+			}
+			if !pause(ctx, wait) {
+				return v.leave(stopped)
+			}
+		case http.StatusGone:
+			return v.leave(tooLate)
+		default:
+			return v.leave(refused)
+		}
+	}
+	return v.leave(waited)
+}
+
+func (v *visitor) admitted(ctx context.Context, a answer) state {
+	at := time.Now()
+	var p struct {
+		Pass string `json:"pass"`
+	}
+	if err := a.into(&p); err != nil {
+		return v.failed(fmt.Errorf("redeem: %w", err))
+	}
+	v.cookies = v.cookies.with(a.header)
+	first := v.pass == ""
+	v.pass = p.Pass
+	v.r.check.admitted(v.n, v.place, v.pass, at)
+	if !first {
+		return v.shop
+	}
+	v.tally.add(countPasses, 1)
+	v.r.loot.drop(v)
+	if v.forges {
+		v.forge(ctx)
+	}
+	if v.reload > 0 { // in the middle of it: the same pass
+		v.reload = 0
+		return v.redeem
+	}
+	return v.shop
+}
