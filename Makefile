@@ -13,7 +13,7 @@ EVENT ?= deploy/demo/arena.yaml
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help run test check lint mutants bench web nats build audit clean
+.PHONY: help run test check lint halfopen mutants bench web nats build audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ lint:
 bench: ## each figure beside its baseline, measured in the same run
 	@deploy/install $(GO) '$(POSTGRES)' $(REDIS)
 	cd bench && go run . -o results.json
+
+halfopen: ## 10,000 connections that never finish their request, from five processes
+	@deploy/install $(GO)
+	FRONTROW_HALF_OPEN=10000 go test -run 'TestHalfOpenSockets' -count=1 -v ./gateway
 
 mutants: ## seeded bugs, each of which the tests must find
 	@deploy/install $(GO) '$(POSTGRES)' $(POOLER)

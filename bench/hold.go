@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"frontrow/inventory"
 	"frontrow/inventory/ledger"
 	"frontrow/wire"
 
@@ -17,13 +18,13 @@ const (
 )
 
 // noLedger stands for PostgreSQL, which no hold waits for.
-type noLedger struct{}
+type noLedger struct{ inventory.Refunds }
 
 func (noLedger) PutEvent(context.Context, wire.Event, []string) error { return nil }
 func (noLedger) Bookings(context.Context, string) ([]ledger.Booking, error) {
 	return nil, nil
 }
-func (noLedger) Reopen(context.Context, string) ([]ledger.Booking, error) {
+func (noLedger) Reopen(context.Context, string, uint64) ([]ledger.Booking, error) {
 	return nil, nil
 }
 func (noLedger) Order(context.Context, string) (ledger.Order, error) {

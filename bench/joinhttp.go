@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"frontrow/gateway"
+	"frontrow/gateway/challenge"
+	"frontrow/gateway/client"
+	"frontrow/gateway/limit"
 	"frontrow/wire"
 )
 
@@ -29,7 +32,12 @@ func benchJoinHTTP(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer nc.Close()
-	g, err := gateway.New(gateway.Config{Addr: "127.0.0.1:0", NATS: nc, Keys: wire.NewKeyring()})
+	unspent, err := limit.ParseBudgets("join.address=1000000000-M join.network=1000000000-M new-fan.address=1000000000-M")
+	if err != nil {
+		return err
+	}
+	g, err := gateway.New(gateway.Config{Addr: "127.0.0.1:0", NATS: nc, Keys: wire.NewKeyring(), Defences: gateway.Defences{
+		Proxies: client.Loopback(), Budgets: unspent, Thresholds: challenge.Thresholds{Standard: 101, Strong: 101}}})
 	if err != nil {
 		return err
 	}
@@ -40,19 +48,19 @@ func benchJoinHTTP(ctx context.Context, b *bench) error {
 			(<-conns).net.Close()
 		}
 	}()
-	for range httpCallers {
+	for i := range httpCallers {
 		c, err := net.Dial("tcp", g.Addr())
 		if err != nil {
 			return err
 		}
-		conns <- &httpConn{net: c, in: bufio.NewReaderSize(c, 2<<10)}
+		conns <- &httpConn{net: c, in: bufio.NewReaderSize(c, 2<<10), from: fmt.Sprintf("X-Forwarded-For: 10.1.%d.%d\r\n\r\n{}", i>>8, i&255)}
 	}
 	ours := side{name: "frontrow", prepare: func(ctx context.Context, round int) (func(context.Context, int) error, int, error) {
 		event := fmt.Sprint("http-", round)
 		if err := region.stage(ctx, event); err != nil {
 			return nil, 0, err
 		}
-		request := []byte("POST /v1/events/" + event + "/places HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+		request := []byte("POST /v1/events/" + event + "/places HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: 2\r\n")
 		err := eventually(ctx, func() error { return one(conns, request) })
 		return func(context.Context, int) error { return one(conns, request) }, unbounded, err
 	}}
@@ -66,7 +74,7 @@ func benchJoinHTTP(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.report(result{Row: "join over http", Mode: "R1", Unit: "places/s", Callers: httpCallers,
-		Note: "POST /v1/events/{event}/places of a new fan on open connections: cookie, place and receipt; the baseline is without HTTP and without a receipt"},
+		Note: "POST /v1/events/{event}/places of a new fan on open connections: limits, risk score, cookie, place and receipt; the baseline is without HTTP and without a receipt"},
 		figures[0], figures[1], "Redis, ZADD NX and ZRANK in one pipeline, AOF always; no HTTP, no receipt")
 	return nil
 }
@@ -98,13 +106,14 @@ func one(conns chan *httpConn, request []byte) error {
 // httpConn is an HTTP/1.1 client that reads no more of an answer than it must,
 // so that the load costs less than what it measures.
 type httpConn struct {
-	net net.Conn
-	in  *bufio.Reader
+	net  net.Conn
+	in   *bufio.Reader
+	from string // the last header and the body: every connection is another client's
 }
 
 func (c *httpConn) post(request []byte) error {
 	_ = c.net.SetDeadline(time.Now().Add(patience))
-	if _, err := c.net.Write(request); err != nil {
+	if _, err := c.net.Write(append(request[:len(request):len(request)], c.from...)); err != nil {
 		return err
 	}
 	status, err := c.in.ReadSlice('\n')

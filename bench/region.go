@@ -222,12 +222,15 @@ func (r *region) put(ctx context.Context, bucket, key string, v any) error {
 }
 
 // sell starts an inventory worker on a connection of its own.
-func (r *region) sell(ledger inventory.Ledger) (stop func(), err error) {
+func (r *region) sell(ledger interface {
+	inventory.Ledger
+	inventory.Refunds
+}) (stop func(), err error) {
 	nc, err := r.connect()
 	if err != nil {
 		return nil, err
 	}
-	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: ledger, Name: "bench", Now: r.now})
+	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: ledger, Refunds: ledger, Name: "bench", Now: r.now})
 	if err != nil {
 		return nil, err
 	}

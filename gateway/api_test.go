@@ -301,7 +301,11 @@ func TestNoWriterIsUnavailable(t *testing.T) {
 
 func TestOrderIsPendingUntilTheLedgerHasIt(t *testing.T) {
 	t.Parallel()
-	s := open(t)
+	t.Run("home", func(t *testing.T) { testPendingOrder(t, open(t)) })
+	t.Run("another region", func(t *testing.T) { testPendingOrder(t, openInRegion(t)) })
+}
+
+func testPendingOrder(t *testing.T, s *shop) {
 	s.writer()
 	f, other := s.fan(), s.fan()
 	hold := wire.NewHold()

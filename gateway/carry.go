@@ -54,16 +54,20 @@ func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	expires := g.cfg.Now().Add(wire.CarryTTL).UTC().Truncate(time.Second)
-	scheme := "http"
-	if g.cfg.Secure {
-		scheme = "https"
-	}
-	link := scheme + "://" + r.Host + "/c/" + g.cfg.Keys.SignCarry(place, expires)
+	link := g.origin(r) + "/c/" + g.cfg.Keys.SignCarry(place, expires)
 	path, side, err := qrPath(link)
 	if err != nil {
 		return fmt.Errorf("draw link: %w", err)
 	}
 	return writeJSON(w, http.StatusOK, carryReply{Link: link, QR: path, QRSize: side, Expires: expires})
+}
+
+// origin is where a fan has reached us: the scheme and the host of our links.
+func (g *Gateway) origin(r *http.Request) string {
+	if g.cfg.Secure {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 // carried is what the link of a path carries here.

@@ -56,7 +56,7 @@ func TestCarryAPlaceToAnotherDevice(t *testing.T) {
 		if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/e/show#carried" || cookieOf(r, fanCookie) == nil || cookieOf(r, deviceCookie) == nil {
 			t.Fatalf("%s: %d %v", name, r.StatusCode, r.Header)
 		}
-		if fan, err := s.cfg.Keys.VerifyFan(cookieOf(r, fanCookie).Value); err != nil || fan != f.id {
+		if fan, _, err := s.cfg.Keys.VerifyFan(cookieOf(r, fanCookie).Value); err != nil || fan != f.id {
 			t.Errorf("%s: the device is %s, %v", name, fan, err)
 		}
 		var cookies []string

@@ -41,6 +41,7 @@ type catalogue struct {
 	metrics *metrics
 	revoked *revocations
 	cfg     *Config
+	lapsed  func(hold string) // is told of holds that ended without a sale
 	tasks   *errgroup.Group
 	ctx     context.Context // of the tasks; set by run
 
@@ -311,6 +312,9 @@ func (c *catalogue) notices(ctx context.Context, ev *event) error {
 		if err := json.Unmarshal(m.Data, &n); err != nil {
 			c.log.Error("notice was not understood", "event", ev.id, "err", err)
 			return
+		}
+		if n.Kind == "hold" && n.State == "expired" {
+			c.lapsed(n.Hold)
 		}
 		ev.hub.notice(m.Subject[at:], &n)
 	})

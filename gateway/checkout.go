@@ -145,6 +145,7 @@ type orderReply struct {
 	Tickets  []string        `json:"tickets"`
 	Seats    []heldSeat      `json:"seats"`
 	Total    int64           `json:"total"`
+	Refunded int64           `json:"refunded,omitempty"` // of the total
 	Currency string          `json:"currency"`
 }
 
@@ -169,7 +170,7 @@ func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
 		o.Tickets = []string{}
 	}
 	return writeJSON(w, http.StatusOK, orderReply{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Action: o.Action,
-		Tickets: o.Tickets, Seats: heldSeats(o.Seats), Total: o.Total, Currency: o.Currency})
+		Tickets: o.Tickets, Seats: heldSeats(o.Seats), Total: o.Total, Refunded: o.Refunded, Currency: o.Currency})
 }
 
 // findOrder asks the ledger; an order that it doesn't know yet may still wait

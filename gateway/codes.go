@@ -26,7 +26,8 @@ type refusal struct {
 	title  string
 }
 
-// refusalOf maps a code to its status (RFC 9110, RFC 8470 for 425) and title.
+// refusalOf maps a code to its status (RFC 9110; 425 is RFC 8470's, 429 RFC 6585's)
+// and title.
 func refusalOf(code wire.Code) refusal {
 	switch code {
 	case wire.CodeBadRequest:
@@ -64,7 +65,9 @@ func refusalOf(code wire.Code) refusal {
 	case wire.CodeHoldOver:
 		return refusal{http.StatusGone, "The hold has ended"}
 	case wire.CodeGone:
-		return refusal{http.StatusGone, "The sale is over"}
+		return refusal{http.StatusGone, "No longer there"}
+	case wire.CodeNotPaid:
+		return refusal{http.StatusConflict, "The order is not paid"}
 	case wire.CodeWait:
 		return refusal{http.StatusTooEarly, "Not called yet"}
 	case wire.CodeNotOpen:
@@ -91,6 +94,10 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusGone, "This link has expired"}
 	case wire.CodeOtherFan:
 		return refusal{http.StatusConflict, "This device is another fan's"}
+	case wire.CodeSlowDown:
+		return refusal{http.StatusTooManyRequests, "Too much at once"}
+	case wire.CodeChallenge:
+		return refusal{http.StatusForbidden, "A proof is needed first"}
 	case wire.CodeUnavailable:
 		return refusal{http.StatusServiceUnavailable, "Try again"}
 	}
@@ -108,6 +115,8 @@ type problemBody struct {
 	Order        string   `json:"order,omitempty"`
 	Ahead        *uint64  `json:"ahead,omitempty"` // of a place that isn't called yet
 	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
+	Challenge    string   `json:"challenge,omitempty"` // where to get the task of a proof
+	Skip         bool     `json:"skip,omitempty"`      // the answer "skip" gives a place in the slow lane
 }
 
 // problemOf is the refusal that err stands for: itself, or one that says
@@ -127,7 +136,8 @@ func refuse(w http.ResponseWriter, p *wire.Problem) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(r.status)
 	body := problemBody{Type: "/problems/" + string(p.Code), Title: r.title, Status: r.status,
-		Detail: p.Detail, Seats: p.Seats, Instead: p.Instead, Order: p.Order, RetryAfterMS: p.RetryAfterMS}
+		Detail: p.Detail, Seats: p.Seats, Instead: p.Instead, Order: p.Order, RetryAfterMS: p.RetryAfterMS,
+		Challenge: p.Challenge, Skip: p.Skip}
 	if p.Code == wire.CodeWait {
 		body.Ahead = &p.Ahead
 	}

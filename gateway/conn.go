@@ -1,14 +1,17 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"frontrow/gateway/listener"
 	"frontrow/wire"
 
 	"github.com/coder/websocket"
@@ -30,7 +33,14 @@ const (
 	maxLife      = 60 * time.Minute // from half to one and a half of it, so that gateways even out
 
 	talkWindow = 10 * time.Second
-	maxTalk    = 30 // frames a client may send in a talkWindow
+	maxTalk    = 30 // messages a client may send in a talkWindow
+
+	// maxTalkBytes is what a client may send in a talkWindow in all: messages, their
+	// fragments, pings and pongs. maxPings are answered in a socket's life.
+	maxTalkBytes = 64 << 10
+	maxPings     = 1000
+
+	noRoomPause = 5 * time.Second
 )
 
 // conn is one live socket. What waits for it is bounded and never makes anybody
@@ -83,26 +93,58 @@ func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && err != errNoFan {
 		return wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
 	}
-	if !g.sockets.enter() {
-		return &wire.Problem{Code: wire.CodeUnavailable, Detail: "Too many viewers here just now. The board and the seats can still be read.",
-			RetryAfterMS: jitter(5 * time.Second).Milliseconds()}
+	owner := g.defences.socketOwner(r, fan)
+	if full := g.sockets.enter(owner); full != "" {
+		return noRoom(full)
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // sameOrigin has decided
-		CompressionMode:    websocket.CompressionDisabled,
+	pings := 0
+	ws, err := websocket.Accept(metered{w}, r, &websocket.AcceptOptions{
+		InsecureSkipVerify: true,                          // sameOrigin has decided
+		CompressionMode:    websocket.CompressionDisabled, // so no frame may claim to be compressed
+		OnPingReceived: func(context.Context, []byte) bool { // browsers send none
+			pings++
+			return pings <= maxPings
+		},
 	})
 	if err != nil {
-		g.sockets.leave()
+		g.sockets.leave(owner)
 		return nil // Accept has answered
 	}
 	ws.SetReadLimit(maxClientFrame)
 	c := &conn{ws: ws, hub: ev.hub, fan: fan, born: time.Now(), life: jitter(maxLife)}
 	// A goroutine of its own, so that the request's, whose stack has grown, can end.
 	go func() {
-		defer g.sockets.leave()
+		defer g.sockets.leave(owner)
 		c.run()
 	}()
 	return nil
+}
+
+// noRoom says why no further socket is opened. The page goes on without one.
+func noRoom(full string) *wire.Problem {
+	p := &wire.Problem{Code: wire.CodeSlowDown, RetryAfterMS: jitter(noRoomPause).Milliseconds()}
+	switch full {
+	case socketsFan:
+		p.Detail = "You have this page open many times. Close some of them; here it goes on without the live view."
+	case socketsAddress:
+		p.Detail = "Very many in your network watch just now. The page goes on without the live view."
+	default:
+		p.Code, p.Detail = wire.CodeUnavailable, "Too many viewers here just now. The board and the seats can still be read."
+	}
+	return p
+}
+
+// metered makes a socket's connection end when more is sent than a client has to
+// say, in whatever frames.
+type metered struct{ http.ResponseWriter }
+
+// Hijack is http.Hijacker's.
+func (m metered) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, buffered, err := http.NewResponseController(m.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &listener.Meter{Conn: c, Most: maxTalkBytes, Span: talkWindow}, buffered, nil
 }
 
 // run reads until the socket ends.

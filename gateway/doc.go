@@ -2,12 +2,14 @@
 // to. It takes arrivals into the region's queue, tells everybody how the sale
 // stands, and passes on what only others may decide. It decides nothing that
 // matters, keeps nothing that would be missed, and so can be killed and
-// multiplied at will.
+// multiplied at will. What it counts for its defences is shared with the other
+// gateways of the region, and may be lost.
 //
-//	           POST places ─► access code checked here, used in CODES ─► create-only in QUEUE_<event>_<lane> ─► receipt
+//	           every request ─► address, budgets ─► 429
+//	           POST places ─► access code checked here ─► risk score ─► challenge? ─► code used in CODES ─► create-only in QUEUE_<event>_<lane> ─► receipt
 //	           POST passes ─► the board says no, or the admitter decides
 //	fan ─HTTP─ POST holds, DELETE, checkout ─► pass verified here: whose, which device, revoked? ─► the writer decides ─► ORDERS
-//	           GET order, ticket ─► the ledger
+//	           GET order, ticket, orders ─► the ledger
 //	           GET events, plan, board, availability ─► memory
 //	fan ─WS─── live ◄─ hub ◄─ watches of BOARD, STOCK, SEATS_<event>, notices
 //
@@ -19,19 +21,34 @@
 //	document.go   bodies encoded once; strict JSON in
 //	identity.go   the fan's cookie, his device's, the origin, the pass
 //	revoked.go    which passes are no longer good
+//	defence.go    who asks; budgets, score, edge: package limit, risk, client, listener wired in
+//	prove.go      challenges: package challenge wired in; who is asked, what for
 //	join.go       join and redeem
 //	access.go     access codes: which lane an arrival comes in by
 //	carry.go      links that take a place to another device
 //	queue.go      one lane: places created once
 //	hold.go       hold and release; asking other services
 //	checkout.go   checkout, orders, tickets
+//	history.go    a fan's orders
 //	catalogue.go  events and what is known of them, by one watch a bucket
 //	seatmap.go    the states of an event's seats, snapshots, changes
 //	hub.go        who views what; frames to all whom they concern
 //	cadence.go    how often a waiting fan is told the board
 //	conn.go       one live socket
+//	sockets.go    how many there are, of whom
 //	pages.go      HTML pages and assets
 //	recent.go     bounded memory of what never changes
+//
+// The parts of the defences know nothing of each other and nothing of events; each
+// has a doc.go of its own:
+//
+//	client/       who is at the other end, behind which proxies
+//	listener/     connections: how many, half-open ones, TLS
+//	ja4/          the fingerprint of a TLS client
+//	limit/        budgets that the gateways of a region count together
+//	risk/         signals to a score with reasons
+//	challenge/    proofs, the policy; altcha/ proof of work, siteverify/ widgets
+//	evidence/     the log of who was challenged and why
 //
 // # Life of an event here
 //
@@ -61,6 +78,11 @@
 //	    the create-only record under its id decides. He may use it again.
 //	G10 A device becomes a fan's by his own cookie, or by a link that only he can
 //	    make and a tap on our own page: never by a receipt, never by a GET.
+//	G11 Nobody is blocked in silence: who is refused for doing too much is told
+//	    when he may go on, who is suspected where to get a proof, who waits in the
+//	    slow lane why and how he leaves it. (A connection beyond its bounds is
+//	    closed without a word: there is no request to answer.) A place that he has
+//	    is his whatever the score says.
 //
 // # What a crash leaves
 //
@@ -70,5 +92,6 @@
 //	after a release was done, before the answer     free seats; releasing again says so
 //	after checkout was marked, before ORDERS        the fan repeats; else the inventory frees it, as no order is known
 //	after ORDERS, before the answer                 the order is done; the fan sees it when he asks
+//	after a proof was spent, before the act         the same act with the same proof is allowed
 //	sockets                                         come back elsewhere, spread by the close code or by chance
 package gateway

@@ -1,18 +1,22 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"frontrow/gateway/listener"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -30,6 +34,7 @@ const (
 	answerTimeout     = 30 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 16 << 10
+	maxStreams        = 100 // of one HTTP/2 connection
 
 	// DefaultMaxSockets bounds the live sockets of a process.
 	DefaultMaxSockets = 150_000
@@ -55,6 +60,9 @@ type Config struct {
 	Addr string
 	// Region whose queues this gateway fills; empty means "home".
 	Region string
+	// HomeDomain is the JetStream domain of the home region, where orders are;
+	// empty in the home region itself.
+	HomeDomain string
 	// NATS connection to the region's servers.
 	NATS *nats.Conn
 	// Keys: the lists Secret and Pass. They may be replaced while Run runs.
@@ -63,8 +71,10 @@ type Config struct {
 	Pages fs.FS
 	// Secure marks the fan's cookie as for HTTPS alone. True wherever TLS ends before us.
 	Secure bool
-	// TrustForwarded believes X-Forwarded-For of connections from this machine.
-	TrustForwarded bool
+	// Certificate, if any, makes the gateway speak HTTPS.
+	Certificate *listener.Certificate
+	// Defences against those who don't come for one ticket.
+	Defences Defences
 	// AllowedOrigins may act for a fan besides our own host: "https://shop.example".
 	AllowedOrigins []string
 	// MaxSockets bounds the live sockets; 0 means DefaultMaxSockets.
@@ -97,6 +107,9 @@ func (c *Config) Validate() error {
 	if c.MaxSockets == 0 {
 		c.MaxSockets = DefaultMaxSockets
 	}
+	if err := c.Defences.validate(); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -117,8 +130,9 @@ type Gateway struct {
 	keySet   atomic.Pointer[keySet]
 	metrics  *metrics
 	sockets  *sockets
+	defences *defences
 
-	listener net.Listener
+	listener *listener.Listener
 	server   *http.Server
 }
 
@@ -129,6 +143,10 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	js, err := jetstream.New(cfg.NATS)
+	home := js
+	if err == nil && cfg.HomeDomain != "" {
+		home, err = jetstream.NewWithDomain(cfg.NATS, cfg.HomeDomain)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
@@ -137,21 +155,51 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
 	}
 	if cfg.Pages != nil {
-		if g.pages, err = newPages(cfg.Pages); err != nil {
+		if g.pages, err = newPages(cfg.Pages, cfg.Defences.widgetOrigins()); err != nil {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}
+	g.defences = newDefences(&g.cfg, js, g.identity, g.metrics)
 	g.events = newCatalogue(&g.cfg, js, g.metrics, g.identity.revoked)
-	g.sockets = newSockets(cfg.MaxSockets, g.metrics.sockets)
-	g.waiting = kv.OpenStream(js, wire.OrdersStream)
+	g.events.lapsed = g.defences.lapsed
+	g.sockets = newSockets(&g.cfg, g.metrics.sockets)
+	g.waiting = kv.OpenStream(home, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})
-	g.server = &http.Server{Handler: g.routes(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn)}
-	if g.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
+	inner, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	g.listener = listener.New(inner, g.defences.edge())
+	g.server = &http.Server{Handler: g.routes(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ConnState: g.listener.ConnState, ConnContext: withConn,
+		ErrorLog: log.New(serverLog{cfg.Logger}, "", 0)}
+	if cfg.Certificate != nil {
+		g.server.TLSConfig = cfg.Certificate.Config()
+	}
 	return g, nil
+}
+
+// serverLog takes what the HTTP server complains of. Handshakes that clients break
+// off are no news, and there are as many as anybody likes.
+type serverLog struct{ *slog.Logger }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	level := slog.LevelWarn
+	if bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
+		level = slog.LevelDebug
+	}
+	l.Log(context.Background(), level, strings.TrimSpace(string(line)))
+	return len(line), nil
+}
+
+// serve answers requests until the server is shut down.
+func (g *Gateway) serve() error {
+	if g.server.TLSConfig != nil {
+		return g.server.ServeTLS(g.listener, "", "") // the certificate is in TLSConfig
+	}
+	return g.server.Serve(g.listener)
 }
 
 // Addr is the address that is listened on.
@@ -174,9 +222,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return err
 	}
 	g.events.run(back, tasks)
+	g.defences.run(back, tasks)
+	if g.cfg.Certificate != nil {
+		tasks.Go(func() error { return g.cfg.Certificate.Run(back, g.cfg.Logger) })
+	}
 	tasks.Go(func() error { return g.orders.Run(back) })
 	served := make(chan error, 1)
-	go func() { served <- g.server.Serve(g.listener) }()
+	go func() { served <- g.serve() }()
 	select {
 	case <-ctx.Done():
 	case <-back.Done(): // a task failed; Wait says which
@@ -234,12 +286,13 @@ func (g *Gateway) farewell(ctx context.Context) {
 
 // status is the answer of frontrow.gateway.status.
 type status struct {
-	Region  string         `json:"region"`
-	Version string         `json:"version,omitempty"`
-	Addr    string         `json:"addr"`
-	Ready   bool           `json:"ready"`
-	Sockets int            `json:"sockets"`
-	Events  map[string]int `json:"events"` // viewers by event
+	Region   string         `json:"region"`
+	Version  string         `json:"version,omitempty"`
+	Addr     string         `json:"addr"`
+	Ready    bool           `json:"ready"`
+	Sockets  int            `json:"sockets"`
+	Events   map[string]int `json:"events"` // viewers by event
+	Defences defenceStatus  `json:"defences"`
 }
 
 // operators adds the operator's endpoint. Every gateway answers for itself.
@@ -251,7 +304,7 @@ func (g *Gateway) operators() (micro.Service, error) {
 	}
 	err = s.AddEndpoint("status", micro.HandlerFunc(func(r micro.Request) {
 		st := status{Region: g.cfg.Region, Version: g.cfg.Version, Addr: g.Addr(), Ready: g.events.ready() == nil,
-			Sockets: g.sockets.open(), Events: map[string]int{}}
+			Sockets: g.sockets.open(), Events: map[string]int{}, Defences: g.defences.status(g.listener)}
 		for _, ev := range g.events.list() {
 			st.Events[ev.id] = ev.hub.viewers()
 		}
@@ -262,59 +315,4 @@ func (g *Gateway) operators() (micro.Service, error) {
 		return nil, errors.Join(fmt.Errorf("gateway: endpoint %s: %w", statusSubject, err), s.Stop())
 	}
 	return s, nil
-}
-
-// sockets counts the live sockets of the process.
-type sockets struct {
-	max   int
-	gauge prometheus.Gauge
-
-	mu     sync.Mutex
-	n      int
-	closed bool
-	gone   chan struct{} // closed when closed and n is 0
-}
-
-func newSockets(max int, gauge prometheus.Gauge) *sockets {
-	return &sockets{max: max, gauge: gauge, gone: make(chan struct{})}
-}
-
-// enter takes a socket's room; false when there is none.
-func (s *sockets) enter() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.n >= s.max {
-		return false
-	}
-	s.n++
-	s.gauge.Inc()
-	return true
-}
-
-func (s *sockets) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.n--
-	s.gauge.Dec()
-	if s.closed && s.n == 0 {
-		close(s.gone)
-	}
-}
-
-// close lets nobody in any more; the channel ends when all have left.
-func (s *sockets) close() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		if s.closed = true; s.n == 0 {
-			close(s.gone)
-		}
-	}
-	return s.gone
-}
-
-func (s *sockets) open() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.n
 }

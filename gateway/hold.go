@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/gateway/challenge"
 	"frontrow/internal/failpoint"
 	"frontrow/wire"
 
@@ -80,6 +81,8 @@ type holdRequest struct {
 	Best  *wire.Best `json:"best"`
 	Area  string     `json:"area"`
 	Count int        `json:"count"`
+
+	Challenge string `json:"challenge"` // the answer to one, when it was asked for
 }
 
 // heldSeat is a seat of an order.
@@ -129,9 +132,15 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 		}
 		id = wire.HoldOfKey(ev.id, pass.Subject, key)
 	}
+	if err := g.defences.pays(r, challenge.Purpose{Event: ev.id, Fan: pass.Subject, Act: actHold, ID: id}, req.Challenge); err != nil {
+		return err
+	}
 	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActHold, wire.HoldRequest{
 		Hold: id, Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
 	g.metrics.holds.WithLabelValues(outcome(err, refused)).Inc()
+	if err == nil && (refused == nil || refused.Code != wire.CodeUnavailable) {
+		g.defences.held(r, pass.Subject, id, refused == nil)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -270,6 +279,7 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
+	g.defences.gaveBack(r, pass.Subject, hold)
 	failpoint.Here(failpoint.HoldGivenUp)
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -33,6 +33,8 @@ type identity struct {
 	secure bool
 	now    func() time.Time
 
+	named func(*http.Request) // is told of each request that a new fan was named for; nil: nobody is
+
 	origins  *http.CrossOriginProtection
 	verified *recent[[sha256.Size]byte, verified] // by the hash of the token
 	revoked  *revocations
@@ -86,7 +88,22 @@ func (id *identity) presented(r *http.Request) (string, error) {
 	if err != nil {
 		return "", errNoFan
 	}
-	return id.keys.VerifyFan(c.Value)
+	fan, _, err := id.keys.VerifyFan(c.Value)
+	return fan, err
+}
+
+// age is how long ago the request's cookie was issued, at least a nanosecond; 0 if
+// that was never noted. Known is false without a cookie of ours.
+func (id *identity) age(r *http.Request) (age time.Duration, known bool) {
+	c, err := r.Cookie(fanCookie)
+	if err != nil {
+		return 0, false
+	}
+	_, at, err := id.keys.VerifyFan(c.Value)
+	if err != nil || at.IsZero() {
+		return 0, err == nil
+	}
+	return max(id.now().Sub(at), 1), true
 }
 
 // fan is the fan of the request, who must have a cookie of ours.
@@ -104,6 +121,9 @@ func (id *identity) meet(w http.ResponseWriter, r *http.Request) string {
 	fan, err := id.presented(r)
 	if err != nil {
 		fan = wire.NewFan()
+		if id.named != nil {
+			id.named(r)
+		}
 		id.become(w, fan)
 	}
 	return fan
@@ -111,7 +131,7 @@ func (id *identity) meet(w http.ResponseWriter, r *http.Request) string {
 
 // become makes a device the fan's.
 func (id *identity) become(w http.ResponseWriter, fan string) {
-	id.give(w, fanCookie, id.keys.SignFan(fan), "/")
+	id.give(w, fanCookie, id.keys.SignFan(fan, id.now()), "/")
 }
 
 func (id *identity) give(w http.ResponseWriter, name, value, path string) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/gateway/challenge"
 	"frontrow/wire"
 )
 
@@ -11,7 +12,7 @@ const (
 	// waitMin and waitMax bound how soon a fan who is not called may ask again.
 	waitMin = time.Second
 	waitMax = 30 * time.Second
-	// maxCode bounds an access code and a challenge's answer.
+	// maxCode bounds an access code.
 	maxCode = 1024
 )
 
@@ -30,6 +31,8 @@ type joinReply struct {
 	Region string `json:"region"`
 	Number uint64 `json:"number"`
 	Ahead  uint64 `json:"ahead"`
+
+	Slow *slowReply `json:"slow,omitempty"` // in the slow lane: why, and how to leave it
 }
 
 // join answers POST /v1/events/{event}/places: 201 with a new place, 200 with
@@ -43,7 +46,7 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, &req, true); err != nil {
 		return err
 	}
-	if len(req.Code) > maxCode || len(req.Challenge) > maxCode {
+	if len(req.Code) > maxCode {
 		return wire.Refuse(wire.CodeInvalid, "This code is too long.")
 	}
 	if len(req.Email) > maxEmail {
@@ -68,8 +71,11 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	}
 	g.metrics.joins.WithLabelValues(joinClass(fresh)).Inc()
 	ahead, _, _ := ev.turn(place)
-	return writeJSON(w, status, joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region,
-		Number: place.Number, Ahead: ahead})
+	reply := joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region, Number: place.Number, Ahead: ahead}
+	if place.Lane == wire.LaneSlow {
+		reply.Slow = g.defences.slowReply(r, ev.id, fan)
+	}
+	return writeJSON(w, status, reply)
 }
 
 // joinable says why nobody can join now. After the last ticket is sold fans may
@@ -101,7 +107,11 @@ func (g *Gateway) arrive(r *http.Request, ev *event, fan string, req joinRequest
 		return in.kept, false, err
 	}
 	rec := wire.PlaceRecord{Fan: fan, At: g.cfg.Now().UTC(), Grant: in.grant}
-	place, fresh, err := ev.queues[in.lane].place(r.Context(), rec)
+	lane, err := g.defences.screen(r, ev, &rec, in.lane, req.Challenge)
+	if err != nil {
+		return wire.Place{}, false, err
+	}
+	place, fresh, err := ev.queues[lane].place(r.Context(), rec)
 	if in.grant != (wire.Grant{}) {
 		place.Grant = in.grant // he may have stood here before he used the code
 	}
@@ -128,7 +138,8 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var req struct {
-		Place string `json:"place"`
+		Place     string `json:"place"`
+		Challenge string `json:"challenge"`
 	}
 	if err := readJSON(w, r, &req, false); err != nil {
 		return err
@@ -146,6 +157,9 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) error {
 	if ahead, called, known := ev.turn(place); known && !called {
 		return &wire.Problem{Code: wire.CodeWait, Detail: "It is not your turn yet. Your place is kept.",
 			Ahead: ahead, RetryAfterMS: ev.patience().Milliseconds()}
+	}
+	if err := g.defences.pays(r, challenge.Purpose{Event: ev.id, Fan: fan, Act: actRedeem}, req.Challenge); err != nil {
+		return err
 	}
 	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.id, wire.ActRedeem),
 		wire.RedeemRequest{Place: place, Device: g.identity.device(w, r)})

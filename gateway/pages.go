@@ -24,7 +24,9 @@ import (
 //	index.html    /             Events
 //	event.html    /e/{event}    Event
 //	ticket.html   /t/{ticket}   Ticket
+//	orders.html   /orders       Orders
 //	carry.html    /c/{token}    Carry
+//	draw.html     /e/{event}/draw  Draw
 //	problem.html  any refusal of a page  Problem
 //
 // Pages must be readable without JavaScript. The policy sent with them allows
@@ -36,7 +38,9 @@ type Page struct {
 	Event   *PageEvent  // event.html
 	Events  []PageEvent // index.html, by start
 	Ticket  string      // ticket.html: the id; the script asks /v1/tickets/{ticket}
+	Orders  *PageOrders // orders.html
 	Carry   *PageCarry  // carry.html
+	Draw    *PageDraw   // draw.html
 	Problem *PageProblem
 	Assets  map[string]string // "app.js" → "/assets/app.js?v=1f2e…", for each file of dist/
 }
@@ -49,6 +53,9 @@ type PageEvent struct {
 	StartsAt        string // "2026-08-14T20:00:00Z"
 	Opens           string // the on-sale; empty: at once
 	OpensAt         string
+	RoomOpens       string // the waiting room; empty: it is open
+	RoomOpensAt     string
+	RoomOpensIn     int64  // ms
 	State           string // wire.SaleScheduled, SaleOpen, SalePaused, SaleSoldOut or SaleClosed
 	Status          string // the same as a sentence: "On sale now"
 	Currency        string // ISO 4217
@@ -68,6 +75,32 @@ type PageLevel struct {
 	Free, Total int // as the board says; Total 0: not known yet
 }
 
+// PageOrders is a page of a fan's orders, the newest first.
+type PageOrders struct {
+	List  []PageOrder
+	Older string // where the next page is; empty: this is the last
+	Later bool   // it is not the first
+}
+
+// PageOrder is an order as a page shows it; Total is empty when nothing was charged.
+type PageOrder struct {
+	ID              string
+	Event           string // id
+	Name, Venue     string // of the event; its id alone when it is not on sale any more
+	Starts          string
+	StartsAt        string
+	State           string // wire.OrderState
+	Status          string // the same as a sentence
+	Reason          string // why it failed
+	Placed          string
+	PlacedAt        string
+	Seats           []PageSeat
+	Total, Refunded string // "EUR 54.50"; Refunded is part of Total, or empty
+}
+
+// PageSeat is a seat of an order, with the ticket that opens the gate, if one does.
+type PageSeat struct{ Label, Ticket string }
+
 // PageCarry is a place that was carried to this device, which may take it by
 // posting the form to its own address; with replace=yes if it is OtherFan's.
 type PageCarry struct {
@@ -76,6 +109,28 @@ type PageCarry struct {
 	EventID  string
 	ThisFan  bool // the device is this fan's already
 	OtherFan bool // it is another fan's
+}
+
+// PageDraw is the proof of an event's draw.
+type PageDraw struct {
+	Event      *PageEvent
+	Origin     string // of this gateway, for the command line
+	Commitment string // empty: not published yet
+	Held       bool
+	Secret     string // once it is held
+	Lanes      []PageLane
+}
+
+// PageLane tells how many fans of each region take part in a lane's draw.
+type PageLane struct {
+	Lane    string
+	Regions []PageEntrants
+}
+
+// PageEntrants is how many fans of a region take part.
+type PageEntrants struct {
+	Region string
+	Fans   uint64
 }
 
 // PageProblem is a refusal for reading.
@@ -89,29 +144,42 @@ const (
 	assetsPath  = "/assets/"
 	pageLang    = "en"
 	pageInstant = "Mon 2 Jan 2006, 15:04 UTC"
-
-	// pagePolicy allows what we serve ourselves and nothing else. 'self' covers
-	// the WebSocket of the same host (CSP level 3).
-	pagePolicy = "default-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+// pagePolicy allows what we serve ourselves, and what a widget's provider does.
+// 'self' covers the WebSocket of the same host (CSP level 3).
+func pagePolicy(widget []string) string {
+	var b strings.Builder
+	for _, kind := range []string{"default", "style", "script", "connect", "frame"} {
+		fmt.Fprintf(&b, "%s-src 'self'", kind)
+		for _, origin := range widget {
+			if kind != "default" {
+				b.WriteString(" " + origin)
+			}
+		}
+		b.WriteString("; ")
+	}
+	b.WriteString("img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	return b.String()
+}
 
 // pages renders Config.Pages and serves its assets.
 type pages struct {
 	templates *template.Template
+	policy    string
 	names     map[string]string    // of assets: logical name → URL
 	assets    map[string]*document // by logical name
 }
 
 // newPages reads everything at once: what is missing or broken is found at the
 // start and not by a fan.
-func newPages(files fs.FS) (*pages, error) {
-	p := &pages{names: map[string]string{}, assets: map[string]*document{}}
+func newPages(files fs.FS, widget []string) (*pages, error) {
+	p := &pages{policy: pagePolicy(widget), names: map[string]string{}, assets: map[string]*document{}}
 	var err error
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	for _, name := range []string{"index.html", "event.html", "ticket.html", "carry.html", "problem.html"} {
+	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "carry.html", "draw.html", "problem.html"} {
 		if p.templates.Lookup(name) == nil {
 			return nil, fmt.Errorf("pages: no templates/%s", name)
 		}
@@ -164,7 +232,7 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, data Page
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Security-Policy", p.policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "private, no-cache") // it may set the fan's cookie
@@ -250,8 +318,12 @@ func (g *Gateway) pageEvent(ev *event) *PageEvent {
 		PerFan: s.Limits.PerFan, HoldSeconds: int(time.Duration(s.Hold.TTL).Seconds())}
 	p.Starts, p.StartsAt = instant(s.StartsAt)
 	p.Opens, p.OpensAt = instant(s.OpensAt)
+	if in := s.Admission.RoomOpensAt.Sub(g.cfg.Now()); in > 0 {
+		p.RoomOpens, p.RoomOpensAt = instant(s.Admission.RoomOpensAt)
+		p.RoomOpensIn = in.Milliseconds()
+	}
 	p.Status = map[string]string{wire.SaleScheduled: "Not on sale yet", wire.SaleOpen: "On sale now",
-		wire.SalePaused: "The queue is paused", wire.SaleSoldOut: "Sold out", wire.SaleClosed: "The sale is over"}[p.State]
+		wire.SalePaused: "The queue is paused", wire.SaleSoldOut: "Sold out", wire.SaleDraining: "The queue is closed", wire.SaleClosed: "The sale is over"}[p.State]
 	stock := map[string]wire.LevelBoard{}
 	if b := ev.board.Load(); b != nil {
 		p.Message = b.Message

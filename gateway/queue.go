@@ -83,6 +83,18 @@ func (q *queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place,
 	return p, false, wire.Busy("The queue is very busy. Please try again.")
 }
 
+// has tells whether a fan has a place here; place then finds it in memory.
+func (q *queue) has(ctx context.Context, fan string) (bool, error) {
+	if _, ok := q.joined.get(fan); ok {
+		return true, nil
+	}
+	p, ok, err := q.find(ctx, fan)
+	if ok {
+		q.joined.put(fan, p)
+	}
+	return ok, err
+}
+
 // find is the place that a fan has, if he has one.
 func (q *queue) find(ctx context.Context, fan string) (p wire.Place, ok bool, err error) {
 	stored, err := q.bucket.Get(ctx, wire.PlaceKey(fan))

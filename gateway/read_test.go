@@ -126,7 +126,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 	want := map[wire.Code]int{wire.CodeBadRequest: 400, wire.CodeUnauthorized: 401, wire.CodeForbidden: 403, wire.CodeNotFound: 404,
 		wire.CodeTooLarge: 413, wire.CodeTaken: 409, wire.CodeLimit: 409, wire.CodeUnknownSeat: 422, wire.CodeUnknownArea: 422,
 		wire.CodeInvalid: 422, wire.CodeOrphan: 422, wire.CodeNoneLeft: 409, wire.CodeHoldOver: 410, wire.CodeCheckoutBusy: 409, wire.CodeKeyReused: 422,
-		wire.CodeWait: 425, wire.CodeGone: 410, wire.CodeNotOpen: 425, wire.CodeUnavailable: 503,
+		wire.CodeWait: 425, wire.CodeGone: 410, wire.CodeNotPaid: 409, wire.CodeNotOpen: 425, wire.CodeUnavailable: 503,
 		wire.CodeRevoked: 403, wire.CodeOtherDevice: 403, wire.CodeCodeUnknown: 403, wire.CodeCodeEvent: 403, wire.CodeCodeExpired: 410,
 		wire.CodeCodeEmail: 422, wire.CodeCodeOwner: 403, wire.CodeCodeUsed: 409, wire.CodeLink: 404, wire.CodeLinkExpired: 410, wire.CodeOtherFan: 409,
 		codeMethod: 405, codeMedia: 415, codeInternal: 500, "of a later version": 500}

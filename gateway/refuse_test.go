@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -224,29 +223,6 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		}
 		if bytes.Contains(text, []byte(secret)) {
 			t.Errorf("%.20q is in the metrics", secret)
-		}
-	}
-}
-
-func TestClientAddr(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		trust           bool
-		remote, forward string
-		want            string
-	}{
-		{true, "127.0.0.1:1", "192.0.2.7", "192.0.2.7"},
-		{true, "127.0.0.1:1", "198.51.100.1, 192.0.2.7", "192.0.2.7"},
-		{true, "127.0.0.1:1", "unknown", "127.0.0.1"},
-		{true, "192.0.2.1:1", "192.0.2.7", "192.0.2.1"},
-		{false, "127.0.0.1:1", "192.0.2.7", "127.0.0.1"},
-	} {
-		r := httptest.NewRequest("GET", "/", nil)
-		r.RemoteAddr = c.remote
-		r.Header.Set("X-Forwarded-For", c.forward)
-		g := &Gateway{cfg: Config{TrustForwarded: c.trust}}
-		if got := g.clientAddr(r); got != c.want {
-			t.Errorf("%+v: %s", c, got)
 		}
 	}
 }

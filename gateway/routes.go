@@ -2,13 +2,11 @@ package gateway
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
-	"strings"
 	"time"
 
+	"frontrow/gateway/limit"
 	"frontrow/wire"
 )
 
@@ -26,40 +24,45 @@ type handler func(http.ResponseWriter, *http.Request) error
 type route struct {
 	pattern string
 	handler handler
-	page    bool // refusals are pages too
+	budget  limit.Route // that a request takes from
+	page    bool        // refusals are pages too
 }
 
 func (g *Gateway) table() []route {
 	t := []route{
-		{"GET /v1/events", g.listEvents, false},
-		{"GET /v1/events/{event}", g.getEvent, false},
-		{"GET /v1/events/{event}/plan", g.getPlan, false},
-		{"GET /v1/events/{event}/plan/map", g.getMap, false},
-		{"GET /v1/events/{event}/board", g.getBoard, false},
-		{"GET /v1/events/{event}/availability", g.availability, false},
-		{"GET /v1/events/{event}/live", g.live, false},
-		{"POST /v1/events/{event}/places", g.join, false},
-		{"POST /v1/events/{event}/passes", g.redeem, false},
-		{"POST /v1/events/{event}/holds", g.hold, false},
-		{"DELETE /v1/holds/{hold}", g.release, false},
-		{"POST /v1/holds/{hold}/more-time", g.moreTime, false},
-		{"POST /v1/holds/{hold}/checkout", g.checkout, false},
-		{"GET /v1/orders/{order}", g.order, false},
-		{"GET /v1/tickets/{ticket}", g.ticket, false},
-		{"GET /v1/tickets/{ticket}/qr.svg", g.ticketQR, false},
-		{"POST /v1/carry", g.carry, false},
-		{"GET /.well-known/jwks.json", g.getKeys, false},
+		{"GET /v1/events", g.listEvents, limit.Read, false},
+		{"GET /v1/events/{event}", g.getEvent, limit.Read, false},
+		{"GET /v1/events/{event}/plan", g.getPlan, limit.Read, false},
+		{"GET /v1/events/{event}/plan/map", g.getMap, limit.Read, false},
+		{"GET /v1/events/{event}/board", g.getBoard, limit.Read, false},
+		{"GET /v1/events/{event}/availability", g.availability, limit.Read, false},
+		{"GET /v1/events/{event}/live", g.live, limit.Live, false},
+		{"GET /v1/events/{event}/challenge", g.getChallenge, limit.Challenge, false},
+		{"POST /v1/events/{event}/places", g.join, limit.Join, false},
+		{"POST /v1/events/{event}/passes", g.redeem, limit.Redeem, false},
+		{"POST /v1/events/{event}/holds", g.hold, limit.Hold, false},
+		{"DELETE /v1/holds/{hold}", g.release, limit.Hold, false},
+		{"POST /v1/holds/{hold}/more-time", g.moreTime, limit.Hold, false},
+		{"POST /v1/holds/{hold}/checkout", g.checkout, limit.Checkout, false},
+		{"GET /v1/orders", g.history, limit.Read, false},
+		{"GET /v1/orders/{order}", g.order, limit.Read, false},
+		{"GET /v1/tickets/{ticket}", g.ticket, limit.Read, false},
+		{"GET /v1/tickets/{ticket}/qr.svg", g.ticketQR, limit.Read, false},
+		{"POST /v1/carry", g.carry, limit.Carry, false},
+		{"GET /.well-known/jwks.json", g.getKeys, limit.Read, false},
 	}
 	if g.pages != nil {
 		t = append(t,
-			route{"GET /{$}", g.indexPage, true},
-			route{"GET /e/{event}", g.eventPage, true},
-			route{"GET /t/{ticket}", g.ticketPage, true},
-			route{"GET /c/{token}", g.carryPage, true},
-			route{"POST /c/{token}", g.acceptCarry, true},
-			route{"GET /assets/{name...}", g.asset, false},
-			route{"GET /favicon.ico", g.favicon, false},
-			route{"GET /favicon.svg", g.favicon, false},
+			route{"GET /{$}", g.indexPage, limit.Read, true},
+			route{"GET /e/{event}", g.eventPage, limit.Read, true},
+			route{"GET /e/{event}/draw", g.drawPage, limit.Read, true},
+			route{"GET /t/{ticket}", g.ticketPage, limit.Read, true},
+			route{"GET /orders", g.ordersPage, limit.Read, true},
+			route{"GET /c/{token}", g.carryPage, limit.Read, true},
+			route{"POST /c/{token}", g.acceptCarry, limit.Carry, true},
+			route{"GET /assets/{name...}", g.asset, limit.Read, false},
+			route{"GET /favicon.ico", g.favicon, limit.Read, false},
+			route{"GET /favicon.svg", g.favicon, limit.Read, false},
 		)
 	}
 	return t
@@ -73,7 +76,7 @@ func (g *Gateway) routes() http.Handler {
 		mux.Handle(r.pattern, g.wrap(r))
 		bare.Handle(r.pattern, http.NotFoundHandler())
 	}
-	mux.Handle("/", g.wrap(route{pattern: "other", handler: func(w http.ResponseWriter, r *http.Request) error {
+	mux.Handle("/", g.wrap(route{pattern: "other", budget: limit.Read, handler: func(w http.ResponseWriter, r *http.Request) error {
 		unknown := probe{header: http.Header{}}
 		bare.ServeHTTP(&unknown, r)
 		if allow := unknown.header.Get("Allow"); allow != "" {
@@ -107,7 +110,7 @@ func (r *recorder) WriteHeader(status int) {
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // wrap is what every route has around it: headers, the origin's check on every
-// method that changes something, refusals, the metric and the log.
+// method that changes something, the budgets, refusals, the metric and the log.
 func (g *Gateway) wrap(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
@@ -128,7 +131,7 @@ func (g *Gateway) wrap(rt route) http.Handler {
 		g.metrics.seconds.WithLabelValues(rt.pattern).Observe(time.Since(started).Seconds())
 		if log := g.cfg.Logger; log.Enabled(r.Context(), slog.LevelDebug) {
 			log.Debug("request", "method", r.Method, "route", rt.pattern, "status", rec.status,
-				"took", time.Since(started), "from", g.clientAddr(r))
+				"took", time.Since(started), "from", g.defences.caller(r).Addr)
 		}
 	})
 }
@@ -143,23 +146,14 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 	if err := g.identity.sameOrigin(r, false); err != nil {
 		return err
 	}
-	return rt.handler(w, r)
-}
-
-// clientAddr is who sent the request, as far as that can be known. With
-// TrustForwarded what a proxy on this machine says is believed.
-func (g *Gateway) clientAddr(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
+	back, refused := g.defences.admit(rt.budget, r)
+	if refused != nil {
+		return refused
 	}
-	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() && g.cfg.TrustForwarded {
-		hops := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
-		if last, err := netip.ParseAddr(strings.TrimSpace(hops[len(hops)-1])); err == nil {
-			return last.String()
-		}
+	if err = rt.handler(w, r); err != nil && problemOf(err).Code == wire.CodeUnavailable {
+		back()
 	}
-	return host
+	return err
 }
 
 // eventReply is an event as the API shows it.

@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"frontrow/gateway/client"
 	"frontrow/internal/natstest"
 	"frontrow/kv"
 	"frontrow/plan"
@@ -49,7 +50,9 @@ func testPages() fstest.MapFS {
 		"templates/index.html":   file(`{{range .Events}}<a href="/e/{{.ID}}">{{.Name}}</a>{{end}}<script src="{{index .Assets "app.js"}}"></script>`),
 		"templates/event.html":   file(`<h1>{{.Event.Name}}</h1>{{range .Event.Levels}}<p>{{.Name}} {{.Price}}</p>{{end}}{{.Event.Status}}`),
 		"templates/ticket.html":  file(`<p data-ticket="{{.Ticket}}">`),
+		"templates/orders.html":  file(`{{range .Orders.List}}<p>{{.Name}} {{.Status}} {{.Total}} {{.Refunded}}{{range .Seats}} {{.Label}}={{.Ticket}}{{end}}</p>{{end}}{{.Orders.Older}}`),
 		"templates/carry.html":   file(`{{with .Carry}}<form method="post">{{.Event}} {{.Number}} this={{.ThisFan}} other={{.OtherFan}}</form>{{end}}`),
+		"templates/draw.html":    file(`{{with .Draw}}{{.Origin}} {{.Commitment}} held={{.Held}} {{.Secret}}{{range .Lanes}} {{.Lane}}{{range .Regions}} {{.Region}}={{.Fans}}{{end}}{{end}}{{end}}`),
 		"templates/problem.html": file(`<h1>{{.Problem.Title}}</h1>{{.Problem.Detail}}`),
 		"dist/app.js":            file(strings.Repeat("console.log(1);", 200)),
 	}
@@ -64,7 +67,12 @@ func spec() wire.Spec {
 // open starts a shop with the given number of seats and 100 standing places.
 func open(t *testing.T, change ...func(*Config)) *shop {
 	t.Helper()
-	env := natstest.Run(t)
+	return openAt(t, natstest.Run(t), change...)
+}
+
+// openAt puts the event up where home is.
+func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
+	t.Helper()
 	s := &shop{t: t, js: env.JetStream(t), nc: env.Connect(t), asked: map[string]int{}}
 	ctx := t.Context()
 	must(t, wire.CreateCore(ctx, s.js, 1))
@@ -87,7 +95,8 @@ func open(t *testing.T, change ...func(*Config)) *shop {
 	s.put(wire.EventsBucket, show, wire.Event{Spec: spec(), Plan: plan.Digest(p), Places: s.index.Len(), State: wire.EventOpen})
 	s.setHead(0)
 
-	cfg := Config{Addr: "127.0.0.1:0", NATS: env.Connect(t), Keys: wire.NewKeyring(), Pages: testPages(), Registerer: prometheus.NewRegistry()}
+	cfg := Config{Addr: "127.0.0.1:0", NATS: env.Connect(t), Keys: wire.NewKeyring(), Pages: testPages(), Registerer: prometheus.NewRegistry(),
+		Defences: Defences{Exempt: client.Loopback()}}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -104,6 +113,17 @@ func open(t *testing.T, change ...func(*Config)) *shop {
 		return err == nil && s.Ready(t.Context()) == nil && ev.seats.snapshot.Load() != nil && ev.board.Load() != nil
 	})
 	return s
+}
+
+// openInRegion is a shop whose gateway is in another region.
+func openInRegion(t *testing.T) *shop {
+	t.Helper()
+	world := natstest.Regions(t, "west")
+	west := world.Regions["west"]
+	return openAt(t, world.Home, func(c *Config) {
+		must(t, wire.CreateInRegion(t.Context(), west.JetStream(t), show, natstest.Home, 1))
+		c.NATS, c.Region, c.HomeDomain = west.Connect(t), "west", natstest.Home
+	})
 }
 
 func must(t testing.TB, err error) {
@@ -216,7 +236,7 @@ type fan struct {
 
 func (s *shop) fan() *fan {
 	f := &fan{shop: s, id: wire.NewFan()}
-	f.cookie, f.pass = s.cfg.Keys.SignFan(f.id), s.passFor(show, f.id, time.Now().Add(time.Minute))
+	f.cookie, f.pass = s.cfg.Keys.SignFan(f.id, time.Now().Add(-time.Hour)), s.passFor(show, f.id, time.Now().Add(time.Minute))
 	return f
 }
 

@@ -30,9 +30,11 @@
 //
 // Seats without a record are those of a new event, or of one whose streams are
 // lost. So a writer that opens seats asks the ledger first, for as long as it
-// takes, and stores what is booked as sold before anything as available; and
-// the ledger forgets the fences of records that were lost. A writer that finds
-// all records doesn't need the ledger to begin.
+// takes, and stores what is booked as sold before anything as available. If
+// nothing was ever offered under the stream's revisions, the ledger is told
+// before that they begin anew: fences of old sales must not refuse new ones, and
+// what was being bought is over (ledger.Reopen). A writer that finds all records
+// doesn't need the ledger to begin.
 //
 // Workers share the events: one that gets a lease beyond its share gives it
 // back once, for another with fewer to take.
@@ -41,10 +43,18 @@
 //
 // At the start of a term, and every minute, the seats sold are compared with
 // the ledger's bookings. Booked but not sold: it is made so. Sold but not
-// booked: it goes back on sale if the ledger has taken it back from its order;
-// else it stays sold, and the log, frontrow_inventory_repairs_total{done="none"}
+// booked: it goes back on sale, or off it, if the ledger has taken it back from
+// its order; else it stays sold, and the log, frontrow_inventory_repairs_total{done="none"}
 // and the audit say so until somebody has looked into it. Every 30 s all holds
 // are looked at for one that its deadline has missed.
+//
+// # Refunds
+//
+// Operators give back an order, seats of it, or all of an event, through any
+// worker (refund.go). The act is logged; the ledger gives back money and tickets
+// in one transaction, which also says whether the seats go back on sale; the
+// writer takes the seats back; the ledger notes that it has. Each step may be
+// repeated, and the same request does what is missing.
 //
 // # Three outcomes of a flush
 //
@@ -67,7 +77,9 @@
 //  5. A fan's tickets, held and bought, never exceed his limit; one decision
 //     after the other means that two requests can't both slip under it.
 //  6. log.<n> counts from 1 without gaps, and holds every act of its batch (I10).
-//  7. The ledger is authoritative for sold: Confirm wins over a hold.
+//  7. The ledger is authoritative for sold: Confirm wins over a hold, but not
+//     over a refund.
+//  8. Nothing is refunded that is not in the sale log, with who asked for it and why.
 //
 // # What a crash leaves
 //
@@ -80,10 +92,15 @@
 //	  records
 //	the ledger's commit, before    a booked seat, held or free       the checkout's message, delivered again; else reconciling, in a minute
 //	  Confirm
-//	the ledger's refund, before    a sold seat without a booking     the refund's retry; else reconciling, in a minute
+//	logging a refund, before the   a record of what was asked for    the same request
+//	  ledger has it
+//	the ledger's refund, before    a sold seat without a booking     the same request; else reconciling, in a minute
 //	  the seat is given back
+//	giving the seat back, before   a refund the ledger has as untold the same request, which changes nothing
+//	  the ledger notes it
 //	losing all of JetStream        bookings in the ledger            the first writer of the event, applied again: sold before anything
-//	                                                                 is offered. Holds and orders not committed are lost
+//	                                                                 is offered. Holds are lost; orders not committed fail, their
+//	                                                                 payments are voided
 //
 // The gaps of the checkout are in package checkout.
 package inventory

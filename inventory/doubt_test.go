@@ -68,7 +68,7 @@ func TestFlushInDoubt(t *testing.T) {
 			natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 				h := newHouse(t, env, seatingtest.Hall(t, 4, 1, 0), nil)
 				line := &line{}
-				s, err := New(Config{NATS: env.Connect(t, nats.SetCustomDialer(line)), Ledger: h.ledger, Name: "one"})
+				s, err := New(Config{NATS: env.Connect(t, nats.SetCustomDialer(line)), Ledger: h.ledger, Refunds: h.ledger, Name: "one"})
 				must(t, err)
 				ctx, cancel := context.WithCancel(context.Background())
 				done := make(chan error, 1)

@@ -92,7 +92,8 @@ type interrupt func() (resume func())
 func workUntilKilled(t *testing.T, name string) {
 	nc, err := nats.Connect(os.Getenv(historyURL), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
 	must(t, err)
-	s, err := New(Config{NATS: nc, Ledger: &ledgerDouble{}, Name: name, LeaseTTL: time.Second})
+	l := &ledgerDouble{}
+	s, err := New(Config{NATS: nc, Ledger: l, Refunds: l, Name: name, LeaseTTL: time.Second})
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {

@@ -22,34 +22,13 @@ func TestAuditAfterJetStreamIsLost(t *testing.T) {
 	before := newHouse(t, natstest.Run(t), index, nil)
 	l := before.realLedger()
 	first := before.workerWith("first", nil, l)
-	buy := func(confirm bool, seats ...string) {
-		t.Helper()
-		hold := before.hold(seats...)
-		order := wire.OrderOfHold(hold.Hold)
-		if r := ask[wire.HoldReply](before, wire.ActCheckout, wire.CheckoutRequest{Hold: hold.Hold, Fan: hold.Fan, Key: "k"}); r.Problem != nil {
-			t.Fatal(r.Problem)
-		}
-		fence := ask[wire.ExtendReply](before, wire.ActExtend, wire.ExtendRequest{Hold: hold.Hold, Order: order})
-		m := wire.OrderMessage{Order: order, Hold: hold.Hold, Event: "demo", Fan: hold.Fan, Seats: hold.Seats, Total: hold.Total,
-			Currency: hold.Currency, At: time.Now().UTC()}
-		ctx := before.context()
-		_, err := l.Begin(ctx, m)
-		for ; errors.Is(err, ledger.ErrUnknownEvent); _, err = l.Begin(ctx, m) { // the writer is telling it
-			pause(ctx)
-		}
-		must(t, err)
-		o, err := l.Commit(ctx, ledger.Purchase{Order: m, Revision: fence.Revision, Provider: "sandbox", Reference: "r"})
-		must(t, err)
-		if o.State != wire.OrderPaid {
-			t.Fatalf("%+v", o)
-		}
-		if confirm {
-			ask[wire.Reply](before, wire.ActConfirm, wire.ConfirmRequest{Hold: hold.Hold, Order: order, Fan: hold.Fan, Seats: hold.Seats})
+	for _, seats := range [][]string{{"A-1", "A-2"}, {"C-7"}, {"B-3", "B-4"}} {
+		hold, p := before.authorised(l, seats...)
+		before.commit(l, p)
+		if seats[0] != "B-3" {
+			before.confirm(hold)
 		}
 	}
-	buy(true, "A-1", "A-2")
-	buy(true, "C-7")
-	buy(false, "B-3", "B-4")
 	first.stop()
 
 	h := newHouse(t, natstest.Run(t), index, nil)
@@ -67,6 +46,105 @@ func TestAuditAfterJetStreamIsLost(t *testing.T) {
 		}
 	}
 	if !report.OK || report.Ledger.Bookings != 5 {
+		t.Errorf("%+v", report)
+	}
+}
+
+// authorised takes seats as far as the checkout does before it commits.
+func (h *house) authorised(l *ledger.Ledger, seats ...string) (held, ledger.Purchase) {
+	h.t.Helper()
+	hold := h.hold(seats...)
+	if hold.Problem != nil {
+		h.t.Fatal(hold.Problem)
+	}
+	hold.Order = wire.OrderOfHold(hold.Hold)
+	if r := ask[wire.HoldReply](h, wire.ActCheckout, wire.CheckoutRequest{Hold: hold.Hold, Fan: hold.Fan, Key: "k"}); r.Problem != nil {
+		h.t.Fatal(r.Problem)
+	}
+	fence := ask[wire.ExtendReply](h, wire.ActExtend, wire.ExtendRequest{Hold: hold.Hold, Order: hold.Order})
+	m := wire.OrderMessage{Order: hold.Order, Hold: hold.Hold, Event: "demo", Fan: hold.Fan, Seats: hold.Seats, Total: hold.Total,
+		Currency: hold.Currency, At: time.Now().UTC()}
+	ctx := h.context()
+	_, err := l.Begin(ctx, m)
+	for ; errors.Is(err, ledger.ErrUnknownEvent); _, err = l.Begin(ctx, m) { // the writer is telling it
+		pause(ctx)
+	}
+	must(h.t, err)
+	return hold, ledger.Purchase{Order: m, Revision: fence.Revision, Provider: "sandbox", Reference: "r"}
+}
+
+func (h *house) commit(l *ledger.Ledger, p ledger.Purchase) {
+	h.t.Helper()
+	o, err := l.Commit(h.context(), p)
+	must(h.t, err)
+	if o.State != wire.OrderPaid {
+		h.t.Fatalf("%+v", o)
+	}
+}
+
+func (h *house) confirm(hold held) {
+	h.t.Helper()
+	r := ask[wire.Reply](h, wire.ActConfirm, wire.ConfirmRequest{Hold: hold.Hold, Order: hold.Order, Fan: hold.Fan, Seats: hold.Seats})
+	if r.Problem != nil {
+		h.t.Fatal(r.Problem)
+	}
+}
+
+// JetStream is lost after seats were sold and refunded. Revisions begin anew,
+// far below those of the last sales, and the seats are sold again all the same,
+// the one that is refunded only afterwards, too. A purchase that was under way
+// is over: it gets no seat, and its fan is told.
+func TestSeatsAreSoldAgainAfterJetStreamIsLost(t *testing.T) {
+	index := seatingtest.Hall(t, 4, 20, 50)
+	before := newHouse(t, natstest.Run(t), index, nil)
+	l := before.realLedger()
+	first := before.workerWith("first", nil, l)
+	for range 40 { // revisions pass those of the seats' first records
+		ask[wire.Reply](before, wire.ActRelease, wire.ReleaseRequest{Hold: before.hold("D-7").Hold, By: "ann"})
+	}
+	sell := func(h *house, seats ...string) (string, uint64) {
+		t.Helper()
+		hold, p := h.authorised(l, seats...)
+		h.commit(l, p)
+		h.confirm(hold)
+		return hold.Order, p.Revision
+	}
+	give := func(h *house, order string) {
+		t.Helper()
+		m, err := h.nc.Request(wire.OperatorSubject("inventory", "refund", "demo"), []byte(one(order, "")), patience)
+		must(t, err)
+		if m.Header.Get("Nats-Service-Error-Code") != "" {
+			t.Fatalf("%s", m.Data)
+		}
+	}
+	refunded, fence := sell(before, "A-1", "A-2")
+	give(before, refunded)
+	stands, _ := sell(before, "B-1")
+	lost, late := before.authorised(l, "C-1", "C-2")
+	first.stop()
+
+	h := newHouse(t, natstest.Run(t), index, nil) // a fresh server, the event applied again
+	h.workerWith("second", nil, l)
+	if r := ask[wire.Stock](h, wire.ActStatus, nil); r.All != (wire.Count{Free: index.Len() - 1, Sold: 1}) {
+		t.Errorf("%+v", r.All)
+	}
+	if o, err := l.Commit(h.context(), late); err != nil || o.State != wire.OrderFailed || o.Reason != ledger.ReasonLost {
+		t.Errorf("the purchase under way: %+v, %v", o, err)
+	}
+	if _, again := sell(h, "A-1", "A-2"); again >= fence {
+		t.Fatalf("revision %d, it was %d: nothing is shown", again, fence)
+	}
+	give(h, stands)
+	if _, again := sell(h, "B-1"); again >= fence {
+		t.Fatalf("revision %d, it was %d: nothing is shown", again, fence)
+	}
+	sell(h, "C-1", "C-2") // nobody has them
+	if o, err := l.Order(h.context(), lost.Order); err != nil || o.State != wire.OrderFailed {
+		t.Errorf("%+v, %v", o, err)
+	}
+	report, err := audit.Run(h.context(), h.js, l, "demo", time.Now())
+	must(t, err)
+	if !report.OK || report.Stock.Sold != 5 {
 		t.Errorf("%+v", report)
 	}
 }

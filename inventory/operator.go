@@ -1,9 +1,12 @@
 package inventory
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -20,8 +23,9 @@ const (
 )
 
 // operate starts the operator endpoints. Any worker answers by asking the
-// event's writer, so that operators needn't know who that is.
-func (s *Service) operate() (micro.Service, error) {
+// event's writer, so that operators needn't know who that is. What is under way
+// ends with ctx.
+func (s *Service) operate(ctx context.Context) (micro.Service, error) {
 	svc, err := micro.AddService(s.cfg.NATS, micro.Config{Name: wire.ServiceInventory, Version: "1.0.0",
 		Description: "Who holds which seat. Payloads are JSON; the last token of the subject names the event."})
 	if err != nil {
@@ -29,11 +33,16 @@ func (s *Service) operate() (micro.Service, error) {
 	}
 	for _, e := range []struct{ act, send, about string }{
 		{"status", wire.ActStatus, "counters by section and level; no payload"},
+		{"refund", wire.ActRefund, `give money and seats back: {"order":"o_…","seats":["101-A-1"],"why":"…","by":"…"}, without seats all of the order; {"all":true,"why":"…","by":"…"} all orders of the event: close it first, repeat while "left" is not 0; "block":true keeps the seats off sale`},
 		{"block", wire.ActBlock, `take free seats off sale: {"seats":["101-A-1"],"why":"…","by":"…"}, or "sections":[…], "levels":[…]; "channel":"presale" keeps them for its buyers`},
 		{"unblock", wire.ActBlock, `put blocked seats back: as block, or all of {"channel":"presale","why":"…","by":"…"}`},
 		{"release", wire.ActRelease, `end a hold that is not in checkout, or all of a fan: {"hold":"h_…","why":"…","by":"…"}, or "fan":"f_…"`},
 	} {
-		err := svc.AddEndpoint(e.act, micro.HandlerFunc(func(r micro.Request) { s.forward(r, e.act, e.send) }),
+		handle := func(r micro.Request) { s.forward(ctx, r, e.act, e.send) }
+		if e.send == wire.ActRefund {
+			handle = func(r micro.Request) { s.refund(ctx, r) }
+		}
+		err := svc.AddEndpoint(e.act, micro.HandlerFunc(handle),
 			micro.WithEndpointSubject(wire.OperatorSubject("inventory", e.act, "*")),
 			micro.WithEndpointMetadata(map[string]string{"payload": e.about}))
 		if err != nil {
@@ -44,21 +53,19 @@ func (s *Service) operate() (micro.Service, error) {
 }
 
 // forward turns an operator's request into the writer's and back.
-func (s *Service) forward(r micro.Request, act, send string) {
-	event := r.Subject()[strings.LastIndexByte(r.Subject(), '.')+1:]
+func (s *Service) forward(ctx context.Context, r micro.Request, act, send string) {
 	requests, problem := operatorRequests(act, r.Data())
 	if problem != nil {
 		s.respond(r, problem, nil)
 		return
 	}
-	s.mu.Lock()
-	_, known := s.events[event]
-	s.mu.Unlock()
-	if !known {
-		s.respond(r, wire.Refuse(wire.CodeNotFound, "There is no event "+event+"."), nil)
+	known, problem := s.addressed(r)
+	if problem != nil {
+		s.respond(r, problem, nil)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), wideTimeout)
+	event := known.id
+	ctx, cancel := context.WithTimeout(ctx, wideTimeout)
 	defer cancel()
 	var all wire.BlockReply
 	for k := 0; k < len(requests); {
@@ -88,6 +95,17 @@ func (s *Service) forward(r micro.Request, act, send string) {
 	s.respond(r, nil, data)
 }
 
+// addressed is the event which a request's subject names.
+func (s *Service) addressed(r micro.Request) (*event, *wire.Problem) {
+	id := r.Subject()[strings.LastIndexByte(r.Subject(), '.')+1:]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.events[id]; e != nil {
+		return e, nil
+	}
+	return nil, wire.Refuse(wire.CodeNotFound, "There is no event "+id+".")
+}
+
 // command sends one command to the writer.
 func (s *Service) command(ctx context.Context, subject string, payload []byte) ([]byte, *wire.Problem) {
 	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
@@ -114,8 +132,8 @@ func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
 	if act == "release" {
 		into = &release
 	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return nil, wire.Refuse(wire.CodeBadRequest, "The payload is not the JSON this endpoint takes: "+err.Error())
+	if p := decodeStrictly(data, into); p != nil {
+		return nil, p
 	}
 	if act == "release" {
 		release.Order = "" // an operator acts in his own name
@@ -135,6 +153,23 @@ func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
 		parts = append(parts, part)
 	}
 	return payloads(parts...)
+}
+
+// decodeStrictly reads an operator's payload: a field that is misspelt would
+// else be ignored in silence.
+func decodeStrictly(data []byte, into any) *wire.Problem {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, more := d.Token(); more != io.EOF {
+			err = errors.New("something follows it")
+		}
+	}
+	if err != nil {
+		return wire.Refuse(wire.CodeBadRequest, "The payload is not the JSON this endpoint takes: "+err.Error())
+	}
+	return nil
 }
 
 func payloads(requests ...any) ([][]byte, *wire.Problem) {

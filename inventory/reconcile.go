@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ const (
 	reconcileAgain   = 5 * time.Second  // after the ledger could not be asked
 	reconcileTimeout = 30 * time.Second // for one round
 	reconcileGrace   = 10 * time.Second // a younger booking is being confirmed by its checkout
-	maxUnbooked      = 100              // orders of sold seats looked into in one round
+	maxUnbooked      = 512              // orders of sold seats looked into in one round: more than a refund of the whole event leaves half done
 )
 
 // repair is one order about which seats and ledger disagree.
@@ -147,28 +148,35 @@ func (w *writer) booked(ctx context.Context, r repair) error {
 	return nil
 }
 
-// unbooked looks into sold seats without a booking. What the ledger has
-// taken back goes on sale again. A seat which it says belongs to the order, and
-// one whose order it doesn't know, stays sold: to offer what somebody may own is worse.
+// unbooked looks into sold seats without a booking. What the ledger has taken
+// back goes on sale again, or off it if the refund says so. A seat which it says
+// belongs to the order, and one whose order it doesn't know, stays sold: to offer
+// what somebody may own is worse.
 func (w *writer) unbooked(ctx context.Context, r repair) error {
 	order, err := w.ledger.Order(ctx, r.Order)
 	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
 		return fmt.Errorf("order %s: %w", r.Order, err)
 	}
-	refund := wire.RefundRequest{Hold: r.Hold, Order: r.Order, Fan: r.Fan, Why: "the ledger has taken them back"}
+	var back []string
 	for _, q := range r.Seats {
 		if gone(order, q.ID) {
-			refund.Seats = append(refund.Seats, q.ID)
+			back = append(back, q.ID)
 		}
 	}
-	if len(refund.Seats) < len(r.Seats) {
+	if len(back) < len(r.Seats) {
 		w.metrics.repairs.WithLabelValues(repairNone).Inc()
-		w.logger.Error("seats are sold without a booking", "event_id", w.event.id, "order_id", r.Order, "order_state", order.State, "seats", len(r.Seats)-len(refund.Seats))
+		w.logger.Error("seats are sold without a booking", "event_id", w.event.id, "order_id", r.Order, "order_state", order.State, "seats", len(r.Seats)-len(back))
 	}
-	if len(refund.Seats) == 0 {
+	if len(back) == 0 {
 		return nil
 	}
-	refused, err := own(ctx, w, 2*wire.MaxPerFan, func(e *seating.Engine, now time.Time) *wire.Problem { return e.Refund(refund, now) })
+	parts := takingBack(order, back, wire.RefundRequest{Hold: r.Hold, Order: r.Order, Fan: r.Fan, Why: "the ledger has taken them back"})
+	refused, err := own(ctx, w, 2*wire.MaxPerFan, func(e *seating.Engine, now time.Time) (p *wire.Problem) {
+		for _, part := range parts {
+			p = cmp.Or(p, e.Refund(part, now))
+		}
+		return p
+	})
 	switch {
 	case err != nil:
 		return err
@@ -177,7 +185,7 @@ func (w *writer) unbooked(ctx context.Context, r repair) error {
 		w.logger.Error("seats without a booking can't be freed", "event_id", w.event.id, "order_id", r.Order, "err", refused)
 	default:
 		w.metrics.repairs.WithLabelValues(repairFreed).Inc()
-		w.logger.Warn("seats the ledger had taken back were still sold: repaired", "event_id", w.event.id, "order_id", r.Order, "seats", len(refund.Seats))
+		w.logger.Warn("seats the ledger had taken back were still sold: repaired", "event_id", w.event.id, "order_id", r.Order, "seats", len(back))
 	}
 	return nil
 }

@@ -246,12 +246,23 @@ func (w *writer) open(ctx context.Context) error {
 	}
 }
 
+// bookings is what the ledger has booked. Where nothing was ever offered under
+// this stream's revisions, they begin anew, and the ledger is told so first:
+// the guard's is the highest so far, every hold will be above it, and what was
+// being bought under the old ones has no hold any more.
+func (w *writer) bookings(ctx context.Context) ([]ledger.Booking, error) {
+	if seats := w.event.index.Len(); len(w.engine.Unopened(0, seats))+len(w.engine.Sold()) == seats {
+		return w.ledger.Reopen(ctx, w.event.id, uint64(w.guard.Fence().Revision))
+	}
+	return w.ledger.Bookings(ctx, w.event.id)
+}
+
 // rebuild stores as sold what the ledger has booked.
 func (w *writer) rebuild(ctx context.Context) error {
 	var bookings []ledger.Booking
 	for {
 		var err error
-		if bookings, err = w.ledger.Reopen(ctx, w.event.id); err == nil {
+		if bookings, err = w.bookings(ctx); err == nil {
 			break
 		}
 		w.logger.Warn("seats are not opened before the ledger says which are sold", "event_id", w.event.id, "err", err)

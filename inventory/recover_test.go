@@ -28,7 +28,7 @@ func (h *house) unopened(n uint64) *writer {
 	for _, l := range e.record.Spec.Levels {
 		e.prices[l.ID] = wire.Price{Version: 1}
 	}
-	s, err := New(Config{NATS: h.nc, Ledger: h.ledger, Name: fmt.Sprint("w", n)})
+	s, err := New(Config{NATS: h.nc, Ledger: h.ledger, Refunds: h.ledger, Name: fmt.Sprint("w", n)})
 	must(h.t, err)
 	w := s.newWriter(e, n, nil)
 	must(h.t, w.load(h.context()))

@@ -36,9 +36,11 @@ type Ledger interface {
 type Sales interface {
 	// Bookings lists the seats of an event that are sold: no other seats are.
 	Bookings(ctx context.Context, event string) ([]ledger.Booking, error)
-	// Reopen is Bookings for a writer that is to open seats without records. A
-	// hold of records that were lost is no rival of those to come.
-	Reopen(ctx context.Context, event string) ([]ledger.Booking, error)
+	// Reopen is Bookings for a writer under whose revisions nothing was offered
+	// yet: they begin anew, above the given one, and no hold of before exists any
+	// more. What was sold before can be sold again, what was being bought before
+	// can't be any more.
+	Reopen(ctx context.Context, event string, revision uint64) ([]ledger.Booking, error)
 	// Order reads an order as it stands, or ledger.ErrNotFound.
 	Order(ctx context.Context, order string) (ledger.Order, error)
 }
@@ -47,7 +49,8 @@ type Sales interface {
 type Config struct {
 	NATS       *nats.Conn
 	Ledger     Ledger
-	Name       string // of this process, unlike any other
+	Refunds    Refunds // the same PostgreSQL's
+	Name       string  // of this process, unlike any other
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
@@ -56,8 +59,8 @@ type Config struct {
 
 // Validate says what is missing.
 func (c Config) Validate() error {
-	if c.NATS == nil || c.Ledger == nil || c.Name == "" {
-		return errors.New("inventory: NATS, Ledger and Name are needed")
+	if c.NATS == nil || c.Ledger == nil || c.Refunds == nil || c.Name == "" {
+		return errors.New("inventory: NATS, Ledger, Refunds and Name are needed")
 	}
 	return nil
 }
@@ -74,11 +77,12 @@ const (
 // Service is an inventory worker: it contends for every event and is the
 // writer of those it gets.
 type Service struct {
-	cfg      Config
-	js       jetstream.JetStream
-	leases   *kv.Leases
-	metrics  *metrics
-	settling chan struct{}
+	cfg       Config
+	js        jetstream.JetStream
+	leases    *kv.Leases
+	metrics   *metrics
+	settling  chan struct{}
+	refunding chan struct{} // one element for each operator's refund under way
 
 	mu      sync.Mutex
 	events  map[string]*event
@@ -148,16 +152,16 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("inventory: %w", err)
 	}
 	return &Service{cfg: cfg, js: js, leases: leases, metrics: newMetrics(cfg.Registerer),
-		settling: make(chan struct{}, maxSettling), events: map[string]*event{}, prices: map[string]map[string]wire.Price{}}, nil
+		settling: make(chan struct{}, maxSettling), refunding: make(chan struct{}, maxRefunding), events: map[string]*event{}, prices: map[string]map[string]wire.Price{}}, nil
 }
 
 // Run works until ctx ends and then hands over what it is writer of.
 func (s *Service) Run(ctx context.Context) error {
-	operator, err := s.operate()
+	g, ctx := errgroup.WithContext(ctx)
+	operator, err := s.operate(ctx)
 	if err != nil {
 		return fmt.Errorf("inventory: %w", err)
 	}
-	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.leases.Run(ctx) })
 	g.Go(func() error {
 		return s.watch(ctx, wire.PricesBucket, func(e kv.Entry) { s.priced(e) }, func() {})
@@ -167,8 +171,11 @@ func (s *Service) Run(ctx context.Context) error {
 			s.seen(ctx, e, func(e *event) { g.Go(func() error { return s.contend(ctx, e) }) })
 		}, s.setReady)
 	})
-	err = g.Wait()
-	return errors.Join(err, operator.Stop())
+	err = errors.Join(g.Wait(), operator.Stop())
+	for range cap(s.refunding) { // those under way end with ctx, and no other begins
+		s.refunding <- struct{}{}
+	}
+	return err
 }
 
 func (s *Service) watch(ctx context.Context, bucket string, entry func(kv.Entry), current func()) error {

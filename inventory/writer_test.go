@@ -27,6 +27,7 @@ const patience = 30 * time.Second
 // ledgerDouble stands for PostgreSQL, which decides about holds past their
 // deadline; its own tests are in package ledger.
 type ledgerDouble struct {
+	Refunds  // of nothing
 	mu       sync.Mutex
 	paid     map[string]wire.OrderReply
 	bookings []ledger.Booking
@@ -48,7 +49,7 @@ func (l *ledgerDouble) Bookings(context.Context, string) ([]ledger.Booking, erro
 	return slices.Clone(l.bookings), nil
 }
 
-func (l *ledgerDouble) Reopen(ctx context.Context, event string) ([]ledger.Booking, error) {
+func (l *ledgerDouble) Reopen(ctx context.Context, event string, _ uint64) ([]ledger.Booking, error) {
 	return l.Bookings(ctx, event)
 }
 
@@ -151,10 +152,16 @@ func (h *house) worker(name string, now func() time.Time) worker {
 	return h.workerWith(name, now, h.ledger)
 }
 
-func (h *house) workerWith(name string, now func() time.Time, l Ledger) worker {
+// books are PostgreSQL, or stand for it.
+type books interface {
+	Ledger
+	Refunds
+}
+
+func (h *house) workerWith(name string, now func() time.Time, l books) worker {
 	h.t.Helper()
 	nc := h.env.Connect(h.t)
-	s, err := New(Config{NATS: nc, Ledger: l, Name: name, Now: now, LeaseTTL: time.Second})
+	s, err := New(Config{NATS: nc, Ledger: l, Refunds: l, Name: name, Now: now, LeaseTTL: time.Second})
 	must(h.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -1,9 +1,12 @@
 package kv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,17 +89,16 @@ func (t *tail) follow(ctx context.Context) error {
 	if !info.Created.Equal(t.made) || Revision(info.State.LastSeq) < t.last {
 		t.made, t.last, t.current = info.Created, 0, false
 	}
-	// The snapshot's end is the leader's: the consumer's replica may be behind.
-	end, err := t.stream.get(start, t.key)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return err
-	}
 	consumer, err := stream.CreateConsumer(start, t.config())
 	if err != nil {
 		return err
 	}
 	defer t.drop(ctx, stream, consumer.CachedInfo().Name)
-	if !t.current && t.last >= end.Revision {
+	end, err := t.end(start)
+	if err != nil {
+		return err
+	}
+	if !t.current && t.last >= end {
 		t.arrived()
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(watchAhead), jetstream.PullExpiry(watchExpiry),
@@ -105,6 +107,7 @@ func (t *tail) follow(ctx context.Context) error {
 		return err
 	}
 	defer messages.Stop()
+	again := true
 	for delivered := uint64(1); ; delivered++ {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
@@ -120,10 +123,31 @@ func (t *tail) follow(ctx context.Context) error {
 		t.last = Revision(meta.Sequence.Stream)
 		key := strings.TrimPrefix(m.Subject(), t.stream.prefix)
 		t.Entry(Entry{Key: key, Value: m.Data(), Revision: t.last, Created: meta.Timestamp})
-		if !t.current && t.last >= end.Revision {
+		if t.current || t.last < end {
+			continue
+		}
+		// What was written over before it was delivered has been missed so far.
+		if end, err = t.end(ctx); err != nil {
+			return err
+		}
+		if !again || t.last >= end {
 			t.arrived()
 		}
+		again = false
 	}
+}
+
+// end is where a snapshot ends that is complete by now. It is the leader's, and
+// asked for after the consumer was made: his replica may be behind, and he does
+// not tell a value that was written over before, but the one that did.
+func (t *tail) end(ctx context.Context) (Revision, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	e, err := t.stream.get(ctx, t.key)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return e.Revision, err
 }
 
 var errGap = errors.New("a message is missing")
@@ -160,19 +184,16 @@ func (t *tail) drop(ctx context.Context, stream jetstream.Stream, name string) {
 	_ = stream.DeleteConsumer(ctx, name) // else the server forgets it
 }
 
-// All reads the entries that match filter, in the order of their revisions: at
-// least what was stored when it was called.
+// All reads the last entry of each key that matches filter, in the order of
+// their revisions: at least what was stored when it was called.
 func (s *Stream) All(ctx context.Context, filter string) ([]Entry, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var (
-		all  []Entry
-		done bool
-	)
+	last, done := map[string]Entry{}, false
 	err := s.Watch(ctx, filter, Watcher{
 		Entry: func(e Entry) {
 			if !done {
-				all = append(all, e)
+				last[e.Key] = e
 			}
 		},
 		Current: func() { done = true; cancel() },
@@ -180,5 +201,5 @@ func (s *Stream) All(ctx context.Context, filter string) ([]Entry, error) {
 	if !done {
 		return nil, err
 	}
-	return all, nil
+	return slices.SortedFunc(maps.Values(last), func(a, b Entry) int { return cmp.Compare(a.Revision, b.Revision) }), nil
 }

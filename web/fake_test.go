@@ -30,10 +30,11 @@ const (
 // fake serves the public contract for one event and one fan, from memory. The
 // rules are the simplest that answer as the contract says.
 type fake struct {
-	t       *testing.T
+	t       testing.TB
 	index   *plan.Index
 	compact []byte
 	sockets bool // false: the live socket is refused, so the page must poll
+	guard   guard
 
 	mu      sync.Mutex
 	states  []byte
@@ -43,14 +44,19 @@ type fake struct {
 	head    uint64
 	joined  int // POST …/places so far
 	holds   int
-	lane    string // that the fan's code has opened
-	moved   bool   // the pass is in use on another device
+	lane    string            // that the fan's code has opened
+	moved   bool              // the pass is in use on another device
+	shape   func(*wire.Board) // what the board is besides
+	stands  *wire.LivePlace   // as the page said over its socket
+	opensIn time.Duration     // the waiting room; what the server says of it
 	hold    *wire.HoldReply
 	method  string // of the last checkout
 	viewers map[chan wire.LiveFrame]struct{}
+
+	followed bool // the page asked for its order under way
 }
 
-func newFake(t *testing.T, sockets bool) (*fake, string) {
+func newFake(t testing.TB, sockets bool) (*fake, string) {
 	p := hall()
 	if err := plan.Check(p); err != nil {
 		t.Fatal(err)
@@ -89,8 +95,16 @@ func (f *fake) handler() http.Handler {
 		f.page(w, "index.html", page{Events: []*pageEvent{f.event()}})
 	})
 	mux.HandleFunc("GET /e/{event}", func(w http.ResponseWriter, r *http.Request) { f.page(w, "event.html", page{Event: f.event()}) })
+	mux.HandleFunc("GET /e/{event}/draw", f.drawPage)
 	mux.HandleFunc("GET /t/{ticket}", func(w http.ResponseWriter, r *http.Request) {
 		f.page(w, "ticket.html", page{Ticket: r.PathValue("ticket")})
+	})
+	mux.HandleFunc("GET /orders", func(w http.ResponseWriter, r *http.Request) {
+		orders := f.orders()
+		if r.URL.Query().Has("before") {
+			orders = &pageOrders{Later: true}
+		}
+		f.page(w, "orders.html", page{Orders: orders})
 	})
 	base := "/v1/events/" + fakeEvent
 	mux.HandleFunc("GET "+base, f.info)
@@ -98,8 +112,11 @@ func (f *fake) handler() http.Handler {
 	mux.HandleFunc("GET "+base+"/board", func(w http.ResponseWriter, r *http.Request) { answer(w, 200, f.board()) })
 	mux.HandleFunc("GET "+base+"/availability", f.availability)
 	mux.HandleFunc("GET "+base+"/live", f.live)
-	mux.HandleFunc("POST "+base+"/places", f.join)
-	mux.HandleFunc("POST "+base+"/passes", f.redeem)
+	mux.HandleFunc("GET "+base+"/challenge", f.challenge)
+	mux.HandleFunc("GET /widget.js", widget)
+	mux.HandleFunc("POST "+base+"/places", f.guarded("join", f.join))
+	mux.HandleFunc("POST "+base+"/passes", f.guarded("redeem", f.redeem))
+	mux.HandleFunc("POST "+base+"/holds", f.guarded("hold", f.claim))
 	mux.HandleFunc("POST /v1/carry", f.carry)
 	mux.HandleFunc("GET /c/{token}", func(w http.ResponseWriter, r *http.Request) {
 		f.page(w, "carry.html", page{Carry: &pageCarry{Number: fakeNumber, Event: "Opening Night", EventID: fakeEvent, OtherFan: true}})
@@ -109,10 +126,15 @@ func (f *fake) handler() http.Handler {
 			http.Redirect(w, r, "/e/"+fakeEvent+"#carried", http.StatusSeeOther)
 		}
 	})
-	mux.HandleFunc("POST "+base+"/holds", f.claim)
 	mux.HandleFunc("DELETE /v1/holds/{hold}", f.release)
 	mux.HandleFunc("POST /v1/holds/{hold}/checkout", f.checkout)
 	mux.HandleFunc("GET /v1/orders/{order}", f.order)
+	mux.HandleFunc("GET /v1/orders/o_0000000000000000000001", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		f.followed = true
+		f.mu.Unlock()
+		answer(w, 200, wire.OrderReply{Event: fakeEvent, State: wire.OrderPaid})
+	})
 	mux.HandleFunc("GET /v1/tickets/{ticket}", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, wire.TicketReply{Event: fakeEvent, Seat: "101-A-1", Label: "Block 101, Row A, Seat 1", State: "valid",
 			Generation: 1, Barcode: "FR1.b3BlbmluZy1uaWdodA.1.4pXkq0c2hZzJmYl7rW9uVQ"})
@@ -150,6 +172,13 @@ func (f *fake) join(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.mu.Lock()
+	if f.opensIn > 0 {
+		f.opensIn = 0 // by the next time
+		f.mu.Unlock()
+		w.Header().Set("Retry-After", "1")
+		refuse(w, 425, wire.CodeNotOpen, "The queue is not open yet.")
+		return
+	}
 	if req.Code != "" {
 		f.lane = "priority" // and the device keeps it
 	}
@@ -306,9 +335,7 @@ func (f *fake) board() *wire.Board {
 	defer f.mu.Unlock()
 	b := &wire.Board{Event: fakeEvent, Seq: f.boards, At: time.Now().UTC(), State: wire.SaleOpen, Currency: "EUR", Rate: 12,
 		Lanes: map[string]wire.LaneBoard{}}
-	for _, lane := range []string{"priority", "general"} {
-		b.Lanes[lane] = wire.LaneBoard{Waiting: fakeNumber, Regions: map[string]wire.Head{"home": {Head: f.head, Joined: 60}}}
-	}
+	b.Lanes[f.lane] = wire.LaneBoard{Waiting: fakeNumber, Regions: map[string]wire.Head{"home": {Head: f.head, Joined: 60}}}
 	for _, l := range fakeLevels() {
 		price := wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee).Total
 		lb := wire.LevelBoard{ID: l.ID, Name: l.Name, From: price, To: price}
@@ -322,13 +349,19 @@ func (f *fake) board() *wire.Board {
 		}
 		b.Levels = append(b.Levels, lb)
 	}
+	if f.shape != nil {
+		f.shape(b)
+	}
 	return b
 }
 
 // call moves the head.
-func (f *fake) call(head uint64) {
+func (f *fake) call(head uint64) { f.show(head, nil) }
+
+// show tells a board that is something besides.
+func (f *fake) show(head uint64, shape func(*wire.Board)) {
 	f.mu.Lock()
-	f.head = head
+	f.head, f.shape = head, shape
 	f.boards++
 	f.mu.Unlock()
 	f.tell(wire.LiveFrame{T: wire.FrameBoard, Board: f.board()})
@@ -389,9 +422,11 @@ func (f *fake) live(w http.ResponseWriter, r *http.Request) {
 	go func() { // watches need no answer: every viewer here is told everything
 		defer cancel()
 		for {
-			if _, _, err := ws.Read(ctx); err != nil {
+			_, raw, err := ws.Read(ctx)
+			if err != nil {
 				return
 			}
+			f.said(raw)
 		}
 	}()
 	for {
@@ -404,6 +439,19 @@ func (f *fake) live(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
+	}
+}
+
+// said is what a page says over its socket.
+func (f *fake) said(raw []byte) {
+	var said wire.LiveWatch
+	if err := json.Unmarshal(raw, &said); err != nil {
+		f.t.Errorf("the page says %s: %v", raw, err)
+	}
+	if said.Place != nil {
+		f.mu.Lock()
+		f.stands = said.Place
+		f.mu.Unlock()
 	}
 }
 

@@ -18,7 +18,9 @@ type page struct {
 	Event       *pageEvent
 	Events      []*pageEvent
 	Ticket      string
+	Orders      *pageOrders
 	Carry       *pageCarry
+	Draw        *pageDraw
 	Problem     *struct{ Title, Detail string }
 	Assets      map[string]string
 }
@@ -29,10 +31,28 @@ type pageCarry struct {
 	ThisFan, OtherFan bool
 }
 
+type pageDraw struct {
+	Event                      *pageEvent
+	Origin, Commitment, Secret string
+	Held                       bool
+	Lanes                      []pageLane
+}
+
+type pageLane struct {
+	Lane    string
+	Regions []pageEntrants
+}
+
+type pageEntrants struct {
+	Region string
+	Fans   uint64
+}
+
 type pageEvent struct {
-	ID, Name, Venue, Starts, StartsAt, Opens, OpensAt, State, Status, Currency, Message string
-	PerFan                                                                              int
-	Levels                                                                              []pageLevel
+	ID, Name, Venue, Starts, StartsAt, Opens, OpensAt, State, Status, Currency, Message, RoomOpens, RoomOpensAt string
+	RoomOpensIn                                                                                                 int64
+	PerFan                                                                                                      int
+	Levels                                                                                                      []pageLevel
 }
 
 type pageLevel struct {
@@ -40,14 +60,49 @@ type pageLevel struct {
 	Free, Total     int
 }
 
+type pageOrders struct {
+	List  []pageOrder
+	Older string
+	Later bool
+}
+
+type pageOrder struct {
+	ID, Event, Name, Venue, Starts, StartsAt, State, Status, Reason, Placed, PlacedAt, Total, Refunded string
+	Seats                                                                                              []pageSeat
+}
+
+type pageSeat struct{ Label, Ticket string }
+
+// orders is one of each kind; the order under way is settled once it was asked for.
+func (f *fake) orders() *pageOrders {
+	e := f.event()
+	order := func(n int, state, status, total, refunded string, seats ...pageSeat) pageOrder {
+		return pageOrder{ID: fmt.Sprintf("o_%022d", n), Event: e.ID, Name: e.Name, Venue: e.Venue, Starts: e.Starts, StartsAt: e.StartsAt,
+			State: state, Status: status, Placed: "Tue 1 Dec 2026, 10:00 UTC", PlacedAt: "2026-12-01T10:00:00Z", Total: total, Refunded: refunded, Seats: seats}
+	}
+	pending := order(1, "pending", "The payment is under way", "EUR 97.50", "", pageSeat{"Block 101, Row A, Seat 9", ""})
+	f.mu.Lock()
+	if f.followed {
+		pending = order(1, "paid", "Paid", "EUR 97.50", "", pageSeat{"Block 101, Row A, Seat 9", fmt.Sprintf("t_%022d", 9)})
+	}
+	f.mu.Unlock()
+	failed := order(4, "failed", "Not paid", "", "", pageSeat{"Block 101, Row C, Seat 3", ""})
+	failed.Reason = "The card was declined."
+	return &pageOrders{Older: "/orders?before=x", List: []pageOrder{pending,
+		order(2, "paid", "Paid, partly refunded", "EUR 195.00", "EUR 97.50", pageSeat{"Block 101, Row A, Seat 1", fmt.Sprintf("t_%022d", 1)}),
+		order(3, "refunded", "Refunded", "EUR 42.00", "EUR 42.00", pageSeat{"Standing floor", ""}), failed}}
+}
+
 func (f *fake) event() *pageEvent {
-	return &pageEvent{ID: fakeEvent, Name: "Opening Night", Venue: "The Long Hall", Starts: "Fri 5 Mar 2027, 19:30 UTC", StartsAt: "2027-03-05T19:30:00Z",
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &pageEvent{RoomOpensIn: f.opensIn.Milliseconds(), ID: fakeEvent, Name: "Opening Night", Venue: "The Long Hall", Starts: "Fri 5 Mar 2027, 19:30 UTC", StartsAt: "2027-03-05T19:30:00Z",
 		State: wire.SaleOpen, Status: "On sale now", PerFan: 4, Levels: []pageLevel{{"gold", "Gold", "EUR 97.50", 10, 100}, {"floor", "Standing", "EUR 42.00", 0, 120}}}
 }
 
 func (f *fake) page(w http.ResponseWriter, name string, p page) {
 	p.Title, p.Lang = "Opening Night", "en"
-	p.Assets = map[string]string{"app.js": "/assets/app.js", "app.css": "/assets/app.css"}
+	p.Assets = map[string]string{"app.js": "/assets/app.js", "app.css": "/assets/app.css", "solver.js": "/assets/solver.js"}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'")
 	if err := template.Must(template.ParseFS(web.FS, "templates/*.html")).ExecuteTemplate(w, name, p); err != nil {

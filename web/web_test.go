@@ -41,6 +41,7 @@ func TestPurchase(t *testing.T) {
 				keys(tab)
 			}
 			pay(tab)
+			orders(tab, url)
 		})
 	}
 }
@@ -175,6 +176,32 @@ func pay(b *tab) {
 	b.picture("11-ticket")
 }
 
+// orders looks at the fan's orders: what is under way is followed, and the page
+// is as whole without any script.
+func orders(b *tab, url string) {
+	b.click(`a[href="/orders"]`)
+	b.wait("the orders, the first of them settled", `document.querySelectorAll("[data-order]").length === 4 &&
+		document.querySelector('[data-order$="1"]').dataset.state === "paid" && document.querySelectorAll("a[data-ticket]").length === 2`)
+	b.wait("local time", `!document.querySelector("time").textContent.includes("UTC")`)
+	b.picture("12-orders")
+	b.click(`a[href^="/orders?before"]`)
+	b.wait("the end", `document.body.textContent.includes("no older orders")`)
+	b.do(scripts(false), chromedp.Navigate(url+"/orders"))
+	b.wait("the orders without a script", `document.querySelectorAll("[data-order]").length === 4 && document.querySelectorAll("a[data-ticket]").length === 2 &&
+		document.querySelector("time").textContent.includes("UTC")`)
+	b.click("a[data-ticket]")
+	b.wait("the way to the code without a script", `location.pathname.startsWith("/t/") && document.querySelector("noscript a")`)
+	b.do(scripts(true))
+}
+
+// scripts turns the page's scripts on or off, from the next page on.
+func scripts(on bool) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tg *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tg, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	})
+}
+
 // free is the first free seats of a row.
 func (f *fake) free(section, row string) (places []int) {
 	f.mu.Lock()
@@ -199,14 +226,14 @@ const painted = `(() => {
 const summary = `[location.pathname, document.body?.dataset.view, ...["message", "error", "total", "countdown", "order-state", "basket-total"].map((id) => document.getElementById(id)?.textContent)].join(" | ")`
 
 type tab struct {
-	t    *testing.T
+	t    testing.TB
 	ctx  context.Context
 	name string
 	dir  string
 	last string // summary of the page while something was waited for
 }
 
-func newBrowser(t *testing.T) context.Context {
+func newBrowser(t testing.TB) context.Context {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatal("chromium is needed: apt-get install chromium")
@@ -225,7 +252,7 @@ func newBrowser(t *testing.T) context.Context {
 
 // newTab opens a tab with a profile of its own. Anything that the page reports
 // as an exception or a breach of its policy fails the test.
-func newTab(t *testing.T, browser context.Context, name string, width, height int64, dark bool) *tab {
+func newTab(t testing.TB, browser context.Context, name string, width, height int64, dark bool) *tab {
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 30*time.Second)
@@ -273,12 +300,14 @@ func (b *tab) click(css string) {
 func (b *tab) wait(what, expression string, elements ...string) {
 	b.t.Helper()
 	var let strings.Builder
+	texts := summary
 	for _, e := range elements {
 		name, id, ok := strings.Cut(e, "=")
 		if !ok {
 			id = name
 		}
 		fmt.Fprintf(&let, "const %s = document.getElementById(%q);", name, id)
+		texts += fmt.Sprintf(" + ` | %[1]s: ${document.getElementById(%[1]q)?.textContent}`", id)
 	}
 	ready := fmt.Sprintf("(() => { if (!document.body) return false; %s try { return Boolean(%s) } catch { return false } })()", let.String(), expression)
 	for {
@@ -286,7 +315,7 @@ func (b *tab) wait(what, expression string, elements ...string) {
 		if b.holds(ready) {
 			return
 		}
-		if now, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](summary)); err == nil {
+		if now, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](texts)); err == nil {
 			b.last = now
 		}
 		select {

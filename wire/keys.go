@@ -196,6 +196,20 @@ func mac(key SecretKey, context string, payload []byte) []byte {
 	return h.Sum(nil)
 }
 
+// MACs authenticates a message of a kind that context names, under each secret:
+// the first is what to sign with, all of them are to be accepted.
+func (k *Keyring) MACs(context string, message []byte) [][]byte {
+	secrets := k.ring.Load().Secret
+	signs := Signer(secrets, k.now())
+	sums := [][]byte{mac(signs, context, message)}
+	for _, key := range secrets {
+		if key.ID != signs.ID {
+			sums = append(sums, mac(key, context, message))
+		}
+	}
+	return sums
+}
+
 // Hash is how a key or a body that must be compared, but not kept, is stored.
 func Hash(b []byte) string {
 	sum := sha256.Sum256(b)

@@ -130,12 +130,12 @@ func TestTokensOutliveRotation(t *testing.T) {
 	barcode := Barcode{Event: "demo", Ticket: NewTicket(), Seat: "A-1", Generation: 1}
 	type tokens struct{ receipt, cookie, code, carry, pass, barcode string }
 	issue := func() tokens {
-		return tokens{k.SignReceipt(place), k.SignFan(place.Fan), k.SignCode(code), k.SignCarry(place, now.Add(time.Hour)), mustSign(t, k, rec), k.SignBarcode(barcode)}
+		return tokens{k.SignReceipt(place), k.SignFan(place.Fan, now), k.SignCode(code), k.SignCarry(place, now.Add(time.Hour)), mustSign(t, k, rec), k.SignBarcode(barcode)}
 	}
 	check := func(when string, x tokens) {
 		t.Helper()
 		_, err1 := k.VerifyReceipt(x.receipt)
-		_, err2 := k.VerifyFan(x.cookie)
+		_, _, err2 := k.VerifyFan(x.cookie)
 		_, err3 := k.CheckCode(x.code, "demo", NewFan(), "ann@example.org", now)
 		_, err4 := k.OpenCarry(x.carry, now)
 		_, err5 := k.Public().VerifyPass(x.pass, "demo", now, 0)

@@ -12,7 +12,7 @@ import (
 //
 //	frontrow.event.{apply,open,close}                               frontrow-admission
 //	frontrow.admission.{status,pause,resume,rate,message,drain,revoke}.<event>  frontrow-admission
-//	frontrow.inventory.{status,block,unblock,release}.<event>       frontrow-inventory
+//	frontrow.inventory.{status,block,unblock,release,refund}.<event> frontrow-inventory
 //	frontrow.pricing.status.<event>                                 frontrow-pricing
 //	frontrow.gateway.status                                         frontrow-gateway
 const (
@@ -78,6 +78,28 @@ type MeterReply struct {
 	Absent   []string  `json:"absent_regions,omitempty"`
 	At       time.Time `json:"at,omitzero"`
 	Problem  *Problem  `json:"problem,omitempty"`
+}
+
+// RefundOrder asks to give money and seats back: of an order, of some of its
+// seats, or, with All, of every order of the event. Seats go back on sale, or
+// with Block off it. Asked again it changes nothing, and does what was left undone.
+type RefundOrder struct {
+	Order string   `json:"order,omitempty"`
+	Seats []string `json:"seats,omitempty"` // none: all of the order
+	All   bool     `json:"all,omitempty"`
+	Block bool     `json:"block,omitempty"`
+	By    string   `json:"by"`
+	Why   string   `json:"why"`
+}
+
+// RefundReply is what a RefundOrder came to.
+type RefundReply struct {
+	Refunded int        `json:"refunded"` // orders of which this request gave something back
+	Amount   int64      `json:"amount"`   // that it gave back, in minor units
+	Currency string     `json:"currency,omitempty"`
+	State    OrderState `json:"state,omitempty"`   // of the order asked for
+	Left     int        `json:"left"`              // orders of the event which the same request has still to see to
+	Pending  int        `json:"pending,omitempty"` // of those, payments under way: they are refunded once they are paid
 }
 
 // Admitter is the admitter's durable state, under "admitter" in
@@ -183,7 +205,8 @@ type RiskAct struct {
 	Fan     string    `json:"fan"`
 	Score   int       `json:"score"`
 	Reasons []string  `json:"reasons"`
-	Outcome string    `json:"outcome"` // challenged, passed, slow
+	Outcome string    `json:"outcome"`       // challenged, passed, slow
+	Act     string    `json:"act,omitempty"` // join, redeem, hold
 	Gateway string    `json:"gateway,omitempty"`
 	At      time.Time `json:"at"`
 }

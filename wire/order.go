@@ -52,10 +52,43 @@ type OrderReply struct {
 	Reason   string      `json:"reason,omitempty"`
 	Seats    []SeatQuote `json:"seats,omitempty"`
 	Total    int64       `json:"total,omitempty"`
+	Refunded int64       `json:"refunded,omitempty"` // of Total; of an order that is still paid, for seats that are not in Seats any more
 	Currency string      `json:"currency,omitempty"`
 	Tickets  []string    `json:"tickets,omitempty"`
 	Action   *Action     `json:"action,omitempty"` // of a pending order: what its fan must do
 	Problem  *Problem    `json:"problem,omitempty"`
+}
+
+// MaxHistory is the most orders of one HistoryReply.
+const MaxHistory = 100
+
+// HistoryQuery asks for a fan's orders, the newest first.
+type HistoryQuery struct {
+	Fan    string     `json:"fan"`
+	Before *OrderMark `json:"before,omitempty"` // Next of the page before; nil for the first page
+	Limit  int        `json:"limit"`            // 1 to MaxHistory; there may be fewer though more follow
+}
+
+// OrderMark is a position in a fan's history.
+type OrderMark struct {
+	At    time.Time `json:"at"`
+	Order string    `json:"order"`
+}
+
+// HistoryReply is a page of a history. It may be read from a replica, and an
+// order which waits in ORDERS is not in it yet: it informs, and nothing is
+// decided from it.
+type HistoryReply struct {
+	Orders  []PastOrder `json:"orders,omitempty"`
+	Next    *OrderMark  `json:"next,omitempty"` // nil: these are the last
+	AsOf    time.Time   `json:"as_of,omitzero"` // what was settled until then is in it; zero: that can't be told
+	Problem *Problem    `json:"problem,omitempty"`
+}
+
+// PastOrder is an order of a history.
+type PastOrder struct {
+	OrderReply
+	Created time.Time `json:"created_at"`
 }
 
 // Action is something the fan must do before his payment can be made: confirm

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -90,14 +91,31 @@ func (k *Keyring) VerifyReceipt(receipt string) (Place, error) {
 	return p, nil
 }
 
-// SignFan renders the value of the fr_fan cookie.
-func (k *Keyring) SignFan(fan string) string { return k.seal(cookieContext, []byte(fan)) }
+// SignFan renders the value of the fr_fan cookie. At is when it is issued.
+func (k *Keyring) SignFan(fan string, at time.Time) string {
+	return k.seal(cookieContext, []byte(fan+cookieInstant+strconv.FormatInt(at.Unix(), 36)))
+}
 
-// VerifyFan returns the fan named by an fr_fan cookie, or ErrToken.
-func (k *Keyring) VerifyFan(cookie string) (string, error) {
+// cookieInstant stands before the instant in a cookie; it is in no fan's id.
+const cookieInstant = "@"
+
+// VerifyFan returns the fan named by an fr_fan cookie and when it was issued, or
+// ErrToken. Of cookies from before instants were kept, it is zero.
+func (k *Keyring) VerifyFan(cookie string) (fan string, at time.Time, err error) {
 	raw, _, ok := k.open(cookieContext, cookie)
-	if !ok || !IsFan(string(raw)) {
-		return "", ErrToken
+	if !ok {
+		return "", at, ErrToken
 	}
-	return string(raw), nil
+	fan, instant, dated := strings.Cut(string(raw), cookieInstant)
+	if dated {
+		seconds, err := strconv.ParseInt(instant, 36, 64)
+		if err != nil {
+			return "", at, ErrToken
+		}
+		at = time.Unix(seconds, 0).UTC()
+	}
+	if !IsFan(fan) {
+		return "", time.Time{}, ErrToken
+	}
+	return fan, at, nil
 }

@@ -5,25 +5,28 @@ package wire
 type Code string
 
 const (
-	CodeBadRequest   Code = "bad-request"       // not understood
-	CodeUnauthorized Code = "no-pass"           // no pass, or one that can't be trusted or has expired
-	CodeForbidden    Code = "forbidden"         // not yours, or for another event
-	CodeNotFound     Code = "not-found"         // no such event, hold, order or ticket
-	CodeTooLarge     Code = "too-large"         // body over the limit
-	CodeTaken        Code = "taken"             // Seats lists the seats that went to others
-	CodeLimit        Code = "limit"             // more tickets than one fan may have
-	CodeUnknownSeat  Code = "unknown-seat"      // Seats lists the ids that the plan doesn't know
-	CodeUnknownArea  Code = "unknown-area"      //
-	CodeInvalid      Code = "invalid"           // understood, but makes no sense: a count of -1, no seats at all
-	CodeOrphan       Code = "orphan"            // Seats would be left alone; Instead leaves none
-	CodeNoneLeft     Code = "none-left"         // nothing free matches the wish
-	CodeHoldOver     Code = "hold-over"         // the hold ended: released, expired or sold
-	CodeCheckoutBusy Code = "checkout-busy"     // the hold is in checkout under another idempotency key
-	CodeKeyReused    Code = "idempotency-reuse" // same idempotency key, another body
-	CodeWait         Code = "not-called"        // the place isn't called yet; Ahead and RetryAfterMS say more
-	CodeGone         Code = "gone"              // the sale is over or nothing can be left
-	CodeNotOpen      Code = "not-open"          // the sale hasn't opened
-	CodeUnavailable  Code = "unavailable"       // try again: no writer just now, queue full, outcome unknown
+	CodeBadRequest   Code = "bad-request"        // not understood
+	CodeUnauthorized Code = "no-pass"            // no pass, or one that can't be trusted or has expired
+	CodeForbidden    Code = "forbidden"          // not yours, or for another event
+	CodeNotFound     Code = "not-found"          // no such event, hold, order or ticket
+	CodeTooLarge     Code = "too-large"          // body over the limit
+	CodeTaken        Code = "taken"              // Seats lists the seats that went to others
+	CodeLimit        Code = "limit"              // more tickets than one fan may have
+	CodeUnknownSeat  Code = "unknown-seat"       // Seats lists the ids that the plan doesn't know
+	CodeUnknownArea  Code = "unknown-area"       //
+	CodeInvalid      Code = "invalid"            // understood, but makes no sense: a count of -1, no seats at all
+	CodeOrphan       Code = "orphan"             // Seats would be left alone; Instead leaves none
+	CodeNoneLeft     Code = "none-left"          // nothing free matches the wish
+	CodeHoldOver     Code = "hold-over"          // the hold ended: released, expired or sold
+	CodeCheckoutBusy Code = "checkout-busy"      // the hold is in checkout under another idempotency key
+	CodeKeyReused    Code = "idempotency-reuse"  // same idempotency key, another body
+	CodeWait         Code = "not-called"         // the place isn't called yet; Ahead and RetryAfterMS say more
+	CodeGone         Code = "gone"               // the sale is over, nothing can be left, or a ticket is void
+	CodeNotPaid      Code = "not-paid"           // a refund of an order that is pending or has failed
+	CodeNotOpen      Code = "not-open"           // the sale hasn't opened
+	CodeSlowDown     Code = "slow-down"          // too often, or too much at once; RetryAfterMS says when again
+	CodeChallenge    Code = "challenge-required" // a proof is needed first; Challenge is where to get the task
+	CodeUnavailable  Code = "unavailable"        // try again: no writer just now, queue full, outcome unknown
 
 	CodeRevoked     Code = "revoked"      // the pass was withdrawn
 	CodeOtherDevice Code = "other-device" // the pass is in use on another device of the fan, and may be taken back
@@ -50,6 +53,8 @@ type Problem struct {
 	Order        string   `json:"order,omitempty"`
 	Ahead        uint64   `json:"ahead,omitempty"`
 	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
+	Challenge    string   `json:"challenge,omitempty"` // path
+	Skip         bool     `json:"skip,omitempty"`      // the answer "skip" gives a place in the slow lane instead
 }
 
 func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }

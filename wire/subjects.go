@@ -12,7 +12,7 @@ const (
 	PlansObjects = "PLANS"  // object store: digest → seating plan
 
 	RevokedBucket    = "REVOKED"    // event.<pass id>, event.all → Revocation; kept as long as a pass can live
-	ChallengesBucket = "CHALLENGES" // event.<id> → who passed it; each is passed once
+	ChallengesBucket = "CHALLENGES" // event.<id> → challenge.Use: who used the answer, and what for; each is used once
 
 	CheckoutsBucket = "CHECKOUTS" // order.<order> → Waiting, payments.<provider> → PaymentHealth; all of it may be lost
 
@@ -65,6 +65,9 @@ func HealthKey(provider string) string { return "payments." + provider }
 
 const HealthKeys = "payments.*"
 
+// ChallengeKey is the key of an answer that was used, in CHALLENGES.
+func ChallengeKey(event, id string) string { return event + "." + id }
+
 // SplitPriceKey is the inverse of PriceKey.
 func SplitPriceKey(key string) (event, level string, ok bool) { return strings.Cut(key, ".") }
 
@@ -100,9 +103,10 @@ func PassesAll(event string) string          { return "passes." + event + ".*" }
 
 // Reads of the ledger, answered by any inventory worker (queue group "ledger").
 const (
-	LedgerOrder  = "ledger.order"  // OrderQuery → OrderReply
-	LedgerTicket = "ledger.ticket" // TicketQuery → TicketReply
-	LedgerQueue  = "ledger"
+	LedgerOrder   = "ledger.order"   // OrderQuery → OrderReply
+	LedgerTicket  = "ledger.ticket"  // TicketQuery → TicketReply
+	LedgerHistory = "ledger.history" // HistoryQuery → HistoryReply
+	LedgerQueue   = "ledger"
 )
 
 // OrderSubject is where the checkout of a hold waits in ORDERS; it is created
@@ -122,6 +126,10 @@ const (
 	LogOperator  = "operator"  // OperatorAct
 	LogRisk      = "risk"      // RiskAct: arrivals that were challenged or slowed down
 )
+
+// LimitsSubject carries what the gateways of a region have let through to each
+// other (package gateway/limit): core NATS, best effort.
+func LimitsSubject(region string) string { return "gateway." + region + ".limits" }
 
 // NoticeSubject carries short-lived news for one fan's open sockets (a hold
 // that ended, an order that was settled): core NATS, best effort; the truth

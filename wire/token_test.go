@@ -37,7 +37,7 @@ func TestReceipts(t *testing.T) {
 	}
 	forged, _ := json.Marshal(Place{Event: "demo", Lane: LaneGeneral, Region: "home", Number: 1, Fan: p.Fan})
 	bad := spoiled(r, forged, other.SignReceipt(p))
-	bad["a cookie"], bad["a link"] = k.SignFan(p.Fan), k.SignCarry(p, time.Now().Add(time.Hour))
+	bad["a cookie"], bad["a link"] = k.SignFan(p.Fan, p.At), k.SignCarry(p, time.Now().Add(time.Hour))
 	for name, bad := range bad {
 		if _, err := k.VerifyReceipt(bad); !errors.Is(err, ErrToken) {
 			t.Errorf("%s: %v", name, err)
@@ -48,16 +48,20 @@ func TestReceipts(t *testing.T) {
 func TestFanCookie(t *testing.T) {
 	k := NewKeyring()
 	fan := NewFan()
-	if got, err := k.VerifyFan(k.SignFan(fan)); err != nil || got != fan {
-		t.Fatalf("%q, %v", got, err)
+	issued := time.Unix(1_800_000_000, 0).UTC()
+	if got, at, err := k.VerifyFan(k.SignFan(fan, issued)); err != nil || got != fan || !at.Equal(issued) {
+		t.Fatalf("%q, %v, %v", got, at, err)
 	}
-	for name, bad := range map[string]string{
-		"a fan id that isn't one": k.seal(cookieContext, []byte("f_x.y")),
-		"a receipt":               k.SignReceipt(Place{Fan: fan}),
-	} {
-		if _, err := k.VerifyFan(bad); !errors.Is(err, ErrToken) {
-			t.Errorf("%s: %v", name, err)
+	if got, at, err := k.VerifyFan(k.seal(cookieContext, []byte(fan))); err != nil || got != fan || !at.IsZero() {
+		t.Errorf("a cookie from before instants were kept: %q, %v, %v", got, at, err)
+	}
+	for _, bad := range []string{"f_x.y", "f_x@s44we8", fan + "@", fan + "@!", fan + "@1@2", fan + "@99999999999999999999"} {
+		if _, _, err := k.VerifyFan(k.seal(cookieContext, []byte(bad))); !errors.Is(err, ErrToken) {
+			t.Errorf("%s: %v", bad, err)
 		}
+	}
+	if _, _, err := k.VerifyFan(k.SignReceipt(Place{Fan: fan})); !errors.Is(err, ErrToken) {
+		t.Errorf("a receipt: %v", err)
 	}
 }
 
@@ -80,7 +84,7 @@ func TestCarry(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	bad := spoiled(token, []byte("9999999999.demo.general.home.1."+p.Fan+".0...0"), NewKeyring().SignCarry(p, now.Add(CarryTTL)))
-	bad["a receipt"], bad["a cookie"] = k.SignReceipt(p), k.SignFan(p.Fan)
+	bad["a receipt"], bad["a cookie"] = k.SignReceipt(p), k.SignFan(p.Fan, p.At)
 	for i, sealed := range []string{"", "...", "x.demo.general.home.1." + p.Fan + ".0...0", "1.de*mo.general.home.1." + p.Fan + ".0...0",
 		"1.demo.vip.home.1." + p.Fan + ".0...0", "1.demo.general.home.-1." + p.Fan + ".0...0", "1.demo.general.home.1.f_x.0...0", "1.demo.general.home.1." + p.Fan + ".0...0.0"} {
 		bad[fmt.Sprint("sealed ", i)] = k.seal(carryContext, []byte(sealed))

@@ -41,6 +41,9 @@ func TestDev(t *testing.T) {
 	t.Run("operator", r.testOperator)
 	t.Run("probes", r.testProbes)
 	t.Run("browsers", r.testBrowsers)
+	t.Run("refunds", r.testRefunds)
+	t.Run("history", r.testHistory)
+	t.Run("refund seen", r.testRefundSeen)
 	r.audit("show")
 }
 

@@ -221,7 +221,7 @@ func until(t *testing.T, what string, so func() bool) {
 
 // redeemAtOnce redeems one place a thousand times through two gateways: one pass.
 func redeemAtOnce(t *testing.T, addrs []string) {
-	f := newFan(t, "http://"+addrs[0], "show", 5000)
+	f := newFan(t, addrs[0], "show", 5000)
 	ctx := deadline(t)
 	a, err := f.insist(ctx, "POST", "/v1/events/show/places", map[string]any{})
 	must(t, err)
@@ -230,7 +230,7 @@ func redeemAtOnce(t *testing.T, addrs []string) {
 	passes := map[string]int{}
 	each(1000, func(i int) {
 		g := *f
-		g.base = "http://" + addrs[i%2]
+		g.base = addrs[i%2]
 		for {
 			a, err := g.insist(ctx, "POST", "/v1/events/show/passes", map[string]any{"place": f.place})
 			if err == nil && a.Status == http.StatusTooEarly && ctx.Err() == nil {
@@ -261,7 +261,7 @@ func rotateWhileFansBuy(t *testing.T, addrs []string, tool func(...string) []byt
 	done := make(chan struct{})
 	for i := range 4 {
 		wg.Go(func() {
-			f := newFan(t, "http://"+addrs[0], "show", 6000+i)
+			f := newFan(t, addrs[0], "show", 6000+i)
 			if err := f.admit(ctx); err != nil {
 				t.Error(err)
 				return
@@ -275,7 +275,7 @@ func rotateWhileFansBuy(t *testing.T, addrs []string, tool func(...string) []byt
 				}
 				for _, pass := range []string{first, f.pass} {
 					other := *f
-					other.base, other.pass = "http://"+addrs[1], pass
+					other.base, other.pass = addrs[1], pass
 					a, err := other.insist(ctx, "DELETE", "/v1/holds/"+wire.NewHold(), nil)
 					if shown.Add(1); err != nil || a.Status != 204 {
 						refused.Add(1)

@@ -17,9 +17,19 @@ var layers = []struct {
 	may    []string
 }{
 	{"cmd/frontrow", []string{"gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
-		"web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
+		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
-	{"gateway", []string{"internal/failpoint", "kv", "wire", "plan"}},
+	{"gateway", []string{"gateway/challenge", "gateway/challenge/altcha", "gateway/challenge/siteverify", "gateway/client", "gateway/evidence",
+		"gateway/ja4", "gateway/limit", "gateway/listener", "gateway/risk", "internal/failpoint", "kv", "wire", "plan"}},
+	{"gateway/challenge", []string{"gateway/challenge/altcha", "gateway/challenge/siteverify", "kv", "wire"}},
+	{"gateway/challenge/altcha", nil},
+	{"gateway/challenge/siteverify", nil},
+	{"gateway/client", nil},
+	{"gateway/evidence", []string{"kv", "wire"}},
+	{"gateway/ja4", nil},
+	{"gateway/limit", nil},
+	{"gateway/listener", []string{"gateway/client", "gateway/ja4"}},
+	{"gateway/risk", []string{"gateway/ja4"}},
 	{"admission", []string{"internal/failpoint", "kv", "wire", "plan"}},
 	{"pricing", []string{"kv", "wire"}},
 	{"inventory", []string{"inventory/seating", "inventory/ledger", "internal/failpoint", "kv", "wire", "plan"}},

@@ -41,6 +41,9 @@ Tools
   frontrow keys show              what its keys do now, without their secrets
   frontrow version
 
+Operators pause, block, release, refund and close with the nats CLI: "nats micro ls"
+lists the endpoints, docs/protocol.md explains them.
+
 Every flag may also be an environment variable (--postgres is FRONTROW_POSTGRES)
 or a line of a YAML file named by --config. "frontrow COMMAND --help" lists them.
 `

@@ -40,22 +40,22 @@ const homeRegion = "home"
 
 // options is all that services are started from: each uses its part.
 type options struct {
-	http, ops      string
-	nats, creds    string
-	postgres       string
-	payments       string // URL of the payment provider
-	webhooks       string // address where its webhooks are taken
-	webhookSecret  string // file
-	replica        string // DSN of a read replica
-	keys           string // file
-	region         string
-	regions        list   // region=domain
-	domain         string // of NATS
-	replicas       int
-	secure         bool
-	trustForwarded bool
-	origins        list
-	logLevel       slog.Level
+	http, ops     string
+	nats, creds   string
+	postgres      string
+	payments      string // URL of the payment provider
+	webhooks      string // address where its webhooks are taken
+	webhookSecret string // file
+	replica       string // DSN of a read replica
+	keys          string // file
+	region        string
+	regions       list   // region=domain
+	domain        string // of NATS
+	replicas      int
+	secure        bool
+	defences      defences
+	origins       list
+	logLevel      slog.Level
 }
 
 // house is the process's services, built by the same constructors wherever
@@ -90,8 +90,10 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 		f.StringVar(&o.http, "http", ":8080", "`address` for fans")
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: secret and pass keys")
 		f.StringVar(&o.region, "region", "home", "whose queues this gateway fills")
+		f.StringVar(&o.domain, "domain", "", "JetStream `domain` of the home region's servers, needed in another region")
 		f.BoolVar(&o.secure, "secure", true, "mark cookies as for HTTPS alone")
-		f.BoolVar(&o.trustForwarded, "trust-forwarded", false, "believe X-Forwarded-For from this machine")
+		o.defences.flags(f)
+		o.defences.edgeFlags(f)
 		f.Var(&o.origins, "origin", "another `origin` that may act for a fan (may be repeated)")
 	case "admission":
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: pass keys")
@@ -202,8 +204,12 @@ func (h *house) gateway() (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, NATS: nc, Keys: h.keyring, Pages: web.FS, Secure: h.secure,
-		TrustForwarded: h.trustForwarded, AllowedOrigins: h.origins, Version: version(), Logger: h.log("gateway"), Registerer: h.registry})
+	cert, err := h.defences.load()
+	if err != nil {
+		return nil, err
+	}
+	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, HomeDomain: h.domain, NATS: nc, Keys: h.keyring, Pages: web.FS, Secure: h.secure,
+		Certificate: cert, Defences: h.defences.Defences, AllowedOrigins: h.origins, Version: version(), Logger: h.log("gateway"), Registerer: h.registry})
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +262,7 @@ func (h *house) inventory(ctx context.Context) error {
 		return err
 	}
 	h.closes = append(h.closes, l.Close)
-	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: l, Name: h.name, Logger: h.log("inventory"), Registerer: h.registry})
+	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: l, Refunds: l, Name: h.name, Logger: h.log("inventory"), Registerer: h.registry})
 	if err != nil {
 		return err
 	}

@@ -19,11 +19,16 @@ import (
 	"frontrow/inventory/payment/sandbox"
 )
 
-// As in production: each service a process of its own, two of each, on a
-// cluster of three NATS servers. A process of each kind is killed while fans
-// buy; nobody notices for longer than a lease.
-func TestServices(t *testing.T) {
-	cluster := natstest.Cluster(t)
+// deployment is services in processes of their own, as in production.
+type deployment struct {
+	t        *testing.T
+	env      []string
+	services map[string]*exec.Cmd
+}
+
+// deploy prepares what services need beside NATS: keys, PostgreSQL, a payment provider.
+func deploy(t *testing.T, nats string, replicas int) *deployment {
+	t.Helper()
 	postgres := pgtest.Start(t)
 	provider, err := sandbox.New(sandbox.Config{Dir: t.TempDir()})
 	must(t, err)
@@ -31,77 +36,131 @@ func TestServices(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = provider.Run(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
-
 	keys := filepath.Join(t.TempDir(), "keys.json")
-	env := append(os.Environ(), asFrontrow+"=1", "FRONTROW_NATS="+cluster.URL(), "FRONTROW_POSTGRES="+postgres.DSN(),
-		"FRONTROW_KEYS="+keys, "FRONTROW_PAYMENTS="+provider.URL(), "FRONTROW_LOG_LEVEL=error")
-	tool := func(args ...string) []byte {
-		t.Helper()
-		cmd := frontrow(args...)
-		cmd.Env, cmd.Stderr = env, os.Stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("frontrow %v: %v: %s", args, err, out)
-		}
-		return out
-	}
-	tool("keys", keys)
-	tool("migrate")
-	services := map[string]*exec.Cmd{}
-	var addrs []string
-	for i := range 2 {
-		for _, name := range []string{"admission", "inventory", "pricing", "gateway"} {
-			args := []string{name, "--ops", freeAddr(t)}
-			if name == "gateway" {
-				addrs = append(addrs, freeAddr(t))
-				args = append(args, "--http", addrs[i], "--secure=false")
-			}
-			cmd := frontrow(args...)
-			cmd.Env, cmd.Stderr = env, os.Stderr
-			must(t, cmd.Start())
-			services[fmt.Sprint(name, i)] = cmd
-			untilReady(t, args[2])
-		}
-	}
-	t.Cleanup(func() {
-		for name, cmd := range services {
-			_ = cmd.Process.Signal(os.Interrupt)
-			if err := cmd.Wait(); err != nil {
-				t.Errorf("%s ended with %v", name, err)
-			}
-		}
-	})
-	tool("event", "apply", "-f", eventOf(t, "show", "480s"))
+	d := &deployment{t: t, services: map[string]*exec.Cmd{}, env: append(os.Environ(), asFrontrow+"=1", "FRONTROW_NATS="+nats,
+		"FRONTROW_POSTGRES="+postgres.DSN(), "FRONTROW_KEYS="+keys, "FRONTROW_PAYMENTS="+provider.URL(), "FRONTROW_LOG_LEVEL=error", fmt.Sprint("FRONTROW_REPLICAS=", replicas))}
+	d.tool("keys", keys)
+	d.tool("migrate")
+	t.Cleanup(d.stop)
+	return d
+}
 
-	const fans = 30
-	buy := func(from int) {
-		each(fans, func(i int) {
-			f := newFan(t, "http://"+addrs[1], "show", from+i)
-			if _, err := f.purchase(deadline(t), make(chan struct{}, 3)); err != nil {
-				t.Errorf("fan %d: %v", from+i, err)
-			}
-		})
+// tool runs a command of frontrow to its end.
+func (d *deployment) tool(args ...string) []byte {
+	d.t.Helper()
+	cmd := frontrow(args...)
+	cmd.Env, cmd.Stderr = d.env, os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		d.t.Fatalf("frontrow %v: %v: %s", args, err, out)
 	}
-	buy(0)
-	redeemAtOnce(t, addrs)
-	rotateWhileFansBuy(t, addrs, tool)
-	for _, name := range []string{"admission0", "inventory0", "pricing0", "gateway0"} {
-		cmd := services[name]
-		delete(services, name)
-		must(t, cmd.Process.Signal(syscall.SIGKILL))
-		_ = cmd.Wait()
+	return out
+}
+
+// start runs a service until it is ready; as is a name for it.
+func (d *deployment) start(as, service string, args ...string) {
+	d.t.Helper()
+	ops := freeAddr(d.t)
+	cmd := frontrow(append([]string{service, "--ops", ops}, args...)...)
+	cmd.Env, cmd.Stderr = d.env, os.Stderr
+	must(d.t, cmd.Start())
+	d.services[as] = cmd
+	untilReady(d.t, ops)
+}
+
+// gateway starts one and returns where it is.
+func (d *deployment) gateway(as string, args ...string) (url string) {
+	d.t.Helper()
+	addr := freeAddr(d.t)
+	d.start(as, "gateway", append([]string{"--http", addr, "--secure=false"}, args...)...)
+	return "http://" + addr
+}
+
+func (d *deployment) kill(as string) {
+	cmd := d.services[as]
+	delete(d.services, as)
+	must(d.t, cmd.Process.Signal(syscall.SIGKILL))
+	_ = cmd.Wait()
+}
+
+func (d *deployment) stop() {
+	for name, cmd := range d.services {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil {
+			d.t.Errorf("%s ended with %v", name, err)
+		}
 	}
-	buy(fans)
+}
+
+// sold audits an event once nothing waits and wants so many seats sold.
+func (d *deployment) sold(event string, want int) {
+	d.t.Helper()
 	var report audit.Report
-	for ctx := deadline(t); ; breathe(ctx) {
-		must(t, json.Unmarshal(tool("audit", "show"), &report))
+	for ctx := deadline(d.t); ; breathe(ctx) {
+		report = audit.Report{}
+		must(d.t, json.Unmarshal(d.tool("audit", event), &report))
 		if report.Waits == 0 || ctx.Err() != nil {
 			break
 		}
 	}
-	if !report.OK || report.Stock.Sold != 4*fans {
-		t.Errorf("%+v", report)
+	if !report.OK || report.Stock.Sold != want {
+		d.t.Errorf("%+v", report)
 	}
+}
+
+// Two of each service on a cluster of three NATS servers. A process of each kind
+// is killed while fans buy; nobody notices for longer than a lease.
+func TestServices(t *testing.T) {
+	d := deploy(t, natstest.Cluster(t).URL(), 3)
+	var at []string
+	for i := range 2 {
+		for _, name := range []string{"admission", "inventory", "pricing"} {
+			d.start(fmt.Sprint(name, i), name)
+		}
+		at = append(at, d.gateway(fmt.Sprint("gateway", i)))
+	}
+	d.tool("event", "apply", "-f", eventOf(t, "show", "480s"))
+
+	const fans = 30
+	buyTwo(t, at[1], 0, fans)
+	redeemAtOnce(t, at)
+	rotateWhileFansBuy(t, at, d.tool)
+	for _, name := range []string{"admission0", "inventory0", "pricing0", "gateway0"} {
+		d.kill(name)
+	}
+	buyTwo(t, at[1], fans, fans)
+	d.sold("show", 4*fans)
+}
+
+// buyTwo lets n fans buy two tickets each.
+func buyTwo(t *testing.T, at string, from, n int) {
+	t.Helper()
+	each(n, func(i int) {
+		f := newFan(t, at, "show", from+i)
+		if _, err := f.purchase(deadline(t), make(chan struct{}, 3)); err != nil {
+			t.Errorf("fan %d: %v", from+i, err)
+		}
+	})
+}
+
+// Two regions, each with servers of its own: fans of both buy, from the queue of
+// their region to the ticket.
+func TestRegions(t *testing.T) {
+	world := natstest.Regions(t, "west")
+	d := deploy(t, world.Home.URL(), 1)
+	d.start("inventory", "inventory")
+	d.start("pricing", "pricing")
+	d.start("admission", "admission", "--domain", natstest.Home, "--region", "west=west")
+	d.tool("event", "apply", "-f", eventOf(t, "show", "480s"))
+	home := d.gateway("home")
+	west := d.gateway("west", "--region", "west", "--domain", natstest.Home, "--nats", world.Regions["west"].URL())
+
+	const fans = 10
+	var both sync.WaitGroup
+	both.Go(func() { buyTwo(t, home, 0, fans) })
+	both.Go(func() { buyTwo(t, west, fans, fans) })
+	both.Wait()
+	d.sold("show", 4*fans)
 }
 
 // freeAddr is an address that was free a moment ago.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -51,6 +52,8 @@ func stories() map[string]story {
 		"bank":       {play: (*sale).confirmation, money: money{payment.Captured: one}},
 		"late":       {play: (*sale).latePayment, money: money{payment.Voided: one}},
 		"refunded":   {play: (*sale).refund, money: money{payment.Refunded: returned}},
+		"given back": {play: (*sale).giveBackOffSale, money: money{payment.Refunded: returned}},
+		"cancelled":  {play: (*sale).cancel, money: money{payment.Refunded: {Count: 2, Amount: 2 * pairPrice, Refunded: 2 * pairPrice}}},
 		"poison":     {play: (*sale).poison, money: money{payment.Captured: one}},
 		"by code":    {play: (*sale).byCode, money: money{payment.Captured: one}},
 		"moved":      {play: (*sale).move, money: money{payment.Captured: one}},
@@ -262,7 +265,7 @@ func (s *sale) revoke() {
 	bot.choose(pair())
 	place, err := s.keys().VerifyReceipt(bot.place)
 	must(s.t, err)
-	s.operate(wire.OperatorSubject("admission", wire.ActRevoke, "show"), `{"fan":"`+place.Fan+`","by":"ann"}`)
+	s.operate("admission.revoke", `{"fan":"`+place.Fan+`","by":"ann"}`)
 	s.buysWhatWasHeld(bot)
 }
 
@@ -270,7 +273,7 @@ func (s *sale) revoke() {
 func (s *sale) withdraw() {
 	early := s.enter()
 	early.choose(pair())
-	s.operate(wire.OperatorSubject("admission", wire.ActRevoke, "show"), `{"all":true,"by":"ann"}`)
+	s.operate("admission.revoke", `{"all":true,"by":"ann"}`)
 	s.buysWhatWasHeld(early)
 }
 
@@ -287,24 +290,66 @@ func (s *sale) buysWhatWasHeld(b *buyer) {
 	next.outcome("paid")
 }
 
-// operate asks an operator's endpoint until it has done what it is asked for.
-func (s *sale) operate(subject, payload string) {
-	s.t.Helper()
-	done := func() bool {
-		s.mu.Lock()
-		core := s.core
-		s.mu.Unlock()
-		nc, err := nats.Connect(core)
-		if err != nil {
-			return false // dev is down
+// giveBackOffSale: an operator gives an order back, and keeps its seats.
+func (s *sale) giveBackOffSale() {
+	b := s.pending("tok_visa")
+	b.outcome("paid")
+	s.rest(0)
+	b.forget("outcome")
+	if r := s.operate("inventory.refund", fmt.Sprintf(`{"order":%q,"block":true,"why":"a test","by":"ann"}`, b.order)); r.State != wire.OrderRefunded {
+		s.t.Errorf("%+v", r)
+	}
+	b.outcome("refunded")
+	for _, id := range seatIDs(b.held) {
+		if seat := s.seatRecord(id); seat.State != wire.Blocked {
+			s.t.Errorf("seat %s: %+v", id, seat)
 		}
-		defer nc.Close()
-		m, err := nc.Request(subject, []byte(payload), 5*time.Second)
-		return err == nil && m.Header.Get("Nats-Service-Error") == ""
 	}
-	for ; !done(); breathe(s.ctx) {
-		must(s.t, s.ctx.Err())
+}
+
+// cancel: an operator gives all orders of the event back.
+func (s *sale) cancel() {
+	fans := []*buyer{s.pending("tok_visa"), s.pending("tok_visa")}
+	for _, b := range fans {
+		b.outcome("paid")
 	}
+	s.rest(0)
+	for _, b := range fans {
+		b.forget("outcome")
+	}
+	for s.operate("inventory.refund", `{"all":true,"why":"a test","by":"ann"}`).Left > 0 {
+		breathe(s.ctx)
+	}
+	for _, b := range fans {
+		b.outcome("refunded")
+		s.enter().get(seatIDs(b.held))
+	}
+}
+
+// operate insists on an operator's act, as one who gets no answer does.
+func (s *sale) operate(act, payload string) (r wire.RefundReply) {
+	s.t.Helper()
+	for ; s.ctx.Err() == nil; breathe(s.ctx) {
+		s.mu.Lock()
+		nc, err := nats.Connect(s.core)
+		s.mu.Unlock()
+		if err != nil {
+			continue
+		}
+		m, err := nc.Request("frontrow."+act+".show", []byte(payload), 5*time.Second)
+		nc.Close()
+		if err != nil || m.Header.Get("Nats-Service-Error-Code") == string(wire.CodeUnavailable) ||
+			m.Header.Get("Nats-Service-Error-Code") == string(wire.CodeNotFound) { // it is away, or starts
+			continue
+		}
+		if e := m.Header.Get("Nats-Service-Error"); e != "" {
+			s.t.Fatal(e)
+		}
+		must(s.t, json.Unmarshal(m.Data, &r))
+		return r
+	}
+	s.t.Fatal("no answer to the operator")
+	return r
 }
 
 // poison: a message that nobody understands is in front of an order.

@@ -85,6 +85,12 @@ const (
 	CheckoutSettled Point = "checkout-settled"
 	// DifferenceFound: seats and ledger differ. Nothing is repaired.
 	DifferenceFound Point = "difference-found"
+	// RefundLogged: the operator's refund is in the sale log. Nothing is given back.
+	RefundLogged Point = "refund-logged"
+	// OrdersRefunded: money and tickets are given back in PostgreSQL. The seats are still sold.
+	OrdersRefunded Point = "orders-refunded"
+	// SeatsReturned: the seats are free, or blocked, and their fans told. PostgreSQL counts them as returning.
+	SeatsReturned Point = "seats-returned"
 )
 
 // From ORDERS to the ticket (inventory/checkout).
@@ -149,7 +155,7 @@ func All() []Point {
 		OrderDelivered, OrderBegun, HoldExtended, ConfirmationAsked, WebhookTaken, PaymentAuthorized,
 		TransactionWritten, TransactionCommitted, OrderCommitted, SaleConfirmed, OrderFailed, FailureReleased, OrderConcluded, PoisonLogged,
 		TasksClaimed, CaptureTold, VoidTold, RefundTold, PaymentSettled,
-		CheckoutSettled, DifferenceFound,
+		CheckoutSettled, DifferenceFound, RefundLogged, OrdersRefunded, SeatsReturned,
 	}
 }
 

@@ -36,8 +36,8 @@ var list = []mutant{
 		{"inventory/recover.go", "w.flushN, err = w.lastFlush(ctx)", "_, err = w.lastFlush(ctx)"}}},
 	{"fan's tickets forgotten at take-over", "inventory", "TestTakeOver/R1/clean", []edit{
 		{"inventory/seating/engine.go", "e.tally(h.fan, 1)", ""}}},
-	{"seats opened again under the fences of records that were lost", "cmd/frontrow", "TestFailpoints/sold-rebuilt", []edit{
-		{"inventory/recover.go", "w.ledger.Reopen(", "w.ledger.Bookings("}}},
+	{"seats opened again under the fences of records that were lost", "inventory", "TestSeatsAreSoldAgainAfterJetStreamIsLost", []edit{
+		{"inventory/recover.go", "w.ledger.Reopen(ctx, w.event.id, uint64(w.guard.Fence().Revision))", "w.ledger.Bookings(ctx, w.event.id)"}}},
 	{"hold not counted against the limit", "inventory/seating", "TestHoldRules", []edit{
 		{"inventory/seating/decide.go", "e.tally(h.fan, len(h.seats))", ""}}},
 	{"hold in checkout freed by its deadline alone", "inventory/seating", "TestLifeOfAHold", []edit{
@@ -47,6 +47,13 @@ var list = []mutant{
 	{"deadline a moment late", "inventory/seating", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
 		{"inventory/seating/deadline.go", "!e.deadlines[0].until.After(now)", "e.deadlines[0].until.Before(now)"}}},
 
+	{"seat given back is sold again by a confirmation under way", "inventory/seating", "TestLateConfirmAfterRefund", []edit{
+		{"inventory/seating/decide.go", "return e.returned.has(returned(r.Order, q.ID))", "return false"}}},
+	{"refund done before it is logged", "inventory", "TestRefundIsRefused", []edit{
+		{"inventory/refund.go", "if p := s.logAct(ctx, e.id, \"refund\", asked.By, asked); p != nil {", "if p := s.logAct(ctx, e.id, \"refund\", asked.By, asked); p != nil && asked.Why == \"\" {"}}},
+	{"seat refunded off sale is reconciled on sale", "inventory", "TestRefundAfterACrash/the_next_writer/R1", []edit{
+		{"inventory/refund.go", "if slices.Contains(o.OffSale, id) {", "if slices.Contains(o.OffSale, id) && r.By != \"\" {"}}},
+
 	{"ledger sells a sold seat, no constraint refuses it", "inventory/ledger", "TestOneWinnerASeat|TestDecideInOneBatch", []edit{
 		{"inventory/ledger/schema/0001_orders.sql", "    UNIQUE (event_id, seat_id)\n", "    CHECK (booked_at IS NOT NULL)\n"},
 		{"inventory/ledger/commit.go", "s.status = 'AVAILABLE' AND NOT EXISTS (\n\t\t\tSELECT FROM bookings b WHERE b.event_id = s.event_id AND b.seat_id = s.seat_id)", "true"},
@@ -54,6 +61,10 @@ var list = []mutant{
 	{"ledger takes a hold older than the last sale", "inventory/ledger", "TestOlderHoldIsRefused", []edit{
 		{"inventory/ledger/commit.go", "s.fence >= int64(p.Revision) || ", ""},
 		{"inventory/ledger/write.go", " AND s.fence < v.revision", ""}}},
+	{"refund of which nobody was told is forgotten", "inventory/ledger", "TestRefundsAreGivenOutUntilTold", []edit{
+		{"inventory/ledger/refund.go", "WHERE r.told_at IS NULL AND o.event_id = $1", "WHERE false AND o.event_id = $1"}}},
+	{"old purchases outlive their revisions", "inventory/ledger", "TestReopen", []edit{
+		{"inventory/ledger/event.go", "WHERE event_id = $1 AND state = 'pending' RETURNING order_id", "WHERE event_id = $1 AND state = 'pending' AND false RETURNING order_id"}}},
 	{"order given up leaves no tombstone", "inventory/ledger", "TestGiveUpAgainstCommit|TestNotFound", []edit{
 		{"inventory/ledger/fail.go", "if f.tombstone {", "if f.tombstone && f.order == \"\" {"}}},
 
@@ -77,6 +88,8 @@ var list = []mutant{
 	{"calls logged without a look at where the log ends", "cmd/frontrow", "TestFailpoints/call-logged", []edit{
 		{"admission/calllog.go", "\t\tl.note(act)\n\t}\n\tl.known = true", "\t}\n\tl.known = true"}}},
 
+	{"fan's orders shown to whoever asks", "gateway", "TestHistoryIsRefused", []edit{
+		{"gateway/history.go", "fan, err := g.identity.fan(r)\n\tif err != nil {\n\t\treturn err\n\t}\n\tquery", "fan, _ := g.identity.presented(r)\n\tquery"}}},
 	{"place created over the one the fan has", "gateway", "TestJoinInParallelIsOnePlace", []edit{
 		{"gateway/queue.go", "Expect: kv.Absent()", ""}}},
 	{"fan who joins again is given a new number", "gateway", "TestJoinInParallelIsOnePlace", []edit{
@@ -101,4 +114,23 @@ var list = []mutant{
 		{"gateway/access.go", "if fan != by.Fan {", "if fan == \"\" {"}}},
 	{"place carried to another fan's device unasked", "gateway", "TestCarryAPlaceToAnotherDevice", []edit{
 		{"gateway/carry.go", "if c.other && ", "if !c.other && "}}},
+
+	{"X-Forwarded-For believed of anybody", "gateway/client", "TestOf|TestNobodyChooses", []edit{
+		{"gateway/client/client.go", "if !ok || !trusted.Contain(peer) {", "if !ok {"}}},
+	{"gossip adds what it hears twice", "gateway/limit", "TestGossipOverABadWire", []edit{
+		{"gateway/limit/gossip.go", "o.n = max(o.n, c.N)", "o.n += c.N"}}},
+	{"a window's end gives the budget anew", "gateway/limit", "TestWindowEdges|TestNeverMoreThanTheLimit", []edit{
+		{"gateway/limit/store.go", "e.counts[1], e.counts[0], e.window = e.counts[0], count{}, window", "e.counts, e.window = [2]count{}, window"}}},
+	{"rotating addresses grow the memory", "gateway/limit", "TestMemoryIsBounded", []edit{
+		{"gateway/limit/store.go", "if len(sh.younger) >= s.size {", "if len(sh.younger) < 0 {"}}},
+	{"a proof opens as many acts as one likes", "gateway/challenge", "TestAnswerIsGoodOnce/R1", []edit{
+		{"gateway/challenge/spent.go", "return was.Fan == use.Fan && was.Act == use.Act, nil", "return was.Fan == use.Fan, nil"}}},
+	{"a proof is good for anybody", "gateway/challenge/altcha", "TestNothingIsProven", []edit{
+		{"gateway/challenge/altcha/altcha.go", " || p.Data.For != whom", ""}}},
+	{"a widget's provider that is away lets everybody in", "gateway/challenge/siteverify", "TestProviderInTrouble|TestEveryDocumentedCode", []edit{
+		{"gateway/challenge/siteverify/siteverify.go", "case err != nil:\n\t\treturn fmt.Errorf(\"%w: %w\", ErrUnavailable, err)", "case err != nil:\n\t\treturn nil"}}},
+	{"a suspect loses the place that he has", "gateway", "TestKeptPlace|TestSlowLane", []edit{
+		{"gateway/prove.go", "if has, err := ev.queues[l].has(r.Context(), rec.Fan); has || err != nil {", "if has, err := false, error(nil); has || err != nil {"}}},
+	{"slow clients keep out the quick", "gateway/listener", "TestHalfOpenMakeRoom", []edit{
+		{"gateway/listener/listener.go", "oldest = l.half.Front().Value.(*Conn)", "oldest = l.half.Back().Value.(*Conn)"}}},
 }

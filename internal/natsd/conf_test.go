@@ -156,6 +156,8 @@ func TestRegionConf(t *testing.T) {
 		{"gateway", "$KV.PRICES.e1", false},
 		{"gateway", "$JS.API.STREAM.DELETE.KV_SEATS_e1", false},
 		{"admission", "$KV.PRICES.e1", false},
+		{"gateway", "gateway.west.limits", true},
+		{"admission", "gateway.west.limits", false}, {"inventory", "gateway.west.limits", false}, {"pricing", "gateway.west.limits", false},
 	} {
 		denied := refusal(t, servers[1], want.user, func(nc *nats.Conn) error { return nc.Publish(want.subject, nil) })
 		if (denied == nil) != want.may {
@@ -168,6 +170,7 @@ func TestRegionConf(t *testing.T) {
 	}{
 		{"inventory", "seats.e1", true}, {"gateway", "seats.e1", false}, {"admission", "seats.e1", false}, {"pricing", "seats.e1", false},
 		{"admission", "passes.e1", true}, {"gateway", "passes.e1", false}, {"inventory", "passes.e1", false},
+		{"gateway", "gateway.west.limits", true}, {"admission", "gateway.west.limits", false},
 		{"gateway", "notify.e1", true}, {"gateway", ">", false}, {"operator", ">", true},
 	} {
 		denied := refusal(t, servers[2], want.user, func(nc *nats.Conn) error {

@@ -39,7 +39,9 @@ type Check struct {
 
 const (
 	maxSamples = 20
-	expireLate = time.Second // I7
+	expireLate = time.Second            // I7
+	feedLate   = 2 * time.Second        // JetStream copies flushes to the sale log a moment later
+	feedAgain  = 100 * time.Millisecond // before it is looked at again
 )
 
 func (c *Check) breaks(format string, args ...any) {
@@ -48,14 +50,13 @@ func (c *Check) breaks(format string, args ...any) {
 	}
 }
 
-// audit is everything an audit reads, at one time as nearly as can be: on a
-// live sale, what is under way is told apart by the orders still waiting.
+// audit is everything an audit reads, at one time as nearly as can be.
 type audit struct {
 	event     wire.Event
 	index     *plan.Index
 	now       time.Time
-	records   map[string]wire.Seat // by seat
-	flushes   []wire.Flush         // log.<n>
+	records   map[string]record    // by seat
+	flushes   []flush              // log.<n>
 	logged    int                  // of them in SALELOG
 	passes    []wire.PassRecord    //
 	withdrawn wire.Revocation      // of all passes before
@@ -65,6 +66,19 @@ type audit struct {
 	waiting   map[string]bool      // orders not done
 	bookings  []ledger.Booking     //
 	sum       ledger.Audit         //
+	returning map[string]bool      // orders of sum.Returning
+	moved     map[string]bool      // seats that changed while they were looked at
+}
+
+// record is a seat's, flush a log record, as they were read.
+type record struct {
+	wire.Seat
+	revision kv.Revision
+}
+
+type flush struct {
+	wire.Flush
+	revision kv.Revision
 }
 
 // Run checks every invariant of an event that can be checked at rest.
@@ -98,8 +112,8 @@ func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event st
 	return r, nil
 }
 
-// read loads everything, the seats last: an order committed meanwhile may show
-// as held with a booking, never as sold without one.
+// read loads everything, the seats before the ledger: an order committed
+// meanwhile may show as held with a booking, and a refunded one as sold without.
 func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event string) error {
 	if err := load(ctx, kv.Open(js, wire.EventsBucket), event, &a.event); err != nil {
 		return err
@@ -121,18 +135,8 @@ func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledg
 		return err
 	}
 	seats := kv.Open(js, wire.SeatsBucket(event))
-	entries, err := seats.All(ctx, wire.SeatPrefix+">")
-	if err != nil {
+	if a.records, err = readSeats(ctx, seats); err != nil {
 		return err
-	}
-	a.records = make(map[string]wire.Seat, len(entries))
-	for _, e := range entries {
-		var s wire.Seat
-		id, _ := wire.SeatOfKey(e.Key)
-		if err := json.Unmarshal(e.Value, &s); err != nil {
-			return fmt.Errorf("record %s: %w", e.Key, err)
-		}
-		a.records[id] = s
 	}
 	if err := a.readLog(ctx, js, seats); err != nil {
 		return err
@@ -140,8 +144,57 @@ func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledg
 	if a.bookings, err = l.Bookings(ctx, event); err != nil {
 		return err
 	}
-	a.sum, err = l.Audit(ctx, event)
-	return err
+	if a.sum, err = l.Audit(ctx, event); err != nil {
+		return err
+	}
+	a.returning = make(map[string]bool, len(a.sum.Returning))
+	for _, order := range a.sum.Returning {
+		a.returning[order] = true
+	}
+	if err := a.readOrders(ctx, js, event); err != nil { // again: those begun meanwhile
+		return err
+	}
+	return a.lookAgain(ctx, seats, l)
+}
+
+func readSeats(ctx context.Context, seats *kv.Bucket) (map[string]record, error) {
+	entries, err := seats.All(ctx, wire.SeatPrefix+">")
+	if err != nil {
+		return nil, err
+	}
+	records := make(map[string]record, len(entries))
+	for _, e := range entries {
+		r := record{revision: e.Revision}
+		id, _ := wire.SeatOfKey(e.Key)
+		if err := json.Unmarshal(e.Value, &r.Seat); err != nil {
+			return nil, fmt.Errorf("record %s: %w", e.Key, err)
+		}
+		records[id] = r
+	}
+	return records, nil
+}
+
+// lookAgain finds out which seats have moved while they were looked at, if seats
+// and ledger disagree. Those of an order under way that is over by now have: what
+// explained them is asked for between the two looks.
+func (a *audit) lookAgain(ctx context.Context, seats *kv.Bucket, l *ledger.Ledger) error {
+	if a.soldIsBooked().Broken+a.bookedIsSold().Broken == 0 {
+		return nil
+	}
+	records, err := readSeats(ctx, seats)
+	if err != nil {
+		return err
+	}
+	bookings, err := l.Bookings(ctx, a.event.Spec.ID)
+	if err != nil {
+		return err
+	}
+	before, after := bookedTo(a.bookings), bookedTo(bookings)
+	a.moved = map[string]bool{}
+	for id, r := range a.records {
+		a.moved[id] = records[id].revision != r.revision || before[id] != after[id]
+	}
+	return nil
 }
 
 func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event string) error {
@@ -229,7 +282,9 @@ func (a *audit) readOrders(ctx context.Context, js jetstream.JetStream, event st
 		return err
 	}
 	info := checkout.CachedInfo()
-	a.waiting = map[string]bool{}
+	if a.waiting == nil {
+		a.waiting = map[string]bool{}
+	}
 	if info.AckFloor.Stream >= stream.CachedInfo().State.LastSeq {
 		return nil
 	}
@@ -251,8 +306,8 @@ func (a *audit) readLog(ctx context.Context, js jetstream.JetStream, seats *kv.B
 		return err
 	}
 	for _, e := range entries {
-		var f wire.Flush
-		if err := json.Unmarshal(e.Value, &f); err != nil {
+		f := flush{revision: e.Revision}
+		if err := json.Unmarshal(e.Value, &f.Flush); err != nil {
 			return fmt.Errorf("log record %s: %w", e.Key, err)
 		}
 		a.flushes = append(a.flushes, f)
@@ -261,12 +316,22 @@ func (a *audit) readLog(ctx context.Context, js jetstream.JetStream, seats *kv.B
 	if err != nil {
 		return err
 	}
-	info, err := log.Info(ctx, jetstream.WithSubjectFilter(wire.LogSubject(a.event.Spec.ID, wire.LogSeats)))
-	if err != nil {
-		return err
+	subject := wire.LogSubject(a.event.Spec.ID, wire.LogSeats)
+	for began := time.Now(); ; {
+		info, err := log.Info(ctx, jetstream.WithSubjectFilter(subject))
+		if err != nil {
+			return err
+		}
+		a.logged = int(info.State.Subjects[subject])
+		if a.logged >= len(a.flushes) || time.Since(began) > feedLate {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(feedAgain):
+		}
 	}
-	a.logged = int(info.State.Subjects[wire.LogSubject(a.event.Spec.ID, wire.LogSeats)])
-	return nil
 }
 
 func load(ctx context.Context, b *kv.Bucket, key string, into any) error {

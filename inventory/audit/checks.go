@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"frontrow/inventory/ledger"
+	"frontrow/kv"
 	"frontrow/wire"
 )
 
@@ -24,16 +26,13 @@ func (a *audit) everySeatHasARecord() Check {
 }
 
 func (a *audit) soldIsBooked() Check {
-	c := Check{Invariant: "I1", Rule: "a sold seat has the booking of its order"}
-	booked := make(map[string]string, len(a.bookings))
-	for _, b := range a.bookings {
-		booked[b.Seat.ID] = b.Order
-	}
+	c := Check{Invariant: "I1", Rule: "a sold seat has the booking of its order, unless it is being given back"}
+	booked := bookedTo(a.bookings)
 	for id, s := range a.records {
 		if s.State != wire.Sold {
 			continue
 		}
-		if c.Looked++; booked[id] != s.Order {
+		if c.Looked++; booked[id] != s.Order && !a.returning[s.Order] && !a.moved[id] {
 			c.breaks("seat %s is sold under order %s, booked under %q", id, s.Order, booked[id])
 		}
 	}
@@ -49,11 +48,20 @@ func (a *audit) bookedIsSold() Check {
 		}
 		seen[b.Seat.ID] = b.Order
 		s := a.records[b.Seat.ID]
-		if (s.State != wire.Sold || s.Order != b.Order || s.Fan != b.Fan || s.Hold != b.Hold) && !a.waiting[b.Order] {
+		if (s.State != wire.Sold || s.Order != b.Order || s.Fan != b.Fan || s.Hold != b.Hold) && !a.waiting[b.Order] && !a.moved[b.Seat.ID] {
 			c.breaks("seat %s is booked by order %s, its record says %s %s", b.Seat.ID, b.Order, s.State, s.Order)
 		}
 	}
 	return c
+}
+
+// bookedTo is the order of each booked seat.
+func bookedTo(bookings []ledger.Booking) map[string]string {
+	orders := make(map[string]string, len(bookings))
+	for _, b := range bookings {
+		orders[b.Seat.ID] = b.Order
+	}
+	return orders
 }
 
 func (a *audit) pricesAreAsQuoted() Check {
@@ -164,15 +172,20 @@ func (a *audit) logIsFed() Check {
 	return c
 }
 
-// logReplays folds the acts of the log and compares with the records.
+// logReplays folds the acts of the log and compares with the records, each as of
+// the flush that wrote it: its log record is the first behind it.
 func (a *audit) logReplays() Check {
 	c := Check{Invariant: "I10", Rule: "the log replays to the seats' records", Looked: len(a.records)}
 	type owned struct {
 		state wire.State
 		hold  string
 	}
+	written := make(map[string]int, len(a.records)) // index of the flush, by seat
+	for id, r := range a.records {
+		written[id], _ = slices.BinarySearchFunc(a.flushes, r.revision, func(f flush, r kv.Revision) int { return cmp.Compare(f.revision, r) })
+	}
 	seats := make(map[string]owned, len(a.records))
-	for _, f := range a.flushes {
+	for n, f := range a.flushes {
 		for _, act := range f.Acts {
 			state, changes := act.Leaves()
 			if !changes {
@@ -183,7 +196,9 @@ func (a *audit) logReplays() Check {
 				hold = ""
 			}
 			for _, id := range act.Seats {
-				seats[id] = owned{state, hold}
+				if n <= written[id] {
+					seats[id] = owned{state, hold}
+				}
 			}
 		}
 	}

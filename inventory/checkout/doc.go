@@ -29,7 +29,7 @@
 //
 //	checkout.go  Config, New, Run    purchase.go   the steps of one order
 //	message.go   what is poison      seats.go      the writer, over NATS
-//	relay.go     the outbox          reads.go      ledger.order, ledger.ticket
+//	relay.go     the outbox          reads.go      ledger.order, .ticket, .history
 //	waiting.go   what a fan is told  webhook.go    what the provider tells
 //	health.go    admission is told   reconcile.go  payments that turn up late
 //

@@ -24,10 +24,12 @@ const (
 )
 
 // Records is what reads need of the ledger. ledger.ErrNotFound means that it
-// has no such record; any other error, that it could not be asked.
+// has no such record; any other error, that it could not be asked. History may
+// answer from a replica.
 type Records interface {
 	Order(ctx context.Context, id string) (ledger.Order, error)
 	Ticket(ctx context.Context, id string) (ledger.Ticket, error)
+	History(ctx context.Context, q ledger.HistoryQuery) (ledger.History, error)
 }
 
 // Signer renders barcodes; *wire.Keyring is one.
@@ -35,8 +37,8 @@ type Signer interface {
 	SignBarcode(wire.Barcode) string
 }
 
-// Reads answers ledger.order and ledger.ticket. An order is its buyer's alone:
-// to others it does not exist.
+// Reads answers ledger.order, ledger.ticket and ledger.history. An order is its
+// buyer's alone: to others it does not exist.
 type Reads struct {
 	NATS      *nats.Conn
 	JetStream jetstream.JetStream
@@ -87,6 +89,16 @@ func (r Reads) Run(ctx context.Context) error {
 			return wire.TicketReply{Problem: wire.Refuse(wire.CodeBadRequest, "This is no ticket id.")}
 		}
 		return r.ticket(ctx, q)
+	})
+	if err != nil {
+		return err
+	}
+	err = serve(wire.LedgerHistory, func(ctx context.Context, b []byte) any {
+		var q wire.HistoryQuery
+		if json.Unmarshal(b, &q) != nil || !wire.IsFan(q.Fan) || q.Limit < 1 || q.Limit > wire.MaxHistory || q.Before != nil && q.Before.At.IsZero() {
+			return wire.HistoryReply{Problem: wire.Refuse(wire.CodeBadRequest, "This asks for no page of a fan's orders.")}
+		}
+		return r.history(ctx, q)
 	})
 	if err != nil {
 		return err
@@ -165,4 +177,43 @@ func (r Reads) ticket(ctx context.Context, q wire.TicketQuery) wire.TicketReply 
 		reply.Barcode = r.Signer.SignBarcode(wire.Barcode{Event: t.Event, Ticket: t.ID, Seat: t.Seat, Generation: t.Generation})
 	}
 	return reply
+}
+
+// history is a page of a fan's orders, from the replica while it answers.
+func (r Reads) history(ctx context.Context, q wire.HistoryQuery) wire.HistoryReply {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	asked := ledger.HistoryQuery{Fan: q.Fan, Limit: q.Limit}
+	if q.Before != nil {
+		asked.Before = ledger.Cursor(*q.Before)
+	}
+	h, err := r.Records.History(ctx, asked)
+	if err != nil {
+		r.Logger.Warn("read a history", "error", err)
+		return wire.HistoryReply{Problem: wire.Busy("Your orders can't be looked up just now. They are not lost.")}
+	}
+	reply := wire.HistoryReply{AsOf: h.AsOf}
+	for _, o := range h.Orders {
+		reply.Orders = append(reply.Orders, wire.PastOrder{OrderReply: o.Reply(), Created: o.At})
+	}
+	if h.Next != (ledger.Cursor{}) {
+		next := wire.OrderMark(h.Next)
+		reply.Next = &next
+	}
+	return fit(reply, int(r.NATS.MaxPayload()))
+}
+
+// fit shortens a page that is too large for one message; what is cut off is on
+// the next. One order always fits.
+func fit(h wire.HistoryReply, most int) wire.HistoryReply {
+	for len(h.Orders) > 1 {
+		raw, err := json.Marshal(h)
+		if err == nil && len(raw) <= most {
+			break
+		}
+		h.Orders = h.Orders[:len(h.Orders)/2]
+		last := h.Orders[len(h.Orders)-1]
+		h.Next = &wire.OrderMark{At: last.Created, Order: last.Order}
+	}
+	return h
 }

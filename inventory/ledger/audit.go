@@ -24,6 +24,7 @@ type Audit struct {
 	Payments   map[string]Sum          `json:"payments"`   // by state
 	Refunds    map[string]Sum          `json:"refunds"`    // due or done
 	Undone     int                     `json:"outbox"`     // tasks the provider has still to be told
+	Returning  []string                `json:"returning"`  // orders with refunded seats that the writer may not have taken back yet
 	Violations []Violation             `json:"violations"` // empty in a sound ledger
 }
 
@@ -101,7 +102,7 @@ var rules = [...]struct{ name, sql string }{
 
 // Audit counts and checks an event.
 func (l *Ledger) Audit(ctx context.Context, event string) (Audit, error) {
-	a := Audit{Event: event, Orders: map[wire.OrderState]int{}, Payments: map[string]Sum{}, Refunds: map[string]Sum{}, Violations: []Violation{}}
+	a := Audit{Event: event, Orders: map[wire.OrderState]int{}, Payments: map[string]Sum{}, Refunds: map[string]Sum{}, Returning: []string{}, Violations: []Violation{}}
 	err := pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := a.count(ctx, tx); err != nil {
 			return err
@@ -137,6 +138,11 @@ func (a *Audit) count(ctx context.Context, tx pgx.Tx) error {
 			(SELECT count(*) FROM outbox x JOIN orders o USING (order_id) WHERE o.event_id = $1 AND x.done_at IS NULL)`,
 		a.Event).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&a.Seats, &a.Sold, &a.Bookings, &a.Tickets, &a.Undone)
+	})
+	b.Queue(`SELECT DISTINCT o.order_id FROM refunds r JOIN orders o USING (order_id)
+		WHERE r.told_at IS NULL AND o.event_id = $1 ORDER BY 1`, a.Event).Query(func(rows pgx.Rows) (err error) {
+		a.Returning, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
 	})
 	b.Queue("SELECT state, count(*) FROM orders WHERE event_id = $1 GROUP BY state", a.Event).Query(func(rows pgx.Rows) error {
 		var state wire.OrderState

@@ -76,10 +76,11 @@ func BenchmarkRefundEvent(b *testing.B) {
 	b.ResetTimer()
 	b.StartTimer()
 	for n := 0; n < b.N; {
-		done, err := l.RefundEvent(b.Context(), testEvent, "rain", "desk")
+		done, err := l.RefundEvent(b.Context(), rain)
 		if err != nil || len(done) == 0 {
 			b.Fatal(n, err)
 		}
+		must(b, l.Told(b.Context(), done))
 		n += len(done)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")

@@ -146,31 +146,6 @@ func TestOlderHoldIsRefused(t *testing.T) {
 	sound(t, l)
 }
 
-// Revisions begin anew when the seats' records were lost; what is sold stays so.
-func TestReopen(t *testing.T) {
-	t.Parallel()
-	l := opened(t, 2)
-	back, stays := begun(t, l, 0), begun(t, l, 1)
-	for _, m := range []wire.OrderMessage{back, stays} {
-		_, err := l.Commit(bounded(t), purchase(m, 1000))
-		must(t, err)
-	}
-	_, err := l.Refund(bounded(t), RefundOrder{Order: back.Order, Why: "asked for", By: "desk"})
-	must(t, err)
-	for range 2 {
-		bookings, err := l.Reopen(bounded(t), testEvent)
-		if err != nil || len(bookings) != 1 || bookings[0].Order != stays.Order {
-			t.Fatalf("%+v, %v", bookings, err)
-		}
-	}
-	for seat, want := range map[int]wire.OrderState{0: wire.OrderPaid, 1: wire.OrderFailed} {
-		if o, err := l.Commit(bounded(t), purchase(begun(t, l, seat), 7)); err != nil || o.State != want {
-			t.Errorf("seat %d: %+v, %v", seat, o, err)
-		}
-	}
-	sound(t, l)
-}
-
 func TestGiveUpAgainstCommit(t *testing.T) {
 	t.Parallel()
 	const n = 300

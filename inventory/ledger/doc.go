@@ -8,6 +8,7 @@
 //	payment  authorized ──outbox capture──▶ captured        (order paid)
 //	                  └───outbox void─────▶ voided          (order failed, or refunded before its capture)
 //	refund   Refund, Settle ──▶ due ──outbox refund──▶ done (money was captured)
+//	         └─ seats: untold ──the writer has them back, Told──▶ told
 //	seat     AVAILABLE ──Commit──▶ SOLD ──Refund──▶ AVAILABLE, with the fence of its last sale
 //
 // An order with some of its lines refunded is still paid, for the lines that
@@ -25,6 +26,7 @@
 //	refund.go  seats given back         returns.go money and seats that a refund returns
 //	settle.go  payments found late      history.go a fan's orders, from the replica
 //	order.go   reads                    audit.go   the ledger checked against itself
+//	event.go   events, and revisions that begin anew
 //
 // # Invariants
 //
@@ -32,8 +34,8 @@
 //  2. All seats of an order are booked in the transaction that makes it paid,
 //     together with its tickets, its payment and the task to capture it; or none.
 //  3. A purchase commits only under a hold newer than the seat's last sale: its
-//     revision exceeds the seat's fence, and becomes it. Revisions of records
-//     that were lost are no measure for those that follow: Reopen clears them.
+//     revision exceeds the seat's fence, and becomes it. Where revisions begin
+//     anew (Reopen), fences follow, and no purchase of before is left.
 //  4. An order leaves pending once. Paid and failed are decided by one UPDATE …
 //     WHERE state = 'pending', so a commit and a deadline never both win.
 //  5. Whatever may be authorised under a failed order is voided by a task that
@@ -48,6 +50,8 @@
 //  9. A payment which succeeds after its order failed is voided or returned by
 //     a task written in the transaction that heard of it (Settle), once.
 //  10. The replica is read by History alone; nothing is decided from it.
+//  11. Whether a refunded seat goes back on sale is decided with its refund, once;
+//     RefundEvent returns a refund until Told.
 //
 // # What a failure leaves
 //
@@ -57,7 +61,7 @@
 //	process ends between two calls       an order pending        the redelivered checkout, or GiveUp at the hold's deadline
 //	process ends with a task claimed     a task under lease      any relay, when the lease has passed
 //	payment arrives after its void       money without an order  Settle, by the webhook or whoever works through Unsettled
-//	process ends after a refund          a seat free here alone  the writer, told again, or the reconciler
+//	process ends after a refund          a seat free here alone  the same refund again, RefundEvent, or the reconciler
 //	RefundEvent ends half-way            orders still paid       calling it again
 //	the replica is away or behind        an older history        the primary; History.AsOf says how old
 //	two processes commit at once         one is refused          its next attempt, which sees the other's rows

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"frontrow/wire"
@@ -38,6 +39,52 @@ func (l *Ledger) PutEvent(ctx context.Context, e wire.Event, seats []string) err
 		return fmt.Errorf("ledger: put event %s: %w", e.Spec.ID, err)
 	}
 	return nil
+}
+
+// ReasonLost is why an order failed whose hold was lost with the records of its event.
+const ReasonLost = "A fault on our side lost your seats before they were paid for. Nothing was charged."
+
+// Reopen is Bookings when the event's revisions begin anew, as they do when its
+// records are lost and made again: every hold from now on has a revision above
+// the given one, and no hold of before exists any more. Fences are the old
+// revisions, and a seat sold and refunded before would refuse all sales until
+// the new ones have passed its fence; so fences above revision are set to it.
+//
+// That can't let an old purchase win a seat sold since under the new, lower
+// revisions: in the same transaction every order of the event that is pending
+// fails. An order which is to commit has begun before it was given a revision,
+// so it has either committed before, and its seats are booked, or it finds
+// itself failed, and its payment is voided. The bookings are read afterwards:
+// they are all there will be of the old purchases. Whatever came of it, a seat
+// is sold once: UNIQUE (event_id, seat_id) does not ask for revisions.
+//
+// Fences of booked seats are lowered, too. Their bookings refuse every sale as
+// long as they stand, and a refund would leave the old fence behind.
+//
+// Nothing happens where no fence is higher and no order pending, so it may be
+// repeated, as long as nothing is offered yet.
+func (l *Ledger) Reopen(ctx context.Context, event string, revision uint64) ([]Booking, error) {
+	err := l.transact(ctx, "reopen", func(ctx context.Context, tx pgx.Tx) error {
+		now := l.cfg.Now()
+		rows, err := tx.Query(ctx, `UPDATE orders SET state = 'failed', reason = $2, updated_at = $3
+			WHERE event_id = $1 AND state = 'pending' RETURNING order_id`, event, ReasonLost, now)
+		if err != nil {
+			return err
+		}
+		lost, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		if err := l.voidLater(ctx, tx, lost); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE seats SET fence = $2 WHERE event_id = $1 AND fence > $2", event, int64(min(revision, math.MaxInt64)))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: reopen %s: %w", event, err)
+	}
+	return l.Bookings(ctx, event)
 }
 
 func orNull(t time.Time) *time.Time {

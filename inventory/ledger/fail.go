@@ -51,19 +51,15 @@ func (l *Ledger) fail(ctx context.Context, tx pgx.Tx, items []failure, results [
 		return err
 	}
 	ids := make([]string, len(failures))
-	var void struct{ kind, order, payload []string }
+	var void []string
 	for i, f := range failures {
 		ids[i] = f.order
 		if failed[f.order] && !f.declined {
-			void.kind, void.order = append(void.kind, KindVoid), append(void.order, f.order)
-			void.payload = append(void.payload, payload("", 0, ""))
+			void = append(void, f.order)
 		}
 	}
-	if len(void.order) > 0 {
-		_, err := tx.Exec(ctx, putTasks, void.kind, void.order, void.payload, l.cfg.Now().Add(l.cfg.VoidAfter))
-		if err != nil {
-			return err
-		}
+	if err := l.voidLater(ctx, tx, void); err != nil {
+		return err
 	}
 	found, err := load(ctx, tx, ids)
 	if err != nil {
@@ -77,6 +73,20 @@ func (l *Ledger) fail(ctx context.Context, tx pgx.Tx, items []failure, results [
 		results[i].Value = o
 	}
 	return nil
+}
+
+// voidLater has the provider asked to void what it may come to have under
+// orders that have just failed.
+func (l *Ledger) voidLater(ctx context.Context, tx pgx.Tx, orders []string) error {
+	if len(orders) == 0 {
+		return nil
+	}
+	kinds, payloads := make([]string, len(orders)), make([]string, len(orders))
+	for i := range orders {
+		kinds[i], payloads[i] = KindVoid, payload("", 0, "")
+	}
+	_, err := tx.Exec(ctx, putTasks, kinds, orders, payloads, l.cfg.Now().Add(l.cfg.VoidAfter))
+	return err
 }
 
 // entomb records orders that were never begun as pending, for markFailed to

@@ -192,10 +192,16 @@ func TestPurchaseFromBeginToCapture(t *testing.T) {
 			_, err = l.Refund(bounded(t), asked(m, 3))
 			must(t, err)
 			must(t, l.Finish(bounded(t), claim(t, l, KindRefund), nil))
-			all, err := l.RefundEvent(bounded(t), testEvent, "rain", "desk")
+			all, err := l.RefundEvent(bounded(t), rain)
 			if err != nil || len(all) != 1 || len(all[0].Seats) != 2 {
 				t.Errorf("event: %+v, %v", all, err)
 			}
+			must(t, l.Told(bounded(t), all))
+			if left, err := l.Remaining(bounded(t), testEvent); err != nil || left != (Remaining{}) {
+				t.Errorf("remaining: %+v, %v", left, err)
+			}
+			_, err = l.Reopen(bounded(t), testEvent, 1)
+			must(t, err)
 			must(t, l.Finish(bounded(t), claim(t, l, KindRefund), nil))
 			if a := sound(t, l); a.Undone != 0 || a.Refunds["done"] != (Sum{2, m.Total}) {
 				t.Errorf("after the refunds: %+v", a)

@@ -12,7 +12,8 @@ import (
 
 // Order is an order as it stands. Seats are the lines that stand, and Seats[i]
 // is what Tickets[i] opens, once it is paid. Total is what was agreed on, with
-// the lines refunded since.
+// the lines refunded since; OffSale are the seats of those that don't go back on
+// sale.
 type Order struct {
 	ID       string
 	Hold     string
@@ -25,6 +26,7 @@ type Order struct {
 	Currency string
 	Tickets  []string
 	Refunded []wire.SeatQuote
+	OffSale  []string
 }
 
 // Reply is the order as its buyer sees it: with the seats that are his, or
@@ -32,6 +34,9 @@ type Order struct {
 func (o Order) Reply() wire.OrderReply {
 	r := wire.OrderReply{Order: o.ID, Event: o.Event, State: o.State, Reason: o.Reason,
 		Seats: o.Seats, Total: o.Total, Currency: o.Currency, Tickets: o.Tickets}
+	for _, q := range o.Refunded {
+		r.Refunded += q.Price.Total
+	}
 	if o.State == wire.OrderRefunded {
 		r.Seats = o.Refunded
 	}
@@ -100,12 +105,12 @@ func load(ctx context.Context, db sender, ids []string) (map[string]Order, error
 			func() error { found[o.ID] = o; return nil })
 		return err
 	})
-	b.Queue(`SELECT order_id, refund_no IS NOT NULL, seat_id, label, level, base, service_fee, facility_fee, total, price_version
+	b.Queue(`SELECT order_id, refund_no IS NOT NULL, off_sale, seat_id, label, level, base, service_fee, facility_fee, total, price_version
 		FROM order_lines WHERE order_id = ANY ($1::text[]) ORDER BY order_id, seat_id`, ids).Query(func(rows pgx.Rows) error {
 		var id string
-		var refunded bool
+		var refunded, off bool
 		var q wire.SeatQuote
-		_, err := pgx.ForEachRow(rows, append([]any{&id, &refunded}, quoteFields(&q)...), func() error {
+		_, err := pgx.ForEachRow(rows, append([]any{&id, &refunded, &off}, quoteFields(&q)...), func() error {
 			o, ok := found[id]
 			switch {
 			case !ok:
@@ -114,6 +119,9 @@ func load(ctx context.Context, db sender, ids []string) (map[string]Order, error
 				o.Refunded = append(o.Refunded, q)
 			default:
 				o.Seats = append(o.Seats, q)
+			}
+			if off {
+				o.OffSale = append(o.OffSale, q.ID)
 			}
 			found[id] = o
 			return nil
@@ -162,22 +170,6 @@ func (l *Ledger) Bookings(ctx context.Context, event string) ([]Booking, error) 
 		return nil, fmt.Errorf("ledger: bookings of %s: %w", event, err)
 	}
 	return found, nil
-}
-
-// Reopen is Bookings for a writer that gives seats their first records, or
-// first ones again, since the old were lost: whatever revisions those had, the
-// new ones begin low. So the seats' fences are cleared, for no hold of the new
-// records is older than a sale. An order which was under way with the old ones
-// may still be paid, if its seats are free.
-func (l *Ledger) Reopen(ctx context.Context, event string) ([]Booking, error) {
-	err := l.transact(ctx, "reopen", func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE seats SET fence = 0 WHERE event_id = $1 AND fence > 0", event)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("ledger: reopen %s: %w", event, err)
-	}
-	return l.Bookings(ctx, event)
 }
 
 func scanBooking(row pgx.CollectableRow) (b Booking, err error) {

@@ -23,15 +23,26 @@ const refundBatch = 256
 type RefundOrder struct {
 	Order string
 	Seats []string // nil: all that stand
+	Block bool     // the seats stay off sale (Order.OffSale)
 	Why   string
 	By    string // who asks for it
+}
+
+// RefundEvent gives back every paid order of an event.
+type RefundEvent struct {
+	Event string
+	Block bool
+	Why   string
+	By    string
 }
 
 // Refunded is what became of a refund.
 type Refunded struct {
 	Order  Order
 	Seats  []wire.SeatQuote // the seats asked for, refunded now or before: this order has no claim to them
+	Now    int              // of the seats, those refunded now
 	Amount int64            // refunded now, in minor units; 0 if it was before
+	Number int              // of the order's last refund
 }
 
 // Refund gives seats of a paid order back, in one transaction: their bookings
@@ -44,7 +55,8 @@ type Refunded struct {
 // has begun yet is voided when the whole order is given back at once; in any
 // other case a task returns the refund's amount once the capture is done.
 //
-// Seats refunded before are left alone, so Refund may be repeated. ErrNotFound
+// Seats refunded before are left alone, so Refund may be repeated. The caller
+// has the writer take the seats back and then says Told. ErrNotFound
 // is an unknown order or a seat which it never had, ErrNotPaid an order that
 // is pending or failed.
 func (l *Ledger) Refund(ctx context.Context, r RefundOrder) (Refunded, error) {
@@ -62,17 +74,21 @@ func (l *Ledger) Refund(ctx context.Context, r RefundOrder) (Refunded, error) {
 	return done[0], nil
 }
 
-// RefundEvent refunds the next paid orders of an event, 256 at most, and
-// returns them; none when no order of the event is paid any more. Call it
-// until then, after the sale was closed: an order which is paid later is found
-// by calling it again.
-func (l *Ledger) RefundEvent(ctx context.Context, event, why, by string) ([]Refunded, error) {
-	if why == "" || by == "" {
-		return nil, fmt.Errorf("ledger: refund of event %s: why and by whom must be said", event)
+// RefundEvent refunds the next orders of an event, 256 at most, and returns
+// them: first those refunded before of which Told has not been said, as a crash
+// leaves them, then paid ones. None means that nothing of the event is left to
+// give back. Call it until then, saying Told after each, when the sale was
+// closed: an order which is paid later is found by calling it again.
+func (l *Ledger) RefundEvent(ctx context.Context, r RefundEvent) ([]Refunded, error) {
+	if r.Why == "" || r.By == "" {
+		return nil, fmt.Errorf("ledger: refund of event %s: why and by whom must be said", r.Event)
 	}
 	var done []Refunded
 	err := l.transact(ctx, "refund", func(ctx context.Context, tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT order_id FROM orders WHERE event_id = $1 AND state = 'paid' LIMIT $2", event, refundBatch)
+		rows, err := tx.Query(ctx, `
+			(`+untold+` LIMIT $2)
+			UNION ALL (SELECT order_id FROM orders WHERE event_id = $1 AND state = 'paid' LIMIT $2)
+			LIMIT $2`, r.Event, refundBatch)
 		if err != nil {
 			return err
 		}
@@ -82,15 +98,59 @@ func (l *Ledger) RefundEvent(ctx context.Context, event, why, by string) ([]Refu
 		}
 		asked := make([]RefundOrder, len(ids))
 		for i, id := range ids {
-			asked[i] = RefundOrder{Order: id, Why: why, By: by}
+			asked[i] = RefundOrder{Order: id, Block: r.Block, Why: r.Why, By: r.By}
 		}
 		done, err = l.refund(ctx, tx, asked)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("ledger: refund of event %s: %w", event, err)
+		return nil, fmt.Errorf("ledger: refund of event %s: %w", r.Event, err)
 	}
 	return done, nil
+}
+
+// untold are the orders of the event $1, refunded as a whole, whose seats the
+// writer may not have taken back yet.
+const untold = `SELECT DISTINCT o.order_id FROM refunds r JOIN orders o USING (order_id)
+	WHERE r.told_at IS NULL AND o.event_id = $1 AND o.state = 'refunded'`
+
+// Told notes that the writer has taken back the seats of these refunds.
+func (l *Ledger) Told(ctx context.Context, refunds []Refunded) error {
+	if len(refunds) == 0 {
+		return nil
+	}
+	ids, last := make([]string, len(refunds)), make([]int32, len(refunds))
+	for i, r := range refunds {
+		ids[i], last[i] = r.Order.ID, int32(r.Number)
+	}
+	err := l.transact(ctx, "told", func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			UPDATE refunds r SET told_at = $3 FROM unnest($1::text[], $2::integer[]) AS v (order_id, last)
+			WHERE r.order_id = v.order_id AND r.refund_no <= v.last AND r.told_at IS NULL`, ids, last, l.cfg.Now())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ledger: told of %d refunds: %w", len(refunds), err)
+	}
+	return nil
+}
+
+// Remaining is how many orders of an event are not given back.
+type Remaining struct {
+	Paid    int
+	Pending int // they may be paid yet
+	Untold  int // refunded, but not Told
+}
+
+// Remaining counts what RefundEvent has still to do, or may have.
+func (l *Ledger) Remaining(ctx context.Context, event string) (Remaining, error) {
+	found, err := query(ctx, l, pgx.RowToStructByPos[Remaining], `
+		SELECT count(*) FILTER (WHERE state = 'paid'), count(*) FILTER (WHERE state = 'pending'), (SELECT count(*) FROM (`+untold+`) AS u)
+		FROM orders WHERE event_id = $1`, event)
+	if err != nil {
+		return Remaining{}, fmt.Errorf("ledger: what remains of event %s: %w", event, err)
+	}
+	return found[0], nil
 }
 
 // refund takes orders, each of them once.
@@ -124,11 +184,16 @@ func (l *Ledger) refund(ctx context.Context, tx pgx.Tx, asked []RefundOrder) ([]
 		if err != nil {
 			return nil, err
 		}
-		w.refund(o, accounts[o.ID], standing, r)
-		for _, q := range standing {
-			done[i].Amount += q.Price.Total
+		a := accounts[o.ID]
+		w.refund(o, a, standing, r)
+		d := Refunded{Order: o.without(standing, r.Block), Seats: slices.Concat(standing, before), Now: len(standing), Number: a.refunds}
+		if d.Now > 0 {
+			d.Number++
 		}
-		done[i].Order, done[i].Seats = o.without(standing), slices.Concat(standing, before)
+		for _, q := range standing {
+			d.Amount += q.Price.Total
+		}
+		done[i] = d
 	}
 	return done, l.giveBack(ctx, tx, &w)
 }
@@ -157,14 +222,21 @@ func split(o Order, asked []string) (standing, before []wire.SeatQuote, err erro
 	return standing, before, nil
 }
 
-// without is the order after the seats were given back.
-func (o Order) without(seats []wire.SeatQuote) Order {
+// without is the order after the seats were given back, to stay off sale or not.
+func (o Order) without(seats []wire.SeatQuote, off bool) Order {
 	if len(seats) == 0 {
 		return o
 	}
 	after := o
 	after.Seats, after.Tickets, after.Refunded = nil, nil, slices.Concat(o.Refunded, seats)
 	slices.SortFunc(after.Refunded, func(a, b wire.SeatQuote) int { return strings.Compare(a.ID, b.ID) })
+	if off {
+		after.OffSale = slices.Clone(o.OffSale)
+		for _, q := range seats {
+			after.OffSale = append(after.OffSale, q.ID)
+		}
+		slices.Sort(after.OffSale)
+	}
 	for i, q := range o.Seats {
 		if !slices.Contains(seats, q) {
 			after.Seats, after.Tickets = append(after.Seats, q), append(after.Tickets, o.Tickets[i])

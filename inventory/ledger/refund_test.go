@@ -140,48 +140,6 @@ func TestRefundBeforeCapture(t *testing.T) {
 	}
 }
 
-// An event is cancelled while some of its orders are refunded one by one.
-func TestRefundEvent(t *testing.T) {
-	t.Parallel()
-	const n = 2*refundBatch + 50
-	l := opened(t, n)
-	one := make(chan error)
-	for i := range n {
-		go func() {
-			m := order(i)
-			_, err := l.Begin(bounded(t), m)
-			if err == nil {
-				_, err = l.Commit(bounded(t), purchase(m, 1))
-			}
-			if err == nil && i%10 == 0 {
-				go func() { _, err := l.Refund(bounded(t), asked(m)); one <- err }()
-				return
-			}
-			one <- err
-		}()
-		if i == n/2 { // in the midst of the sale
-			_, err := l.RefundEvent(bounded(t), testEvent, "rain", "desk")
-			must(t, err)
-		}
-	}
-	for range n {
-		must(t, <-one)
-	}
-	for rounds := 0; ; rounds++ {
-		done, err := l.RefundEvent(bounded(t), testEvent, "rain", "desk")
-		must(t, err)
-		if len(done) == 0 {
-			break
-		}
-		if rounds == n {
-			t.Fatal("no end")
-		}
-	}
-	if a := sound(t, l); a.Orders[wire.OrderRefunded] != n || a.Sold != 0 || a.Undone != n {
-		t.Errorf("%+v", a)
-	}
-}
-
 // A payment which succeeds after its order was given up is returned, once.
 func TestLatePayment(t *testing.T) {
 	t.Parallel()
@@ -333,7 +291,7 @@ func TestAnySequence(t *testing.T) {
 				r.Seats = []string{rapid.SampledFrom(slices.Concat(o.Seats, o.Refunded)).Draw(t, "seat").ID}
 				ok(l.Refund(t.Context(), r))
 			},
-			"refund event": func(*rapid.T) { ok(l.RefundEvent(t.Context(), event, "rain", "desk")) },
+			"refund event": func(*rapid.T) { ok(l.RefundEvent(t.Context(), RefundEvent{Event: event, Why: "rain", By: "desk"})) },
 			"relay":        func(*rapid.T) { relay(true) },
 			"relay dies":   func(*rapid.T) { relay(false) },
 			"pays late": func(*rapid.T) { // the provider captures of its own

@@ -51,11 +51,13 @@ type returns struct {
 	lines  struct {
 		order, event, seat, ticket []string
 		no                         []int32
+		off                        []bool
 	}
 	refunds struct {
 		order, why, by []string
 		no             []int32
 		amount         []int64
+		seats          []bool // the writer has some to take back
 	}
 	tasks struct {
 		order, payload []string
@@ -73,7 +75,7 @@ func (w *returns) refund(o Order, a account, seats []wire.SeatQuote, r RefundOrd
 	for i, q := range o.Seats {
 		if slices.Contains(seats, q) {
 			n.order, n.event, n.no = append(n.order, o.ID), append(n.event, o.Event), append(n.no, int32(no))
-			n.seat, n.ticket = append(n.seat, q.ID), append(n.ticket, o.Tickets[i])
+			n.seat, n.ticket, n.off = append(n.seat, q.ID), append(n.ticket, o.Tickets[i]), append(n.off, r.Block)
 			amount += q.Price.Total
 		}
 	}
@@ -87,14 +89,14 @@ func (w *returns) refund(o Order, a account, seats []wire.SeatQuote, r RefundOrd
 		v.payload = append(v.payload, payload(a.reference, a.amount, a.currency))
 		amount = 0
 	}
-	w.owe(o.ID, a, amount, r.Why, r.By)
+	w.owe(o.ID, a, amount, r.Why, r.By, true)
 }
 
 // owe records the next refund of an order, and the task to make it.
-func (w *returns) owe(order string, a account, amount int64, why, by string) {
+func (w *returns) owe(order string, a account, amount int64, why, by string, seats bool) {
 	no, r := int32(a.refunds+1), &w.refunds
 	r.order, r.why, r.by = append(r.order, order), append(r.why, why), append(r.by, by)
-	r.no, r.amount = append(r.no, no), append(r.amount, amount)
+	r.no, r.amount, r.seats = append(r.no, no), append(r.amount, amount), append(r.seats, seats)
 	if amount > 0 {
 		t := &w.tasks
 		t.order, t.no = append(t.order, order), append(t.no, no)
@@ -108,9 +110,9 @@ func (l *Ledger) giveBack(ctx context.Context, tx pgx.Tx, w *returns) error {
 	var b pgx.Batch
 	if n := w.lines; len(n.seat) > 0 {
 		exactly(b.Queue(`
-			UPDATE order_lines n SET refund_no = v.no
-			FROM unnest($1::text[], $2::text[], $3::integer[]) AS v (order_id, seat_id, no)
-			WHERE n.order_id = v.order_id AND n.seat_id = v.seat_id AND n.refund_no IS NULL`, n.order, n.seat, n.no), len(n.seat))
+			UPDATE order_lines n SET refund_no = v.no, off_sale = v.off
+			FROM unnest($1::text[], $2::text[], $3::integer[], $4::boolean[]) AS v (order_id, seat_id, no, off)
+			WHERE n.order_id = v.order_id AND n.seat_id = v.seat_id AND n.refund_no IS NULL`, n.order, n.seat, n.no, n.off), len(n.seat))
 		exactly(b.Queue(`
 			DELETE FROM bookings b USING unnest($1::text[], $2::text[], $3::text[]) AS v (event_id, seat_id, order_id)
 			WHERE b.event_id = v.event_id AND b.seat_id = v.seat_id AND b.order_id = v.order_id`, n.event, n.seat, n.order), len(n.seat))
@@ -127,10 +129,12 @@ func (l *Ledger) giveBack(ctx context.Context, tx pgx.Tx, w *returns) error {
 	}
 	if r := w.refunds; len(r.order) > 0 {
 		b.Queue(`
-			INSERT INTO refunds (order_id, refund_no, amount, why, asked_by, created_at, done_at)
-			SELECT v.order_id, v.no, v.amount, v.why, v.asked_by, $6, CASE v.amount WHEN 0 THEN $6::timestamptz END
-			FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[]) AS v (order_id, no, amount, why, asked_by)`,
-			r.order, r.no, r.amount, r.why, r.by, now)
+			INSERT INTO refunds (order_id, refund_no, amount, why, asked_by, created_at, done_at, told_at)
+			SELECT v.order_id, v.no, v.amount, v.why, v.asked_by, $7,
+				CASE v.amount WHEN 0 THEN $7::timestamptz END, CASE WHEN NOT v.seats THEN $7::timestamptz END
+			FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::boolean[])
+				AS v (order_id, no, amount, why, asked_by, seats)`,
+			r.order, r.no, r.amount, r.why, r.by, r.seats, now)
 	}
 	if t := w.tasks; len(t.order) > 0 {
 		b.Queue(`

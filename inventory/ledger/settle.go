@@ -113,7 +113,7 @@ func (l *Ledger) settle(ctx context.Context, tx pgx.Tx, f Found, a account) erro
 	var w returns
 	if due := f.Amount - a.returned; captured && due > 0 {
 		a.reference, a.currency = f.Reference, f.Currency
-		w.owe(f.Order, a, due, whyLate, byLate)
+		w.owe(f.Order, a, due, whyLate, byLate, false)
 	}
 	if err := l.giveBack(ctx, tx, &w); err != nil || !refunded {
 		return err

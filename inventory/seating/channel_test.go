@@ -177,6 +177,50 @@ func TestRefund(t *testing.T) {
 	}
 }
 
+// A Confirm that was under way while its order gave seats back sells what is
+// left of it, and takes nobody's hold for the rest.
+func TestLateConfirmAfterRefund(t *testing.T) {
+	e := onSale(t, seatingtest.Hall(t, 4, 10, 0))
+	quotes := e.Hold(named("h_1", "f", "A-1", "A-2"), start).Seats
+	e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k"}, start)
+	order := wire.OrderOfHold("h_1")
+	late := wire.ConfirmRequest{Hold: "h_1", Order: order, Fan: "f", Seats: quotes}
+	refund := wire.RefundRequest{Hold: "h_1", Order: order, Fan: "f", Seats: []string{"A-2"}}
+	e.Refund(refund, start) // the ledger was faster than the checkout
+	e.Hold(named("h_2", "g", "A-2"), start)
+	if p := e.Confirm(late, start); p != nil || e.state[0] != wire.Sold || e.state[1] != wire.Held || e.tickets["f"] != 1 || e.holds["h_2"] == nil {
+		t.Fatalf("%v %+v", p, e.all)
+	}
+	refund.Seats = []string{"A-1", "A-2"}
+	e.Refund(refund, start)
+	if p := e.Confirm(late, start.Add(endedFor)); p != nil || e.all.Sold != 0 || e.holds["h_1"] != nil {
+		t.Errorf("%v %+v", p, e.all)
+	}
+	if r := e.Hold(named("h_1", "f", "A-1", "A-3"), start); code(r.Problem) != wire.CodeHoldOver {
+		t.Errorf("the hold was made anew: %+v", r)
+	}
+	e.Refund(wire.RefundRequest{Hold: "h_3", Order: "o_3", Seats: []string{"B-1"}}, start) // never held here
+	if p := e.Confirm(wire.ConfirmRequest{Hold: "h_3", Order: "o_3", Fan: "f", Seats: []wire.SeatQuote{{ID: "B-1"}}}, start); p != nil || e.all.Sold != 0 {
+		t.Errorf("%v %+v", p, e.all)
+	}
+}
+
+// The ledger has a seat of an order back before the writer hears that it was
+// paid: the seat is nobody's hold for ever, but comes back as the refund says.
+func TestConfirmOfWhatStands(t *testing.T) {
+	e := onSale(t, seatingtest.Hall(t, 4, 10, 0))
+	quotes := e.Hold(named("h_1", "f", "A-1", "A-2"), start).Seats
+	e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k"}, start)
+	order := wire.OrderOfHold("h_1")
+	if p := e.Confirm(wire.ConfirmRequest{Hold: "h_1", Order: order, Fan: "f", Seats: quotes[:1]}, start); p != nil || e.all.Held != 0 || e.all.Sold != 2 || e.tickets["f"] != 2 {
+		t.Fatalf("%v %+v", p, e.all)
+	}
+	e.Refund(wire.RefundRequest{Hold: "h_1", Order: order, Fan: "f", Seats: []string{"A-2"}, Block: true, Why: "broken"}, start)
+	if r := e.Record(1); r.State != wire.Blocked || r.Why != "broken" || e.all.Sold != 1 || e.tickets["f"] != 1 {
+		t.Errorf("%+v %+v", r, e.all)
+	}
+}
+
 func TestMoreTime(t *testing.T) {
 	e := onSale(t, seatingtest.Hall(t, 4, 10, 0))
 	hold := e.Hold(named("h_1", "f", "A-1"), start)

@@ -191,13 +191,27 @@ func (e *Engine) Checkout(r wire.CheckoutRequest, now time.Time) wire.HoldReply 
 
 // Confirm makes seats sold that the ledger has committed. The ledger is
 // authoritative: it wins over whatever the records say, except another sale.
+// Seats that the order has given back since are not sold to it again; seats of
+// the hold that are not confirmed, since the ledger has them back, are sold with
+// the others, until Refund says how they come back.
 func (e *Engine) Confirm(r wire.ConfirmRequest, now time.Time) *wire.Problem {
 	h := e.holds[r.Hold]
 	if h != nil && h.sold && h.order == r.Order {
 		return nil
 	}
-	seats := make([]int, len(r.Seats))
-	for k, q := range r.Seats {
+	quotes := slices.DeleteFunc(slices.Clone(r.Seats), func(q wire.SeatQuote) bool { return e.returned.has(returned(r.Order, q.ID)) })
+	if len(quotes) == 0 {
+		return nil
+	}
+	if h != nil {
+		for _, q := range h.quotes {
+			if !slices.ContainsFunc(quotes, func(confirmed wire.SeatQuote) bool { return confirmed.ID == q.ID }) {
+				quotes = append(quotes, q)
+			}
+		}
+	}
+	seats := make([]int, len(quotes))
+	for k, q := range quotes {
 		i, ok := e.index.Lookup(q.ID)
 		if !ok {
 			return wire.Refuse(wire.CodeUnknownSeat, "The plan has no seat "+q.ID+".")
@@ -215,7 +229,7 @@ func (e *Engine) Confirm(r wire.ConfirmRequest, now time.Time) *wire.Problem {
 			e.end(o, wire.Act{Kind: wire.ActKindRelease, Why: "a seat of it was sold by order " + r.Order}, now)
 		}
 	}
-	sold := &hold{id: r.Hold, fan: r.Fan, seats: seats, quotes: r.Seats, order: r.Order, sold: true, slot: -1}
+	sold := &hold{id: r.Hold, fan: r.Fan, seats: seats, quotes: quotes, order: r.Order, sold: true, slot: -1}
 	if h != nil {
 		sold.key, sold.body, sold.until, sold.extended = h.key, h.body, h.until, h.extended
 	}
@@ -231,6 +245,9 @@ func (e *Engine) Confirm(r wire.ConfirmRequest, now time.Time) *wire.Problem {
 // Refund takes back seats that an order owns, all of them if none are named;
 // see wire.RefundRequest.
 func (e *Engine) Refund(r wire.RefundRequest, now time.Time) *wire.Problem {
+	for _, id := range r.Seats {
+		e.returned.add(returned(r.Order, id), now)
+	}
 	h := e.holds[r.Hold]
 	if h == nil || r.Order == "" || h.order != r.Order {
 		return nil // nothing of it is left to take back
@@ -248,6 +265,7 @@ func (e *Engine) Refund(r wire.RefundRequest, now time.Time) *wire.Problem {
 	for k, i := range h.seats {
 		if len(named) == 0 || slices.Contains(named, i) {
 			back = append(back, i)
+			e.returned.add(returned(r.Order, e.index.ID(i)), now)
 		} else {
 			kept, quotes = append(kept, i), append(quotes, h.quotes[k])
 		}
@@ -260,6 +278,8 @@ func (e *Engine) Refund(r wire.RefundRequest, now time.Time) *wire.Problem {
 	if len(kept) > 0 { // answers under way keep the old slices
 		h.seats, h.quotes = kept, quotes
 		e.remember(h)
+	} else {
+		e.ended.add(h.id, now)
 	}
 	if !r.Block {
 		e.giveBack(back, now)

@@ -34,5 +34,6 @@
 //  6. A companion seat goes only together with its accessible seat.
 //  7. The acts, folded in order, give the states; the records, restored, give
 //     the same engine.
-//  8. Confirm wins over any hold: the ledger is authoritative for sold.
+//  8. Confirm wins over any hold: the ledger is authoritative for sold. It does
+//     not win over a Refund of the same order.
 package seating

@@ -29,9 +29,10 @@ type Engine struct {
 	channels map[string]int // seats in blocks, by channel
 
 	holds     map[string]*hold // by id, standing and sold
-	ended     ended
-	tickets   map[string]int // by fan: seats held and bought
-	squares   int            // sum of the squares of tickets
+	ended     ended            // holds
+	returned  ended            // seats, by returned
+	tickets   map[string]int   // by fan: seats held and bought
+	squares   int              // sum of the squares of tickets
 	deadlines deadlines
 	finder    *finder
 

@@ -3,6 +3,7 @@ package kvtest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -62,6 +63,45 @@ func (m *mirror) shows(t *testing.T, want []kv.Entry) {
 		case <-m.changed:
 		case <-late:
 			t.Fatalf("watch does not show %d of %d last values within %s", missing, len(want), limit)
+		}
+	}
+}
+
+// Keys that are written while all are read are read all the same, each at least
+// as it was before.
+func testAllWhileWritten(t *testing.T, s *suite) {
+	const keys, reads = 200, 20
+	ctx, b := bounded(t), s.bucket(t)
+	floor := make([]kv.Revision, keys)
+	for i := range keys {
+		floor[i] = must(b.Create(ctx, key(i), nil))(t)
+	}
+	var mu sync.Mutex
+	background(t, func(ctx context.Context) error {
+		other := s.open(t)
+		for i := 0; ctx.Err() == nil; i = (i + 1) % keys {
+			r, err := other.Update(ctx, key(i), bytesOf(i), floor[i])
+			if err != nil {
+				continue // on three servers, or at the end
+			}
+			mu.Lock()
+			floor[i] = r
+			mu.Unlock()
+		}
+		return nil
+	})
+	for range reads {
+		mu.Lock()
+		want := slices.Clone(floor)
+		mu.Unlock()
+		last := map[string]kv.Revision{}
+		for _, e := range must(b.All(ctx, "k.*"))(t) {
+			last[e.Key] = e.Revision
+		}
+		for i, r := range want {
+			if last[key(i)] < r {
+				t.Fatalf("key %d was at %d before, read at %d", i, r, last[key(i)])
+			}
 		}
 	}
 }

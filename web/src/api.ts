@@ -1,6 +1,8 @@
 // The public HTTP contract, typed. Every refusal is a Problem (RFC 9457) whose
 // detail is a sentence for the fan.
 
+import type { Task } from "./solver";
+
 export interface Amounts { base: number; service_fee: number; facility_fee: number; total: number }
 export interface Level { id: string; name: string; categories: string[]; price: Amounts }
 export interface EventInfo {
@@ -20,7 +22,16 @@ export interface Board {
 }
 export interface Count { free: number; held: number; sold: number; blocked: number }
 export interface Stock { all: Count; sections: Record<string, Count>; levels: Record<string, Count> }
-export interface Place { place: string; lane: string; region: string; number: number; ahead: number }
+export interface Place {
+  place: string; lane: string; region: string; number: number; ahead: number;
+  slow?: { why: string[]; detail: string; challenge: string }; // in the slow lane: why, and how to leave it
+}
+/** A task whose answer shows that nobody joins a thousand times: ALTCHA's form, and a widget that would do instead. */
+export interface Challenge {
+  parameters: Task & { data: { tries: number } };
+  signature: string; level: "standard" | "strong";
+  widget?: { provider: string; site_key: string; script: string; cdata: string };
+}
 export interface Pass { pass: string; expires_at: string }
 /** A link, and a drawing of it: an SVG path in a square of qr_size units. */
 export interface Carried { link: string; qr: string; qr_size: number; expires_at: string }
@@ -30,7 +41,7 @@ export interface Best { count: number; level?: string; section?: string; accessi
 export type HoldWish = { seats: string[] } | { best: Best } | { area: string; count: number };
 export interface Order {
   order: string; state: "pending" | "paid" | "failed" | "refunded"; reason?: string;
-  seats?: SeatQuote[]; total?: number; currency?: string; tickets?: string[];
+  seats?: SeatQuote[]; total?: number; refunded?: number; currency?: string; tickets?: string[];
 }
 export interface Ticket { event: string; seat: string; label: string; state: string; generation: number; barcode: string }
 /** Availability is one state a place in plan order: 0 free, 1 held, 2 sold, 3 blocked. */
@@ -41,6 +52,7 @@ export class Problem extends Error {
   constructor(
     readonly status: number, readonly code: string, detail: string,
     readonly seats: string[] = [], readonly order = "", readonly retryAfter = 0, readonly ahead = 0,
+    readonly challenge = "", readonly skip = false,
   ) { super(detail); }
 }
 
@@ -81,7 +93,8 @@ async function problemOf(response: Response): Promise<Problem> {
   // The type is a URI whose last part is the stable code.
   const code = String(p.type ?? "").split(/[/#:]/).pop() || String(response.status);
   const after = Number(p.retry_after_ms) || 1000 * Number(response.headers.get("retry-after")) || 0;
-  return new Problem(response.status, code, p.detail || p.title || "That did not work. Try again.", p.seats, p.order, after, p.ahead);
+  return new Problem(response.status, code, p.detail || p.title || "That did not work. Try again.", p.seats, p.order, after, p.ahead,
+    p.challenge, p.skip);
 }
 
 async function json<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<T> {
@@ -99,10 +112,10 @@ export class Api {
   /** The digest in the address lets the map be kept for ever. */
   plan(digest: string): Promise<unknown> { return json("GET", `${this.base}/plan/map?v=${digest}`); }
   board(): Promise<Board> { return json("GET", `${this.base}/board`); }
-  /** The address goes with a code that was sent to it. */
-  join(code?: string, email?: string): Promise<Place> { return json("POST", `${this.base}/places`, { code: code || undefined, email: email || undefined }); }
-  redeem(place: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place }); }
-  hold(pass: string, wish: HoldWish): Promise<Hold> { return json("POST", `${this.base}/holds`, wish, bearer(pass)); }
+  // An answer to a challenge goes with what it was asked for, an address with a code that was sent to it.
+  join(code?: string, email?: string, challenge?: string): Promise<Place> { return json("POST", `${this.base}/places`, { code: code || undefined, email: email || undefined, challenge }); }
+  redeem(place: string, challenge?: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place, challenge }); }
+  hold(pass: string, wish: HoldWish, challenge?: string): Promise<Hold> { return json("POST", `${this.base}/holds`, { ...wish, challenge }, bearer(pass)); }
 
   async availability(places: number): Promise<Availability> {
     const response = await send("GET", `${this.base}/availability`);
@@ -127,4 +140,5 @@ export class Api {
   }
 }
 
+export function getChallenge(path: string): Promise<Challenge> { return json("GET", path); }
 export function ticket(id: string): Promise<Ticket> { return json("GET", `/v1/tickets/${encodeURIComponent(id)}`); }

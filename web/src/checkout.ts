@@ -172,7 +172,8 @@ export class Checkout {
     this.confirm(order);
     by("tickets").replaceChildren(...(order.tickets ?? []).map((id, i) =>
       el("li", {}, el("a", { href: `/t/${id}`, "data-ticket": id }, el("span", {}, order.seats?.[i]?.label ?? `Ticket ${i + 1}`), el("small", {}, "Open ticket")))));
-    text(by("order-total"), order.total && order.currency && !failed ? `Total ${money(order.total, order.currency)}` : "");
+    text(by("order-total"), order.total && order.currency && !failed
+      ? `Total ${money(order.total, order.currency)}${order.refunded ? `, of which ${money(order.refunded, order.currency)} is refunded` : ""}` : "");
     by("again").hidden = order.state === "pending";
     text(by("again"), failed ? "Choose seats again" : "Buy more tickets");
   }

@@ -2,7 +2,7 @@
 // it. The socket is for speed only. A place, a pass and a hold belong to tokens,
 // never to a connection, so losing it loses nothing.
 
-import type { Api, Board, Stock } from "./api";
+import type { Api, Board, Place, Stock } from "./api";
 
 /** A section's frames are a chain: from is to of the one before. One without changes only says where the chain stands. */
 export interface SeatFrame { section: string; from?: number; to?: number; changes?: [number, number][] }
@@ -15,6 +15,8 @@ export interface LiveHandlers {
   notice(notice: Notice): void;
   /** A new socket: what was told on the one before no longer counts. */
   opened(): void;
+  /** The place of this fan, who is told the board the sooner the nearer he is to his turn. */
+  place(): Place | undefined;
   /** Changes may have been missed: read again what matters. */
   refresh(): void;
   /** How long to wait between polls while there is no socket, in ms. */
@@ -64,6 +66,12 @@ export class Live {
     if (this.up) this.socket!.send(JSON.stringify({ watch: sections }));
   }
 
+  /** Says which place the fan has: the gateway that he had it from may be another. */
+  private stand(): void {
+    const p = this.on.place();
+    if (p) this.socket!.send(JSON.stringify({ place: { lane: p.lane, region: p.region, number: p.number } }));
+  }
+
   /** Takes a new socket: the gateway knows a socket's fan by the cookie it was opened with. */
   renew(): void {
     this.failures = 0;
@@ -86,6 +94,7 @@ export class Live {
     const socket = this.socket = new WebSocket(this.api.live);
     old?.close();
     socket.onopen = () => {
+      this.stand();
       if (this.watching.length) this.watch(this.watching);
       this.heard();
       this.on.opened();

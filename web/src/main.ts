@@ -7,9 +7,11 @@ import { brought } from "./carry";
 import { Checkout } from "./checkout";
 import { busy, by, el, fail, say, show } from "./dom";
 import { Live } from "./live";
+import { showDraw } from "./lottery";
 import { Room } from "./room";
 import { Seats } from "./seats";
 import { Store } from "./store";
+import { showOrders } from "./orders";
 import { showTicket } from "./ticket";
 
 async function purchase(event: string): Promise<void> {
@@ -28,6 +30,7 @@ async function purchase(event: string): Promise<void> {
     seats: (f) => seats?.frame(f),
     notice: (n) => checkout.notice(n),
     opened: () => seats?.forget(),
+    place: () => store.saved.place,
     refresh: () => {
       route();
       if (document.body.dataset.view === "seats") seats?.refresh();
@@ -108,4 +111,6 @@ async function purchase(event: string): Promise<void> {
 
 const { page, event, ticket } = document.body.dataset;
 if (page === "event" && event) purchase(event);
+if (page === "draw" && event) showDraw(event);
 if (page === "ticket" && ticket) showTicket(ticket);
+if (page === "orders") showOrders();

@@ -1,31 +1,36 @@
-// The waiting room: the fan's number against the board's head. When the head
-// reaches it, the place is redeemed for a pass, without a tap.
+// The waiting room: where the fan's place stands on the board. When it is
+// called, it is redeemed for a pass, without a tap.
 
 import { type Api, type Board, Problem, type Pass } from "./api";
 import { Access } from "./access";
 import { Carry } from "./carry";
 import { busy, by, el, fail, say, text } from "./dom";
+import { before, drawn, left, waiting } from "./estimate";
 import { count, moneyRange, plural } from "./money";
+import { prove, proving } from "./proof";
 import type { Store } from "./store";
+import { type Turn, turn } from "./turn";
 
 /** Minutes at which a screen reader is told the rest, at most one message a minute. */
 const tellAt = [60, 30, 15, 10, 5, 2, 1];
-/** The fan's own lane is a better measure of pace than the whole event's, once it was watched for this long. */
-const paceFrom = 20_000, paceWindow = 180_000;
+/** Timers can't be set for longer than some weeks. */
+const timerMost = 24 * 3600_000;
 
 const sentences: Record<Board["state"], string> = {
   scheduled: "The sale has not opened yet. You can join the queue now.",
   open: "On sale now.",
   paused: "The sale is paused for a moment. Your place is safe.",
+  draining: "The queue is being closed: nobody else is called.",
   sold_out: "Sold out: every ticket is sold. Tickets that come back are offered here.",
   closed: "The sale is over.",
 };
 
 export class Room {
   private latest?: Board;
-  private pace: { at: number; head: number }[] = [];
   private told = Infinity;
   private redeeming = false;
+  private readonly gone = new Set<string>(); // levels that are sold out
+  private seen = false; // a board with its levels
   private readonly title = document.title;
   private readonly access: Access;
   private readonly carry: Carry;
@@ -33,7 +38,18 @@ export class Room {
   constructor(private readonly api: Api, private readonly store: Store, private readonly admitted: (pass: Pass) => void, private readonly known: () => void) {
     this.access = new Access(api.event, (code, email) => this.enter(true, code, email));
     this.carry = new Carry(api, store);
-    by("join").addEventListener("click", () => busy(by("join"), () => this.access.code ? this.access.join() : this.join(true)));
+    const join = by<HTMLButtonElement>("join");
+    join.addEventListener("click", () => busy(join, () => this.access.code ? this.access.join() : this.join(true)));
+    const lift = by<HTMLButtonElement>("lift");
+    lift.addEventListener("click", () => busy(lift, () => this.join(true, this.store.saved.place?.slow?.challenge)));
+    this.opensIn(Number(join.dataset.opensIn) || 0);
+  }
+
+  /** Nobody can join before the room opens. How long that is, the server says: a fan's clock may be hours off. */
+  private opensIn(ms: number): void {
+    const join = by<HTMLButtonElement>("join");
+    join.disabled = ms > 0;
+    if (ms > 0) setTimeout(() => this.opensIn(ms - Math.min(ms, timerMost)), Math.min(ms, timerMost));
   }
 
   /** A fan who came back gets the same place again; it also renews his cookie. */
@@ -42,20 +58,23 @@ export class Room {
     if (this.store.saved.place) await this.join(false);
   }
 
-  async join(byHand: boolean): Promise<void> {
+  /** With the address of a challenge, that is done first: the way out of the slow lane. */
+  async join(byHand: boolean, challenge?: string): Promise<void> {
     try {
-      await this.enter(byHand);
+      await this.enter(byHand, undefined, undefined, challenge);
     } catch (e) {
-      if (byHand) fail((e as Problem).message);
+      const p = e as Problem;
+      if (byHand) fail(p.message);
+      if (p.code === "not-open") setTimeout(() => this.opensIn(p.retryAfter)); // once the button is no longer busy
     }
   }
 
   /** Joins, with a code or without, or throws why not. */
-  private async enter(byHand: boolean, code?: string, email?: string): Promise<void> {
-    const place = await this.api.join(code, email), old = this.store.saved.place;
+  private async enter(byHand: boolean, code?: string, email?: string, challenge?: string): Promise<void> {
+    const first = challenge ? await prove(challenge, false) : undefined;
+    const place = await proving((answer) => this.api.join(code, email, answer ?? first)), old = this.store.saved.place;
     if (old?.number !== place.number || old.lane !== place.lane || old.region !== place.region) {
       this.store.set({ place, aheadAtFirst: undefined });
-      this.pace = [];
       this.known();
     } else {
       this.store.set({ place });
@@ -66,32 +85,25 @@ export class Room {
 
   board(board: Board): void {
     this.latest = board;
-    const { place } = this.store.saved;
-    if (place) {
-      const head = this.head();
-      this.pace.push({ at: Date.now(), head });
-      while (this.pace.length > 2 && this.pace[0].at < Date.now() - paceWindow) this.pace.shift();
-    }
+    this.keepCommitment(board);
     this.render();
+  }
+
+  /** The draw's commitment as it was first seen here: what is revealed later must match it. */
+  private keepCommitment(board: Board): void {
+    if (board.draw && !this.store.saved.commitment) this.store.set({ commitment: board.draw.commitment });
   }
 
   /** How long to wait between polls: those who are near look often. */
   pollEvery(): number {
-    const ahead = this.ahead();
+    const ahead = this.turn()?.ahead;
     return ahead === undefined ? 5_000 : Math.min(10_000, Math.max(1_000, ahead * 10));
   }
 
-  private head(): number {
+  /** Where the place stands: by the board or, before there is one, by what was said when it was taken. */
+  private turn(): Turn | undefined {
     const { place } = this.store.saved;
-    return place && this.latest?.lanes[place.lane]?.regions[place.region]?.head || 0;
-  }
-
-  /** Fans before this one who are not called yet, in his lane and region, as the API counts; undefined without a place. */
-  private ahead(): number | undefined {
-    const { place } = this.store.saved;
-    if (!place) return undefined;
-    if (!this.latest) return place.ahead;
-    return Math.max(0, place.number - this.head() - 1);
+    return place && (this.latest && turn(this.latest, place) || { ahead: place.ahead, called: false });
   }
 
   private render(): void {
@@ -102,49 +114,38 @@ export class Room {
       by("board-state").dataset.state = board.state;
       text(by("board-message"), board.message ?? "");
       this.renderLevels(board);
+      by("draw-link").hidden = !board.draw;
     }
-    const over = board?.state === "closed";
+    const over = board?.state === "closed" || board?.state === "draining";
     by("join").hidden = !!place || over;
     by("place").hidden = !place;
     this.access.show(!over && place?.lane !== "priority");
-    this.carry.show(!!place && !over);
-    if (!place) return;
+    this.carry.show(!!place && board?.state !== "closed");
+    const mine = this.turn();
+    if (!place || !mine) return;
 
-    const ahead = this.ahead()!;
-    if (aheadAtFirst === undefined || ahead > aheadAtFirst) this.store.set({ aheadAtFirst: ahead });
+    by("slow").hidden = !place.slow;
+    text(by("slow-why"), place.slow ? [...place.slow.why, place.slow.detail].join(" ") : "");
+    if (aheadAtFirst === undefined || mine.ahead > aheadAtFirst) this.store.set({ aheadAtFirst: mine.ahead });
     text(by("position"), count(place.number));
-    text(by("ahead"), count(ahead));
-    by<HTMLProgressElement>("progress").value = 1 - ahead / Math.max(1, aheadAtFirst ?? ahead);
-    this.renderEstimate(ahead);
-    if (document.body.dataset.view === "waiting") document.title = `(${count(ahead)} ahead) ${this.title}`;
-    const called = board && place.number <= this.head();
-    if (called && (board.state === "open" || board.state === "sold_out" || board.state === "paused")) this.redeem(place.place);
+    text(by("ahead"), count(mine.ahead));
+    by<HTMLProgressElement>("progress").value = 1 - mine.ahead / Math.max(1, aheadAtFirst ?? mine.ahead);
+    if (board) this.renderTurn(board, mine);
+    if (document.body.dataset.view === "waiting") document.title = `(${count(mine.ahead)} ahead) ${this.title}`;
+    if (mine.called && board && ["open", "paused", "draining"].includes(board.state)) this.redeem(place.place);
   }
 
-  /** Fans called in a minute, in this fan's lane if that is known. */
-  private perMinute(): number {
-    const first = this.pace[0], last = this.pace[this.pace.length - 1];
-    if (first && last.at - first.at >= paceFrom && last.head > first.head) return (last.head - first.head) * 60_000 / (last.at - first.at);
-    return this.latest?.rate_per_minute ?? 0;
-  }
-
-  private renderEstimate(ahead: number): void {
-    const board = this.latest, rate = this.perMinute();
-    let sentence = "An estimate follows once fans are being called.";
-    if (board?.state === "paused") sentence = "Nobody is called just now. The wait goes on when the sale does.";
-    else if (board?.state === "scheduled") sentence = "Fans are called once the sale opens.";
-    else if (ahead === 0) sentence = "You are next.";
-    else if (rate > 0) {
-      const minutes = ahead / rate, from = Math.floor(0.7 * minutes), to = Math.ceil(1.5 * minutes);
-      sentence = to <= 1 ? "About a minute" : `About ${from < 1 ? 1 : count(from)} to ${count(Math.max(2, to))} minutes`;
-      const threshold = tellAt.filter((m) => minutes <= m).pop();
-      if (threshold !== undefined && threshold < this.told) {
-        if (this.told !== Infinity) say(`About ${plural(threshold, "minute")} left.`);
-        this.told = threshold;
-      }
-    }
+  /** What the board means for this fan. */
+  private renderTurn(board: Board, mine: Turn): void {
+    const ahead = before(board, this.store.saved.place!, mine), { sentence, minutes } = waiting(board, mine, ahead);
     text(by("estimate"), sentence);
-    if (board) text(by("updated"), new Date(board.at).toLocaleTimeString());
+    text(by("chance"), left(board, mine, ahead));
+    text(by("drawn"), drawn(board, mine));
+    text(by("updated"), new Date(board.at).toLocaleTimeString());
+    const threshold = minutes === undefined ? undefined : tellAt.filter((m) => minutes <= m).pop();
+    if (threshold === undefined || threshold >= this.told) return;
+    if (this.told !== Infinity) say(`About ${plural(threshold, "minute")} left.`);
+    this.told = threshold;
   }
 
   private renderLevels(board: Board): void {
@@ -155,6 +156,14 @@ export class Room {
         el("span", { class: "stock" }, l.free ? `${low ? "Only " : ""}${count(l.free)} left` : "Sold out"),
         el("strong", { class: "price" }, moneyRange(l.from, l.to, board.currency)));
     }));
+    for (const l of board.levels ?? []) {
+      if (l.free) this.gone.delete(l.id);
+      else if (!this.gone.has(l.id)) {
+        this.gone.add(l.id);
+        if (board.state === "open" && this.seen) say(`${l.name} is sold out.`);
+      }
+    }
+    this.seen = true;
   }
 
   private async redeem(receipt: string): Promise<void> {
@@ -162,7 +171,7 @@ export class Room {
     this.redeeming = true;
     let again = 0;
     try {
-      const pass = await this.api.redeem(receipt);
+      const pass = await proving((answer) => this.api.redeem(receipt, answer));
       this.store.set({ pass });
       document.title = this.title;
       this.admitted(pass);

@@ -7,6 +7,7 @@ import { SeatList } from "./list";
 import type { Live, SeatFrame } from "./live";
 import { colours, SeatMap } from "./map";
 import { count, money, moneyRange, plural } from "./money";
+import { proving } from "./proof";
 import { type Area, Plan, type Section } from "./plan";
 import type { Store } from "./store";
 
@@ -276,7 +277,7 @@ export class Seats {
     const pass = this.store.pass;
     if (!pass) return this.passOver();
     try {
-      const hold = await this.api.hold(pass, wish);
+      const hold = await proving((answer) => this.api.hold(pass, wish, answer));
       this.chosen.clear();
       this.changed();
       this.store.set({ hold, key: newKey(), order: undefined });

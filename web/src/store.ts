@@ -6,6 +6,7 @@ import { type Hold, type Pass, type Place, now } from "./api";
 export interface Saved {
   place?: Place;
   aheadAtFirst?: number; // for the progress bar
+  commitment?: string; // of the draw, as it was first seen
   pass?: Pass;
   hold?: Hold;
   key?: string; // idempotency key of the hold's checkout

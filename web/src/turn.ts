@@ -34,11 +34,15 @@ function ranked(d: Draw, place: Place): number {
   return known.rank;
 }
 
-/** The wait for so many fans, in minutes: a range, or nothing while nothing is known. own is the pace of the fan's own lane, in fans a minute. */
-export function wait(board: Board, ahead: number, own = 0): { from: number; to: number } | undefined {
-  const high = Math.max(board.pace?.high ?? 0, own * 1.2), low = own ? Math.min(board.pace?.low || own * 0.7, own) : board.pace?.low || board.rate_per_minute * 0.7;
-  if (high <= 0 && board.rate_per_minute <= 0) return undefined;
-  return { from: ahead / Math.max(high, board.rate_per_minute), to: low > 0 ? ahead / low : Infinity };
+/** How much slower than in the last minute fans may be called, before the board knows a range. */
+const slowest = 0.7;
+
+/** The wait for so many fans, in minutes: a range, or nothing while nothing is known. */
+export function wait(board: Board, ahead: number): { from: number; to: number } | undefined {
+  const { low, high } = board.pace ?? { low: 0, high: 0 }, fast = Math.max(high, board.rate_per_minute);
+  if (fast <= 0) return undefined;
+  const slow = low || board.rate_per_minute * slowest;
+  return { from: ahead / fast, to: slow > 0 ? ahead / slow : Infinity };
 }
 
 /** How sure the mean is of which the board tells: it is learned from those before. */

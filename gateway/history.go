@@ -1,0 +1,177 @@
+package gateway
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"frontrow/wire"
+)
+
+const (
+	historyPage = 20                      // orders of a page when none are asked for
+	maxCursor   = 64                      // bytes
+	latestMark  = 253_402_300_799_999_999 // microseconds: RFC 3339 ends with the year 9999
+)
+
+// history answers GET /v1/orders.
+func (g *Gateway) history(w http.ResponseWriter, r *http.Request) error {
+	fan, err := g.identity.fan(r)
+	if err != nil {
+		return err
+	}
+	query, err := historyQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	h, err := g.findHistory(r.Context(), fan, query)
+	if err != nil {
+		return err
+	}
+	body := historyReply{Orders: []pastOrder{}, AsOf: h.AsOf}
+	for _, o := range h.Orders {
+		body.Orders = append(body.Orders, pastOrder{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Total: o.Total,
+			Refunded: o.Refunded, Currency: o.Currency, Created: o.Created, Seats: heldSeats(o.Seats), Tickets: o.Tickets})
+	}
+	if h.Next != nil {
+		body.Next = cursorOf(*h.Next)
+	}
+	return writeJSON(w, http.StatusOK, body)
+}
+
+// historyReply is a page of a fan's orders, the newest first.
+type historyReply struct {
+	Orders []pastOrder `json:"orders"`
+	Next   string      `json:"next,omitempty"` // the next page's before; empty: this is the last
+	AsOf   time.Time   `json:"as_of,omitzero"` // what was settled until then is in it
+}
+
+type pastOrder struct {
+	Order    string          `json:"order"`
+	Event    string          `json:"event"`
+	State    wire.OrderState `json:"state"`
+	Reason   string          `json:"reason,omitempty"`
+	Total    int64           `json:"total"`
+	Refunded int64           `json:"refunded,omitempty"` // of the total
+	Currency string          `json:"currency"`
+	Created  time.Time       `json:"created_at"`
+	Seats    []heldSeat      `json:"seats,omitempty"`
+	Tickets  []string        `json:"tickets,omitempty"`
+}
+
+// historyQuery reads limit and before; both may be left out.
+func historyQuery(values url.Values) (q wire.HistoryQuery, err error) {
+	q.Limit = historyPage
+	if limit := values.Get("limit"); values.Has("limit") {
+		if q.Limit, err = strconv.Atoi(limit); err != nil || q.Limit < 1 || q.Limit > wire.MaxHistory {
+			return q, wire.Refuse(wire.CodeBadRequest, fmt.Sprintf("The limit can be left out, or 1 to %d.", wire.MaxHistory))
+		}
+	}
+	if values.Has("before") {
+		mark, err := markOf(values.Get("before"))
+		if err != nil {
+			return q, wire.Refuse(wire.CodeBadRequest, "Before is what next was on the page before.")
+		}
+		q.Before = &mark
+	}
+	return q, nil
+}
+
+func (g *Gateway) findHistory(ctx context.Context, fan string, q wire.HistoryQuery) (wire.HistoryReply, error) {
+	q.Fan = fan
+	h, err := ask[wire.HistoryReply](ctx, g, wire.LedgerHistory, q)
+	if err == nil && h.Problem != nil {
+		err = h.Problem
+	}
+	return h, err
+}
+
+// cursorOf is a mark as clients see it: opaque, for the next request alone. It
+// needs no signature: whoever makes one up still sees his own orders only.
+func cursorOf(m wire.OrderMark) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(m.At.UnixMicro(), 36) + "." + m.Order))
+}
+
+var errCursor = errors.New("not a cursor of ours")
+
+// markOf is the inverse of cursorOf.
+func markOf(cursor string) (m wire.OrderMark, err error) {
+	if len(cursor) > maxCursor {
+		return m, errCursor
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil {
+		return m, errCursor
+	}
+	at, order, _ := strings.Cut(string(raw), ".")
+	micros, err := strconv.ParseInt(at, 36, 64)
+	if err != nil || micros <= 0 || micros > latestMark || !wire.IsOrder(order) {
+		return m, errCursor
+	}
+	m = wire.OrderMark{At: time.UnixMicro(micros).UTC(), Order: order}
+	if cursorOf(m) != cursor { // another spelling of the same
+		return m, errCursor
+	}
+	return m, nil
+}
+
+// ordersPage answers GET /orders. A browser we don't know has no orders.
+func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
+	page := Page{Title: "My orders", Orders: &PageOrders{}}
+	fan, err := g.identity.presented(r)
+	if err != nil {
+		return g.pages.render(w, http.StatusOK, "orders.html", page)
+	}
+	query, err := historyQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	h, err := g.findHistory(r.Context(), fan, query)
+	if err != nil {
+		return err
+	}
+	page.Orders.Later = query.Before != nil
+	for _, o := range h.Orders {
+		page.Orders.List = append(page.Orders.List, g.pageOrder(o))
+	}
+	if h.Next != nil {
+		page.Orders.Older = "/orders?before=" + cursorOf(*h.Next)
+	}
+	return g.pages.render(w, http.StatusOK, "orders.html", page)
+}
+
+// pageOrder is an order for reading.
+func (g *Gateway) pageOrder(o wire.PastOrder) PageOrder {
+	p := PageOrder{ID: o.Order, Event: o.Event, Name: o.Event, State: string(o.State), Reason: o.Reason}
+	if ev, err := g.events.find(o.Event); err == nil {
+		spec := ev.record.Load().Spec
+		p.Name, p.Venue = spec.Name, spec.Venue
+		p.Starts, p.StartsAt = instant(spec.StartsAt)
+	}
+	p.Placed, p.PlacedAt = instant(o.Created)
+	p.Status = map[wire.OrderState]string{wire.OrderPending: "The payment is under way", wire.OrderPaid: "Paid",
+		wire.OrderFailed: "Not paid", wire.OrderRefunded: "Refunded"}[o.State]
+	if o.State == wire.OrderPaid && o.Refunded > 0 {
+		p.Status = "Paid, partly refunded"
+	}
+	for i, q := range o.Seats {
+		s := PageSeat{Label: q.Label}
+		if o.State == wire.OrderPaid && i < len(o.Tickets) {
+			s.Ticket = o.Tickets[i]
+		}
+		p.Seats = append(p.Seats, s)
+	}
+	if o.State != wire.OrderFailed {
+		p.Total = money(o.Total, o.Currency)
+	}
+	if o.Refunded > 0 {
+		p.Refunded = money(o.Refunded, o.Currency)
+	}
+	return p
+}

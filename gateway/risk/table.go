@@ -1,0 +1,136 @@
+package risk
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"frontrow/gateway/ja4"
+)
+
+// fresh is an age at which nobody has found and pressed "Join" yet.
+const fresh = 2 * time.Second
+
+// Assessment is a score with its reasons, the heaviest first.
+type Assessment struct {
+	Score   int // 0 to 100
+	Reasons []string
+}
+
+// Rule is a reason, what it is worth at most, why, and how much of it a request has.
+type Rule struct {
+	Reason string
+	Points int
+	Why    string // for the operator
+	Words  string // for the fan
+	of     func(*Signals, agent) float64
+}
+
+// Table is all reasons.
+type Table []Rule
+
+// Weights is the table. Points add up; 50 asks for a proof, 75 for a stronger
+// one, if the operator hasn't said otherwise.
+func Weights() Table {
+	const (
+		browser = "Your browser does not look like the one it says it is."
+		program = "The request looks like a program's."
+		crowd   = "Very many join from your network just now."
+		spin    = "Seats were held and given up again very often."
+		quick   = "Seats were asked for faster than a person can."
+	)
+	return Table{
+		{"tls-mismatch", 40, "the TLS handshake is another program's than the User-Agent names; company proxies do that too", browser,
+			yes(func(s *Signals, a agent) bool {
+				f := ja4.FamilyOf(s.JA4)
+				return f != ja4.Unknown && a.family != ja4.Unknown && a.family != ja4.Tool && f != a.family
+			})},
+		{"hints-mismatch", 40, "client hints and User-Agent are of two browsers: no browser does that", browser,
+			yes(func(s *Signals, a agent) bool { return hintsDiffer(a, s.Headers) })},
+		{"hints-missing", 25, "the browser that is named sends headers on HTTPS that are missing; some proxies remove them", browser,
+			yes(func(s *Signals, a agent) bool { return hintsMissing(a, s) })},
+		{"agent-missing", 30, "no User-Agent: neither a browser nor a decent program", program,
+			yes(func(s *Signals, _ agent) bool { return s.UserAgent == "" })},
+		{"agent-tool", 10, "the User-Agent is a program's that doesn't hide it: cheap, for the API is public", program,
+			yes(func(s *Signals, a agent) bool { return s.UserAgent != "" && a.family == ja4.Tool })},
+		{"headers-missing", 10, "Accept, Accept-Language or Accept-Encoding is missing, which browsers always send", program,
+			yes(func(s *Signals, _ agent) bool { return bare(s.Headers) })},
+		{"headers-pretended", 30, "the same of one that claims to be a browser: added to headers-missing", browser,
+			yes(func(s *Signals, a agent) bool { return bare(s.Headers) && s.UserAgent != "" && a.family != ja4.Tool })},
+		{"fan-unknown", 10, "no cookie of ours: whoever opened the page has one", "The event's page was not opened first.",
+			yes(func(s *Signals, _ agent) bool { return !s.FanKnown })},
+		{"fan-fresh", 10, "the cookie is seconds old: nobody finds the button that fast", "The queue was joined faster than a person can.",
+			yes(func(s *Signals, _ agent) bool { return s.FanKnown && s.FanAge > 0 && s.FanAge < fresh })},
+		{"datacenter", 30, "the address is in a range that the operator lists as a datacenter; VPNs are there too", "The address belongs to a datacenter or a VPN.",
+			yes(func(s *Signals, _ agent) bool { return s.Datacenter })},
+
+		{"address-joins", 50, "joins of the address: from a twentieth of its budget, in full at three tenths: an office's fans all come in the first minute", crowd,
+			ramp(0.05, 0.3, func(s *Signals) float64 { return s.AddressJoins })},
+		{"network-joins", 30, "joins of the network around it, likewise", crowd,
+			ramp(0.05, 0.3, func(s *Signals) float64 { return s.NetworkJoins })},
+		{"address-new-fans", 20, "fans named at the address, likewise: clients that throw their cookie away", crowd,
+			ramp(0.05, 0.3, func(s *Signals) float64 { return s.AddressNewFans })},
+		{"rotation", 40, "new addresses of one IPv6 /48: one customer who changes his address", "The address changes with every request.",
+			ramp(0.05, 0.25, func(s *Signals) float64 { return s.Rotation })},
+		{"fan-holds", 60, "holds of the fan, granted or lost: one a second is where nobody looks at seats any more", quick,
+			ramp(0.25, 0.6, func(s *Signals) float64 { return s.FanHolds })},
+		{"address-holds", 20, "holds of the address: many fans behind it may be many, so little", quick,
+			ramp(0.1, 0.5, func(s *Signals) float64 { return s.AddressHolds })},
+		{"fan-spins", 60, "holds of the fan that lapsed or were given back: keeping seats from others (OWASP OAT-021)", spin,
+			ramp(0.15, 0.4, func(s *Signals) float64 { return s.FanSpins })},
+		{"address-spins", 40, "the same of all fans of the address", spin,
+			ramp(0.1, 0.5, func(s *Signals) float64 { return s.AddressSpins })},
+	}
+}
+
+// yes is all or nothing.
+func yes(holds func(*Signals, agent) bool) func(*Signals, agent) float64 {
+	return func(s *Signals, a agent) float64 {
+		if holds(s, a) {
+			return 1
+		}
+		return 0
+	}
+}
+
+// ramp is nothing up to a share, and all from another on.
+func ramp(from, to float64, of func(*Signals) float64) func(*Signals, agent) float64 {
+	return func(s *Signals, _ agent) float64 { return min(1, max(0, (of(s)-from)/(to-from))) }
+}
+
+// Score adds up what holds of s.
+func (t Table) Score(s Signals) Assessment {
+	type found struct {
+		reason string
+		points int
+	}
+	var all []found
+	sum := 0
+	a := parseAgent(s.UserAgent)
+	for _, r := range t {
+		if points := int(math.Round(float64(r.Points) * r.of(&s, a))); points > 0 {
+			sum += points
+			all = append(all, found{r.Reason, points})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y found) int { return cmp.Compare(y.points, x.points) })
+	out := Assessment{Score: min(100, sum)}
+	for _, f := range all {
+		out.Reasons = append(out.Reasons, f.reason)
+	}
+	return out
+}
+
+// Words is what the fan is told of the heaviest reasons: a sentence for each,
+// no sentence twice, at most three.
+func (t Table) Words(reasons []string) (sentences []string) {
+	for _, reason := range reasons {
+		for _, r := range t {
+			if r.Reason == reason && !slices.Contains(sentences, r.Words) && len(sentences) < 3 {
+				sentences = append(sentences, r.Words)
+			}
+		}
+	}
+	return sentences
+}

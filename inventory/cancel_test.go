@@ -1,0 +1,248 @@
+package inventory
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"frontrow/internal/natstest"
+	"frontrow/inventory/ledger"
+	"frontrow/inventory/seating/seatingtest"
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+)
+
+// frail is a ledger whose caller dies as soon as something is committed: it
+// never hears of it.
+type frail struct {
+	*ledger.Ledger
+	dying atomic.Bool
+}
+
+var errDied = errors.New("the worker died")
+
+func (f *frail) Refund(ctx context.Context, r ledger.RefundOrder) (ledger.Refunded, error) {
+	done, err := f.Ledger.Refund(ctx, r)
+	if f.dying.Load() {
+		return ledger.Refunded{}, errors.Join(errDied, err)
+	}
+	return done, err
+}
+
+func (f *frail) RefundEvent(ctx context.Context, r ledger.RefundEvent) ([]ledger.Refunded, error) {
+	done, err := f.Ledger.RefundEvent(ctx, r)
+	if f.dying.Load() {
+		return nil, errors.Join(errDied, err)
+	}
+	return done, err
+}
+
+// A crash between the ledger and the writer leaves the seats sold. The same
+// request gives them back, and so does the next writer by itself; both off sale
+// if that is what was asked, and the audit finds nothing in between.
+func TestRefundAfterACrash(t *testing.T) {
+	for _, who := range []string{"the same request", "the next writer"} {
+		t.Run(who, func(t *testing.T) {
+			natstest.Each(t, func(t *testing.T, env *natstest.Env) {
+				s := newShop(t, env, seatingtest.Hall(t, 4, 20, 0))
+				l := &frail{Ledger: s.ledger}
+				first := s.workerWith(who, nil, l)
+				a, b, c, d := s.buy("A-1", "A-2"), s.buy("B-1"), s.buy("C-1"), s.buy("D-3")
+				s.becomes("D-3", func(r wire.Seat) bool { return r.State == wire.Sold })
+				l.dying.Store(true)
+				payloads := []string{one(a.Order, `,"block":true`, "A-2"), one(b.Order, ""), `{"all":true,"block":true,"why":"rain","by":"ann"}`}
+				for _, payload := range payloads {
+					if _, p := s.refund(payload); p == nil || p.Code != wire.CodeUnavailable {
+						t.Errorf("%s: %v", payload, p)
+					}
+				}
+				l.dying.Store(false)
+				if r := s.audit(); len(r.Ledger.Returning) != 4 || r.Stock.Sold != 5 || r.Ledger.Bookings != 0 {
+					t.Errorf("in between: %+v", r)
+				}
+				if who == "the same request" {
+					s.refunds(payloads[0], wire.RefundReply{State: wire.OrderRefunded})
+					s.refunds(payloads[1], wire.RefundReply{State: wire.OrderRefunded})
+					s.refunds(payloads[2], wire.RefundReply{})
+				} else {
+					first.crash()
+					s.workerWith("second", nil, l)
+				}
+				for seat, want := range map[string]wire.State{"A-1": wire.Blocked, "A-2": wire.Blocked, "B-1": wire.Available, "C-1": wire.Blocked, "D-3": wire.Blocked} {
+					s.becomes(seat, func(r wire.Seat) bool { return r.State == want })
+				}
+				s.settled(a, b, c, d)
+				if who == "the same request" {
+					if r := s.audit(); len(r.Ledger.Returning) != 0 {
+						t.Errorf("still returning: %v", r.Ledger.Returning)
+					}
+				}
+				s.refunds(payloads[2], wire.RefundReply{})
+			})
+		})
+	}
+}
+
+// Without a writer the money goes back and the seats don't: the same request
+// gives them back when there is one.
+func TestRefundWithoutAWriter(t *testing.T) {
+	s := newShop(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0))
+	w := s.workerWith("one", nil, s.ledger)
+	a, b := s.buy("A-1", "A-2"), s.buy("B-1")
+	w.stop()
+	// A worker that can't become writer still answers operators.
+	free := s.hogLease()
+	s.workerWith("two", nil, s.ledger)
+	deaf := s.context()
+	for {
+		m, err := s.nc.RequestWithContext(deaf, wire.OperatorSubject("inventory", "refund", "demo"), []byte(one(a.Order, "")))
+		if errors.Is(err, nats.ErrNoResponders) {
+			pause(deaf)
+			continue
+		}
+		must(t, err)
+		if code := m.Header.Get("Nats-Service-Error-Code"); code == string(wire.CodeNotFound) { // it doesn't know the event yet
+			pause(deaf)
+			continue
+		}
+		if p := (wire.Problem{}); json.Unmarshal(m.Data, &p) != nil || p.Code != wire.CodeUnavailable || !strings.Contains(p.Detail, "the same request gives its seats back") {
+			t.Fatalf("%s", m.Data)
+		}
+		break
+	}
+	if _, p := s.refund(`{"all":true,"why":"rain","by":"ann"}`); p == nil || p.Code != wire.CodeUnavailable || !strings.Contains(p.Detail, "the same request does the rest") {
+		t.Errorf("%v", p)
+	}
+	s.settled(a, b)
+	if r := s.audit(); r.Stock.Sold != 3 || len(r.Ledger.Returning) != 2 {
+		t.Errorf("%+v", r)
+	}
+	free()
+	for r, p := s.refund(`{"all":true,"why":"rain","by":"ann"}`); ; r, p = s.refund(`{"all":true,"why":"rain","by":"ann"}`) {
+		if p == nil {
+			if r.Left != 0 {
+				t.Errorf("%+v", r)
+			}
+			break
+		}
+		pause(deaf)
+	}
+	if r := s.audit(); r.Stock.Sold != 0 || len(r.Ledger.Returning) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A cancelled event: hundreds of orders, some of them being paid for, are
+// refunded by two operators at once; those that are paid later by asking again.
+func TestCancelledEvent(t *testing.T) {
+	const orders, pending = 300, 12
+	s := newShop(t, natstest.Run(t), seatingtest.Hall(t, 26, 40, 0))
+	s.workerWith("one", nil, s.ledger)
+	ask[wire.Stock](s.house, wire.ActStatus, nil)
+	seat := func(i int) string { return s.index.ID(2 * i) } // no accessible seat: those are last
+	all := make([]held, orders)
+	for i := range all {
+		method := "tok_visa"
+		if i < pending {
+			method = "tok_3ds"
+		}
+		all[i] = s.begin(method, seat(i))
+	}
+	for ctx := s.context(); ask[wire.Stock](s.house, wire.ActStatus, nil).All.Sold < orders/2; pause(ctx) { // the rest is under way
+		if ctx.Err() != nil {
+			t.Fatal("the orders are not paid")
+		}
+	}
+	s.event.State = wire.EventClosed
+	s.put(wire.EventsBucket, "demo", s.event)
+
+	const rain = `{"all":true,"block":true,"why":"rain","by":"ann"}`
+	var refunded, amount, left atomic.Int64
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for ctx := s.context(); ; pause(ctx) {
+				r, p := s.refund(rain)
+				if p != nil || ctx.Err() != nil {
+					t.Errorf("%v, %v", p, ctx.Err())
+					return
+				}
+				refunded.Add(int64(r.Refunded))
+				amount.Add(r.Amount)
+				if left.Store(int64(r.Left)); r.Left == pending && r.Pending == pending {
+					return
+				}
+			}
+		})
+	}
+	for left.Load() == 0 || left.Load() > pending { // while they are at it
+		s.audit()
+	}
+	wg.Wait()
+	if refunded.Load() != orders-pending || amount.Load() != (orders-pending)*seatPrice {
+		t.Errorf("%d refunded, %d", refunded.Load(), amount.Load())
+	}
+	for i, h := range all[:pending] {
+		s.decide(h, []string{"approve", "decline"}[i%2])
+	}
+	for ctx := s.context(); ; pause(ctx) {
+		r, p := s.refund(rain)
+		refunded.Add(int64(r.Refunded))
+		if p == nil && r.Left == 0 {
+			break
+		}
+		if p != nil || ctx.Err() != nil {
+			t.Fatalf("%+v, %v", r, p)
+		}
+	}
+	if refunded.Load() != orders-pending/2 {
+		t.Errorf("%d refunded in the end", refunded.Load())
+	}
+	s.settled(all...)
+	r := s.audit()
+	if r.Stock.Sold != 0 || r.Stock.Blocked != orders-pending/2 || r.Ledger.Orders[wire.OrderRefunded] != orders-pending/2 || len(r.Ledger.Returning) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// decide is what a fan tells his bank.
+func (s *shop) decide(h held, decision string) {
+	s.t.Helper()
+	res, err := http.PostForm(s.awaits(h).Action, url.Values{"decision": {decision}})
+	must(s.t, err)
+	res.Body.Close()
+}
+
+// hogLease takes the writer's lease in nobody's name, until it is freed.
+func (s *shop) hogLease() (free func()) {
+	s.t.Helper()
+	leases, err := kv.NewLeases(kv.LeasesConfig{Bucket: kv.Open(s.js, wire.LeasesBucket), Holder: "nobody"})
+	must(s.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	has := make(chan struct{})
+	wg.Go(func() { _ = leases.Run(ctx) })
+	wg.Go(func() {
+		_ = leases.Hold(ctx, wire.LeaseKey(wire.RoleWriter, "demo"), func(ctx context.Context, _ uint64) error {
+			close(has)
+			<-ctx.Done()
+			return nil
+		})
+	})
+	free = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	s.t.Cleanup(free)
+	select {
+	case <-has:
+	case <-s.context().Done():
+		s.t.Fatal("no lease")
+	}
+	return free
+}

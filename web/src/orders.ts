@@ -1,0 +1,23 @@
+// The fan's orders. The page is whole without this: here its instants get the
+// fan's own time, and an order whose payment is under way is followed.
+
+import { Api } from "./api";
+
+const pollEvery = 3_000;
+
+export function showOrders(): void {
+  for (const t of document.querySelectorAll<HTMLTimeElement>("time[datetime]")) {
+    t.textContent = new Date(t.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  }
+  for (const row of document.querySelectorAll<HTMLElement>('[data-order][data-state="pending"]')) {
+    follow(row.dataset.event!, row.dataset.order!);
+  }
+}
+
+/** Draws the page anew when the order is settled. */
+async function follow(event: string, id: string): Promise<void> {
+  try {
+    if ((await new Api(event).order(id)).state !== "pending") return location.reload();
+  } catch { /* asked again */ }
+  setTimeout(() => follow(event, id), pollEvery);
+}
