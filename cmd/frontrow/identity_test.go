@@ -19,6 +19,15 @@ import (
 	"frontrow/wire"
 )
 
+// Who a fan is, from his access code to his pass, in the real program.
+func TestIdentity(t *testing.T) {
+	r := start(t, dataDir(t), eventOf(t, "show", "480s"))
+	t.Run("access codes", r.testAccessCodes)
+	t.Run("devices", r.testDevices)
+	t.Run("revocation", r.testRevocation)
+	r.audit("show")
+}
+
 // ask calls an operator endpoint, which must do it.
 func (r *running) ask(t *testing.T, subject, payload string) []byte {
 	t.Helper()
