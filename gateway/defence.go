@@ -191,21 +191,34 @@ func (d *defences) caller(r *http.Request) caller {
 }
 
 // admit counts a request, and refuses it when its budget is spent. Unless it was
-// refused, back takes the count back: for a request that we could not serve.
-func (d *defences) admit(route limit.Route, r *http.Request) (back func(), p *wire.Problem) {
+// refused, back is told how the request ended, and takes the count back of one
+// that we could not serve, or not yet.
+func (d *defences) admit(route limit.Route, r *http.Request) (back func(error), p *wire.Problem) {
 	c := d.caller(r)
 	if c.exempt {
-		return func() {}, nil
+		return func(error) {}, nil
 	}
 	if route != limit.Read { // reads have no budget of a fan
 		c.who.Fan, _ = d.identity.presented(r)
 	}
 	refused := d.limits.Take(route, c.who)
 	if refused == nil || d.cfg.Defences.off(DefenceLimits) {
-		return func() { d.limits.Return(route, c.who) }, nil
+		return func(err error) {
+			if unserved(route, err) {
+				d.limits.Return(route, c.who)
+			}
+		}, nil
 	}
 	d.metrics.limited.WithLabelValues(string(refused.Route), string(refused.Kind)).Inc()
 	return nil, slowDown(refused.Kind, refused.After)
+}
+
+func unserved(route limit.Route, err error) bool {
+	if err == nil {
+		return false
+	}
+	code := problemOf(err).Code
+	return code == wire.CodeUnavailable || code == wire.CodeWait && route == limit.Redeem
 }
 
 func slowDown(kind limit.Kind, after time.Duration) *wire.Problem {
@@ -264,18 +277,16 @@ func (d *defences) arrived(c caller) {
 	}
 }
 
-// held notes that a hold of a fan was decided. Of one that was granted, its end
-// can then be put down to him.
-func (d *defences) held(r *http.Request, fan, hold string, granted bool) {
+// held notes that a hold was granted to a fan, so that its end can be put down to
+// him.
+func (d *defences) held(r *http.Request, fan, hold string) {
 	c := d.caller(r)
 	if c.exempt {
 		return
 	}
 	c.who.Fan = fan
 	d.limits.Note(limit.Held, c.who)
-	if granted {
-		d.holders.put(hold, c.who)
-	}
+	d.holders.put(hold, c.who)
 }
 
 // lapsed notes that a hold ran out. The gateway that granted it knows to whom.

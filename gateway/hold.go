@@ -138,8 +138,8 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActHold, wire.HoldRequest{
 		Hold: id, Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
 	g.metrics.holds.WithLabelValues(outcome(err, refused)).Inc()
-	if err == nil && (refused == nil || refused.Code != wire.CodeUnavailable) {
-		g.defences.held(r, pass.Subject, id, refused == nil)
+	if err == nil && refused == nil {
+		g.defences.held(r, pass.Subject, id)
 	}
 	switch {
 	case err != nil:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"frontrow/gateway/challenge"
+	"frontrow/gateway/limit"
 	"frontrow/wire"
 )
 
@@ -128,7 +129,7 @@ func joinClass(fresh bool) string {
 // redeem answers POST /v1/events/{event}/passes: a called place becomes a pass.
 // The many who are not called yet are answered from the board, without asking
 // anybody.
-func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) {
 	ev, err := g.events.find(r.PathValue("event"))
 	if err != nil {
 		return err
@@ -158,6 +159,11 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) error {
 		return &wire.Problem{Code: wire.CodeWait, Detail: "It is not your turn yet. Your place is kept.",
 			Ahead: ahead, RetryAfterMS: ev.patience().Milliseconds()}
 	}
+	back, refused := g.defences.admit(limit.Redeem, r)
+	if refused != nil {
+		return refused
+	}
+	defer func() { back(failed) }()
 	if err := g.defences.pays(r, challenge.Purpose{Event: ev.id, Fan: fan, Act: actRedeem}, req.Challenge); err != nil {
 		return err
 	}

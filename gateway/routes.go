@@ -39,7 +39,7 @@ func (g *Gateway) table() []route {
 		{"GET /v1/events/{event}/live", g.live, limit.Live, false},
 		{"GET /v1/events/{event}/challenge", g.getChallenge, limit.Challenge, false},
 		{"POST /v1/events/{event}/places", g.join, limit.Join, false},
-		{"POST /v1/events/{event}/passes", g.redeem, limit.Redeem, false},
+		{"POST /v1/events/{event}/passes", g.redeem, limit.Read, false}, // of a place that isn't called; else limit.Redeem, too
 		{"POST /v1/events/{event}/holds", g.hold, limit.Hold, false},
 		{"DELETE /v1/holds/{hold}", g.release, limit.Hold, false},
 		{"POST /v1/holds/{hold}/more-time", g.moreTime, limit.Hold, false},
@@ -150,9 +150,8 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 	if refused != nil {
 		return refused
 	}
-	if err = rt.handler(w, r); err != nil && problemOf(err).Code == wire.CodeUnavailable {
-		back()
-	}
+	err = rt.handler(w, r)
+	back(err)
 	return err
 }
 

@@ -38,7 +38,7 @@ const (
 
 	NewFan   Route = "new-fan"  // fans that a request made us name
 	Rotation Route = "rotation" // addresses of a network that come for the first time
-	Held     Route = "held"     // holds that were granted, or went to others
+	Held     Route = "held"     // holds that were granted
 	Spin     Route = "spin"     // holds that ended without a sale
 )
 
@@ -52,8 +52,8 @@ type Budgets map[Route]map[Kind]limiter.Rate
 // a person does, and what his page does when everything goes wrong.
 const defaults = `
 	join.address=3000-M      join.network=12000-M      join.fan=600-M
-	redeem.address=12000-M   redeem.network=48000-M    redeem.fan=600-M
-	hold.address=3000-M      hold.network=12000-M      hold.fan=600-M
+	redeem.address=12000-M   redeem.network=48000-M    redeem.fan=2400-M
+	hold.address=12000-M     hold.network=48000-M      hold.fan=2400-M
 	checkout.address=3000-M  checkout.network=12000-M  checkout.fan=600-M
 	challenge.address=3000-M challenge.network=12000-M challenge.fan=60-M
 	carry.address=1200-M     carry.network=4800-M      carry.fan=60-M

@@ -95,8 +95,8 @@ func TestScores(t *testing.T) {
 		{"an office in the opening minute", with(chrome, func(s *Signals) { s.AddressJoins, s.NetworkJoins, s.AddressNewFans = 0.15, 0.04, 0.15 }), 1, 40, nil},
 		{"three tenths of an address's budget", with(chrome, func(s *Signals) { s.AddressJoins = 0.3 }), 50, 50, []string{"address-joins"}},
 		{"a /48 that rotates", with(chrome, func(s *Signals) { s.Rotation, s.NetworkJoins, s.FanKnown = 0.3, 0.05, false }), 50, 74, nil},
-		{"nine holds given back", with(chrome, func(s *Signals) { s.FanSpins = 9. / 20 }), 60, 60, []string{"fan-spins"}},
-		{"two holds given back", with(chrome, func(s *Signals) { s.FanSpins = 2. / 20 }), 0, 0, nil},
+		{"sixteen holds given back", with(chrome, func(s *Signals) { s.FanSpins = 16. / 20 }), 60, 60, []string{"fan-spins"}},
+		{"six holds given back", with(chrome, func(s *Signals) { s.FanSpins = 6. / 20 }), 0, 0, nil},
 		{"three holds a second", with(chrome, func(s *Signals) { s.FanHolds = 180. / 240 }), 60, 60, []string{"fan-holds"}},
 		{"forty holds a minute", with(chrome, func(s *Signals) { s.FanHolds = 40. / 240 }), 0, 0, nil},
 	} {
