@@ -22,8 +22,6 @@ type waiting struct {
 	from, to uint64
 }
 
-func (w waiting) count() uint64 { return w.to - w.from }
-
 // earliest finds the n places of all queues that were given out first, exactly
 // by instant, and returns the end of each queue's share. Of the same instant, a
 // queue earlier in the list is served first. It asks about a place of the

@@ -61,7 +61,7 @@ func benchExpiry(ctx context.Context, b *bench) error {
 	}
 	ttl := time.Duration(region.event(event).Spec.Hold.TTL)
 	due := frozen.Add(ttl)
-	offset.Store(int64(due.Sub(time.Now())))
+	offset.Store(int64(time.Until(due)))
 	before, began := ourSeconds(), time.Now()
 	running.Store(true)
 	late, err := region.untilFree(ctx, nc, event, began)

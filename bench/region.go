@@ -29,7 +29,6 @@ type region struct {
 	js       jetstream.JetStream
 	index    *plan.Index
 	digest   string
-	stop     context.CancelFunc
 	url      string          // of a server that is not ours to start; empty: servers
 	next     int             // server to connect to
 	failed   context.Context // ends with the cause when a service of ours does

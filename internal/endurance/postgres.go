@@ -138,21 +138,6 @@ func (p *postgres) say(what string) error {
 	}
 }
 
-// awaitUp waits until PostgreSQL runs.
-func (p *postgres) awaitUp(ctx context.Context) error {
-	p.mu.Lock()
-	up := p.up
-	p.mu.Unlock()
-	select {
-	case <-up:
-		return nil
-	case <-time.After(readyLimit):
-		return errors.New("postgres does not come back")
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 func (p *postgres) close() {
 	_ = p.in.Close()
 	_ = p.cmd.Wait()
