@@ -88,7 +88,7 @@ func (s *Service) endpoints() []endpoint {
 	return []endpoint{
 		about(actStatus, "The admitter's state: head, calls, passes alive, what it goes by.", "{}"),
 		about(actPause, "Call nobody until resumed. Called fans may still come in.", `{"message"?: text for everybody, "by"?}`),
-		about(actResume, "Call fans again.", `{"message"?: text, "" to clear it, "by"?}`),
+		about(actResume, "Call fans again. What was said when they were paused is taken back.", `{"message"?: text for everybody, "by"?}`),
 		about(actRate, "Call at most so many fans a minute; 0 is what the event's spec says.", `{"rate_per_minute": n, "by"?}`),
 		about(actMessage, "Tell everybody in the queue something, and change nothing else.", `{"message": text, "" to clear it, "by"?}`),
 		about(actDrain, "End the queue: nobody else can join or is called; called fans may still come in. Resume takes it back.", `{"message"?: text for everybody, "by"?}`),
@@ -254,6 +254,9 @@ func (a *admitter) obey(ctx context.Context, data []byte) error {
 	case actPause:
 		next.Paused = true
 	case actResume:
+		if next.Paused || next.Draining {
+			next.Message = ""
+		}
 		next.Paused, next.Draining = false, false
 	case actDrain:
 		next.Draining = true
