@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/admission/meter"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -17,8 +18,6 @@ import (
 )
 
 const (
-	// wire.FenceKey is the record in PASSES_<event> that every batch of an admitter rewrites.
-
 	takeOverTimeout = 30 * time.Second
 	queryTimeout    = 2 * time.Second
 	maxRedeems      = 16384 // under way at once
@@ -45,7 +44,7 @@ type admitter struct {
 	turn     sync.Mutex // one tick, operator's act or board at a time
 	revision kv.Revision
 	written  time.Time
-	fans     rises // who hold or have bought
+	fans     meter.Rises // who hold or have bought
 	last     wire.Board
 	shown    time.Time // when it was published, by this machine's clock
 	boardRev kv.Revision
@@ -62,8 +61,8 @@ type admitter struct {
 	roll   *roll
 	state  wire.Admitter // as stored
 	why    string        // what bounded the last call
-	demand demand
-	pace   pace
+	demand meter.Demand
+	pace   meter.Pace
 
 	withdrawn wire.Revocation // of all passes given out before
 }

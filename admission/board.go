@@ -108,15 +108,15 @@ func (a *admitter) board(s scene) wire.Board {
 		}
 	}
 	b.Rate = float64(a.roll.calledSince(s.now, time.Minute))
-	a.pace.note(s.now, 0)
-	if low, high := a.pace.between(); high > 0 {
+	a.pace.Note(s.now, 0)
+	if low, high := a.pace.Between(); high > 0 {
 		b.Pace = &wire.Pace{Low: round(low), High: round(high)}
 	}
 	if b.State == wire.SaleOpen || b.State == wire.SalePaused {
 		if b.Pace == nil {
 			b.Pace = &wire.Pace{}
 		}
-		b.Pace.PerFan, b.Pace.Spread = round(a.demand.perFan()), round(a.demand.spread)
+		b.Pace.PerFan, b.Pace.Spread = round(a.demand.PerFan()), round(a.demand.Spread)
 	}
 	if s.event.Spec.Admission.Lottery && a.drawSecret != nil {
 		b.Draw = proof(a.id, a.drawSecret, len(a.state.Drawn) > 0)

@@ -33,8 +33,6 @@
 //
 // # Reading guide
 //
-//	meter.go      how many to call: a pure function
-//	learn.go      what fans take, how fast they are called: estimates, pure
 //	share.go      the estimate of a share, pure
 //	roll.go       who was called and who has a pass: a pure state machine
 //	line.go       how far one queue is called, pure

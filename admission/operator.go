@@ -302,7 +302,7 @@ func (a *admitter) status() wire.MeterReply {
 	r := wire.MeterReply{
 		Event: a.id, Admitter: a.cfg.Name, Term: a.term, State: a.state, Waiting: a.uncalled(),
 		Alive: a.roll.alive, Coming: int(math.Ceil(a.roll.coming(s.now))), Show: round(a.roll.shows.mean()),
-		Buys: round(a.demand.buys), PerFan: round(a.demand.perFan()), Free: s.stock.All.Free, Why: a.why, Absent: a.queues.absentRegions(), At: s.now.UTC(),
+		Buys: round(a.demand.Buys), PerFan: round(a.demand.PerFan()), Free: s.stock.All.Free, Why: a.why, Absent: a.queues.absentRegions(), At: s.now.UTC(),
 	}
 	for _, q := range a.queues.list {
 		r.Joined += q.joined

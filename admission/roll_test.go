@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/admission/meter"
 	"frontrow/wire"
 
 	"pgregory.net/rapid"
@@ -81,8 +82,8 @@ func TestRollHoldsTheCeiling(t *testing.T) {
 			},
 			"call": func(t *rapid.T) {
 				r.expire(now)
-				in := Input{Open: true, Waiting: 1000, Alive: r.alive, Coming: r.coming(now), Show: r.shows.high(), Ceiling: r.ceiling, Free: 1e6}
-				n := min(Meter(in).Call, rapid.IntRange(0, 5).Draw(t, "n"))
+				in := meter.Input{Open: true, Waiting: 1000, Alive: r.alive, Coming: r.coming(now), Show: r.shows.high(), Ceiling: r.ceiling, Free: 1e6}
+				n := min(meter.Decide(in).Call, rapid.IntRange(0, 5).Draw(t, "n"))
 				calls := r.proposeMore(n, now)
 				for range rapid.IntRange(0, 3).Draw(t, "meanwhile") {
 					redeem(t, rapid.Uint64Range(1, head+3).Draw(t, "place"), false)
@@ -212,8 +213,8 @@ func TestAbsentFansAreLearned(t *testing.T) {
 	next, used := uint64(1), 0
 	var patient []uint64 // came, and found no room
 	for minute := range 60 {
-		in := Input{Open: true, Waiting: 1e6, Alive: r.alive, Coming: r.coming(now), Show: r.shows.high(), Ceiling: r.ceiling, Free: 1e6}
-		n := Meter(in).Call
+		in := meter.Input{Open: true, Waiting: 1e6, Alive: r.alive, Coming: r.coming(now), Show: r.shows.high(), Ceiling: r.ceiling, Free: 1e6}
+		n := meter.Decide(in).Call
 		r.proposeMore(n, now)
 		r.called()
 		come := func(number uint64) {

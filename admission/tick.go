@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"frontrow/admission/meter"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -62,7 +63,7 @@ func (a *admitter) call(ctx context.Context, s scene) error {
 	if next.SoldOut = s.known && s.soldOut(); turned && next.SoldOut {
 		a.roll.suspend(s.now)
 	}
-	out := Meter(a.input(s))
+	out := meter.Decide(a.input(s))
 	a.mu.Unlock()
 
 	to, err := a.queues.plan(ctx, uint64(out.Call), a.open, a.roll.draws, time.Duration(s.event.Spec.Admission.RegionWait), s.now)
@@ -114,7 +115,7 @@ func (a *admitter) moved(s scene, n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.roll.called()
-	a.pace.note(s.now, n)
+	a.pace.Note(s.now, n)
 	a.metrics.called.Add(float64(n))
 }
 
@@ -163,18 +164,18 @@ func (a *admitter) unstored(err error) error {
 }
 
 // input gathers what the meter goes by. Its caller holds mu.
-func (a *admitter) input(s scene) Input {
+func (a *admitter) input(s scene) meter.Input {
 	spec := s.event.Spec.Admission
 	rate := spec.RatePerMinute
 	if a.state.Rate > 0 {
 		rate = a.state.Rate
 	}
-	a.demand = learn(len(a.roll.passes), a.roll.alive, s.stock, a.fans.since(s.now, time.Duration(spec.PassTTL), s.stock.Fans), s.event.Spec.Limits.PerFan)
-	return Input{
+	a.demand = meter.Learn(len(a.roll.passes), a.roll.alive, s.stock, a.fans.Since(s.now, time.Duration(spec.PassTTL), s.stock.Fans), s.event.Spec.Limits.PerFan)
+	return meter.Input{
 		Open: s.onSale(), Paused: a.state.Paused, Draining: a.state.Draining, PaymentsDown: s.paymentsDown,
 		Checkouts: a.checkouts, MaxCheckouts: spec.Checkouts,
 		Waiting: a.uncalled(), Alive: a.roll.alive, Coming: a.roll.coming(s.now), Show: a.roll.shows.high(), Ceiling: a.roll.ceiling,
-		Free: s.stock.All.Free, Undecided: a.demand.new, PerOrder: a.demand.perOrder, Buys: a.demand.buys,
+		Free: s.stock.All.Free, Undecided: a.demand.Undecided, PerOrder: a.demand.PerOrder, Buys: a.demand.Buys,
 		Rate: rate, LastMinute: a.roll.calledSince(s.now, time.Minute), Tick: time.Duration(spec.Tick),
 	}
 }
