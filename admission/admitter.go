@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"frontrow/admission/meter"
+	"frontrow/admission/roll"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -58,7 +59,7 @@ type admitter struct {
 	withdrawnRev kv.Revision // of withdrawn
 
 	mu     sync.Mutex
-	roll   *roll
+	roll   *roll.Roll
 	state  wire.Admitter // as stored
 	why    string        // what bounded the last call
 	demand meter.Demand
@@ -134,9 +135,9 @@ func (a *admitter) takeOver(ctx context.Context) error {
 		return fmt.Errorf("the draw is held, but record %s is missing", wire.DrawKey)
 	}
 	a.drawSecret = secret
-	a.roll = newRoll(a.state.Lines, draws(a.id, secret, a.state.Drawn), passes, a.cfg.Now())
+	a.roll = roll.New(a.state.Lines, draws(a.id, secret, a.state.Drawn), passes, a.cfg.Now())
 	event, _ := a.view.event(a.id)
-	a.roll.limits(event.Spec.Admission)
+	a.roll.SetLimits(event.Spec.Admission)
 	a.state.Admitter, a.state.Term = a.cfg.Name, a.term
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"frontrow/admission/roll"
 	"frontrow/wire"
 )
 
@@ -82,32 +83,32 @@ func (a *admitter) board(s scene) wire.Board {
 	s.paused, s.draining = a.state.Paused, a.state.Draining
 	b := s.board(a.state.Message)
 	for _, q := range a.queues.list {
-		c := a.roll.of(q.line)
-		if q.line.lane != wire.LaneGeneral && q.joined == 0 && c.head == 0 {
+		open, called := a.roll.Open(q.line), a.roll.Head(q.line)
+		if q.line.Lane != wire.LaneGeneral && q.joined == 0 && called == 0 {
 			continue
 		}
-		lane := b.Lanes[q.line.lane]
+		lane := b.Lanes[q.line.Lane]
 		if lane.Regions == nil {
 			lane.Regions = map[string]wire.Head{}
 		}
-		h := wire.Head{Head: c.open(), Joined: max(q.joined, c.head)}
-		if c.head > h.Head {
-			h.Upto = c.head
+		h := wire.Head{Head: open, Joined: max(q.joined, called)}
+		if called > open {
+			h.Upto = called
 		}
-		if d, ok := a.roll.draws[q.line.lane]; ok && len(a.state.Drawn) > 0 {
-			h.Drawn, lane.Called = d.Entrants[q.line.region], a.roll.of(line{q.line.lane, ""}).open()
+		if d, ok := a.roll.Draws()[q.line.Lane]; ok && len(a.state.Drawn) > 0 {
+			h.Drawn, lane.Called = d.Entrants[q.line.Region], a.roll.Open(roll.Line{Lane: q.line.Lane})
 		}
-		lane.Regions[q.line.region] = h
+		lane.Regions[q.line.Region] = h
 		lane.Waiting += behind(h.Joined, h.Head)
-		b.Lanes[q.line.lane] = lane
+		b.Lanes[q.line.Lane] = lane
 	}
 	for name, lane := range b.Lanes {
-		if d, ok := a.roll.draws[name]; ok && len(a.state.Drawn) > 0 {
+		if d, ok := a.roll.Draws()[name]; ok && len(a.state.Drawn) > 0 {
 			lane.Waiting += d.Total() - lane.Called
 			b.Lanes[name] = lane
 		}
 	}
-	b.Rate = float64(a.roll.calledSince(s.now, time.Minute))
+	b.Rate = float64(a.roll.CalledSince(s.now, time.Minute))
 	a.pace.Note(s.now, 0)
 	if low, high := a.pace.Between(); high > 0 {
 		b.Pace = &wire.Pace{Low: round(low), High: round(high)}

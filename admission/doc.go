@@ -33,9 +33,6 @@
 //
 // # Reading guide
 //
-//	share.go      the estimate of a share, pure
-//	roll.go       who was called and who has a pass: a pure state machine
-//	line.go       how far one queue is called, pure
 //	merge.go      the earliest of several queues
 //	regions.go    the queues, region by region; the plan of a call
 //	draw.go       the lottery: commitment, who takes part, secret

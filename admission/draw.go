@@ -67,16 +67,16 @@ func (a *admitter) hold(ctx context.Context, s scene) ([]wire.Drawn, error) {
 	for _, q := range a.queues.list {
 		if q.absent {
 			if s.now.Sub(spec.OpensAt) < wait {
-				return nil, fmt.Errorf("region %s doesn't answer", q.line.region)
+				return nil, fmt.Errorf("region %s doesn't answer", q.line.Region)
 			}
-			drawn = append(drawn, wire.Drawn{Lane: q.line.lane, Region: q.line.region})
+			drawn = append(drawn, wire.Drawn{Lane: q.line.Lane, Region: q.line.Region})
 			continue
 		}
 		n, err := q.Until(ctx, spec.OpensAt)
 		if err != nil {
 			return nil, err
 		}
-		drawn = append(drawn, wire.Drawn{Lane: q.line.lane, Region: q.line.region, Places: min(n, q.joined)})
+		drawn = append(drawn, wire.Drawn{Lane: q.line.Lane, Region: q.line.Region, Places: min(n, q.joined)})
 	}
 	return drawn, nil
 }

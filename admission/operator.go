@@ -298,10 +298,11 @@ func (a *admitter) status() wire.MeterReply {
 	s := a.scene()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.roll.expire(s.now)
+	a.roll.Expire(s.now)
+	show, _ := a.roll.Show()
 	r := wire.MeterReply{
 		Event: a.id, Admitter: a.cfg.Name, Term: a.term, State: a.state, Waiting: a.uncalled(),
-		Alive: a.roll.alive, Coming: int(math.Ceil(a.roll.coming(s.now))), Show: round(a.roll.shows.mean()),
+		Alive: a.roll.Alive(), Coming: int(math.Ceil(a.roll.Coming(s.now))), Show: round(show),
 		Buys: round(a.demand.Buys), PerFan: round(a.demand.PerFan()), Free: s.stock.All.Free, Why: a.why, Absent: a.queues.absentRegions(), At: s.now.UTC(),
 	}
 	for _, q := range a.queues.list {

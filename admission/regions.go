@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/admission/roll"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -25,7 +26,7 @@ type Region struct {
 
 // queue is a lane of an event in one region.
 type queue struct {
-	line   line
+	line   roll.Line
 	stream *kv.Stream
 
 	joined uint64    // places given out, as far as is known
@@ -58,7 +59,7 @@ func newQueues(event string, regions []Region, js map[string]jetstream.JetStream
 	q := &queues{js: js}
 	for _, lane := range wire.Lanes() {
 		for _, r := range regions {
-			q.list = append(q.list, &queue{line: line{lane, r.Name}, stream: &kv.Open(js[r.Name], wire.QueueBucket(event, lane)).Stream})
+			q.list = append(q.list, &queue{line: roll.Line{Lane: lane, Region: r.Name}, stream: &kv.Open(js[r.Name], wire.QueueBucket(event, lane)).Stream})
 		}
 	}
 	return q
@@ -73,7 +74,7 @@ func (q *queues) look(ctx context.Context, now func() time.Time, lock sync.Locke
 	for _, one := range q.list {
 		wg.Go(func() {
 			asked := now()
-			s, err := q.js[one.line.region].Stream(ctx, one.stream.Name())
+			s, err := q.js[one.line.Region].Stream(ctx, one.stream.Name())
 			lock.Lock()
 			defer lock.Unlock()
 			if one.absent = err != nil; !one.absent {
@@ -88,7 +89,7 @@ func (q *queues) look(ctx context.Context, now func() time.Time, lock sync.Locke
 func (q *queues) absentRegions() (names []string) {
 	seen := map[string]bool{}
 	for _, one := range q.list {
-		if r := one.line.region; one.absent && !seen[r] {
+		if r := one.line.Region; one.absent && !seen[r] {
 			seen[r], names = true, append(names, r)
 		}
 	}
@@ -97,7 +98,7 @@ func (q *queues) absentRegions() (names []string) {
 
 func (q *queues) of(lane string) (list []*queue) {
 	for _, one := range q.list {
-		if one.line.lane == lane {
+		if one.line.Lane == lane {
 			list = append(list, one)
 		}
 	}
@@ -109,11 +110,11 @@ func (q *queues) of(lane string) (list []*queue) {
 // called. While a region has been silent for no longer than wait, nobody is
 // called who came after it was last heard: he might be overtaking. After that
 // it is gone without; its fans come first when it is back, by their arrival.
-func (q *queues) plan(ctx context.Context, n uint64, open func(line) uint64, draws map[string]wire.Draw, wait time.Duration, now time.Time) (map[line]uint64, error) {
-	to := map[line]uint64{}
+func (q *queues) plan(ctx context.Context, n uint64, open func(roll.Line) uint64, draws map[string]wire.Draw, wait time.Duration, now time.Time) (map[roll.Line]uint64, error) {
+	to := map[roll.Line]uint64{}
 	for _, lane := range wire.Lanes() {
 		if d, ok := draws[lane]; ok && n > 0 {
-			ranks := line{lane, ""}
+			ranks := roll.Line{Lane: lane}
 			if k := min(n, d.Total()-open(ranks)); k > 0 {
 				to[ranks], n = open(ranks)+k, n-k
 			}
@@ -140,7 +141,7 @@ func (q *queues) plan(ctx context.Context, n uint64, open func(line) uint64, dra
 }
 
 // waiting is the stretches of a lane that may be called.
-func (q *queues) waiting(ctx context.Context, lane string, open func(line) uint64, wait time.Duration, now time.Time) ([]waiting, error) {
+func (q *queues) waiting(ctx context.Context, lane string, open func(roll.Line) uint64, wait time.Duration, now time.Time) ([]waiting, error) {
 	var lines []waiting
 	var heard time.Time // nobody who came later is called
 	for _, one := range q.of(lane) {

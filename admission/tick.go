@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"frontrow/admission/meter"
+	"frontrow/admission/roll"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -57,16 +58,16 @@ func (a *admitter) call(ctx context.Context, s scene) error {
 		return nil
 	}
 	a.mu.Lock()
-	a.roll.limits(s.event.Spec.Admission)
-	a.roll.expire(s.now)
+	a.roll.SetLimits(s.event.Spec.Admission)
+	a.roll.Expire(s.now)
 	turned := s.known && s.soldOut() != a.state.SoldOut
 	if next.SoldOut = s.known && s.soldOut(); turned && next.SoldOut {
-		a.roll.suspend(s.now)
+		a.roll.Suspend(s.now)
 	}
 	out := meter.Decide(a.input(s))
 	a.mu.Unlock()
 
-	to, err := a.queues.plan(ctx, uint64(out.Call), a.open, a.roll.draws, time.Duration(s.event.Spec.Admission.RegionWait), s.now)
+	to, err := a.queues.plan(ctx, uint64(out.Call), a.open, a.roll.Draws(), time.Duration(s.event.Spec.Admission.RegionWait), s.now)
 	if err != nil {
 		a.log.Warn("order of arrival not known", "error", err)
 		to = nil
@@ -76,9 +77,9 @@ func (a *admitter) call(ctx context.Context, s scene) error {
 		n += end - a.open(l)
 	}
 	a.mu.Lock()
-	next.Lines = a.roll.propose(to, s.now)
+	next.Lines = a.roll.Propose(to, s.now)
 	next.Board, next.At = max(next.Board, a.last.Seq), s.now.UTC()
-	alive := a.roll.alive
+	alive := a.roll.Alive()
 	a.why = out.Why
 	a.mu.Unlock()
 	a.metrics.ticks.WithLabelValues(out.Why).Inc()
@@ -114,7 +115,7 @@ func (a *admitter) lookAtCheckouts(ctx context.Context) {
 func (a *admitter) moved(s scene, n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.roll.called()
+	a.roll.Called()
 	a.pace.Note(s.now, n)
 	a.metrics.called.Add(float64(n))
 }
@@ -139,16 +140,16 @@ func (a *admitter) drawn(ctx context.Context, s scene) (wire.Admitter, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for lane, d := range draws(a.id, secret, next.Drawn) {
-		a.roll.draw(lane, d)
+		a.roll.Draw(lane, d)
 	}
 	return next, nil
 }
 
 // open is how far a line is called.
-func (a *admitter) open(l line) uint64 {
+func (a *admitter) open(l roll.Line) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.roll.of(l).open()
+	return a.roll.Open(l)
 }
 
 // unstored is what a record that was not stored means for the term.
@@ -159,7 +160,7 @@ func (a *admitter) unstored(err error) error {
 	a.log.Warn("record not stored", "error", err)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.roll.withdraw()
+	a.roll.Withdraw()
 	return nil
 }
 
@@ -170,23 +171,24 @@ func (a *admitter) input(s scene) meter.Input {
 	if a.state.Rate > 0 {
 		rate = a.state.Rate
 	}
-	a.demand = meter.Learn(len(a.roll.passes), a.roll.alive, s.stock, a.fans.Since(s.now, time.Duration(spec.PassTTL), s.stock.Fans), s.event.Spec.Limits.PerFan)
+	_, show := a.roll.Show()
+	a.demand = meter.Learn(a.roll.Issued(), a.roll.Alive(), s.stock, a.fans.Since(s.now, time.Duration(spec.PassTTL), s.stock.Fans), s.event.Spec.Limits.PerFan)
 	return meter.Input{
 		Open: s.onSale(), Paused: a.state.Paused, Draining: a.state.Draining, PaymentsDown: s.paymentsDown,
 		Checkouts: a.checkouts, MaxCheckouts: spec.Checkouts,
-		Waiting: a.uncalled(), Alive: a.roll.alive, Coming: a.roll.coming(s.now), Show: a.roll.shows.high(), Ceiling: a.roll.ceiling,
+		Waiting: a.uncalled(), Alive: a.roll.Alive(), Coming: a.roll.Coming(s.now), Show: show, Ceiling: a.roll.Ceiling(),
 		Free: s.stock.All.Free, Undecided: a.demand.Undecided, PerOrder: a.demand.PerOrder, Buys: a.demand.Buys,
-		Rate: rate, LastMinute: a.roll.calledSince(s.now, time.Minute), Tick: time.Duration(spec.Tick),
+		Rate: rate, LastMinute: a.roll.CalledSince(s.now, time.Minute), Tick: time.Duration(spec.Tick),
 	}
 }
 
 // uncalled is how many places wait. Its caller holds mu.
 func (a *admitter) uncalled() (n uint64) {
 	for _, q := range a.queues.list {
-		n += behind(q.joined, a.roll.of(q.line).open())
+		n += behind(q.joined, a.roll.Open(q.line))
 	}
-	for lane, d := range a.roll.draws {
-		n += behind(d.Total(), a.roll.of(line{lane, ""}).open())
+	for lane, d := range a.roll.Draws() {
+		n += behind(d.Total(), a.roll.Open(roll.Line{Lane: lane}))
 	}
 	return n
 }
