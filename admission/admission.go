@@ -34,6 +34,12 @@ type Config struct {
 	Now        func() time.Time      // nil: time.Now
 }
 
+// Region is where fans join queues of their own.
+type Region struct {
+	Name   string
+	Domain string // JetStream domain of its servers; empty: that of the connection
+}
+
 // Validate says what is missing.
 func (c Config) Validate() error {
 	switch {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"frontrow/admission/meter"
+	"frontrow/admission/queue"
 	"frontrow/admission/roll"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -32,7 +33,7 @@ type admitter struct {
 	id     string // of the event
 	term   uint64
 	log    *slog.Logger
-	queues *queues
+	queues *queue.Queues
 	guard  *kv.Guard
 	writes *kv.Committer
 	boards *kv.Bucket
@@ -83,10 +84,14 @@ func (s *Service) lead(ctx context.Context, event string, term uint64) error {
 }
 
 func (s *Service) newAdmitter(event string, term uint64) *admitter {
+	var regions []string
+	for _, r := range s.cfg.Regions {
+		regions = append(regions, r.Name)
+	}
 	return &admitter{
 		Service: s, id: event, term: term,
 		log:     s.cfg.Logger.With("event", event, "term", term),
-		queues:  newQueues(event, s.cfg.Regions, s.regions),
+		queues:  queue.New(event, regions, s.regions),
 		boards:  kv.Open(s.js, wire.BoardBucket),
 		calls:   callLog{stream: s.log, subject: wire.LogSubject(event, wire.LogAdmission)},
 		redeems: make(chan struct{}, maxRedeems),

@@ -82,25 +82,25 @@ func (a *admitter) board(s scene) wire.Board {
 	defer a.mu.Unlock()
 	s.paused, s.draining = a.state.Paused, a.state.Draining
 	b := s.board(a.state.Message)
-	for _, q := range a.queues.list {
-		open, called := a.roll.Open(q.line), a.roll.Head(q.line)
-		if q.line.Lane != wire.LaneGeneral && q.joined == 0 && called == 0 {
+	for l, joined := range a.queues.Joined() {
+		open, head := a.roll.Open(l), a.roll.Head(l)
+		if l.Lane != wire.LaneGeneral && joined == 0 && head == 0 {
 			continue
 		}
-		lane := b.Lanes[q.line.Lane]
+		lane := b.Lanes[l.Lane]
 		if lane.Regions == nil {
 			lane.Regions = map[string]wire.Head{}
 		}
-		h := wire.Head{Head: open, Joined: max(q.joined, called)}
-		if called > open {
-			h.Upto = called
+		h := wire.Head{Head: open, Joined: max(joined, head)}
+		if head > open {
+			h.Upto = head
 		}
-		if d, ok := a.roll.Draws()[q.line.Lane]; ok && len(a.state.Drawn) > 0 {
-			h.Drawn, lane.Called = d.Entrants[q.line.Region], a.roll.Open(roll.Line{Lane: q.line.Lane})
+		if d, ok := a.roll.Draws()[l.Lane]; ok && len(a.state.Drawn) > 0 {
+			h.Drawn, lane.Called = d.Entrants[l.Region], a.roll.Open(roll.Line{Lane: l.Lane})
 		}
-		lane.Regions[q.line.Region] = h
+		lane.Regions[l.Region] = h
 		lane.Waiting += behind(h.Joined, h.Head)
-		b.Lanes[q.line.Lane] = lane
+		b.Lanes[l.Lane] = lane
 	}
 	for name, lane := range b.Lanes {
 		if d, ok := a.roll.Draws()[name]; ok && len(a.state.Drawn) > 0 {

@@ -33,8 +33,6 @@
 //
 // # Reading guide
 //
-//	merge.go      the earliest of several queues
-//	regions.go    the queues, region by region; the plan of a call
 //	draw.go       the lottery: commitment, who takes part, secret
 //	board.go      what the board shows
 //	calllog.go    the calls in the sale log

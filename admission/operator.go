@@ -303,10 +303,10 @@ func (a *admitter) status() wire.MeterReply {
 	r := wire.MeterReply{
 		Event: a.id, Admitter: a.cfg.Name, Term: a.term, State: a.state, Waiting: a.uncalled(),
 		Alive: a.roll.Alive(), Coming: int(math.Ceil(a.roll.Coming(s.now))), Show: round(show),
-		Buys: round(a.demand.Buys), PerFan: round(a.demand.PerFan()), Free: s.stock.All.Free, Why: a.why, Absent: a.queues.absentRegions(), At: s.now.UTC(),
+		Buys: round(a.demand.Buys), PerFan: round(a.demand.PerFan()), Free: s.stock.All.Free, Why: a.why, Absent: a.queues.Absent(), At: s.now.UTC(),
 	}
-	for _, q := range a.queues.list {
-		r.Joined += q.joined
+	for _, joined := range a.queues.Joined() {
+		r.Joined += joined
 	}
 	return r
 }

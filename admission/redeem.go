@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"frontrow/admission/roll"
@@ -93,7 +92,7 @@ func (a *admitter) request(data []byte) (wire.RedeemRequest, *wire.Problem) {
 	switch {
 	case p.Event != a.id:
 		return req, wire.Refuse(wire.CodeForbidden, "This place is in the queue of another event.")
-	case !slices.ContainsFunc(a.queues.list, func(q *queue) bool { return q.line == (roll.Line{Lane: p.Lane, Region: p.Region}) }):
+	case !a.queues.Has(roll.Line{Lane: p.Lane, Region: p.Region}):
 		return req, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("There is no lane %q of region %q.", p.Lane, p.Region))
 	case p.Number == 0 || !wire.IsFan(p.Fan):
 		return req, wire.Refuse(wire.CodeInvalid, "The place has no number or no fan.")

@@ -46,9 +46,9 @@ func (a *admitter) scene() scene {
 
 // call moves the lines.
 func (a *admitter) call(ctx context.Context, s scene) error {
-	a.queues.look(ctx, a.cfg.Now, &a.mu)
+	a.queues.Look(ctx, a.cfg.Now, &a.mu)
 	a.lookAtCheckouts(ctx)
-	if away := a.queues.absentRegions(); len(away) > 0 {
+	if away := a.queues.Absent(); len(away) > 0 {
 		a.log.Warn("regions don't answer", "regions", away)
 	}
 	a.callable = s.callable()
@@ -67,7 +67,7 @@ func (a *admitter) call(ctx context.Context, s scene) error {
 	out := meter.Decide(a.input(s))
 	a.mu.Unlock()
 
-	to, err := a.queues.plan(ctx, uint64(out.Call), a.open, a.roll.Draws(), time.Duration(s.event.Spec.Admission.RegionWait), s.now)
+	to, err := a.queues.Plan(ctx, uint64(out.Call), a.open, a.roll.Draws(), time.Duration(s.event.Spec.Admission.RegionWait), s.now)
 	if err != nil {
 		a.log.Warn("order of arrival not known", "error", err)
 		to = nil
@@ -120,31 +120,6 @@ func (a *admitter) moved(s scene, n int) {
 	a.metrics.called.Add(float64(n))
 }
 
-// drawn is the state with the draw held, if it is due. The lines of places that
-// are drawn by rank are skipped from then on, whether or not it gets stored now:
-// the same draw is found again.
-func (a *admitter) drawn(ctx context.Context, s scene) (wire.Admitter, error) {
-	a.mu.Lock()
-	next := a.state
-	a.mu.Unlock()
-	if !s.event.Spec.Admission.Lottery {
-		return next, nil
-	}
-	secret, err := a.secret(ctx)
-	if err != nil || !a.drawDue(s) {
-		return next, err
-	}
-	if next.Drawn, err = a.hold(ctx, s); err != nil {
-		return next, err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for lane, d := range draws(a.id, secret, next.Drawn) {
-		a.roll.Draw(lane, d)
-	}
-	return next, nil
-}
-
 // open is how far a line is called.
 func (a *admitter) open(l roll.Line) uint64 {
 	a.mu.Lock()
@@ -184,8 +159,8 @@ func (a *admitter) input(s scene) meter.Input {
 
 // uncalled is how many places wait. Its caller holds mu.
 func (a *admitter) uncalled() (n uint64) {
-	for _, q := range a.queues.list {
-		n += behind(q.joined, a.roll.Open(q.line))
+	for l, joined := range a.queues.Joined() {
+		n += behind(joined, a.roll.Open(l))
 	}
 	for lane, d := range a.roll.Draws() {
 		n += behind(d.Total(), a.roll.Open(roll.Line{Lane: lane}))
