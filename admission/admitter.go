@@ -71,7 +71,7 @@ type admitter struct {
 
 // lead is one term as admitter of an event.
 func (s *Service) lead(ctx context.Context, event string, term uint64) error {
-	if err := await(ctx, &s.view.seen); err != nil {
+	if err := s.view.Await(ctx); err != nil {
 		return err
 	}
 	a := s.newAdmitter(event, term)
@@ -141,7 +141,7 @@ func (a *admitter) takeOver(ctx context.Context) error {
 	}
 	a.drawSecret = secret
 	a.roll = roll.New(a.state.Lines, draws(a.id, secret, a.state.Drawn), passes, a.cfg.Now())
-	event, _ := a.view.event(a.id)
+	event, _ := a.view.Event(a.id)
 	a.roll.SetLimits(event.Spec.Admission)
 	a.state.Admitter, a.state.Term = a.cfg.Name, a.term
 	return nil
@@ -228,7 +228,7 @@ func (a *admitter) loop(ctx context.Context) error {
 }
 
 func (a *admitter) every() time.Duration {
-	event, _ := a.view.event(a.id)
+	event, _ := a.view.Event(a.id)
 	return max(time.Duration(event.Spec.Admission.Tick), minTick)
 }
 

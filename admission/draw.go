@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"frontrow/admission/scene"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -54,18 +55,18 @@ func (a *admitter) secret(ctx context.Context) ([]byte, error) {
 // drawn is the state with the draw held, if it is due. The lines of places that
 // are drawn by rank are skipped from then on, whether or not it gets stored now:
 // the same draw is found again.
-func (a *admitter) drawn(ctx context.Context, s scene) (wire.Admitter, error) {
+func (a *admitter) drawn(ctx context.Context, s scene.Scene) (wire.Admitter, error) {
 	a.mu.Lock()
 	next := a.state
 	a.mu.Unlock()
-	if !s.event.Spec.Admission.Lottery {
+	if !s.Event.Spec.Admission.Lottery {
 		return next, nil
 	}
 	secret, err := a.secret(ctx)
 	if err != nil || !a.drawDue(s) {
 		return next, err
 	}
-	if next.Drawn, err = a.queues.Entrants(ctx, s.event.Spec.OpensAt, time.Duration(s.event.Spec.Admission.RegionWait), s.now); err != nil {
+	if next.Drawn, err = a.queues.Entrants(ctx, s.Event.Spec.OpensAt, time.Duration(s.Event.Spec.Admission.RegionWait), s.Now); err != nil {
 		return next, err
 	}
 	a.mu.Lock()
@@ -77,9 +78,9 @@ func (a *admitter) drawn(ctx context.Context, s scene) (wire.Admitter, error) {
 }
 
 // drawDue tells whether the draw is to be held now.
-func (a *admitter) drawDue(s scene) bool {
-	spec := s.event.Spec
-	return spec.Admission.Lottery && len(a.state.Drawn) == 0 && !s.now.Before(spec.OpensAt)
+func (a *admitter) drawDue(s scene.Scene) bool {
+	spec := s.Event.Spec
+	return spec.Admission.Lottery && len(a.state.Drawn) == 0 && !s.Now.Before(spec.OpensAt)
 }
 
 // draws are the draws held, by lane.

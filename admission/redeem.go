@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"frontrow/admission/roll"
+	"frontrow/admission/scene"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -52,8 +53,8 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 		return wire.RedeemReply{Problem: problem}
 	}
 	s := a.scene()
-	now, place := s.now.UTC(), req.Place
-	limit := s.event.Spec.Limits.PerFan
+	now, place := s.Now.UTC(), req.Place
+	limit := s.Event.Spec.Limits.PerFan
 	if place.Limit > 0 {
 		limit = min(limit, place.Limit)
 	}
@@ -61,7 +62,7 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 		ID: rand.Text(), Fan: place.Fan, Lane: place.Lane, Region: place.Region, Number: place.Number,
 		Limit: limit, Channel: place.Channel, Code: place.Code, Device: req.Device,
 		// A token counts in whole seconds, and the record says what the token says.
-		At: now.Truncate(time.Second), Expires: now.Add(time.Duration(s.event.Spec.Admission.PassTTL)).Truncate(time.Second),
+		At: now.Truncate(time.Second), Expires: now.Add(time.Duration(s.Event.Spec.Admission.PassTTL)).Truncate(time.Second),
 	})
 	switch verdict {
 	case roll.Granted:
@@ -101,11 +102,11 @@ func (a *admitter) request(data []byte) (wire.RedeemRequest, *wire.Problem) {
 }
 
 // admit asks the roll, unless the sale is over for all who have no pass yet.
-func (a *admitter) admit(s scene, rec wire.PassRecord) (*roll.Pass, roll.Verdict) {
+func (a *admitter) admit(s scene.Scene, rec wire.PassRecord) (*roll.Pass, roll.Verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.roll.Pass(rec.Fan) == nil {
-		switch s.saleState() {
+		switch s.State() {
 		case wire.SaleClosed, wire.SaleSoldOut:
 			return nil, gone
 		case wire.SaleScheduled:
@@ -115,7 +116,7 @@ func (a *admitter) admit(s scene, rec wire.PassRecord) (*roll.Pass, roll.Verdict
 	if rec.At.Before(a.withdrawn.At) { // that was for those before, less than a second ago
 		rec.At = a.withdrawn.At
 	}
-	return a.roll.Admit(rec, s.now)
+	return a.roll.Admit(rec, s.Now)
 }
 
 // grant stores the pass, behind the claim to its access code if it has one, and
@@ -240,30 +241,30 @@ func (a *admitter) answer(rec wire.PassRecord) wire.RedeemReply {
 // waitFor tells a fan who isn't called how many are ahead, and when asking
 // again may make sense: not before the next tick, nor much before the pace of
 // the last minute reaches him.
-func (a *admitter) waitFor(s scene, p wire.Place) *wire.Problem {
+func (a *admitter) waitFor(s scene.Scene, p wire.Place) *wire.Problem {
 	a.mu.Lock()
 	l, number := a.roll.Stands(p.Lane, p.Region, p.Number)
 	ahead := wire.Ahead(number, a.roll.Open(l))
-	pace := a.roll.CalledSince(s.now, time.Minute)
+	pace := a.roll.CalledSince(s.Now, time.Minute)
 	a.mu.Unlock()
 	wait := a.tickOf(s)
 	if pace > 0 {
 		wait = max(wait, time.Duration(float64(ahead+1)/float64(pace)*float64(time.Minute)))
 	}
 	detail := "Your place is not called yet."
-	if opens := s.event.Spec.OpensAt; s.saleState() == wire.SaleScheduled {
-		wait = max(wait, opens.Sub(s.now))
+	if opens := s.Event.Spec.OpensAt; s.State() == wire.SaleScheduled {
+		wait = max(wait, opens.Sub(s.Now))
 		detail = "The sale has not opened yet. Your place is kept."
 	}
 	return &wire.Problem{Code: wire.CodeWait, Detail: detail, Ahead: ahead, RetryAfterMS: min(wait, maxRetry).Milliseconds()}
 }
 
-func (a *admitter) tickOf(s scene) time.Duration {
-	return max(time.Duration(s.event.Spec.Admission.Tick), minTick)
+func (a *admitter) tickOf(s scene.Scene) time.Duration {
+	return max(time.Duration(s.Event.Spec.Admission.Tick), minTick)
 }
 
-func goneDetail(s scene) string {
-	if s.event.State == wire.EventClosed {
+func goneDetail(s scene.Scene) string {
+	if s.Event.State == wire.EventClosed {
 		return "The sale is closed."
 	}
 	return "Everything is sold. Your place is kept: tickets that come back are offered in the order of the queue."

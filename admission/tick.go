@@ -10,6 +10,7 @@ import (
 
 	"frontrow/admission/meter"
 	"frontrow/admission/roll"
+	"frontrow/admission/scene"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -26,7 +27,7 @@ func (a *admitter) tick(ctx context.Context, due bool) error {
 	a.turn.Lock()
 	defer a.turn.Unlock()
 	s := a.scene()
-	opened := s.callable() && !a.callable
+	opened := s.Callable() && !a.callable
 	if due || opened {
 		if err := a.call(ctx, s); err != nil {
 			return err
@@ -36,38 +37,38 @@ func (a *admitter) tick(ctx context.Context, due bool) error {
 }
 
 // scene is what this process has seen of the event, now.
-func (a *admitter) scene() scene {
-	s := a.view.scene(a.id, a.cfg.Now())
+func (a *admitter) scene() scene.Scene {
+	s := a.view.Scene(a.id, a.cfg.Now())
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.paused, s.draining = a.state.Paused, a.state.Draining
+	s.Paused, s.Draining = a.state.Paused, a.state.Draining
 	return s
 }
 
 // call moves the lines.
-func (a *admitter) call(ctx context.Context, s scene) error {
+func (a *admitter) call(ctx context.Context, s scene.Scene) error {
 	a.queues.Look(ctx, a.cfg.Now, &a.mu)
 	a.lookAtCheckouts(ctx)
 	if away := a.queues.Absent(); len(away) > 0 {
 		a.log.Warn("regions don't answer", "regions", away)
 	}
-	a.callable = s.callable()
+	a.callable = s.Callable()
 	next, err := a.drawn(ctx, s)
 	if err != nil {
 		a.log.Warn("draw not held yet", "error", err)
 		return nil
 	}
 	a.mu.Lock()
-	a.roll.SetLimits(s.event.Spec.Admission)
-	a.roll.Expire(s.now)
-	turned := s.known && s.soldOut() != a.state.SoldOut
-	if next.SoldOut = s.known && s.soldOut(); turned && next.SoldOut {
-		a.roll.Suspend(s.now)
+	a.roll.SetLimits(s.Event.Spec.Admission)
+	a.roll.Expire(s.Now)
+	turned := s.Known && s.SoldOut() != a.state.SoldOut
+	if next.SoldOut = s.Known && s.SoldOut(); turned && next.SoldOut {
+		a.roll.Suspend(s.Now)
 	}
 	out := meter.Decide(a.input(s))
 	a.mu.Unlock()
 
-	to, err := a.queues.Plan(ctx, uint64(out.Call), a.open, a.roll.Draws(), time.Duration(s.event.Spec.Admission.RegionWait), s.now)
+	to, err := a.queues.Plan(ctx, uint64(out.Call), a.open, a.roll.Draws(), time.Duration(s.Event.Spec.Admission.RegionWait), s.Now)
 	if err != nil {
 		a.log.Warn("order of arrival not known", "error", err)
 		to = nil
@@ -77,15 +78,15 @@ func (a *admitter) call(ctx context.Context, s scene) error {
 		n += end - a.open(l)
 	}
 	a.mu.Lock()
-	next.Lines = a.roll.Propose(to, s.now)
-	next.Board, next.At = max(next.Board, a.last.Seq), s.now.UTC()
+	next.Lines = a.roll.Propose(to, s.Now)
+	next.Board, next.At = max(next.Board, a.last.Seq), s.Now.UTC()
 	alive := a.roll.Alive()
 	a.why = out.Why
 	a.mu.Unlock()
 	a.metrics.ticks.WithLabelValues(out.Why).Inc()
 	a.metrics.alive.Add(float64(alive - a.gauge))
 	a.gauge = alive
-	if len(to) > 0 || turned || len(next.Drawn) != len(a.state.Drawn) || s.now.Sub(a.written) >= idleWrite {
+	if len(to) > 0 || turned || len(next.Drawn) != len(a.state.Drawn) || s.Now.Sub(a.written) >= idleWrite {
 		if err := a.store(ctx, next); err != nil {
 			return a.unstored(err)
 		}
@@ -112,11 +113,11 @@ func (a *admitter) lookAtCheckouts(ctx context.Context) {
 }
 
 // moved takes note of what was stored: n were called.
-func (a *admitter) moved(s scene, n int) {
+func (a *admitter) moved(s scene.Scene, n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.roll.Called()
-	a.pace.Note(s.now, n)
+	a.pace.Note(s.Now, n)
 	a.metrics.called.Add(float64(n))
 }
 
@@ -140,20 +141,20 @@ func (a *admitter) unstored(err error) error {
 }
 
 // input gathers what the meter goes by. Its caller holds mu.
-func (a *admitter) input(s scene) meter.Input {
-	spec := s.event.Spec.Admission
+func (a *admitter) input(s scene.Scene) meter.Input {
+	spec := s.Event.Spec.Admission
 	rate := spec.RatePerMinute
 	if a.state.Rate > 0 {
 		rate = a.state.Rate
 	}
 	_, show := a.roll.Show()
-	a.demand = meter.Learn(a.roll.Issued(), a.roll.Alive(), s.stock, a.fans.Since(s.now, time.Duration(spec.PassTTL), s.stock.Fans), s.event.Spec.Limits.PerFan)
+	a.demand = meter.Learn(a.roll.Issued(), a.roll.Alive(), s.Stock, a.fans.Since(s.Now, time.Duration(spec.PassTTL), s.Stock.Fans), s.Event.Spec.Limits.PerFan)
 	return meter.Input{
-		Open: s.onSale(), Paused: a.state.Paused, Draining: a.state.Draining, PaymentsDown: s.paymentsDown,
+		Open: s.OnSale(), Paused: a.state.Paused, Draining: a.state.Draining, PaymentsDown: s.PaymentsDown,
 		Checkouts: a.checkouts, MaxCheckouts: spec.Checkouts,
-		Waiting: a.uncalled(), Alive: a.roll.Alive(), Coming: a.roll.Coming(s.now), Show: show, Ceiling: a.roll.Ceiling(),
-		Free: s.stock.All.Free, Undecided: a.demand.Undecided, PerOrder: a.demand.PerOrder, Buys: a.demand.Buys,
-		Rate: rate, LastMinute: a.roll.CalledSince(s.now, time.Minute), Tick: time.Duration(spec.Tick),
+		Waiting: a.uncalled(), Alive: a.roll.Alive(), Coming: a.roll.Coming(s.Now), Show: show, Ceiling: a.roll.Ceiling(),
+		Free: s.Stock.All.Free, Undecided: a.demand.Undecided, PerOrder: a.demand.PerOrder, Buys: a.demand.Buys,
+		Rate: rate, LastMinute: a.roll.CalledSince(s.Now, time.Minute), Tick: time.Duration(spec.Tick),
 	}
 }
 
@@ -171,7 +172,7 @@ func (a *admitter) uncalled() (n uint64) {
 func behind(n, open uint64) uint64 { return max(n, open) - open }
 
 // publish writes the next board behind the one before. Its caller has the turn.
-func (a *admitter) publish(ctx context.Context, s scene, always bool) error {
+func (a *admitter) publish(ctx context.Context, s scene.Scene, always bool) error {
 	if !a.boardOK {
 		if err := a.readBoard(ctx); err != nil {
 			a.log.Warn("board not read", "error", err)
