@@ -21,6 +21,7 @@
 //     exceed the ceiling; if they did before, nobody is called.
 //  2. Nobody is called while no seat is free, while payments are down, while too
 //     many checkouts are under way, or while an operator has paused or drained.
+//     Who was called before may still redeem.
 //  3. The seats are enough for every fan called who has none yet, as far as can be
 //     estimated.
 //  4. No more are called than wait, nor in any minute more than the rate.

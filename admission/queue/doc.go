@@ -21,9 +21,9 @@
 //
 //  1. Nobody is called before an earlier place of his lane that was stored in any
 //     region which answers; of the same instant, the region named first is first.
-//  2. While a region is silent, nobody is called who came after it was last heard,
-//     for as long as the spec says. Then it is gone on without, and when it is back
-//     its fans, who came earlier, are first.
+//  2. While a region doesn't answer, nobody is called who came after it was last
+//     heard, for as long as the spec says; then it is gone on without, and when it
+//     is back its fans, who came earlier, are called first.
 //  3. Who takes part in a draw is fixed by the instant at which the sale opened:
 //     asked again, the answer is the same, while the same regions answer.
 package queue

@@ -24,13 +24,14 @@
 //
 // # Invariants
 //
-//  1. Passes alive never exceed the ceiling, but where it was lowered below them.
+//  1. Passes alive never exceed the ceiling, at any instant, whoever comes.
+//     (Lowering the ceiling stops new passes; it takes none away.)
 //  2. A fan has one pass.
-//  3. A fan who comes within his window is never late; a fan who is late takes no
-//     room of those who may still come in time.
+//  3. A called fan who comes in time and finds no room is not late however long it
+//     takes. A fan who is late takes no room of those who are expected in time.
 //  4. Open never goes back but by Suspend, and Head never.
 //  5. The record of a line is bounded, no window gets shorter by that, and the
 //     calls of the last minute are exact to a second.
-//  6. A roll made anew from the lines and passes stored says the same as before,
-//     but for what it has learned.
+//  6. A roll made anew from the lines and passes stored says the same as before.
+//     Forgotten are only how many come, and who came in time and found no room.
 package roll
