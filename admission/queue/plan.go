@@ -15,6 +15,7 @@ import (
 // it. While a region has been silent for no longer than wait, nobody is
 // called who came after it was last heard: he might be overtaking. After that
 // it is gone without; its fans come first when it is back, by their arrival.
+// An error is a queue's that could not be asked: the order is not known.
 func (q *Queues) Plan(ctx context.Context, n uint64, open func(roll.Line) uint64, draws map[string]wire.Draw, wait time.Duration, now time.Time) (map[roll.Line]uint64, error) {
 	to := map[roll.Line]uint64{}
 	for _, lane := range wire.Lanes() {
@@ -76,6 +77,7 @@ func (q *Queues) waiting(ctx context.Context, lane string, open func(roll.Line) 
 // Entrants are who takes part in a draw: the places given out before the sale
 // opened, exactly by instant. A region that stays silent for as long as calls wait
 // for one is left out; its fans are called after the draw, by their arrival.
+// An error says that a region is waited for, or which queue could not be asked.
 func (q *Queues) Entrants(ctx context.Context, opened time.Time, wait time.Duration, now time.Time) ([]wire.Drawn, error) {
 	var drawn []wire.Drawn
 	for _, one := range q.list {
