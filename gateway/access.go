@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"frontrow/gateway/recent"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -87,19 +88,19 @@ func codeProblem(c wire.AccessCode, err error) *wire.Problem {
 type claims struct {
 	bucket *kv.Bucket
 	writes *kv.Committer
-	known  *recent[string, string] // by code, its fan: a claim never changes
-	flight singleflight.Group      // by code and fan
+	known  *recent.Memory[string, string] // by code, its fan: a claim never changes
+	flight singleflight.Group             // by code and fan
 }
 
 func newClaims(bucket *kv.Bucket, cfg *Config) *claims {
-	return &claims{bucket: bucket, known: newRecent[string, string](maxClaimed),
+	return &claims{bucket: bucket, known: recent.New[string, string](maxClaimed),
 		writes: kv.NewCommitter(kv.CommitterConfig{Stream: &bucket.Stream, Registerer: cfg.Registerer})}
 }
 
 // claim uses a code for a fan, by a create-only record: nil if it is his now or
 // was before. What a crash leaves is his, and he comes back for it.
 func (c *claims) claim(ctx context.Context, code string, by wire.CodeClaim) error {
-	fan, ok := c.known.get(code)
+	fan, ok := c.known.Get(code)
 	if !ok {
 		v, err, _ := c.flight.Do(code+" "+by.Fan, func() (any, error) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
@@ -110,7 +111,7 @@ func (c *claims) claim(ctx context.Context, code string, by wire.CodeClaim) erro
 			return err
 		}
 		fan = v.(string)
-		c.known.put(code, fan)
+		c.known.Put(code, fan)
 	}
 	if fan != by.Fan {
 		return wire.Refuse(wire.CodeCodeUsed, "This access code has been used already. If that was you, go on in the browser where you used it: its waiting room lets you carry your place to this one.")

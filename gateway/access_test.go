@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/gateway/recent"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -181,7 +182,7 @@ func TestOneCodeManyTabs(t *testing.T) {
 		t.Errorf("many fans: %d created, %d again, %d places, %v", created, again, len(got), refused)
 	}
 	// What this process remembers is not what decides.
-	s.events.events[show].codes.known = newRecent[string, string](1)
+	s.events.events[show].codes.known = recent.New[string, string](1)
 	if p := s.fan().send("POST", places, joinWith(other, "bob@example.org")).problem(t); p.Type != "/problems/code-used" {
 		t.Errorf("%+v", p)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/gateway/recent"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -69,7 +70,7 @@ func TestJoinInParallelIsOnePlace(t *testing.T) {
 		places[into[joinReply](t, r, r.StatusCode).Place] = true
 	}
 	// What this process remembers is not what decides: another one agrees.
-	s.events.events[show].queues[wire.LaneGeneral].joined = newRecent[string, wire.Place](1)
+	s.events.events[show].queues[wire.LaneGeneral].joined = recent.New[string, wire.Place](1)
 	places[into[joinReply](t, f.send("POST", "/v1/events/show/places", ""), http.StatusOK).Place] = true
 
 	if created != 1 || len(places) != 1 {

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"frontrow/gateway/document"
+	"frontrow/gateway/recent"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -72,7 +74,7 @@ type event struct {
 // boardView and stockView are documents with their encodings.
 type boardView struct {
 	wire.Board
-	doc    *document
+	doc    *document.Document
 	frame  []byte
 	urgent uint64 // number of the last board that everybody had to hear of
 }
@@ -194,7 +196,7 @@ func (c *catalogue) onBoard(e kv.Entry) error {
 	}
 	last := ev.board.Load()
 	v := &boardView{Board: b,
-		doc:   &document{contentType: "application/json", etag: "b" + strconv.FormatUint(uint64(e.Revision), 10), raw: raw},
+		doc:   document.New("application/json", "b"+strconv.FormatUint(uint64(e.Revision), 10), raw),
 		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})}
 	switch {
 	case last == nil:
@@ -263,7 +265,7 @@ func (c *catalogue) open(ctx context.Context, ev *event) error {
 	ev.queues = map[string]*queue{}
 	for _, lane := range wire.Lanes() {
 		q := &queue{event: ev.id, lane: lane, region: c.cfg.Region, bucket: kv.Open(c.js, wire.QueueBucket(ev.id, lane)),
-			joined: newRecent[string, wire.Place](maxJoined), log: c.log}
+			joined: recent.New[string, wire.Place](maxJoined), log: c.log}
 		q.joins = kv.NewCommitter(kv.CommitterConfig{Stream: &q.bucket.Stream, Registerer: c.cfg.Registerer})
 		ev.queues[lane] = q
 		c.tasks.Go(func() error { return q.joins.Run(ctx) })

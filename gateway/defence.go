@@ -17,6 +17,7 @@ import (
 	"frontrow/gateway/ja4"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
+	"frontrow/gateway/recent"
 	"frontrow/gateway/risk"
 	"frontrow/wire"
 
@@ -124,12 +125,12 @@ type defences struct {
 	spent    *challenge.Spent
 	desk     *challenge.Desk
 	evidence *evidence.Log
-	holders  *recent[string, limit.Who] // by hold; nobody of one that has ended
+	holders  *recent.Memory[string, limit.Who] // by hold; nobody of one that has ended
 	verdicts [challenge.Verdicts]atomic.Int64
 }
 
 func newDefences(cfg *Config, js jetstream.JetStream, id *identity, m *metrics) *defences {
-	d := &defences{cfg: cfg, name: nuid.Next(), identity: id, metrics: m, table: risk.Weights(), holders: newRecent[string, limit.Who](maxHolds),
+	d := &defences{cfg: cfg, name: nuid.Next(), identity: id, metrics: m, table: risk.Weights(), holders: recent.New[string, limit.Who](maxHolds),
 		store: limit.NewStore(cfg.Defences.MaxKeys, cfg.Now), spent: challenge.NewSpent(js, cfg.Registerer),
 		evidence: evidence.New(cfg.NATS, cfg.Logger, cfg.Registerer)}
 	d.limits = limit.New(limit.Defaults().With(cfg.Defences.Budgets), d.store, cfg.Now)
@@ -286,12 +287,12 @@ func (d *defences) held(r *http.Request, fan, hold string) {
 	}
 	c.who.Fan = fan
 	d.limits.Note(limit.Held, c.who)
-	d.holders.put(hold, c.who)
+	d.holders.Put(hold, c.who)
 }
 
 // lapsed notes that a hold ran out. The gateway that granted it knows to whom.
 func (d *defences) lapsed(hold string) {
-	if who, ok := d.holders.get(hold); ok {
+	if who, ok := d.holders.Get(hold); ok {
 		d.spun(hold, who)
 	}
 }
@@ -306,10 +307,10 @@ func (d *defences) gaveBack(r *http.Request, fan, hold string) {
 
 // spun counts the end of a hold without a sale, once.
 func (d *defences) spun(hold string, who limit.Who) {
-	if was, ok := d.holders.get(hold); ok && was == (limit.Who{}) {
+	if was, ok := d.holders.Get(hold); ok && was == (limit.Who{}) {
 		return
 	}
-	d.holders.put(hold, limit.Who{})
+	d.holders.Put(hold, limit.Who{})
 	d.limits.Note(limit.Spin, who)
 }
 

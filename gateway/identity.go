@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/gateway/recent"
 	"frontrow/wire"
 )
 
@@ -36,7 +37,7 @@ type identity struct {
 	named func(*http.Request) // is told of each request that a new fan was named for; nil: nobody is
 
 	origins  *http.CrossOriginProtection
-	verified *recent[[sha256.Size]byte, verified] // by the hash of the token
+	verified *recent.Memory[[sha256.Size]byte, verified] // by the hash of the token
 	revoked  *revocations
 }
 
@@ -48,7 +49,7 @@ type verified struct {
 
 func newIdentity(cfg *Config) (*identity, error) {
 	id := &identity{keys: cfg.Keys, secure: cfg.Secure, now: cfg.Now, origins: http.NewCrossOriginProtection(),
-		verified: newRecent[[sha256.Size]byte, verified](maxVerified), revoked: newRevocations(cfg.Now)}
+		verified: recent.New[[sha256.Size]byte, verified](maxVerified), revoked: newRevocations(cfg.Now)}
 	for _, o := range cfg.AllowedOrigins {
 		if err := id.origins.AddTrustedOrigin(o); err != nil {
 			return nil, err
@@ -245,13 +246,13 @@ func (id *identity) verify(token, event string, grace time.Duration) (*wire.Pass
 		return nil, wire.ErrPass
 	}
 	key, now, keys := sha256.Sum256([]byte(token)), id.now(), id.keys.Public()
-	if p, ok := id.verified.get(key); ok && p.by == keys && p.Audience[0] == event && now.Before(p.ExpiresAt.Add(grace)) {
+	if p, ok := id.verified.Get(key); ok && p.by == keys && p.Audience[0] == event && now.Before(p.ExpiresAt.Add(grace)) {
 		return p.Pass, nil
 	}
 	p, err := keys.VerifyPass(token, event, now, grace)
 	if err != nil {
 		return nil, err
 	}
-	id.verified.put(key, verified{p, keys})
+	id.verified.Put(key, verified{p, keys})
 	return p, nil
 }

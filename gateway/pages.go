@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/gateway/document"
 	"frontrow/wire"
 )
 
@@ -167,14 +168,14 @@ func pagePolicy(widget []string) string {
 type pages struct {
 	templates *template.Template
 	policy    string
-	names     map[string]string    // of assets: logical name → URL
-	assets    map[string]*document // by logical name
+	names     map[string]string             // of assets: logical name → URL
+	assets    map[string]*document.Document // by logical name
 }
 
 // newPages reads everything at once: what is missing or broken is found at the
 // start and not by a fan.
 func newPages(files fs.FS, widget []string) (*pages, error) {
-	p := &pages{policy: pagePolicy(widget), names: map[string]string{}, assets: map[string]*document{}}
+	p := &pages{policy: pagePolicy(widget), names: map[string]string{}, assets: map[string]*document.Document{}}
 	var err error
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
@@ -194,8 +195,8 @@ func newPages(files fs.FS, widget []string) (*pages, error) {
 		}
 		name := strings.TrimPrefix(file, "dist/")
 		sum := sha256.Sum256(raw)
-		a := &document{contentType: assetType(name), etag: hex.EncodeToString(sum[:8]), raw: raw}
-		p.assets[name], p.names[name] = a, assetsPath+name+"?v="+a.etag
+		a := document.New(assetType(name), hex.EncodeToString(sum[:8]), raw)
+		p.assets[name], p.names[name] = a, assetsPath+name+"?v="+a.ETag()
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -292,10 +293,10 @@ func (g *Gateway) serveAsset(w http.ResponseWriter, r *http.Request, name string
 		return wire.Refuse(wire.CodeNotFound, "There is no such file.")
 	}
 	cache := "public, no-cache"
-	if r.URL.Query().Get("v") == a.etag {
+	if r.URL.Query().Get("v") == a.ETag() {
 		cache = immutable
 	}
-	a.serve(w, r, cache)
+	a.Serve(w, r, cache)
 	return nil
 }
 

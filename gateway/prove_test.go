@@ -17,6 +17,7 @@ import (
 	"frontrow/gateway/challenge/altcha"
 	"frontrow/gateway/challenge/siteverify"
 	"frontrow/gateway/limit"
+	"frontrow/gateway/recent"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -210,7 +211,7 @@ func TestKeptPlace(t *testing.T) {
 	s.slowLane()
 	f := s.fan()
 	first := into[joinReply](t, f.send("POST", places, "", human("192.0.2.1")...), http.StatusCreated)
-	s.events.events[show].queues[wire.LaneGeneral].joined = newRecent[string, wire.Place](1)
+	s.events.events[show].queues[wire.LaneGeneral].joined = recent.New[string, wire.Place](1)
 	// The same fan from a program that pretends to be a browser.
 	again := into[joinReply](t, f.send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome), http.StatusOK)
 	if again.Place != first.Place {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"frontrow/gateway/recent"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -30,8 +31,8 @@ type queue struct {
 
 	bucket  *kv.Bucket
 	joins   *kv.Committer
-	joined  *recent[string, wire.Place] // by fan: a place never changes
-	joining singleflight.Group          // by fan
+	joined  *recent.Memory[string, wire.Place] // by fan: a place never changes
+	joining singleflight.Group                 // by fan
 	log     *slog.Logger
 }
 
@@ -39,7 +40,7 @@ type queue struct {
 // who join in the same moment, so one who repeats is answered from memory where
 // possible, and his joins in flight are one. Fresh is true for one of them at most.
 func (q *queue) place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
-	if p, ok := q.joined.get(rec.Fan); ok {
+	if p, ok := q.joined.Get(rec.Fan); ok {
 		return p, false, nil
 	}
 	v, err, _ := q.joining.Do(rec.Fan, func() (any, error) {
@@ -54,7 +55,7 @@ func (q *queue) place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, 
 		return wire.Place{}, false, err
 	}
 	p = v.(wire.Place)
-	q.joined.put(rec.Fan, p)
+	q.joined.Put(rec.Fan, p)
 	return p, fresh, nil
 }
 
@@ -85,12 +86,12 @@ func (q *queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place,
 
 // has tells whether a fan has a place here; place then finds it in memory.
 func (q *queue) has(ctx context.Context, fan string) (bool, error) {
-	if _, ok := q.joined.get(fan); ok {
+	if _, ok := q.joined.Get(fan); ok {
 		return true, nil
 	}
 	p, ok, err := q.find(ctx, fan)
 	if ok {
-		q.joined.put(fan, p)
+		q.joined.Put(fan, p)
 	}
 	return ok, err
 }

@@ -225,22 +225,3 @@ func TestKeySetFollowsTheKeys(t *testing.T) {
 		t.Error("it signs")
 	}
 }
-
-func TestRecentIsBounded(t *testing.T) {
-	t.Parallel()
-	r := newRecent[int, int](10)
-	for i := range 100 {
-		r.put(i, i)
-		if n := len(r.younger) + len(r.older); n > 20 {
-			t.Fatalf("%d are remembered", n)
-		}
-		for k := max(0, i-9); k <= i; k++ {
-			if v, ok := r.get(k); !ok || v != k {
-				t.Fatalf("%d is forgotten after %d", k, i)
-			}
-		}
-	}
-	if _, ok := r.get(0); ok {
-		t.Error("0 is still remembered")
-	}
-}

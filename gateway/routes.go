@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"frontrow/gateway/document"
 	"frontrow/gateway/limit"
 	"frontrow/wire"
 )
@@ -225,7 +226,7 @@ func (g *Gateway) getPlan(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ev.venue.full.serve(w, r, immutable)
+	ev.venue.full.Serve(w, r, immutable)
 	return nil
 }
 
@@ -234,7 +235,7 @@ func (g *Gateway) getMap(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ev.venue.compact.serve(w, r, immutable)
+	ev.venue.compact.Serve(w, r, immutable)
 	return nil
 }
 
@@ -247,7 +248,7 @@ func (g *Gateway) getBoard(w http.ResponseWriter, r *http.Request) error {
 	if b == nil {
 		return wire.Busy("The board is not up yet. Please try again in a moment.")
 	}
-	b.doc.serve(w, r, boardCache)
+	b.doc.Serve(w, r, boardCache)
 	return nil
 }
 
@@ -271,23 +272,23 @@ func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
 		return wire.Refuse(wire.CodeBadRequest, "The format can be left out, or json.")
 	}
 	w.Header().Set(seqHeader, s.seqString())
-	d.serve(w, r, "no-cache")
+	d.Serve(w, r, "no-cache")
 	return nil
 }
 
 // keySet is /.well-known/jwks.json, and the keys that it is of.
 type keySet struct {
 	of  *wire.PublicKeys
-	doc *document
+	doc *document.Document
 }
 
 func (g *Gateway) getKeys(w http.ResponseWriter, r *http.Request) error {
 	set, of := g.keySet.Load(), g.cfg.Keys.Public()
 	if set == nil || set.of != of {
 		raw := g.cfg.Keys.Keys().JWKS()
-		set = &keySet{of, &document{contentType: "application/jwk-set+json", etag: wire.Hash(raw)[:16], raw: raw}}
+		set = &keySet{of, document.New("application/jwk-set+json", wire.Hash(raw)[:16], raw)}
 		g.keySet.Store(set)
 	}
-	set.doc.serve(w, r, keysCache)
+	set.doc.Serve(w, r, keysCache)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"frontrow/gateway/document"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -17,8 +18,8 @@ import (
 type venue struct {
 	digest  string
 	index   *plan.Index
-	full    *document
-	compact *document
+	full    *document.Document
+	compact *document.Document
 
 	sections []section      // of the plan, then its areas, in plan order
 	byID     map[string]int // section or area id → index in sections
@@ -42,8 +43,8 @@ func newVenue(digest string, raw []byte) (*venue, error) {
 		return nil, err
 	}
 	v := &venue{digest: digest, index: x, byID: map[string]int{},
-		full:    &document{contentType: "application/json", etag: digest, raw: raw},
-		compact: &document{contentType: "application/json", etag: digest + "-map", raw: compact}}
+		full:    document.New("application/json", digest, raw),
+		compact: document.New("application/json", digest+"-map", compact)}
 	for i, r := range x.Sections() {
 		v.sections = append(v.sections, section{p.Sections[i].ID, false, r})
 	}
@@ -53,8 +54,8 @@ func newVenue(digest string, raw []byte) (*venue, error) {
 	for i, s := range v.sections {
 		v.byID[s.id] = i
 	}
-	v.full.gzip() // now, rather than in somebody's request
-	v.compact.gzip()
+	v.full.Pack() // now, rather than in somebody's request
+	v.compact.Pack()
 	return v, nil
 }
 
@@ -204,7 +205,7 @@ type snapshot struct {
 	bits  []byte
 
 	onceBinary, onceJSON sync.Once
-	binary, text         *document
+	binary, text         *document.Document
 }
 
 func (s *snapshot) seqString() string { return strconv.FormatUint(s.seq, 10) }
@@ -214,15 +215,15 @@ func (s *snapshot) etag(form string) string {
 }
 
 // asBinary is 2 bits a place in plan order.
-func (s *snapshot) asBinary() *document {
+func (s *snapshot) asBinary() *document.Document {
 	s.onceBinary.Do(func() {
-		s.binary = &document{contentType: "application/octet-stream", etag: s.etag(""), raw: s.bits}
+		s.binary = document.New("application/octet-stream", s.etag(""), s.bits)
 	})
 	return s.binary
 }
 
 // asJSON is {seq, counts, seats: {id: state}}.
-func (s *snapshot) asJSON() *document {
+func (s *snapshot) asJSON() *document.Document {
 	s.onceJSON.Do(func() {
 		var n [4]int
 		var b strings.Builder
@@ -238,7 +239,7 @@ func (s *snapshot) asJSON() *document {
 		}
 		counts, _ := json.Marshal(wire.Count{Free: n[0], Held: n[1], Sold: n[2], Blocked: n[3]}) // numbers can't
 		raw := `{"seq":` + s.seqString() + `,"counts":` + string(counts) + `,"seats":{` + b.String() + `}}`
-		s.text = &document{contentType: "application/json", etag: s.etag("-json"), raw: []byte(raw)}
+		s.text = document.New("application/json", s.etag("-json"), []byte(raw))
 	})
 	return s.text
 }
