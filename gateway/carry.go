@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
 
@@ -102,7 +103,7 @@ func (g *Gateway) carryPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	return g.pages.render(w, http.StatusOK, "carry.html", Page{Title: "Continue here", Carry: &PageCarry{Number: c.place.Number,
+	return g.pages.Render(w, http.StatusOK, "carry.html", pages.Page{Title: "Continue here", Carry: &pages.Carry{Number: c.place.Number,
 		Event: c.event.record.Load().Spec.Name, EventID: c.event.id, ThisFan: c.same, OtherFan: c.other}})
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"frontrow/gateway/pages"
 	"frontrow/wire"
 
 	"github.com/coder/websocket"
@@ -143,6 +144,14 @@ func refuse(w http.ResponseWriter, p *wire.Problem) {
 	}
 	raw, _ := json.Marshal(body) // can't fail
 	_, _ = w.Write(raw)
+}
+
+// refusePage is refuse as a page, for people. It fails before anything is written.
+func (g *Gateway) refusePage(w http.ResponseWriter, p *wire.Problem) error {
+	r := refusalOf(p.Code)
+	refuseHeader(w, p)
+	return g.pages.Render(w, r.status, "problem.html", pages.Page{Title: r.title,
+		Problem: &pages.Problem{Status: r.status, Title: r.title, Detail: p.Detail}})
 }
 
 // refuseHeader sets what a client acts on without reading the body. Whole

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"frontrow/gateway/listener"
+	"frontrow/gateway/pages"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -67,7 +68,7 @@ type Config struct {
 	NATS *nats.Conn
 	// Keys: the lists Secret and Pass. They may be replaced while Run runs.
 	Keys *wire.Keyring
-	// Pages holds templates/ and dist/, as Page says; nil: no pages, only the API.
+	// Pages holds templates/ and dist/, as pages.Page says; nil: no pages, only the API.
 	Pages fs.FS
 	// Secure marks the fan's cookie as for HTTPS alone. True wherever TLS ends before us.
 	Secure bool
@@ -126,7 +127,7 @@ type Gateway struct {
 	events   *catalogue
 	orders   *kv.Committer // of ORDERS
 	waiting  *kv.Stream    // ORDERS, for reading
-	pages    *pages        // nil: none
+	pages    *pages.Pages  // nil: none
 	keySet   atomic.Pointer[keySet]
 	metrics  *metrics
 	sockets  *sockets
@@ -155,7 +156,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
 	}
 	if cfg.Pages != nil {
-		if g.pages, err = newPages(cfg.Pages, cfg.Defences.widgetOrigins()); err != nil {
+		if g.pages, err = pages.New(cfg.Pages, cfg.Defences.widgetOrigins()); err != nil {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}

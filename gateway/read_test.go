@@ -74,8 +74,9 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	index := s.send("GET", "/", "")
-	asset := s.pages.names["app.js"]
-	if index.StatusCode != http.StatusOK || !strings.Contains(string(index.body), "The &lt;Band&gt;") || !strings.Contains(string(index.body), asset) {
+	_, asset, _ := strings.Cut(string(index.body), `<script src="`)
+	asset, _, _ = strings.Cut(asset, `"`)
+	if index.StatusCode != http.StatusOK || !strings.Contains(string(index.body), "The &lt;Band&gt;") || !strings.HasPrefix(asset, "/assets/app.js?v=") {
 		t.Fatalf("%d %s", index.StatusCode, index.body)
 	}
 	if len(index.Cookies()) != 1 || !strings.Contains(index.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") ||
@@ -105,18 +106,6 @@ func TestPages(t *testing.T) {
 	}
 	if r := s.send("GET", "/favicon.ico", ""); r.StatusCode != http.StatusNoContent {
 		t.Errorf("favicon: %d", r.StatusCode)
-	}
-}
-
-func TestMoney(t *testing.T) {
-	t.Parallel()
-	for want, got := range map[string]string{
-		"EUR 54.50": money(5450, "EUR"), "EUR 0.05": money(5, "EUR"), "JPY 5450": money(5450, "JPY"),
-		"KWD 5.450": money(5450, "KWD"), "EUR 0.00": money(0, "EUR"),
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
 	}
 }
 

@@ -124,7 +124,7 @@ func (g *Gateway) wrap(rt route) http.Handler {
 			if p.Code == codeInternal {
 				g.cfg.Logger.Error("request", "route", rt.pattern, "err", err)
 			}
-			if !rt.page || g.pages.refuse(rec, p) != nil {
+			if !rt.page || g.refusePage(rec, p) != nil {
 				refuse(rec, p)
 			}
 		}

@@ -20,7 +20,7 @@ var layers = []struct {
 		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
 	{"gateway", []string{"gateway/challenge", "gateway/challenge/altcha", "gateway/challenge/siteverify", "gateway/client", "gateway/document", "gateway/evidence",
-		"gateway/ja4", "gateway/limit", "gateway/listener", "gateway/recent", "gateway/risk", "internal/failpoint", "kv", "wire", "plan"}},
+		"gateway/ja4", "gateway/limit", "gateway/listener", "gateway/pages", "gateway/recent", "gateway/risk", "internal/failpoint", "kv", "wire", "plan"}},
 	{"gateway/challenge", []string{"gateway/challenge/altcha", "gateway/challenge/siteverify", "kv", "wire"}},
 	{"gateway/challenge/altcha", nil},
 	{"gateway/challenge/siteverify", nil},
@@ -30,6 +30,7 @@ var layers = []struct {
 	{"gateway/ja4", nil},
 	{"gateway/limit", nil},
 	{"gateway/listener", []string{"gateway/client", "gateway/ja4"}},
+	{"gateway/pages", []string{"gateway/document"}},
 	{"gateway/recent", nil},
 	{"gateway/risk", []string{"gateway/ja4"}},
 	{"admission", []string{"internal/failpoint", "kv", "wire", "plan"}},
