@@ -30,7 +30,7 @@ type entrance struct {
 // entrance looks at what an arrival presents: an access code, or the cookie of a
 // place that was had with one. Whoever presents neither costs nobody anything.
 func (g *Gateway) entrance(r *http.Request, ev *event, fan string, req joinRequest) (entrance, error) {
-	kept, has := g.identity.keptPlace(r, ev.id, fan)
+	kept, has := g.identity.KeptPlace(r, ev.id, fan)
 	code := strings.TrimSpace(req.Code)
 	if code == "" {
 		if has {

@@ -37,7 +37,7 @@ type carryReply struct {
 // carry answers POST /v1/carry. A receipt alone is not enough: it says where a
 // place is, and its fan's cookie whose.
 func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (g *Gateway) carried(r *http.Request) (c carried, err error) {
 	if c.event, err = g.events.find(c.place.Event); err != nil {
 		return c, err
 	}
-	if fan, err := g.identity.presented(r); err == nil {
+	if fan, err := g.identity.Presented(r); err == nil {
 		c.same, c.other = fan == c.place.Fan, fan != c.place.Fan
 	}
 	return c, nil
@@ -117,11 +117,11 @@ func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
 	if c.other && r.PostFormValue("replace") != "yes" {
 		return wire.Refuse(wire.CodeOtherFan, "This device is in use by another fan. Go back and agree that his places and orders are no longer shown here.")
 	}
-	g.identity.device(w, r)
+	g.identity.Device(w, r)
 	if !c.same {
-		g.identity.become(w, c.place.Fan)
+		g.identity.Become(w, c.place.Fan)
 	}
-	g.identity.keepPlace(w, c.place)
+	g.identity.KeepPlace(w, c.place)
 	h := w.Header()
 	h.Set("Location", "/e/"+c.event.id+carriedMark)
 	h.Set("Cache-Control", "no-store")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"frontrow/gateway/document"
+	"frontrow/gateway/identity"
 	"frontrow/gateway/recent"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -41,7 +42,7 @@ type catalogue struct {
 	nc      *nats.Conn
 	log     *slog.Logger
 	metrics *metrics
-	revoked *revocations
+	revoked *identity.Revocations
 	cfg     *Config
 	lapsed  func(hold string) // is told of holds that ended without a sale
 	tasks   *errgroup.Group
@@ -84,7 +85,7 @@ type stockView struct {
 	frame []byte
 }
 
-func newCatalogue(cfg *Config, js jetstream.JetStream, m *metrics, revoked *revocations) *catalogue {
+func newCatalogue(cfg *Config, js jetstream.JetStream, m *metrics, revoked *identity.Revocations) *catalogue {
 	return &catalogue{js: js, nc: cfg.NATS, log: cfg.Logger, metrics: m, revoked: revoked, cfg: cfg,
 		events: map[string]*event{}, known: map[string]bool{}}
 }
@@ -94,7 +95,7 @@ func (c *catalogue) run(ctx context.Context, tasks *errgroup.Group) {
 	c.ctx, c.tasks = ctx, tasks
 	for bucket, entry := range map[string]func(kv.Entry) error{
 		wire.EventsBucket: c.onEvent, wire.BoardBucket: c.onBoard, wire.StockBucket: c.onStock, wire.PricesBucket: c.onPrice,
-		wire.RevokedBucket: c.revoked.note,
+		wire.RevokedBucket: c.revoked.Note,
 	} {
 		c.follow(ctx, bucket, ">", kv.Watcher{
 			Entry: func(e kv.Entry) {
@@ -104,7 +105,7 @@ func (c *catalogue) run(ctx context.Context, tasks *errgroup.Group) {
 			},
 			Current: func() {
 				if bucket == wire.RevokedBucket {
-					c.revoked.arrived()
+					c.revoked.Arrived()
 				}
 				c.mu.Lock()
 				c.known[bucket] = true

@@ -151,7 +151,7 @@ type orderReply struct {
 
 // order answers GET /v1/orders/{order}.
 func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (g *Gateway) findOrder(ctx context.Context, id, fan string) (wire.OrderRepl
 
 // findTicket is the ticket of the path, if the fan holds it.
 func (g *Gateway) findTicket(r *http.Request) (wire.TicketReply, error) {
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return wire.TicketReply{}, err
 	}

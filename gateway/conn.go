@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/gateway/identity"
 	"frontrow/gateway/listener"
 	"frontrow/wire"
 
@@ -86,11 +87,11 @@ func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return wire.Refuse(wire.CodeBadRequest, "This address speaks WebSocket alone.")
 	}
-	if err := g.identity.sameOrigin(r, true); err != nil {
+	if err := g.identity.SameOrigin(r, true); err != nil {
 		return err
 	}
-	fan, err := g.identity.presented(r)
-	if err != nil && err != errNoFan {
+	fan, err := g.identity.Presented(r)
+	if err != nil && err != identity.ErrNoFan {
 		return wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
 	}
 	owner := g.defences.socketOwner(r, fan)

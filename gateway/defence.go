@@ -14,6 +14,7 @@ import (
 	"frontrow/gateway/challenge/siteverify"
 	"frontrow/gateway/client"
 	"frontrow/gateway/evidence"
+	"frontrow/gateway/identity"
 	"frontrow/gateway/ja4"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
@@ -116,7 +117,7 @@ func (d *Defences) off(which Defence) bool { return slices.Contains(d.Off, which
 type defences struct {
 	cfg      *Config
 	name     string // of this gateway, among the region's
-	identity *identity
+	identity *identity.Identity
 	metrics  *metrics
 	store    *limit.Store
 	gossip   *limit.Gossip
@@ -129,7 +130,7 @@ type defences struct {
 	verdicts [challenge.Verdicts]atomic.Int64
 }
 
-func newDefences(cfg *Config, js jetstream.JetStream, id *identity, m *metrics) *defences {
+func newDefences(cfg *Config, js jetstream.JetStream, id *identity.Identity, m *metrics) *defences {
 	d := &defences{cfg: cfg, name: nuid.Next(), identity: id, metrics: m, table: risk.Weights(), holders: recent.New[string, limit.Who](maxHolds),
 		store: limit.NewStore(cfg.Defences.MaxKeys, cfg.Now), spent: challenge.NewSpent(js, cfg.Registerer),
 		evidence: evidence.New(cfg.NATS, cfg.Logger, cfg.Registerer)}
@@ -141,11 +142,6 @@ func newDefences(cfg *Config, js jetstream.JetStream, id *identity, m *metrics) 
 		widget = cfg.Defences.Widget
 	}
 	d.desk = challenge.NewDesk(cfg.Keys, d.spent, widget, cfg.Now)
-	id.named = func(r *http.Request) {
-		if c := d.caller(r); !c.exempt {
-			d.limits.Note(limit.NewFan, c.who)
-		}
-	}
 	return d
 }
 
@@ -200,7 +196,7 @@ func (d *defences) admit(route limit.Route, r *http.Request) (back func(error), 
 		return func(error) {}, nil
 	}
 	if route != limit.Read { // reads have no budget of a fan
-		c.who.Fan, _ = d.identity.presented(r)
+		c.who.Fan, _ = d.identity.Presented(r)
 	}
 	refused := d.limits.Take(route, c.who)
 	if refused == nil || d.cfg.Defences.off(DefenceLimits) {
@@ -266,8 +262,15 @@ func (d *defences) assess(r *http.Request, c caller, fan string) risk.Assessment
 		AddressNewFans: share(limit.NewFan, limit.Address), Rotation: share(limit.Rotation, limit.Network),
 		FanHolds: share(limit.Held, limit.Fan), AddressHolds: share(limit.Held, limit.Address),
 		FanSpins: share(limit.Spin, limit.Fan), AddressSpins: share(limit.Spin, limit.Address)}
-	s.FanAge, s.FanKnown = d.identity.age(r)
+	s.FanAge, s.FanKnown = d.identity.Age(r)
 	return d.table.Score(s)
+}
+
+// named notes that a request was given a new fan's cookie.
+func (d *defences) named(r *http.Request) {
+	if c := d.caller(r); !c.exempt {
+		d.limits.Note(limit.NewFan, c.who)
+	}
 }
 
 // arrived notes a join, which admit has counted: the first of an IPv6 address is

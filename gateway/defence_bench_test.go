@@ -7,6 +7,7 @@ import (
 
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/client"
+	"frontrow/gateway/identity"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/risk"
 	"frontrow/wire"
@@ -18,7 +19,7 @@ import (
 func BenchmarkDefences(b *testing.B) {
 	cfg := Config{Keys: wire.NewKeyring(), Now: time.Now, Defences: Defences{Proxies: client.Loopback(), Thresholds: challenge.DefaultThresholds()}}
 	unspent, _ := limit.ParseBudgets("join.address=1000000000-M join.network=1000000000-M join.fan=1000000000-M")
-	id, err := newIdentity(&cfg)
+	id, err := identity.New(identity.Config{Keys: cfg.Keys, Now: cfg.Now})
 	must(b, err)
 	store := limit.NewStore(0, time.Now)
 	d := &defences{cfg: &cfg, identity: id, metrics: newMetrics(prometheus.NewRegistry()), store: store, table: risk.Weights(),

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"frontrow/gateway/identity"
 	"frontrow/gateway/listener"
 	"frontrow/gateway/pages"
 	"frontrow/kv"
@@ -123,7 +124,7 @@ func (c *Config) Validate() error {
 // Gateway is one process of the regional edge.
 type Gateway struct {
 	cfg      Config
-	identity *identity
+	identity *identity.Identity
 	events   *catalogue
 	orders   *kv.Committer // of ORDERS
 	waiting  *kv.Stream    // ORDERS, for reading
@@ -152,7 +153,9 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
-	if g.identity, err = newIdentity(&g.cfg); err != nil {
+	g.identity, err = identity.New(identity.Config{Keys: cfg.Keys, Secure: cfg.Secure, AllowedOrigins: cfg.AllowedOrigins, Now: cfg.Now,
+		Named: func(r *http.Request) { g.defences.named(r) }})
+	if err != nil {
 		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
 	}
 	if cfg.Pages != nil {
@@ -161,7 +164,7 @@ func New(cfg Config) (*Gateway, error) {
 		}
 	}
 	g.defences = newDefences(&g.cfg, js, g.identity, g.metrics)
-	g.events = newCatalogue(&g.cfg, js, g.metrics, g.identity.revoked)
+	g.events = newCatalogue(&g.cfg, js, g.metrics, g.identity.Revoked)
 	g.events.lapsed = g.defences.lapsed
 	g.sockets = newSockets(&g.cfg, g.metrics.sockets)
 	g.waiting = kv.OpenStream(home, wire.OrdersStream)

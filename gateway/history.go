@@ -23,7 +23,7 @@ const (
 
 // history answers GET /v1/orders.
 func (g *Gateway) history(w http.ResponseWriter, r *http.Request) error {
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func markOf(cursor string) (m wire.OrderMark, err error) {
 // ordersPage answers GET /orders. A browser we don't know has no orders.
 func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
 	page := pages.Page{Title: "My orders", Orders: &pages.Orders{}}
-	fan, err := g.identity.presented(r)
+	fan, err := g.identity.Presented(r)
 	if err != nil {
 		return g.pages.Render(w, http.StatusOK, "orders.html", page)
 	}

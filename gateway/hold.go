@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"frontrow/gateway/challenge"
+	"frontrow/gateway/identity"
 	"frontrow/internal/failpoint"
 	"frontrow/wire"
 
@@ -108,7 +109,7 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	pass, err := g.identity.pass(r, ev.id, 0)
+	pass, err := g.identity.Pass(r, ev.id, 0)
 	if err != nil {
 		return err
 	}
@@ -245,7 +246,7 @@ func checkCount(n, limit int) *wire.Problem {
 // path, and a pass, whose event is the hold's. The pass may have expired while
 // the hold was standing, so it is good for as long as a hold can last.
 func (g *Gateway) held(r *http.Request) (ev *event, pass *wire.Pass, hold string, err error) {
-	name, ok := passEvent(bearer(r))
+	name, ok := identity.EventOfPass(r)
 	if !ok {
 		return nil, nil, "", wire.Refuse(wire.CodeUnauthorized, "This step needs the pass that the seats were held with.")
 	}
@@ -256,7 +257,7 @@ func (g *Gateway) held(r *http.Request) (ev *event, pass *wire.Pass, hold string
 		return nil, nil, "", err
 	}
 	spec := ev.record.Load().Spec.Hold
-	if pass, err = g.identity.pass(r, ev.id, time.Duration(spec.TTL+spec.MoreTime+spec.Checkout)); err != nil {
+	if pass, err = g.identity.Pass(r, ev.id, time.Duration(spec.TTL+spec.MoreTime+spec.Checkout)); err != nil {
 		return nil, nil, "", err
 	}
 	if hold = r.PathValue("hold"); !wire.IsHold(hold) {

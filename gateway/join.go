@@ -56,7 +56,7 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	if p := ev.joinable(g.cfg.Now()); p != nil {
 		return p
 	}
-	fan := g.identity.meet(w, r)
+	fan := g.identity.Meet(w, r)
 	place, fresh, err := g.arrive(r, ev, fan, req)
 	if err != nil {
 		if req.Code == "" { // else it may be his already, and he comes back for it
@@ -64,8 +64,8 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	g.identity.device(w, r)
-	g.identity.keepPlace(w, place)
+	g.identity.Device(w, r)
+	g.identity.KeepPlace(w, place)
 	status := http.StatusOK
 	if fresh {
 		status = http.StatusCreated
@@ -134,7 +134,7 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 	if err != nil {
 		return err
 	}
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 		return err
 	}
 	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.id, wire.ActRedeem),
-		wire.RedeemRequest{Place: place, Device: g.identity.device(w, r)})
+		wire.RedeemRequest{Place: place, Device: g.identity.Device(w, r)})
 	if err != nil {
 		return err
 	}

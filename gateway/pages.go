@@ -13,7 +13,7 @@ import (
 
 // indexPage answers GET /.
 func (g *Gateway) indexPage(w http.ResponseWriter, r *http.Request) error {
-	g.identity.meet(w, r)
+	g.identity.Meet(w, r)
 	page := pages.Page{Title: "On sale"}
 	for _, ev := range g.events.list() {
 		page.Events = append(page.Events, *g.pageEvent(ev))
@@ -27,7 +27,7 @@ func (g *Gateway) eventPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g.identity.meet(w, r)
+	g.identity.Meet(w, r)
 	e := g.pageEvent(ev)
 	return g.pages.Render(w, http.StatusOK, "event.html", pages.Page{Title: e.Name, Event: e})
 }

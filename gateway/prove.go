@@ -71,7 +71,7 @@ func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
 		return wire.Refuse(wire.CodeBadRequest, "The level is standard or strong.")
 	}
 	d := g.defences
-	p := challenge.Purpose{Event: ev.id, Fan: g.identity.meet(w, r), Act: act}
+	p := challenge.Purpose{Event: ev.id, Fan: g.identity.Meet(w, r), Act: act}
 	level = max(level, d.cfg.Defences.Thresholds.Needs(d.assess(r, d.caller(r), p.Fan).Score))
 	c, err := d.desk.Issue(r.Context(), p, level)
 	if errors.Is(err, challenge.ErrBusy) {
@@ -101,7 +101,7 @@ func (d *defences) screen(r *http.Request, ev *event, rec *wire.PlaceRecord, lan
 	if needs == challenge.None {
 		return lane, nil
 	}
-	if _, known := d.identity.age(r); known { // else he was named just now and has nothing
+	if _, known := d.identity.Age(r); known { // else he was named just now and has nothing
 		lanes := []string{lane, wire.LaneSlow}
 		if answer != "" && answer != challenge.Skip {
 			lanes = lanes[:1] // he pays to leave the slow lane

@@ -144,7 +144,7 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 			err = wire.Refuse(codeInternal, "This is our fault. Please try again.")
 		}
 	}()
-	if err := g.identity.sameOrigin(r, false); err != nil {
+	if err := g.identity.SameOrigin(r, false); err != nil {
 		return err
 	}
 	back, refused := g.defences.admit(rt.budget, r)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"frontrow/gateway/client"
+	"frontrow/gateway/identity"
 	"frontrow/internal/natstest"
 	"frontrow/kv"
 	"frontrow/plan"
@@ -25,6 +26,10 @@ import (
 const (
 	show      = "show"
 	waitLimit = 20 * time.Second
+
+	fanCookie    = identity.FanCookie
+	deviceCookie = identity.DeviceCookie
+	placeCookie  = identity.PlaceCookie
 )
 
 // shop is a gateway over a real server, with an event on sale. The services
@@ -201,14 +206,6 @@ func (s *shop) answer(subject string, reply func(*nats.Msg) any) {
 	must(s.t, err)
 	s.t.Cleanup(func() { _ = sub.Unsubscribe() })
 	must(s.t, s.nc.Flush())
-}
-
-// entryOf is a record as a watch tells it.
-func entryOf(t testing.TB, key string, v any, at time.Time) kv.Entry {
-	t.Helper()
-	raw, err := json.Marshal(v)
-	must(t, err)
-	return kv.Entry{Key: key, Value: raw, Revision: 1, Created: at}
 }
 
 func (s *shop) times(subject string) int {

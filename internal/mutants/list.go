@@ -89,7 +89,7 @@ var list = []mutant{
 		{"admission/calllog.go", "\t\tl.note(act)\n\t}\n\tl.known = true", "\t}\n\tl.known = true"}}},
 
 	{"fan's orders shown to whoever asks", "gateway", "TestHistoryIsRefused", []edit{
-		{"gateway/history.go", "fan, err := g.identity.fan(r)\n\tif err != nil {\n\t\treturn err\n\t}\n\tquery", "fan, _ := g.identity.presented(r)\n\tquery"}}},
+		{"gateway/history.go", "fan, err := g.identity.Fan(r)\n\tif err != nil {\n\t\treturn err\n\t}\n\tquery", "fan, _ := g.identity.Presented(r)\n\tquery"}}},
 	{"place created over the one the fan has", "gateway", "TestJoinInParallelIsOnePlace", []edit{
 		{"gateway/queue.go", "Expect: kv.Absent()", ""}}},
 	{"fan who joins again is given a new number", "gateway", "TestJoinInParallelIsOnePlace", []edit{
@@ -102,14 +102,14 @@ var list = []mutant{
 		{"wire/pass.go", " || !unambiguous(token)", ""}}},
 	{"key signs before its time", "wire", "TestWhichKeySigns|TestTokensOutliveRotation", []edit{
 		{"wire/rotate.go", "begun, better := !from.After(now), best < 0", "begun, better := true, best < 0"}}},
-	{"remembered pass taken at another event", "gateway", "TestVerifiedPassesExpire", []edit{
-		{"gateway/identity.go", "p.Audience[0] == event && ", ""}}},
-	{"remembered pass outlives its key", "gateway", "TestVerifiedPassesFollowTheKeys", []edit{
-		{"gateway/identity.go", "p.by == keys && ", ""}}},
+	{"remembered pass taken at another event", "gateway/identity", "TestVerifiedPassesExpire", []edit{
+		{"gateway/identity/pass.go", "p.Audience[0] == event && ", ""}}},
+	{"remembered pass outlives its key", "gateway/identity", "TestVerifiedPassesFollowTheKeys", []edit{
+		{"gateway/identity/pass.go", "p.by == keys && ", ""}}},
 	{"revoked pass is still good", "gateway", "TestRevocationIsSeenAtOnce", []edit{
-		{"gateway/identity.go", "id.revoked.of(event, p); problem != nil {", "id.revoked.of(event, p); problem == nil && p == nil {"}}},
+		{"gateway/identity/pass.go", "id.Revoked.Of(event, p); problem != nil {", "id.Revoked.Of(event, p); problem == nil && p == nil {"}}},
 	{"pass good on any device", "gateway", "TestEveryStepAsks", []edit{
-		{"gateway/identity.go", "if p.Device != \"\" && ", "if p.Device == \"\" && "}}},
+		{"gateway/identity/pass.go", "if p.Device != \"\" && ", "if p.Device == \"\" && "}}},
 	{"access code good for whoever has it", "gateway", "TestOneCodeManyTabs", []edit{
 		{"gateway/access.go", "if fan != by.Fan {", "if fan == \"\" {"}}},
 	{"place carried to another fan's device unasked", "gateway", "TestCarryAPlaceToAnotherDevice", []edit{
