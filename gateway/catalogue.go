@@ -6,15 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"frontrow/gateway/document"
 	"frontrow/gateway/identity"
+	"frontrow/gateway/live"
 	"frontrow/gateway/recent"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -41,7 +41,7 @@ type catalogue struct {
 	js      jetstream.JetStream
 	nc      *nats.Conn
 	log     *slog.Logger
-	metrics *metrics
+	sockets *live.Sockets
 	revoked *identity.Revocations
 	cfg     *Config
 	lapsed  func(hold string) // is told of holds that ended without a sale
@@ -58,35 +58,20 @@ type catalogue struct {
 type event struct {
 	id     string
 	record atomic.Pointer[wire.Event]
-	board  atomic.Pointer[boardView]
-	stock  atomic.Pointer[stockView]
-	prices sync.Map // level id → wire.Price
-	begun  bool     // opening has begun; guarded by catalogue.mu
+	feed   live.Feed // board and stock
+	prices sync.Map  // level id → wire.Price
+	begun  bool      // opening has begun; guarded by catalogue.mu
 
 	// Set by open before visible becomes true, then never changed.
 	visible atomic.Bool
-	venue   *venue
-	seats   *seatmap
-	hub     *hub
+	Venue   *live.Venue
+	Hub     *live.Hub
 	queues  map[string]*queue // by lane
 	codes   *claims
 }
 
-// boardView and stockView are documents with their encodings.
-type boardView struct {
-	wire.Board
-	doc    *document.Document
-	frame  []byte
-	urgent uint64 // number of the last board that everybody had to hear of
-}
-
-type stockView struct {
-	wire.Stock
-	frame []byte
-}
-
-func newCatalogue(cfg *Config, js jetstream.JetStream, m *metrics, revoked *identity.Revocations) *catalogue {
-	return &catalogue{js: js, nc: cfg.NATS, log: cfg.Logger, metrics: m, revoked: revoked, cfg: cfg,
+func newCatalogue(cfg *Config, js jetstream.JetStream, sockets *live.Sockets, revoked *identity.Revocations) *catalogue {
+	return &catalogue{js: js, nc: cfg.NATS, log: cfg.Logger, sockets: sockets, revoked: revoked, cfg: cfg,
 		events: map[string]*event{}, known: map[string]bool{}}
 }
 
@@ -137,7 +122,7 @@ func repair(ctx context.Context, do func() error) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(jitter(wait)):
+		case <-time.After(wait/2 + rand.N(wait)):
 		}
 	}
 }
@@ -191,24 +176,7 @@ func (c *catalogue) onBoard(e kv.Entry) error {
 	if err := json.Unmarshal(e.Value, &b); err != nil {
 		return err
 	}
-	raw, err := json.Marshal(b)
-	if err != nil {
-		return err
-	}
-	last := ev.board.Load()
-	v := &boardView{Board: b,
-		doc:   document.New("application/json", "b"+strconv.FormatUint(uint64(e.Revision), 10), raw),
-		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})}
-	switch {
-	case last == nil:
-		v.urgent = b.Seq
-	case urgent(&last.Board, &b):
-		v.urgent = b.Seq
-	default:
-		v.urgent = last.urgent
-	}
-	ev.board.Store(v)
-	return nil
+	return ev.feed.SetBoard(b, uint64(e.Revision))
 }
 
 func (c *catalogue) onStock(e kv.Entry) error {
@@ -220,7 +188,7 @@ func (c *catalogue) onStock(e kv.Entry) error {
 	if err := json.Unmarshal(e.Value, &s); err != nil {
 		return err
 	}
-	ev.stock.Store(&stockView{Stock: s, frame: encodeFrame(wire.LiveFrame{T: wire.FrameStock, Stock: &s})})
+	ev.feed.SetStock(s)
 	return nil
 }
 
@@ -250,7 +218,7 @@ func (c *catalogue) open(ctx context.Context, ev *event) error {
 		c.mu.Unlock()
 	})
 	defer first()
-	var v *venue
+	var v *live.Venue
 	_ = repair(ctx, func() (err error) {
 		if v, err = c.plan(ctx, ev.record.Load().Plan); err != nil && ctx.Err() == nil {
 			c.log.Warn("plan can't be read", "event", ev.id, "err", err)
@@ -261,8 +229,7 @@ func (c *catalogue) open(ctx context.Context, ev *event) error {
 	if v == nil {
 		return nil // ctx ended
 	}
-	ev.venue, ev.seats = v, newSeatmap(v)
-	ev.hub = newHub(ev, c.metrics)
+	ev.Venue, ev.Hub = v, live.NewHub(v, &ev.feed, c.sockets)
 	ev.queues = map[string]*queue{}
 	for _, lane := range wire.Lanes() {
 		q := &queue{event: ev.id, lane: lane, region: c.cfg.Region, bucket: kv.Open(c.js, wire.QueueBucket(ev.id, lane)),
@@ -274,21 +241,14 @@ func (c *catalogue) open(ctx context.Context, ev *event) error {
 	ev.codes = newClaims(kv.Open(c.js, wire.CodesBucket(ev.id)), c.cfg)
 	c.tasks.Go(func() error { return ev.codes.writes.Run(ctx) })
 	ev.visible.Store(true)
-	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", kv.Watcher{
-		Entry: func(e kv.Entry) {
-			if ev.seats.apply(e) {
-				ev.hub.again()
-			}
-		},
-		Current: ev.seats.arrived,
-	})
+	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", ev.Hub.Watcher())
 	c.tasks.Go(func() error { return c.notices(ctx, ev) })
-	c.tasks.Go(func() error { ev.beat(ctx); return nil })
+	c.tasks.Go(func() error { return ev.Hub.Run(ctx) })
 	return nil
 }
 
 // plan reads a seating plan by its digest.
-func (c *catalogue) plan(ctx context.Context, digest string) (*venue, error) {
+func (c *catalogue) plan(ctx context.Context, digest string) (*live.Venue, error) {
 	ctx, cancel := context.WithTimeout(ctx, planTimeout)
 	defer cancel()
 	store, err := c.js.ObjectStore(ctx, wire.PlansObjects)
@@ -299,7 +259,7 @@ func (c *catalogue) plan(ctx context.Context, digest string) (*venue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", digest, err)
 	}
-	v, err := newVenue(digest, raw)
+	v, err := live.NewVenue(digest, raw)
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", digest, err)
 	}
@@ -319,7 +279,7 @@ func (c *catalogue) notices(ctx context.Context, ev *event) error {
 		if n.Kind == "hold" && n.State == "expired" {
 			c.lapsed(n.Hold)
 		}
-		ev.hub.notice(m.Subject[at:], &n)
+		ev.Hub.Notice(m.Subject[at:], &n)
 	})
 	if err != nil {
 		return fmt.Errorf("subscribe to notices of %s: %w", ev.id, err)
@@ -379,13 +339,16 @@ func (c *catalogue) ready() error {
 	return nil
 }
 
+// Board is the newest board; nil before the first.
+func (ev *event) Board() *live.Board { return ev.feed.Board() }
+
 // state is where the sale stands, in the words of the board.
 func (ev *event) state(now time.Time) string {
 	rec := ev.record.Load()
 	if rec.State == wire.EventClosed {
 		return wire.SaleClosed
 	}
-	if b := ev.board.Load(); b != nil && b.State != "" {
+	if b := ev.Board(); b != nil && b.State != "" {
 		return b.State
 	}
 	if now.Before(rec.Spec.OpensAt) {

@@ -18,6 +18,7 @@ import (
 	"frontrow/gateway/ja4"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
+	"frontrow/gateway/live"
 	"frontrow/gateway/recent"
 	"frontrow/gateway/risk"
 	"frontrow/wire"
@@ -318,12 +319,12 @@ func (d *defences) spun(hold string, who limit.Who) {
 }
 
 // socketOwner is whom a live socket is counted for.
-func (d *defences) socketOwner(r *http.Request, fan string) socketOwner {
+func (d *defences) socketOwner(r *http.Request, fan string) live.Owner {
 	c := d.caller(r)
 	if c.exempt || d.cfg.Defences.off(DefenceEdge) {
-		return socketOwner{}
+		return live.Owner{}
 	}
-	return socketOwner{c.who.Address, fan}
+	return live.Owner{Address: c.who.Address, Fan: fan}
 }
 
 // defenceStatus is the state of the defences in aggregate.

@@ -18,6 +18,7 @@ import (
 
 	"frontrow/gateway/identity"
 	"frontrow/gateway/listener"
+	"frontrow/gateway/live"
 	"frontrow/gateway/pages"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -41,10 +42,8 @@ const (
 	// DefaultMaxSockets bounds the live sockets of a process.
 	DefaultMaxSockets = 150_000
 
-	// stopTimeout bounds a graceful stop; closeWave sockets are sent away every wavePause.
+	// stopTimeout bounds a graceful stop.
 	stopTimeout = 20 * time.Second
-	closeWave   = 1000
-	wavePause   = 50 * time.Millisecond
 )
 
 // Names that a gateway alone answers to.
@@ -131,7 +130,7 @@ type Gateway struct {
 	pages    *pages.Pages  // nil: none
 	keySet   atomic.Pointer[keySet]
 	metrics  *metrics
-	sockets  *sockets
+	sockets  *live.Sockets
 	defences *defences
 
 	listener *listener.Listener
@@ -164,9 +163,10 @@ func New(cfg Config) (*Gateway, error) {
 		}
 	}
 	g.defences = newDefences(&g.cfg, js, g.identity, g.metrics)
-	g.events = newCatalogue(&g.cfg, js, g.metrics, g.identity.Revoked)
+	g.sockets = live.NewSockets(live.Config{Max: cfg.MaxSockets, OfAddress: cfg.Defences.MaxSocketsOfAddress, OfFan: cfg.Defences.MaxSocketsOfFan,
+		Code: closeCode, Registerer: cfg.Registerer})
+	g.events = newCatalogue(&g.cfg, js, g.sockets, g.identity.Revoked)
 	g.events.lapsed = g.defences.lapsed
-	g.sockets = newSockets(&g.cfg, g.metrics.sockets)
 	g.waiting = kv.OpenStream(home, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})
 	inner, err := net.Listen("tcp", cfg.Addr)
@@ -253,39 +253,11 @@ func (g *Gateway) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	var leaving sync.WaitGroup
-	leaving.Go(func() { g.farewell(ctx) })
+	leaving.Go(func() { g.sockets.Farewell(ctx) })
 	if g.server.Shutdown(ctx) != nil {
 		_ = g.server.Close()
 	}
 	leaving.Wait()
-}
-
-// farewell closes the live sockets wave by wave, so that they don't all knock
-// on the other gateways in the same moment.
-func (g *Gateway) farewell(ctx context.Context) {
-	gone := g.sockets.close()
-	n := 0
-	for _, ev := range g.events.list() {
-		for _, c := range ev.hub.list() {
-			go c.close(closeDeploy, "restarting, come back")
-			if n++; n%closeWave == 0 {
-				select {
-				case <-time.After(wavePause):
-				case <-ctx.Done():
-				}
-			}
-		}
-	}
-	select {
-	case <-gone:
-		return
-	case <-ctx.Done():
-	}
-	for _, ev := range g.events.list() {
-		for _, c := range ev.hub.list() {
-			go c.ws.CloseNow() //nolint:errcheck // nothing to do about it
-		}
-	}
 }
 
 // status is the answer of frontrow.gateway.status.
@@ -308,9 +280,9 @@ func (g *Gateway) operators() (micro.Service, error) {
 	}
 	err = s.AddEndpoint("status", micro.HandlerFunc(func(r micro.Request) {
 		st := status{Region: g.cfg.Region, Version: g.cfg.Version, Addr: g.Addr(), Ready: g.events.ready() == nil,
-			Sockets: g.sockets.open(), Events: map[string]int{}, Defences: g.defences.status(g.listener)}
+			Sockets: g.sockets.Open(), Events: map[string]int{}, Defences: g.defences.status(g.listener)}
 		for _, ev := range g.events.list() {
-			st.Events[ev.id] = ev.hub.viewers()
+			st.Events[ev.id] = ev.Hub.Viewers()
 		}
 		raw, _ := json.Marshal(st) // strings and numbers: can't fail
 		_ = r.Respond(raw)

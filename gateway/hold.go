@@ -189,7 +189,7 @@ func (h *holdRequest) check(ev *event, limit int) *wire.Problem {
 	case h.Best != nil:
 		return checkBest(ev, h.Best, limit)
 	case h.Area != "":
-		if i, ok := ev.venue.byID[h.Area]; !ok || !ev.venue.sections[i].area {
+		if !ev.Venue.HasArea(h.Area) {
 			return &wire.Problem{Code: wire.CodeUnknownArea, Detail: "This plan has no such area.", Seats: []string{h.Area}}
 		}
 		return checkCount(h.Count, limit)
@@ -205,7 +205,7 @@ func checkSeats(ev *event, seats []string, limit int) *wire.Problem {
 			return &wire.Problem{Code: wire.CodeInvalid, Detail: "A seat is asked for twice.", Seats: []string{s}}
 		}
 		seen[s] = true
-		if _, ok := ev.venue.index.Lookup(s); !ok {
+		if _, ok := ev.Venue.Index.Lookup(s); !ok {
 			unknown = append(unknown, s)
 		}
 	}
@@ -216,7 +216,7 @@ func checkSeats(ev *event, seats []string, limit int) *wire.Problem {
 }
 
 func checkBest(ev *event, b *wire.Best, limit int) *wire.Problem {
-	if _, ok := ev.venue.byID[b.Section]; b.Section != "" && !ok {
+	if b.Section != "" && !ev.Venue.HasSection(b.Section) {
 		return &wire.Problem{Code: wire.CodeUnknownArea, Detail: "This plan has no such section.", Seats: []string{b.Section}}
 	}
 	known := b.Level == ""

@@ -87,7 +87,7 @@ func (ev *event) joinable(now time.Time) *wire.Problem {
 		p.RetryAfterMS = opens.Sub(now).Milliseconds()
 		return p
 	}
-	if b := ev.board.Load(); ev.record.Load().Spec.Admission.Lottery && (b == nil || b.Draw == nil) {
+	if b := ev.Board(); ev.record.Load().Spec.Admission.Lottery && (b == nil || b.Draw == nil) {
 		p := wire.Refuse(wire.CodeNotOpen, "The draw has not been committed to yet. Try again in a moment.")
 		p.RetryAfterMS = waitMin.Milliseconds()
 		return p
@@ -202,7 +202,7 @@ func (ev *event) patience() time.Duration {
 
 // turn is where a place stands by the last board; known is false without one.
 func (ev *event) turn(p wire.Place) (ahead uint64, called, known bool) {
-	b := ev.board.Load()
+	b := ev.Board()
 	if b == nil {
 		return 0, false, false
 	}

@@ -10,9 +10,6 @@ import (
 type metrics struct {
 	requests  *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
-	sockets   prometheus.Gauge
-	closes    *prometheus.CounterVec
-	frames    prometheus.Counter
 	joins     *prometheus.CounterVec
 	codes     *prometheus.CounterVec
 	holds     *prometheus.CounterVec
@@ -34,10 +31,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		requests: counters("requests_total", "Requests, by route and status class.", "route", "status"),
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{Name: "frontrow_gateway_request_seconds", Help: "Time to answer, by route.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2.5, 11)}, []string{"route"}),
-		sockets: f.NewGauge(prometheus.GaugeOpts{Name: "frontrow_gateway_sockets", Help: "Live sockets that are open."}),
-		closes:  counters("socket_closes_total", "Live sockets closed from here, by reason.", "reason"),
-		frames: f.NewCounter(prometheus.CounterOpts{Name: "frontrow_gateway_frames_total",
-			Help: "Frames written to live sockets."}),
 		joins:     counters("joins_total", "Places given, new or again.", "place"),
 		codes:     counters("codes_total", "Access codes presented, by outcome: taken, or why not.", "outcome"),
 		holds:     counters("holds_total", "Holds asked for, by outcome.", "outcome"),

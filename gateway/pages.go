@@ -52,7 +52,7 @@ func (g *Gateway) drawPage(w http.ResponseWriter, r *http.Request) error {
 		return wire.Refuse(wire.CodeNotFound, "There is no draw for this event: fans are called in the order of their arrival.")
 	}
 	page := &pages.Draw{Event: g.pageEvent(ev), Origin: g.origin(r)}
-	if b := ev.board.Load(); b != nil && b.Draw != nil {
+	if b := ev.Board(); b != nil && b.Draw != nil {
 		page.Commitment, page.Secret = b.Draw.Commitment, b.Draw.Secret
 		page.Held = b.Draw.Secret != ""
 		page.Lanes = entrants(&b.Board)
@@ -93,7 +93,7 @@ func (g *Gateway) pageEvent(ev *event) *pages.Event {
 	p.Status = map[string]string{wire.SaleScheduled: "Not on sale yet", wire.SaleOpen: "On sale now",
 		wire.SalePaused: "The queue is paused", wire.SaleSoldOut: "Sold out", wire.SaleDraining: "The queue is closed", wire.SaleClosed: "The sale is over"}[p.State]
 	stock := map[string]wire.LevelBoard{}
-	if b := ev.board.Load(); b != nil {
+	if b := ev.Board(); b != nil {
 		p.Message = b.Message
 		for _, l := range b.Levels {
 			stock[l.ID] = l

@@ -22,7 +22,7 @@ func (s *shop) stand(spec wire.Spec, state string, board wire.Board) {
 	board.Event, board.Seq, board.Currency = show, s.board, "EUR"
 	s.put(wire.BoardBucket, show, board)
 	s.until("the event and the board are here", func() bool {
-		r, b := ev.record.Load(), ev.board.Load()
+		r, b := ev.record.Load(), ev.Board()
 		return r.State == state && r.Spec.Admission.Lottery == spec.Admission.Lottery &&
 			r.Spec.Admission.RoomOpensAt.Equal(spec.Admission.RoomOpensAt) && r.Spec.OpensAt.Equal(spec.OpensAt) && b.Seq == s.board
 	})

@@ -40,6 +40,7 @@ type shop struct {
 	js    jetstream.JetStream
 	nc    *nats.Conn // the test's own
 	url   string
+	plan  *plan.Plan
 	index *plan.Index
 	seats *kv.Bucket
 	stop  func() error // ends Run and returns its error
@@ -84,7 +85,7 @@ func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	must(t, wire.CreateForEvent(ctx, s.js, show, 1))
 	p, err := plan.Generate(plan.Spec{Kind: plan.Arena, Seats: 500, Standing: 100})
 	must(t, err)
-	s.index = plan.NewIndex(p)
+	s.plan, s.index = p, plan.NewIndex(p)
 	raw, err := plan.Encode(p)
 	must(t, err)
 	store, err := s.js.ObjectStore(ctx, wire.PlansObjects)
@@ -115,7 +116,7 @@ func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	t.Cleanup(func() { must(t, s.stop()) })
 	s.until("the event is live", func() bool {
 		ev, err := s.events.find(show)
-		return err == nil && s.Ready(t.Context()) == nil && ev.seats.snapshot.Load() != nil && ev.board.Load() != nil
+		return err == nil && s.Ready(t.Context()) == nil && ev.Hub.Snapshot() != nil && ev.Board() != nil
 	})
 	return s
 }
@@ -186,7 +187,7 @@ func (s *shop) setHead(head uint64) {
 		return
 	}
 	s.until("the board is here", func() bool {
-		b := s.events.events[show].board.Load()
+		b := s.events.events[show].Board()
 		return b != nil && b.Lanes[wire.LaneGeneral].Regions["home"].Head == head
 	})
 }

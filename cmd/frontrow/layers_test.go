@@ -20,7 +20,7 @@ var layers = []struct {
 		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
 	{"gateway", []string{"gateway/challenge", "gateway/challenge/altcha", "gateway/challenge/siteverify", "gateway/client", "gateway/document", "gateway/evidence",
-		"gateway/identity", "gateway/ja4", "gateway/limit", "gateway/listener", "gateway/pages", "gateway/recent", "gateway/risk", "internal/failpoint", "kv", "wire", "plan"}},
+		"gateway/identity", "gateway/ja4", "gateway/limit", "gateway/listener", "gateway/live", "gateway/pages", "gateway/recent", "gateway/risk", "internal/failpoint", "kv", "wire", "plan"}},
 	{"gateway/challenge", []string{"gateway/challenge/altcha", "gateway/challenge/siteverify", "kv", "wire"}},
 	{"gateway/challenge/altcha", nil},
 	{"gateway/challenge/siteverify", nil},
@@ -31,6 +31,7 @@ var layers = []struct {
 	{"gateway/ja4", nil},
 	{"gateway/limit", nil},
 	{"gateway/listener", []string{"gateway/client", "gateway/ja4"}},
+	{"gateway/live", []string{"gateway/document", "gateway/listener", "kv", "wire", "plan"}},
 	{"gateway/pages", []string{"gateway/document"}},
 	{"gateway/recent", nil},
 	{"gateway/risk", []string{"gateway/ja4"}},
@@ -77,7 +78,7 @@ var only = []struct {
 }{
 	{"github.com/jackc/pgx/v5", []string{"inventory/ledger", "internal/pgd", "internal/pgtest"}},
 	{"github.com/nats-io/nats-server/v2", []string{"internal/natsd", "internal/natstest"}},
-	{"github.com/coder/websocket", []string{"gateway", "rehearse"}},
+	{"github.com/coder/websocket", []string{"gateway", "gateway/live", "rehearse"}},
 	{"github.com/evanw/esbuild", []string{"web", "web/build"}},
 	{"rsc.io/qr", []string{"gateway"}},
 }

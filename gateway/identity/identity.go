@@ -169,7 +169,7 @@ func (id *Identity) KeepPlace(w http.ResponseWriter, p wire.Place) {
 	}
 }
 
-// KeptPlace is the place of such a cookie, if it is the fan's.
+// KeptPlace is the place of the cookie that KeepPlace gave, if it is the fan's.
 func (id *Identity) KeptPlace(r *http.Request, event, fan string) (p wire.Place, ok bool) {
 	c, err := r.Cookie(PlaceCookie)
 	if err != nil {
