@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/gateway/catalogue"
 	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
@@ -51,7 +52,7 @@ func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := g.events.find(place.Event); err != nil {
+	if _, err := g.events.Find(place.Event); err != nil {
 		return err
 	}
 	expires := g.cfg.Now().Add(wire.CarryTTL).UTC().Truncate(time.Second)
@@ -74,7 +75,7 @@ func (g *Gateway) origin(r *http.Request) string {
 // carried is what the link of a path carries here.
 type carried struct {
 	place wire.Place
-	event *event
+	event *catalogue.Event
 	same  bool // this device is its fan's already
 	other bool // it is another fan's
 }
@@ -87,7 +88,7 @@ func (g *Gateway) carried(r *http.Request) (c carried, err error) {
 	case err != nil:
 		return c, wire.Refuse(wire.CodeLink, "This link is not one of ours. Scan the code again, or copy all of the link.")
 	}
-	if c.event, err = g.events.find(c.place.Event); err != nil {
+	if c.event, err = g.events.Find(c.place.Event); err != nil {
 		return c, err
 	}
 	if fan, err := g.identity.Presented(r); err == nil {
@@ -104,7 +105,7 @@ func (g *Gateway) carryPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return g.pages.Render(w, http.StatusOK, "carry.html", pages.Page{Title: "Continue here", Carry: &pages.Carry{Number: c.place.Number,
-		Event: c.event.record.Load().Spec.Name, EventID: c.event.id, ThisFan: c.same, OtherFan: c.other}})
+		Event: c.event.Record().Spec.Name, EventID: c.event.ID(), ThisFan: c.same, OtherFan: c.other}})
 }
 
 // acceptCarry answers POST /c/{token}, which only our own page can send.
@@ -123,7 +124,7 @@ func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
 	}
 	g.identity.KeepPlace(w, c.place)
 	h := w.Header()
-	h.Set("Location", "/e/"+c.event.id+carriedMark)
+	h.Set("Location", "/e/"+c.event.ID()+carriedMark)
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusSeeOther)
 	return nil

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -56,10 +55,10 @@ func unscored(c *Config) { c.Defences.Off = []Defence{DefenceRisk} }
 // slowLane gives the show a slow lane.
 func (s *shop) slowLane() {
 	s.t.Helper()
-	rec := *s.events.events[show].record.Load()
+	rec := *s.event(show).Record()
 	rec.Spec.Admission.Slow = true
 	s.put(wire.EventsBucket, show, rec)
-	s.until("the slow lane", func() bool { return s.events.events[show].record.Load().Spec.Admission.Slow })
+	s.until("the slow lane", func() bool { return s.event(show).Record().Spec.Admission.Slow })
 }
 
 const chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
@@ -205,26 +204,16 @@ func TestGatewaysShareBudgets(t *testing.T) {
 	t.Parallel()
 	small := budgets(t, "join.address=8-H")
 	s := guarded(t, unscored, small)
-	cfg := s.cfg
-	cfg.Registerer, cfg.Addr = prometheus.NewRegistry(), "127.0.0.1:0"
-	other, err := New(cfg)
-	must(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- other.Run(ctx) }()
-	t.Cleanup(func() { cancel(); must(t, <-ended) })
-	s.until("the other gateway", func() bool { return other.Ready(t.Context()) == nil })
-
+	there := s.another()
 	for range 8 {
 		into[joinReply](t, s.send("POST", places, "", human("192.0.2.1")...), http.StatusCreated)
 	}
-	there := &shop{Gateway: other, t: t, url: "http://" + other.Addr()}
 	who := limit.Who{Address: client.Of("192.0.2.1", nil, nil).Host()}
-	s.until("the other has heard", func() bool { n, _ := other.defences.limits.Used(limit.Join, limit.Address, who); return n == 8 })
+	s.until("the other has heard", func() bool { n, _ := there.defences.limits.Used(limit.Join, limit.Address, who); return n == 8 })
 	if r := there.send("POST", places, "", human("192.0.2.1")...); r.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("at the other gateway: %d", r.StatusCode)
 	}
-	if n := other.defences.gossip.Peers(); n != 1 {
+	if n := there.defences.gossip.Peers(); n != 1 {
 		t.Errorf("%d other gateways heard", n)
 	}
 }

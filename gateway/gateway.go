@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"frontrow/gateway/catalogue"
 	"frontrow/gateway/identity"
 	"frontrow/gateway/listener"
 	"frontrow/gateway/live"
@@ -124,7 +125,7 @@ func (c *Config) Validate() error {
 type Gateway struct {
 	cfg      Config
 	identity *identity.Identity
-	events   *catalogue
+	events   *catalogue.Catalogue
 	orders   *kv.Committer // of ORDERS
 	waiting  *kv.Stream    // ORDERS, for reading
 	pages    *pages.Pages  // nil: none
@@ -165,8 +166,8 @@ func New(cfg Config) (*Gateway, error) {
 	g.defences = newDefences(&g.cfg, js, g.identity, g.metrics)
 	g.sockets = live.NewSockets(live.Config{Max: cfg.MaxSockets, OfAddress: cfg.Defences.MaxSocketsOfAddress, OfFan: cfg.Defences.MaxSocketsOfFan,
 		Code: closeCode, Registerer: cfg.Registerer})
-	g.events = newCatalogue(&g.cfg, js, g.sockets, g.identity.Revoked)
-	g.events.lapsed = g.defences.lapsed
+	g.events = catalogue.New(catalogue.Config{NATS: cfg.NATS, JetStream: js, Region: cfg.Region, Revoked: g.identity.Revoked, Sockets: g.sockets,
+		Lapsed: g.defences.lapsed, Logger: cfg.Logger, Registerer: cfg.Registerer})
 	g.waiting = kv.OpenStream(home, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})
 	inner, err := net.Listen("tcp", cfg.Addr)
@@ -211,7 +212,7 @@ func (g *Gateway) Addr() string { return g.listener.Addr().String() }
 
 // Ready is nil once the events and boards that were stored when Run began are
 // here; it is a probe for /readyz.
-func (g *Gateway) Ready(context.Context) error { return g.events.ready() }
+func (g *Gateway) Ready(context.Context) error { return g.events.Ready() }
 
 // Run serves until ctx ends, then stops gracefully: no new connections, sockets
 // are sent away in waves, requests in flight are answered. It is called once.
@@ -225,7 +226,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		_ = g.listener.Close()
 		return err
 	}
-	g.events.run(back, tasks)
+	tasks.Go(func() error { return g.events.Run(back) })
 	g.defences.run(back, tasks)
 	if g.cfg.Certificate != nil {
 		tasks.Go(func() error { return g.cfg.Certificate.Run(back, g.cfg.Logger) })
@@ -279,10 +280,10 @@ func (g *Gateway) operators() (micro.Service, error) {
 		return nil, fmt.Errorf("gateway: micro service: %w", err)
 	}
 	err = s.AddEndpoint("status", micro.HandlerFunc(func(r micro.Request) {
-		st := status{Region: g.cfg.Region, Version: g.cfg.Version, Addr: g.Addr(), Ready: g.events.ready() == nil,
+		st := status{Region: g.cfg.Region, Version: g.cfg.Version, Addr: g.Addr(), Ready: g.events.Ready() == nil,
 			Sockets: g.sockets.Open(), Events: map[string]int{}, Defences: g.defences.status(g.listener)}
-		for _, ev := range g.events.list() {
-			st.Events[ev.id] = ev.Hub.Viewers()
+		for _, ev := range g.events.List() {
+			st.Events[ev.ID()] = ev.Hub.Viewers()
 		}
 		raw, _ := json.Marshal(st) // strings and numbers: can't fail
 		_ = r.Respond(raw)

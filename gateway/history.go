@@ -150,8 +150,8 @@ func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
 // pageOrder is an order for reading.
 func (g *Gateway) pageOrder(o wire.PastOrder) pages.Order {
 	p := pages.Order{ID: o.Order, Event: o.Event, Name: o.Event, State: string(o.State), Reason: o.Reason}
-	if ev, err := g.events.find(o.Event); err == nil {
-		spec := ev.record.Load().Spec
+	if ev, err := g.events.Find(o.Event); err == nil {
+		spec := ev.Record().Spec
 		p.Name, p.Venue = spec.Name, spec.Venue
 		p.Starts, p.StartsAt = pages.Instant(spec.StartsAt)
 	}

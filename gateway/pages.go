@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/gateway/catalogue"
 	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
@@ -15,7 +16,7 @@ import (
 func (g *Gateway) indexPage(w http.ResponseWriter, r *http.Request) error {
 	g.identity.Meet(w, r)
 	page := pages.Page{Title: "On sale"}
-	for _, ev := range g.events.list() {
+	for _, ev := range g.events.List() {
 		page.Events = append(page.Events, *g.pageEvent(ev))
 	}
 	return g.pages.Render(w, http.StatusOK, "index.html", page)
@@ -23,7 +24,7 @@ func (g *Gateway) indexPage(w http.ResponseWriter, r *http.Request) error {
 
 // eventPage answers GET /e/{event}.
 func (g *Gateway) eventPage(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
@@ -44,11 +45,11 @@ func (g *Gateway) ticketPage(w http.ResponseWriter, r *http.Request) error {
 
 // drawPage answers GET /e/{event}/draw: the proof of a draw, for everybody.
 func (g *Gateway) drawPage(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
-	if !ev.record.Load().Spec.Admission.Lottery {
+	if !ev.Record().Spec.Admission.Lottery {
 		return wire.Refuse(wire.CodeNotFound, "There is no draw for this event: fans are called in the order of their arrival.")
 	}
 	page := &pages.Draw{Event: g.pageEvent(ev), Origin: g.origin(r)}
@@ -79,10 +80,10 @@ func entrants(b *wire.Board) []pages.Lane {
 }
 
 // pageEvent is the event for reading.
-func (g *Gateway) pageEvent(ev *event) *pages.Event {
-	rec := ev.record.Load()
+func (g *Gateway) pageEvent(ev *catalogue.Event) *pages.Event {
+	rec := ev.Record()
 	s := rec.Spec
-	p := &pages.Event{ID: ev.id, Name: s.Name, Venue: s.Venue, State: ev.state(g.cfg.Now()), Currency: s.Currency,
+	p := &pages.Event{ID: ev.ID(), Name: s.Name, Venue: s.Venue, State: ev.State(g.cfg.Now()), Currency: s.Currency,
 		PerFan: s.Limits.PerFan, HoldSeconds: int(time.Duration(s.Hold.TTL).Seconds())}
 	p.Starts, p.StartsAt = pages.Instant(s.StartsAt)
 	p.Opens, p.OpensAt = pages.Instant(s.OpensAt)
@@ -100,7 +101,7 @@ func (g *Gateway) pageEvent(ev *event) *pages.Event {
 		}
 	}
 	for _, l := range s.Levels {
-		a := ev.price(l)
+		a := ev.Price(l)
 		p.Levels = append(p.Levels, pages.Level{ID: l.ID, Name: l.Name, Price: pages.Money(a.Total, s.Currency), Base: pages.Money(a.Base, s.Currency),
 			ServiceFee: pages.Money(a.ServiceFee, s.Currency), FacilityFee: pages.Money(a.FacilityFee, s.Currency),
 			Free: stock[l.ID].Free, Total: stock[l.ID].Total})

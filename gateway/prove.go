@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"frontrow/gateway/catalogue"
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/challenge/altcha"
 	"frontrow/gateway/risk"
@@ -51,7 +52,7 @@ func challengePath(event, query string) string { return "/v1/events/" + event + 
 // getChallenge answers GET /v1/events/{event}/challenge?act=…&level=…. It is as
 // strong as the fan's score asks for, or as he does, whichever is more.
 func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
 		return wire.Refuse(wire.CodeBadRequest, "The level is standard or strong.")
 	}
 	d := g.defences
-	p := challenge.Purpose{Event: ev.id, Fan: g.identity.Meet(w, r), Act: act}
+	p := challenge.Purpose{Event: ev.ID(), Fan: g.identity.Meet(w, r), Act: act}
 	level = max(level, d.cfg.Defences.Thresholds.Needs(d.assess(r, d.caller(r), p.Fan).Score))
 	c, err := d.desk.Issue(r.Context(), p, level)
 	if errors.Is(err, challenge.ErrBusy) {
@@ -92,7 +93,7 @@ func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
 // by that one, by the slow one, or not before he has proven something. It notes
 // score and reasons in rec. A fan who has a place keeps it, however suspicious he
 // comes back. An access code is not spent on the slow lane: who has one proves.
-func (d *defences) screen(r *http.Request, ev *event, rec *wire.PlaceRecord, lane, answer string) (string, error) {
+func (d *defences) screen(r *http.Request, ev *catalogue.Event, rec *wire.PlaceRecord, lane, answer string) (string, error) {
 	c := d.caller(r)
 	d.arrived(c)
 	a := d.scored(r, c, rec.Fan)
@@ -107,13 +108,13 @@ func (d *defences) screen(r *http.Request, ev *event, rec *wire.PlaceRecord, lan
 			lanes = lanes[:1] // he pays to leave the slow lane
 		}
 		for _, l := range lanes {
-			if has, err := ev.queues[l].has(r.Context(), rec.Fan); has || err != nil {
+			if has, err := ev.Queue(l).Has(r.Context(), rec.Fan); has || err != nil {
 				return l, err
 			}
 		}
 	}
-	slow := ev.record.Load().Spec.Admission.Slow && rec.Code == ""
-	p := challenge.Purpose{Event: ev.id, Fan: rec.Fan, Act: actJoin}
+	slow := ev.Record().Spec.Admission.Slow && rec.Code == ""
+	p := challenge.Purpose{Event: ev.ID(), Fan: rec.Fan, Act: actJoin}
 	verdict, problem := d.decide(r, p, c, a, answer, slow)
 	if verdict == challenge.Slow {
 		return wire.LaneSlow, nil

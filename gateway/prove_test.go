@@ -17,7 +17,6 @@ import (
 	"frontrow/gateway/challenge/altcha"
 	"frontrow/gateway/challenge/siteverify"
 	"frontrow/gateway/limit"
-	"frontrow/gateway/recent"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -211,13 +210,13 @@ func TestKeptPlace(t *testing.T) {
 	s.slowLane()
 	f := s.fan()
 	first := into[joinReply](t, f.send("POST", places, "", human("192.0.2.1")...), http.StatusCreated)
-	s.events.events[show].queues[wire.LaneGeneral].joined = recent.New[string, wire.Place](1)
+	there := s.another()
 	// The same fan from a program that pretends to be a browser.
-	again := into[joinReply](t, f.send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome), http.StatusOK)
+	again := into[joinReply](t, f.at(there).send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome), http.StatusOK)
 	if again.Place != first.Place {
 		t.Errorf("%+v", again)
 	}
-	if p := s.send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome).problem(t); p.Type != "/problems/challenge-required" {
+	if p := there.send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome).problem(t); p.Type != "/problems/challenge-required" {
 		t.Errorf("a stranger who does the same: %+v", p)
 	}
 }

@@ -17,7 +17,7 @@ import (
 func TestReads(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	digest := s.events.events[show].record.Load().Plan
+	digest := s.event(show).Record().Plan
 
 	full := s.send("GET", "/v1/events/show/plan", "")
 	p, err := plan.Decode(full.body)

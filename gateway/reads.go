@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/gateway/catalogue"
 	"frontrow/gateway/document"
 	"frontrow/gateway/identity"
 	"frontrow/wire"
@@ -46,16 +47,16 @@ type eventLevel struct {
 	Price      wire.Amounts `json:"price"`
 }
 
-func (g *Gateway) eventReply(ev *event) eventReply {
-	rec := ev.record.Load()
+func (g *Gateway) eventReply(ev *catalogue.Event) eventReply {
+	rec := ev.Record()
 	s := rec.Spec
-	e := eventReply{ID: ev.id, Name: s.Name, Venue: s.Venue, StartsAt: s.StartsAt, OpensAt: s.OpensAt, State: ev.state(g.cfg.Now()),
+	e := eventReply{ID: ev.ID(), Name: s.Name, Venue: s.Venue, StartsAt: s.StartsAt, OpensAt: s.OpensAt, State: ev.State(g.cfg.Now()),
 		Currency: s.Currency, Limits: s.Limits, Hold: holdRule{seconds(s.Hold.TTL), seconds(s.Hold.MoreTime)}, Plan: rec.Plan, Places: ev.Venue.Index.Len()}
 	if b := ev.Board(); b != nil {
 		e.Message = b.Message
 	}
 	for _, l := range s.Levels {
-		e.Levels = append(e.Levels, eventLevel{l.ID, l.Name, l.Categories, ev.price(l)})
+		e.Levels = append(e.Levels, eventLevel{l.ID, l.Name, l.Categories, ev.Price(l)})
 	}
 	return e
 }
@@ -64,7 +65,7 @@ func seconds(d wire.Duration) int { return int(time.Duration(d).Seconds()) }
 
 func (g *Gateway) listEvents(w http.ResponseWriter, _ *http.Request) error {
 	list := []eventReply{}
-	for _, ev := range g.events.list() {
+	for _, ev := range g.events.List() {
 		list = append(list, g.eventReply(ev))
 	}
 	w.Header().Set("Cache-Control", boardCache)
@@ -74,7 +75,7 @@ func (g *Gateway) listEvents(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (g *Gateway) getEvent(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (g *Gateway) getEvent(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (g *Gateway) getPlan(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (g *Gateway) getPlan(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (g *Gateway) getMap(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (g *Gateway) getMap(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (g *Gateway) getBoard(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (g *Gateway) getBoard(w http.ResponseWriter, r *http.Request) error {
 // availability answers GET …/availability. A client that noticed a gap must not
 // be given what a cache kept, so caches may only keep it to ask again.
 func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
 
 // live makes GET …/live a live socket.
 func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"frontrow/gateway/catalogue"
 	"frontrow/gateway/client"
 	"frontrow/gateway/identity"
 	"frontrow/internal/natstest"
@@ -115,10 +116,34 @@ func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	s.stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	t.Cleanup(func() { must(t, s.stop()) })
 	s.until("the event is live", func() bool {
-		ev, err := s.events.find(show)
+		ev, err := s.events.Find(show)
 		return err == nil && s.Ready(t.Context()) == nil && ev.Hub.Snapshot() != nil && ev.Board() != nil
 	})
 	return s
+}
+
+// another is a second gateway over the same servers: it remembers nothing of what
+// the first was asked.
+func (s *shop) another() *shop {
+	s.t.Helper()
+	cfg := s.cfg
+	cfg.Registerer, cfg.Addr = prometheus.NewRegistry(), "127.0.0.1:0"
+	g, err := New(cfg)
+	must(s.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	s.t.Cleanup(func() { cancel(); must(s.t, <-ended) })
+	s.until("the other gateway", func() bool { return g.Ready(s.t.Context()) == nil })
+	return &shop{Gateway: g, t: s.t, url: "http://" + g.Addr()}
+}
+
+// event is what the gateway knows of an event.
+func (s *shop) event(id string) *catalogue.Event {
+	s.t.Helper()
+	ev, err := s.events.Find(id)
+	must(s.t, err)
+	return ev
 }
 
 // openInRegion is a shop whose gateway is in another region.
@@ -187,7 +212,7 @@ func (s *shop) setHead(head uint64) {
 		return
 	}
 	s.until("the board is here", func() bool {
-		b := s.events.events[show].Board()
+		b := s.event(show).Board()
 		return b != nil && b.Lanes[wire.LaneGeneral].Regions["home"].Head == head
 	})
 }
@@ -296,6 +321,13 @@ func (s *shop) send(method, path, body string, header ...string) answered {
 	raw, err := io.ReadAll(res.Body)
 	must(s.t, err)
 	return answered{res, raw}
+}
+
+// at is the fan at another gateway.
+func (f *fan) at(s *shop) *fan {
+	there := *f
+	there.shop = s
+	return &there
 }
 
 // send sends as the fan; header overrides.

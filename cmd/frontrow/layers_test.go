@@ -19,8 +19,11 @@ var layers = []struct {
 	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
 		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
-	{"gateway", []string{"gateway/challenge", "gateway/challenge/altcha", "gateway/challenge/siteverify", "gateway/client", "gateway/document", "gateway/evidence",
+	{"gateway", []string{"gateway/arrivals", "gateway/catalogue", "gateway/challenge", "gateway/challenge/altcha", "gateway/challenge/siteverify", "gateway/client",
+		"gateway/document", "gateway/evidence",
 		"gateway/identity", "gateway/ja4", "gateway/limit", "gateway/listener", "gateway/live", "gateway/pages", "gateway/recent", "gateway/risk", "internal/failpoint", "kv", "wire", "plan"}},
+	{"gateway/arrivals", []string{"gateway/recent", "internal/failpoint", "kv", "wire"}},
+	{"gateway/catalogue", []string{"gateway/arrivals", "gateway/live", "kv", "wire"}},
 	{"gateway/challenge", []string{"gateway/challenge/altcha", "gateway/challenge/siteverify", "kv", "wire"}},
 	{"gateway/challenge/altcha", nil},
 	{"gateway/challenge/siteverify", nil},

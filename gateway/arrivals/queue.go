@@ -1,4 +1,4 @@
-package gateway
+package arrivals
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	"frontrow/kv"
 	"frontrow/wire"
 
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -25,8 +27,16 @@ const (
 	maxJoined = 65536
 )
 
-// queue is one lane of an event, in this gateway's region.
-type queue struct {
+// Config is what queues and claims have in common.
+type Config struct {
+	JetStream  jetstream.JetStream
+	Region     string
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// Queue is one lane of an event, in this gateway's region.
+type Queue struct {
 	event, lane, region string
 
 	bucket  *kv.Bucket
@@ -36,10 +46,20 @@ type queue struct {
 	log     *slog.Logger
 }
 
-// place gives a fan his place. A join that is refused spoils the batch of all
+// NewQueue is a lane of an event. It gives no place before Run runs.
+func NewQueue(cfg Config, event, lane string) *Queue {
+	bucket := kv.Open(cfg.JetStream, wire.QueueBucket(event, lane))
+	return &Queue{event: event, lane: lane, region: cfg.Region, bucket: bucket, joined: recent.New[string, wire.Place](maxJoined), log: cfg.Logger,
+		joins: kv.NewCommitter(kv.CommitterConfig{Stream: &bucket.Stream, Registerer: cfg.Registerer})}
+}
+
+// Run stores places until ctx ends.
+func (q *Queue) Run(ctx context.Context) error { return q.joins.Run(ctx) }
+
+// Place gives a fan his place. A join that is refused spoils the batch of all
 // who join in the same moment, so one who repeats is answered from memory where
 // possible, and his joins in flight are one. Fresh is true for one of them at most.
-func (q *queue) place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
+func (q *Queue) Place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
 	if p, ok := q.joined.Get(rec.Fan); ok {
 		return p, false, nil
 	}
@@ -62,7 +82,7 @@ func (q *queue) place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, 
 // create makes the fan's place by a create-only write, or reads the one he has
 // back from the leader. A conflict is not proof of a place (the write in flight
 // may fail), so it is looked for.
-func (q *queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
+func (q *Queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
 	value, err := json.Marshal(rec)
 	if err != nil {
 		return p, false, err
@@ -84,8 +104,8 @@ func (q *queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place,
 	return p, false, wire.Busy("The queue is very busy. Please try again.")
 }
 
-// has tells whether a fan has a place here; place then finds it in memory.
-func (q *queue) has(ctx context.Context, fan string) (bool, error) {
+// Has tells whether a fan has a place here; Place then finds it in memory.
+func (q *Queue) Has(ctx context.Context, fan string) (bool, error) {
 	if _, ok := q.joined.Get(fan); ok {
 		return true, nil
 	}
@@ -97,7 +117,7 @@ func (q *queue) has(ctx context.Context, fan string) (bool, error) {
 }
 
 // find is the place that a fan has, if he has one.
-func (q *queue) find(ctx context.Context, fan string) (p wire.Place, ok bool, err error) {
+func (q *Queue) find(ctx context.Context, fan string) (p wire.Place, ok bool, err error) {
 	stored, err := q.bucket.Get(ctx, wire.PlaceKey(fan))
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
@@ -112,6 +132,6 @@ func (q *queue) find(ctx context.Context, fan string) (p wire.Place, ok bool, er
 	return q.of(rec, stored.Revision), true, nil
 }
 
-func (q *queue) of(rec wire.PlaceRecord, number kv.Revision) wire.Place {
+func (q *Queue) of(rec wire.PlaceRecord, number kv.Revision) wire.Place {
 	return wire.Place{Event: q.event, Lane: q.lane, Region: q.region, Number: uint64(number), Fan: rec.Fan, At: rec.At, Grant: rec.Grant}
 }
