@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"frontrow/gateway/catalogue"
+	"frontrow/gateway/defence"
 	"frontrow/gateway/identity"
 	"frontrow/gateway/listener"
 	"frontrow/gateway/live"
@@ -76,7 +77,7 @@ type Config struct {
 	// Certificate, if any, makes the gateway speak HTTPS.
 	Certificate *listener.Certificate
 	// Defences against those who don't come for one ticket.
-	Defences Defences
+	Defences defence.Config
 	// AllowedOrigins may act for a fan besides our own host: "https://shop.example".
 	AllowedOrigins []string
 	// MaxSockets bounds the live sockets; 0 means DefaultMaxSockets.
@@ -109,7 +110,7 @@ func (c *Config) Validate() error {
 	if c.MaxSockets == 0 {
 		c.MaxSockets = DefaultMaxSockets
 	}
-	if err := c.Defences.validate(); err != nil {
+	if err := c.Defences.Validate(); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	if c.Logger == nil {
@@ -132,7 +133,7 @@ type Gateway struct {
 	keySet   atomic.Pointer[keySet]
 	metrics  *metrics
 	sockets  *live.Sockets
-	defences *defences
+	defences *defence.Defences
 
 	listener *listener.Listener
 	server   *http.Server
@@ -154,31 +155,32 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
 	g.identity, err = identity.New(identity.Config{Keys: cfg.Keys, Secure: cfg.Secure, AllowedOrigins: cfg.AllowedOrigins, Now: cfg.Now,
-		Named: func(r *http.Request) { g.defences.named(r) }})
+		Named: func(r *http.Request) { g.defences.Named(r) }})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
 	}
 	if cfg.Pages != nil {
-		if g.pages, err = pages.New(cfg.Pages, cfg.Defences.widgetOrigins()); err != nil {
+		if g.pages, err = pages.New(cfg.Pages, cfg.Defences.WidgetOrigins()); err != nil {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}
-	g.defences = newDefences(&g.cfg, js, g.identity, g.metrics)
+	g.defences = defence.New(cfg.Defences, defence.Env{Region: cfg.Region, NATS: cfg.NATS, JetStream: js, Keys: cfg.Keys, Fans: g.identity,
+		Logger: cfg.Logger, Registerer: cfg.Registerer, Now: cfg.Now})
 	g.sockets = live.NewSockets(live.Config{Max: cfg.MaxSockets, OfAddress: cfg.Defences.MaxSocketsOfAddress, OfFan: cfg.Defences.MaxSocketsOfFan,
 		Code: closeCode, Registerer: cfg.Registerer})
 	g.events = catalogue.New(catalogue.Config{NATS: cfg.NATS, JetStream: js, Region: cfg.Region, Revoked: g.identity.Revoked, Sockets: g.sockets,
-		Lapsed: g.defences.lapsed, Logger: cfg.Logger, Registerer: cfg.Registerer})
+		Lapsed: g.defences.Lapsed, Logger: cfg.Logger, Registerer: cfg.Registerer})
 	g.waiting = kv.OpenStream(home, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})
 	inner, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	g.listener = listener.New(inner, g.defences.edge())
+	g.listener = listener.New(inner, g.defences.Edge())
 	g.server = &http.Server{Handler: g.routes(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		ConnState: g.listener.ConnState, ConnContext: withConn,
+		ConnState: g.listener.ConnState, ConnContext: defence.WithConn,
 		ErrorLog: log.New(serverLog{cfg.Logger}, "", 0)}
 	if cfg.Certificate != nil {
 		g.server.TLSConfig = cfg.Certificate.Config()
@@ -227,7 +229,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return err
 	}
 	tasks.Go(func() error { return g.events.Run(back) })
-	g.defences.run(back, tasks)
+	tasks.Go(func() error { return g.defences.Run(back) })
 	if g.cfg.Certificate != nil {
 		tasks.Go(func() error { return g.cfg.Certificate.Run(back, g.cfg.Logger) })
 	}
@@ -269,7 +271,7 @@ type status struct {
 	Ready    bool           `json:"ready"`
 	Sockets  int            `json:"sockets"`
 	Events   map[string]int `json:"events"` // viewers by event
-	Defences defenceStatus  `json:"defences"`
+	Defences defence.Status `json:"defences"`
 }
 
 // operators adds the operator's endpoint. Every gateway answers for itself.
@@ -281,7 +283,7 @@ func (g *Gateway) operators() (micro.Service, error) {
 	}
 	err = s.AddEndpoint("status", micro.HandlerFunc(func(r micro.Request) {
 		st := status{Region: g.cfg.Region, Version: g.cfg.Version, Addr: g.Addr(), Ready: g.events.Ready() == nil,
-			Sockets: g.sockets.Open(), Events: map[string]int{}, Defences: g.defences.status(g.listener)}
+			Sockets: g.sockets.Open(), Events: map[string]int{}, Defences: g.defences.Status(g.listener.Stats())}
 		for _, ev := range g.events.List() {
 			st.Events[ev.ID()] = ev.Hub.Viewers()
 		}

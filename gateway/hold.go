@@ -10,6 +10,7 @@ import (
 
 	"frontrow/gateway/catalogue"
 	"frontrow/gateway/challenge"
+	"frontrow/gateway/defence"
 	"frontrow/gateway/identity"
 	"frontrow/internal/failpoint"
 	"frontrow/wire"
@@ -134,14 +135,14 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 		}
 		id = wire.HoldOfKey(ev.ID(), pass.Subject, key)
 	}
-	if err := g.defences.pays(r, challenge.Purpose{Event: ev.ID(), Fan: pass.Subject, Act: actHold, ID: id}, req.Challenge); err != nil {
+	if err := g.defences.Pays(r, challenge.Purpose{Event: ev.ID(), Fan: pass.Subject, Act: defence.ActHold, ID: id}, req.Challenge); err != nil {
 		return err
 	}
 	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActHold, wire.HoldRequest{
 		Hold: id, Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
 	g.metrics.holds.WithLabelValues(outcome(err, refused)).Inc()
 	if err == nil && refused == nil {
-		g.defences.held(r, pass.Subject, id)
+		g.defences.Held(r, pass.Subject, id)
 	}
 	switch {
 	case err != nil:
@@ -281,7 +282,7 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
-	g.defences.gaveBack(r, pass.Subject, hold)
+	g.defences.GaveBack(r, pass.Subject, hold)
 	failpoint.Here(failpoint.HoldGivenUp)
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -6,6 +6,7 @@ import (
 
 	"frontrow/gateway/catalogue"
 	"frontrow/gateway/challenge"
+	"frontrow/gateway/defence"
 	"frontrow/gateway/limit"
 	"frontrow/wire"
 )
@@ -34,7 +35,7 @@ type joinReply struct {
 	Number uint64 `json:"number"`
 	Ahead  uint64 `json:"ahead"`
 
-	Slow *slowReply `json:"slow,omitempty"` // in the slow lane: why, and how to leave it
+	Slow *defence.Slow `json:"slow,omitempty"` // in the slow lane: why, and how to leave it
 }
 
 // join answers POST /v1/events/{event}/places: 201 with a new place, 200 with
@@ -75,7 +76,7 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	ahead, _, _ := ev.Turn(place)
 	reply := joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region, Number: place.Number, Ahead: ahead}
 	if place.Lane == wire.LaneSlow {
-		reply.Slow = g.defences.slowReply(r, ev.ID(), fan)
+		reply.Slow = g.defences.WhySlow(r, ev.ID(), fan)
 	}
 	return writeJSON(w, status, reply)
 }
@@ -109,7 +110,7 @@ func (g *Gateway) arrive(r *http.Request, ev *catalogue.Event, fan string, req j
 		return in.kept, false, err
 	}
 	rec := wire.PlaceRecord{Fan: fan, At: g.cfg.Now().UTC(), Grant: in.grant}
-	lane, err := g.defences.screen(r, ev, &rec, in.lane, req.Challenge)
+	lane, err := g.defences.Screen(r, ev, &rec, in.lane, req.Challenge)
 	if err != nil {
 		return wire.Place{}, false, err
 	}
@@ -160,12 +161,12 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 		return &wire.Problem{Code: wire.CodeWait, Detail: "It is not your turn yet. Your place is kept.",
 			Ahead: ahead, RetryAfterMS: patience(ev).Milliseconds()}
 	}
-	back, refused := g.defences.admit(limit.Redeem, r)
+	back, refused := g.defences.Admit(limit.Redeem, r)
 	if refused != nil {
 		return refused
 	}
 	defer func() { back(failed) }()
-	if err := g.defences.pays(r, challenge.Purpose{Event: ev.ID(), Fan: fan, Act: actRedeem}, req.Challenge); err != nil {
+	if err := g.defences.Pays(r, challenge.Purpose{Event: ev.ID(), Fan: fan, Act: defence.ActRedeem}, req.Challenge); err != nil {
 		return err
 	}
 	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.ID(), wire.ActRedeem),
@@ -199,4 +200,33 @@ func (g *Gateway) receipt(receipt, fan string) (wire.Place, error) {
 // patience is when asking again may tell something new: after the next tick.
 func patience(ev *catalogue.Event) time.Duration {
 	return min(max(time.Duration(ev.Record().Spec.Admission.Tick), waitMin), waitMax)
+}
+
+// getChallenge answers GET /v1/events/{event}/challenge?act=…&level=…. It is as
+// strong as the fan's score asks for, or as he does, whichever is more.
+func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.Find(r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	act, level := r.FormValue("act"), challenge.Standard
+	switch act {
+	case "":
+		act = defence.ActJoin
+	case defence.ActJoin, defence.ActRedeem, defence.ActHold:
+	default:
+		return wire.Refuse(wire.CodeBadRequest, "The act is join, redeem or hold.")
+	}
+	switch r.FormValue("level") {
+	case "", challenge.Standard.String():
+	case challenge.Strong.String():
+		level = challenge.Strong
+	default:
+		return wire.Refuse(wire.CodeBadRequest, "The level is standard or strong.")
+	}
+	task, err := g.defences.Issue(r, challenge.Purpose{Event: ev.ID(), Fan: g.identity.Meet(w, r), Act: act}, level)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, task)
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics of this package. Labels are routes, status classes and codes, which
+// metrics of requests. Labels are routes, status classes and codes, which
 // are few; never an id.
 type metrics struct {
 	requests  *prometheus.CounterVec
@@ -14,12 +14,6 @@ type metrics struct {
 	codes     *prometheus.CounterVec
 	holds     *prometheus.CounterVec
 	checkouts *prometheus.CounterVec
-
-	limited      *prometheus.CounterVec
-	challenges   *prometheus.CounterVec
-	risk         prometheus.Histogram
-	reasons      *prometheus.CounterVec
-	refusedConns *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -35,12 +29,5 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		codes:     counters("codes_total", "Access codes presented, by outcome: taken, or why not.", "outcome"),
 		holds:     counters("holds_total", "Holds asked for, by outcome.", "outcome"),
 		checkouts: counters("checkouts_total", "Checkouts asked for, by outcome.", "outcome"),
-
-		limited:    counters("limited_total", "Requests refused because a budget is spent, by route and whose.", "route", "kind"),
-		challenges: counters("challenges_total", "Challenges, by what became of them.", "outcome"),
-		risk: f.NewHistogram(prometheus.HistogramOpts{Name: "frontrow_gateway_risk_score", Help: "Scores of joins, redeemings and holds.",
-			Buckets: prometheus.LinearBuckets(0, 10, 11)}),
-		reasons:      counters("risk_reasons_total", "Reasons found when scoring.", "reason"),
-		refusedConns: counters("connections_refused_total", "Connections closed unasked, by reason.", "reason"),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"frontrow/gateway/catalogue"
 	"frontrow/gateway/document"
 	"frontrow/gateway/identity"
+	"frontrow/gateway/live"
 	"frontrow/wire"
 )
 
@@ -154,7 +155,8 @@ func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && err != identity.ErrNoFan {
 		return wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
 	}
-	return ev.Hub.Accept(w, r, fan, g.defences.socketOwner(r, fan))
+	address, of := g.defences.SocketOwner(r, fan)
+	return ev.Hub.Accept(w, r, fan, live.Owner{Address: address, Fan: of})
 }
 
 // keySet is /.well-known/jwks.json, and the keys that it is of.

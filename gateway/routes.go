@@ -125,7 +125,7 @@ func (g *Gateway) wrap(rt route) http.Handler {
 		g.metrics.seconds.WithLabelValues(rt.pattern).Observe(time.Since(started).Seconds())
 		if log := g.cfg.Logger; log.Enabled(r.Context(), slog.LevelDebug) {
 			log.Debug("request", "method", r.Method, "route", rt.pattern, "status", rec.status,
-				"took", time.Since(started), "from", g.defences.caller(r).Addr)
+				"took", time.Since(started), "from", g.defences.Address(r))
 		}
 	})
 }
@@ -140,7 +140,7 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 	if err := g.identity.SameOrigin(r, false); err != nil {
 		return err
 	}
-	back, refused := g.defences.admit(rt.budget, r)
+	back, refused := g.defences.Admit(rt.budget, r)
 	if refused != nil {
 		return refused
 	}

@@ -13,6 +13,7 @@ import (
 
 	"frontrow/gateway/catalogue"
 	"frontrow/gateway/client"
+	"frontrow/gateway/defence"
 	"frontrow/gateway/identity"
 	"frontrow/internal/natstest"
 	"frontrow/kv"
@@ -103,7 +104,7 @@ func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	s.setHead(0)
 
 	cfg := Config{Addr: "127.0.0.1:0", NATS: env.Connect(t), Keys: wire.NewKeyring(), Pages: testPages(), Registerer: prometheus.NewRegistry(),
-		Defences: Defences{Exempt: client.Loopback()}}
+		Defences: defence.Config{Exempt: client.Loopback()}}
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -17,17 +17,18 @@ var layers = []struct {
 	may    []string
 }{
 	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
-		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
+		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/defence", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
 
-	{"gateway", []string{"gateway/arrivals", "gateway/catalogue", "gateway/challenge", "gateway/challenge/altcha", "gateway/challenge/siteverify", "gateway/client",
-		"gateway/document", "gateway/evidence",
-		"gateway/identity", "gateway/ja4", "gateway/limit", "gateway/listener", "gateway/live", "gateway/pages", "gateway/recent", "gateway/risk", "internal/failpoint", "kv", "wire", "plan"}},
+	{"gateway", []string{"gateway/catalogue", "gateway/challenge", "gateway/defence", "gateway/document", "gateway/identity", "gateway/limit",
+		"gateway/listener", "gateway/live", "gateway/pages", "internal/failpoint", "kv", "wire"}},
 	{"gateway/arrivals", []string{"gateway/recent", "internal/failpoint", "kv", "wire"}},
 	{"gateway/catalogue", []string{"gateway/arrivals", "gateway/live", "kv", "wire"}},
 	{"gateway/challenge", []string{"gateway/challenge/altcha", "gateway/challenge/siteverify", "kv", "wire"}},
 	{"gateway/challenge/altcha", nil},
 	{"gateway/challenge/siteverify", nil},
 	{"gateway/client", nil},
+	{"gateway/defence", []string{"gateway/challenge", "gateway/challenge/altcha", "gateway/challenge/siteverify", "gateway/client", "gateway/evidence",
+		"gateway/ja4", "gateway/limit", "gateway/listener", "gateway/recent", "gateway/risk", "wire"}},
 	{"gateway/document", nil},
 	{"gateway/evidence", []string{"kv", "wire"}},
 	{"gateway/identity", []string{"gateway/recent", "kv", "wire"}},

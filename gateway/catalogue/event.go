@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,14 @@ func (ev *Event) Record() *wire.Event { return ev.record.Load() }
 
 // Queue is a lane, in this gateway's region; nil if there is none of that name.
 func (ev *Event) Queue(lane string) *arrivals.Queue { return ev.queues[lane] }
+
+// HasPlace tells whether a fan has a place in a lane of this gateway's region.
+func (ev *Event) HasPlace(ctx context.Context, lane, fan string) (bool, error) {
+	return ev.queues[lane].Has(ctx, fan)
+}
+
+// HasSlowLane tells whether suspects may come in by the slow lane unproven.
+func (ev *Event) HasSlowLane() bool { return ev.Record().Spec.Admission.Slow }
 
 // Board is the newest board; nil before the first.
 func (ev *Event) Board() *live.Board { return ev.feed.Board() }

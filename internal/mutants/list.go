@@ -130,7 +130,7 @@ var list = []mutant{
 	{"a widget's provider that is away lets everybody in", "gateway/challenge/siteverify", "TestProviderInTrouble|TestEveryDocumentedCode", []edit{
 		{"gateway/challenge/siteverify/siteverify.go", "case err != nil:\n\t\treturn fmt.Errorf(\"%w: %w\", ErrUnavailable, err)", "case err != nil:\n\t\treturn nil"}}},
 	{"a suspect loses the place that he has", "gateway", "TestKeptPlace|TestSlowLane", []edit{
-		{"gateway/prove.go", "if has, err := ev.Queue(l).Has(r.Context(), rec.Fan); has || err != nil {", "if has, err := false, error(nil); has || err != nil {"}}},
+		{"gateway/defence/prove.go", "if has, err := ev.HasPlace(r.Context(), l, rec.Fan); has || err != nil {", "if has, err := false, error(nil); has || err != nil {"}}},
 	{"slow clients keep out the quick", "gateway/listener", "TestHalfOpenMakeRoom", []edit{
 		{"gateway/listener/listener.go", "oldest = l.half.Front().Value.(*Conn)", "oldest = l.half.Back().Value.(*Conn)"}}},
 }
