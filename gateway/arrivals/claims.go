@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sync/singleflight"
-
 	"frontrow/gateway/recent"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // maxClaimed bounds each generation of the codes that are remembered as used.

@@ -221,7 +221,7 @@ func (d *Defences) Named(r *http.Request) {
 	}
 }
 
-// arrived notes a join, which admit has counted: the first of an IPv6 address is
+// arrived notes a join, which Admit has counted: the first of an IPv6 address is
 // a sign of rotation within its network.
 func (d *Defences) arrived(c caller) {
 	if joins, _ := d.limits.Used(limit.Join, limit.Address, c.who); joins <= 1 && c.Addr.Is6() && !c.exempt {

@@ -16,6 +16,7 @@
 //	hub.go       who views what; frames to all whom they concern
 //	cadence.go   how often a waiting fan is told the board
 //	conn.go      one live socket
+//	ending.go    why it is closed from here
 //	sockets.go   how many there are in the process, of whom; the farewell
 //
 // # A socket's life
