@@ -262,7 +262,7 @@ func (h *house) inventory(ctx context.Context) error {
 		return err
 	}
 	h.closes = append(h.closes, l.Close)
-	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: l, Refunds: l, Name: h.name, Logger: h.log("inventory"), Registerer: h.registry})
+	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: l, Refunds: l, Name: h.name, Version: version(), Logger: h.log("inventory"), Registerer: h.registry})
 	if err != nil {
 		return err
 	}

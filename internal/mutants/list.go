@@ -73,8 +73,8 @@ var list = []mutant{
 	{"money taken before the seats are booked", "inventory/checkout", "TestOneWinnerASeat", []edit{
 		{"inventory/checkout/purchase.go", "order, err = c.cfg.Ledger.Commit(ctx, ", "_ = c.cfg.Provider.Capture(ctx, m.Order, auth.Reference)\n\torder, err = c.cfg.Ledger.Commit(ctx, "}}},
 
-	{"ceiling not checked when a place is redeemed", "admission", "TestRollHoldsTheCeiling", []edit{
-		{"admission/roll.go", "if room < 1 {", "if room < -1<<30 {"}}},
+	{"ceiling not checked when a place is redeemed", "admission/roll", "TestRollHoldsTheCeiling", []edit{
+		{"admission/roll/pass.go", "if room < 1 {", "if room < -1<<30 {"}}},
 	{"pass signed before it is stored", "admission", "TestTheSecondAdmitterFencesTheFirst|TestCrashOfTheAdmitter", []edit{
 		{"admission/redeem.go", "\tcase err != nil:\n\t\treturn notNow()\n\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.settled(p, rec.Device)", "\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.answer(rec)"}}},
 	{"access code good for two passes", "admission", "TestCodeIsUsedOnce", []edit{
@@ -82,7 +82,7 @@ var list = []mutant{
 	{"pass that moved is still good where it was", "admission", "TestPassMovesToAnotherDevice|TestMovesAtOnce", []edit{
 		{"admission/change.go", "a.tell(ctx, revoked); err != nil {", "a.tell(ctx, nil); err != nil {"}}},
 	{"revoked pass keeps its room", "admission", "TestRevokedPassFreesItsRoom", []edit{
-		{"admission/change.go", "\tif !p.Revoked.IsZero() {\n\t\ta.roll.end(p)", "\tif p.Revoked.IsZero() {\n\t\ta.roll.end(p)"}}},
+		{"admission/change.go", "\tif !p.Revoked.IsZero() {\n\t\ta.roll.End(p)", "\tif p.Revoked.IsZero() {\n\t\ta.roll.End(p)"}}},
 	{"next admitter does not tell of revocations", "admission", "TestTakeOverMendsRevocations", []edit{
 		{"admission/change.go", "a.mu.Unlock()\n\treturn a.tell(ctx, revoked)", "a.mu.Unlock()\n\treturn a.tell(ctx, nil)"}}},
 	{"calls logged without a look at where the log ends", "cmd/frontrow", "TestFailpoints/call-logged", []edit{

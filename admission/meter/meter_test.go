@@ -1,4 +1,4 @@
-package admission
+package meter
 
 import (
 	"math"
@@ -37,7 +37,7 @@ func TestMeterKeepsItsPromises(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
-		n := Meter(in).Call
+		n := Decide(in).Call
 		come := float64(n) * orOne(in.Show)
 		per := max(in.PerOrder*orOne(in.Buys), leastPerFan)
 		switch {
@@ -67,7 +67,7 @@ func TestMeterCallsAllItCan(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
 		in.Open, in.Paused, in.Draining, in.PaymentsDown, in.Rate, in.MaxCheckouts = true, false, false, false, 0, 0
-		n := Meter(in).Call
+		n := Decide(in).Call
 		one := float64(n+1) * orOne(in.Show) // more
 		if uint64(n) < min(in.Waiting, math.MaxInt32) && float64(in.Alive)+in.Coming+one <= float64(in.Ceiling)-1e-6 &&
 			in.Free > 0 && math.Ceil(float64(in.Free)/max(in.PerOrder*orOne(in.Buys), leastPerFan)) >= float64(in.Undecided)+in.Coming+one+1e-6 {
@@ -106,7 +106,7 @@ func TestMeterBounds(t *testing.T) {
 	} {
 		in := base
 		c.change(&in)
-		if got := Meter(in); got != c.want {
+		if got := Decide(in); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 		}
 	}
@@ -114,10 +114,10 @@ func TestMeterBounds(t *testing.T) {
 
 func TestRisesLookBackOneSpan(t *testing.T) {
 	t.Parallel()
-	var r rises
+	var r Rises
 	at := time.Unix(0, 0)
 	for i := range 1000 {
-		got := r.since(at.Add(time.Duration(i)*time.Second), 100*time.Second, i)
+		got := r.Since(at.Add(time.Duration(i)*time.Second), 100*time.Second, i)
 		if want := min(i, 100); got != want {
 			t.Fatalf("second %d: a rise of %d in the last 100, want %d", i, got, want)
 		}
@@ -131,17 +131,17 @@ func TestRisesLookBackOneSpan(t *testing.T) {
 // one, are 1 seat a fan, give or take 0.89.
 func TestDemandIsLearned(t *testing.T) {
 	t.Parallel()
-	none := learn(0, 0, wire.Stock{}, 0, 6)
-	if none.perFan() != 2 || none.spread != 1 || none.buys != 1 {
+	none := Learn(0, 0, wire.Stock{}, 0, 6)
+	if none.PerFan() != 2 || none.Spread != 1 || none.Buys != 1 {
 		t.Errorf("of nobody: %+v", none)
 	}
-	d := learn(10_000, 0, wire.Stock{All: wire.Count{Sold: 10_000}, Fans: 6000, Squares: 4000*4 + 2000}, 0, 6)
-	if math.Abs(d.perFan()-1) > 0.01 || math.Abs(d.spread-0.894) > 0.02 || math.Abs(d.buys-0.6) > 0.01 {
+	d := Learn(10_000, 0, wire.Stock{All: wire.Count{Sold: 10_000}, Fans: 6000, Squares: 4000*4 + 2000}, 0, 6)
+	if math.Abs(d.PerFan()-1) > 0.01 || math.Abs(d.Spread-0.894) > 0.02 || math.Abs(d.Buys-0.6) > 0.01 {
 		t.Errorf("%+v", d)
 	}
 	// Those who were let in a moment ago have not decided yet, and say nothing.
-	young := learn(12_000, 3000, wire.Stock{All: wire.Count{Sold: 10_000}, Fans: 6000, Squares: 18_000}, 1000, 6)
-	if young.new != 2000 || math.Abs(young.perFan()-d.perFan()) > 0.01 {
+	young := Learn(12_000, 3000, wire.Stock{All: wire.Count{Sold: 10_000}, Fans: 6000, Squares: 18_000}, 1000, 6)
+	if young.Undecided != 2000 || math.Abs(young.PerFan()-d.PerFan()) > 0.01 {
 		t.Errorf("%+v", young)
 	}
 }
@@ -152,16 +152,16 @@ func TestPaceIsHonest(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	inside, all := 0, 0
 	for range 400 {
-		var p pace
+		var p Pace
 		mean := 50 + 400*rnd.Float64()
 		at := time.Unix(1_900_000_000, 0).Truncate(time.Minute)
 		minute := func() int { return int(max(0, mean+mean/3*rnd.NormFloat64())) }
 		for range 12 {
-			p.note(at, minute())
+			p.Note(at, minute())
 			at = at.Add(time.Minute)
 		}
-		p.note(at, 0)
-		low, high := p.between()
+		p.Note(at, 0)
+		low, high := p.Between()
 		next := 0.0
 		for range int(paceAhead) {
 			next += float64(minute()) / paceAhead
@@ -173,7 +173,7 @@ func TestPaceIsHonest(t *testing.T) {
 	if share := float64(inside) / float64(all); share < 0.82 || share > 0.97 {
 		t.Errorf("%.2f of the minutes that came were within the range, want about 0.9", share)
 	}
-	if low, high := new(pace).between(); low != 0 || high != 0 {
+	if low, high := new(Pace).Between(); low != 0 || high != 0 {
 		t.Error("a pace of nothing")
 	}
 }

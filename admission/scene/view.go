@@ -1,4 +1,4 @@
-package admission
+package scene
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// view is what this process has seen of EVENTS, STOCK, PRICES and of the payment
+// View is what this process has seen of EVENTS, STOCK, PRICES and of the payment
 // providers' health: one watch each, whatever the number of events.
-type view struct {
+type View struct {
 	log *slog.Logger
 
 	mu     sync.RWMutex
@@ -28,15 +28,16 @@ type view struct {
 	seen sync.WaitGroup // done four times, when the stored values have been read
 }
 
-func newView(log *slog.Logger) *view {
-	v := &view{log: log, events: map[string]wire.Event{}, stock: map[string]wire.Stock{},
+// NewView has seen nothing yet; Run makes it see, and logs what it ignores.
+func NewView(log *slog.Logger) *View {
+	v := &View{log: log, events: map[string]wire.Event{}, stock: map[string]wire.Stock{},
 		prices: map[string]map[string]wire.Price{}, health: map[string]wire.PaymentHealth{}}
 	v.seen.Add(4)
 	return v
 }
 
-// run watches until ctx ends, and tells of each event once.
-func (v *view) run(ctx context.Context, js jetstream.JetStream, known func(event string)) error {
+// Run watches until ctx ends, and tells of each event once. It is run once.
+func (v *View) Run(ctx context.Context, js jetstream.JetStream, known func(event string)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return watch(ctx, v, kv.Open(js, wire.EventsBucket), ">", func(key string, e wire.Event) {
@@ -82,7 +83,7 @@ func (v *view) run(ctx context.Context, js jetstream.JetStream, known func(event
 
 // watch decodes a bucket's values; one that isn't what it should be is logged
 // and leaves the value before it in force.
-func watch[T any](ctx context.Context, v *view, b *kv.Bucket, filter string, set func(key string, value T)) error {
+func watch[T any](ctx context.Context, v *View, b *kv.Bucket, filter string, set func(key string, value T)) error {
 	once := sync.OnceFunc(v.seen.Done)
 	return b.Watch(ctx, filter, kv.Watcher{
 		Entry: func(e kv.Entry) {
@@ -97,24 +98,38 @@ func watch[T any](ctx context.Context, v *view, b *kv.Bucket, filter string, set
 	})
 }
 
-func (v *view) event(id string) (wire.Event, bool) {
+// Await waits until Run has seen what is stored. The error is that of ctx.
+func (v *View) Await(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { v.seen.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Event is an event as it was seen last; false if there is none.
+func (v *View) Event(id string) (wire.Event, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	e, ok := v.events[id]
 	return e, ok
 }
 
-// scene of an event at now, but for what only its admitter knows.
-func (v *view) scene(id string, now time.Time) scene {
+// Scene is an event at now, as far as it was seen: Paused and Draining are for
+// its admitter to say.
+func (v *View) Scene(id string, now time.Time) Scene {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	s := scene{event: v.events[id], now: now, prices: make(map[string]wire.Price, len(v.prices[id]))}
-	s.stock, s.known = v.stock[id]
+	s := Scene{Event: v.events[id], Now: now, Prices: make(map[string]wire.Price, len(v.prices[id]))}
+	s.Stock, s.Known = v.stock[id]
 	for level, p := range v.prices[id] {
-		s.prices[level] = p
+		s.Prices[level] = p
 	}
 	for _, h := range v.health {
-		s.paymentsDown = s.paymentsDown || h.Down(now)
+		s.PaymentsDown = s.PaymentsDown || h.Down(now)
 	}
 	return s
 }

@@ -1,8 +1,10 @@
-package admission
+package queue
 
 import (
 	"context"
 	"time"
+
+	"frontrow/admission/roll"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -18,7 +20,7 @@ type arrivals interface {
 // waiting is what waits in one queue: the places from+1 to to.
 type waiting struct {
 	arrivals
-	line     line
+	line     roll.Line
 	from, to uint64
 }
 

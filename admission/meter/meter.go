@@ -1,4 +1,4 @@
-package admission
+package meter
 
 import (
 	"math"
@@ -56,16 +56,11 @@ const (
 	leastShare  = 0.05
 )
 
-// Meter decides how many fans to call. What it promises:
-//
-//	alive + those to be expected of the called, with Call ≤ ceiling, unless it was exceeded before; then Call = 0
-//	no seat free, payments down, too many checkouts under way, paused or draining: Call = 0
-//	seats enough for every fan called who has none yet, as far as can be estimated
-//	Call ≤ waiting; called in any minute ≤ rate
+// Decide says how many fans to call: as many as the invariants of the package allow.
 //
 // A called fan who lets his window pass leaves Coming, and so makes room for
 // another call: absent fans are made up for.
-func Meter(in Input) Output {
+func Decide(in Input) Output {
 	switch {
 	case !in.Open:
 		return Output{Why: whyClosed}

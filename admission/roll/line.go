@@ -1,4 +1,4 @@
-package admission
+package roll
 
 import (
 	"cmp"
@@ -9,15 +9,15 @@ import (
 	"frontrow/wire"
 )
 
-// line names a queue in which fans are called in the order of their numbers:
+// Line names a queue in which fans are called in the order of their numbers:
 // the places of a lane in a region or, without a region, the ranks of a lane's draw.
-type line struct{ lane, region string }
+type Line struct{ Lane, Region string }
 
-func (l line) compare(o line) int {
-	return cmp.Or(cmp.Compare(l.lane, o.lane), cmp.Compare(l.region, o.region))
+func (l Line) compare(o Line) int {
+	return cmp.Or(cmp.Compare(l.Lane, o.Lane), cmp.Compare(l.Region, o.Region))
 }
 
-// calls is how far a line has been called: pure, like roll, which owns it.
+// calls is how far a line has been called: pure, like Roll, which owns it.
 //
 // Places up to open may redeem. Head is the highest place that ever could: it
 // is above open only after the event was sold out, when the turn of those who
@@ -118,8 +118,8 @@ func (c *calls) proposed(at time.Time, keep time.Duration) []span {
 }
 
 // record is the line as it is stored once the places about to be called are.
-func (c *calls) record(l line, at time.Time, keep time.Duration) wire.Line {
-	r := wire.Line{Lane: l.lane, Region: l.region, Head: max(c.head, c.open()+c.calling)}
+func (c *calls) record(l Line, at time.Time, keep time.Duration) wire.Line {
+	r := wire.Line{Lane: l.Lane, Region: l.Region, Head: max(c.head, c.open()+c.calling)}
 	for _, s := range c.proposed(at, keep) {
 		r.Calls = append(r.Calls, wire.Call{To: s.to, At: s.at})
 	}

@@ -1,4 +1,4 @@
-package admission
+package roll
 
 import (
 	"fmt"
@@ -7,20 +7,21 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/admission/meter"
 	"frontrow/wire"
 
 	"pgregory.net/rapid"
 )
 
 // general is the line that tests call in.
-var general = line{wire.LaneGeneral, "home"}
+var general = Line{wire.LaneGeneral, "home"}
 
-func (r *roll) proposeMore(n int, now time.Time) []wire.Line {
-	return r.propose(map[line]uint64{general: r.of(general).open() + uint64(n)}, now)
+func (r *Roll) proposeMore(n int, now time.Time) []wire.Line {
+	return r.Propose(map[Line]uint64{general: r.of(general).open() + uint64(n)}, now)
 }
 
 func place(fan string, number uint64, at time.Time, ttl time.Duration) wire.PassRecord {
-	return wire.PassRecord{Fan: fan, Lane: general.lane, Region: general.region, Number: number, At: at, Expires: at.Add(ttl)}
+	return wire.PassRecord{Fan: fan, Lane: general.Lane, Region: general.Region, Number: number, At: at, Expires: at.Add(ttl)}
 }
 
 // A roll among fans who come early, late, twice or never, with writes that
@@ -40,8 +41,8 @@ func TestRollHoldsTheCeiling(t *testing.T) {
 		var record []wire.Line
 		calledAt := map[uint64]time.Time{}
 		head := uint64(0)
-		r := newRoll(nil, nil, nil, now)
-		r.limits(spec)
+		r := New(nil, nil, nil, now)
+		r.SetLimits(spec)
 		alive := func() (n int) {
 			for _, p := range stored {
 				if p.Expires.After(now) {
@@ -54,25 +55,25 @@ func TestRollHoldsTheCeiling(t *testing.T) {
 		redeem := func(t *rapid.T, number uint64, fails bool) {
 			rec := place(fan(number), number, now, time.Duration(spec.PassTTL))
 			had, known := stored[rec.Fan]
-			p, v := r.admit(rec, now)
+			p, v := r.Admit(rec, now)
 			switch {
-			case known && had.Expires.After(now) && (v != again || p.PassRecord != had):
+			case known && had.Expires.After(now) && (v != Again || p.PassRecord != had):
 				t.Fatalf("fan %d has a pass and heard %d", number, v)
-			case known && !had.Expires.After(now) && v != over:
+			case known && !had.Expires.After(now) && v != Over:
 				t.Fatalf("fan %d had a pass and heard %d", number, v)
-			case !known && (v == notCalled) != (number > head):
+			case !known && (v == NotCalled) != (number > head):
 				t.Fatalf("fan %d heard %d at head %d", number, v, head)
-			case !known && v == full && now.Sub(calledAt[number]) < time.Duration(spec.Window) && r.shows.of == 0:
+			case !known && v == Full && now.Sub(calledAt[number]) < time.Duration(spec.Window) && r.shows.of == 0:
 				t.Fatalf("fan %d came in time and found no room, though all were expected", number)
 			}
-			if v != granted {
+			if v != Granted {
 				return
 			}
 			if fails {
-				r.voided(p)
+				r.Voided(p)
 				return
 			}
-			r.kept(p)
+			r.Kept(p)
 			stored[rec.Fan] = rec
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -80,18 +81,18 @@ func TestRollHoldsTheCeiling(t *testing.T) {
 				now = now.Add(time.Duration(rapid.IntRange(1, 40_000).Draw(t, "ms")) * time.Millisecond)
 			},
 			"call": func(t *rapid.T) {
-				r.expire(now)
-				in := Input{Open: true, Waiting: 1000, Alive: r.alive, Coming: r.coming(now), Show: r.shows.high(), Ceiling: r.ceiling, Free: 1e6}
-				n := min(Meter(in).Call, rapid.IntRange(0, 5).Draw(t, "n"))
+				r.Expire(now)
+				in := meter.Input{Open: true, Waiting: 1000, Alive: r.alive, Coming: r.Coming(now), Show: r.shows.high(), Ceiling: r.ceiling, Free: 1e6}
+				n := min(meter.Decide(in).Call, rapid.IntRange(0, 5).Draw(t, "n"))
 				calls := r.proposeMore(n, now)
 				for range rapid.IntRange(0, 3).Draw(t, "meanwhile") {
 					redeem(t, rapid.Uint64Range(1, head+3).Draw(t, "place"), false)
 				}
 				if n == 0 || rapid.IntRange(0, 5).Draw(t, "stored") == 0 {
-					r.withdraw()
+					r.Withdraw()
 					return
 				}
-				r.called()
+				r.Called()
 				record = calls
 				for ; n > 0; n-- {
 					head++
@@ -106,26 +107,26 @@ func TestRollHoldsTheCeiling(t *testing.T) {
 				for _, p := range stored {
 					passes = append(passes, p)
 				}
-				r = newRoll(record, nil, passes, now)
-				r.limits(spec)
+				r = New(record, nil, passes, now)
+				r.SetLimits(spec)
 			},
 			"sold out": func(t *rapid.T) {
 				if rapid.IntRange(0, 3).Draw(t, "really") > 0 {
 					return
 				}
-				r.suspend(now)
+				r.Suspend(now)
 				head = r.of(general).open()
-				record = r.propose(nil, now)
+				record = r.Propose(nil, now)
 			},
 			"": func(t *rapid.T) {
-				r.expire(now)
+				r.Expire(now)
 				if open := r.of(general).open(); open != head {
 					t.Fatalf("open up to %d, want %d", open, head)
 				}
 				if n := alive(); n != r.alive || n > spec.Ceiling {
 					t.Fatalf("%d passes alive, counted %d, ceiling %d", n, r.alive, spec.Ceiling)
 				}
-				if n := float64(r.alive) + r.coming(now); n > float64(spec.Ceiling)+1 && r.shows.of == 0 {
+				if n := float64(r.alive) + r.Coming(now); n > float64(spec.Ceiling)+1 && r.shows.of == 0 {
 					t.Fatalf("%.1f alive or expected, ceiling %d", n, spec.Ceiling)
 				}
 				if len(record) > 0 && len(record[0].Calls) > maxCalls {
@@ -157,18 +158,18 @@ func TestCallsAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, window := range []time.Duration{time.Second, 10 * time.Minute, 40 * time.Minute} {
 		now := time.Unix(1_900_000_000, 0)
-		r := newRoll(nil, nil, nil, now)
-		r.limits(wire.AdmissionSpec{Ceiling: 1 << 30, Window: wire.Duration(window)})
+		r := New(nil, nil, nil, now)
+		r.SetLimits(wire.AdmissionSpec{Ceiling: 1 << 30, Window: wire.Duration(window)})
 		for i := range 3_000 {
 			if lines := r.proposeMore(1, now); len(lines[0].Calls) > maxCalls {
 				t.Fatalf("window %s: %d calls recorded", window, len(lines[0].Calls))
 			}
-			r.called()
+			r.Called()
 			first := max(0, i-int(window/time.Second)+1) // the earliest place still in time
 			if s := r.of(general).of(uint64(first + 1)); s == nil || now.Sub(s.at) >= r.window {
 				t.Fatalf("window %s: place %d lost its turn early", window, first+1)
 			}
-			if got, want := r.calledSince(now, time.Minute), min(i+1, 60); got != want {
+			if got, want := r.CalledSince(now, time.Minute), min(i+1, 60); got != want {
 				t.Fatalf("window %s: %d called in the last minute, want %d", window, got, want)
 			}
 			now = now.Add(time.Second)
@@ -180,21 +181,21 @@ func TestCallsAreBounded(t *testing.T) {
 func TestALongerWindowRevivesNobody(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_900_000_000, 0)
-	r := newRoll(nil, nil, nil, now)
+	r := New(nil, nil, nil, now)
 	spec := wire.AdmissionSpec{Ceiling: 10, Window: wire.Duration(time.Minute)}
-	r.limits(spec)
+	r.SetLimits(spec)
 	r.proposeMore(10, now)
-	r.called()
+	r.Called()
 	now = now.Add(2 * time.Minute)
 	lines := r.proposeMore(4, now)
-	r.called()
+	r.Called()
 	spec.Window = wire.Duration(time.Hour)
-	for _, r := range []*roll{r, newRoll(lines, nil, nil, now)} {
-		r.limits(spec)
-		if n := r.coming(now); n != 4 {
+	for _, r := range []*Roll{r, New(lines, nil, nil, now)} {
+		r.SetLimits(spec)
+		if n := r.Coming(now); n != 4 {
 			t.Errorf("%v fans may redeem in time, want 4", n)
 		}
-		if _, v := r.admit(place("x", 3, now, time.Minute), now); v != granted {
+		if _, v := r.Admit(place("x", 3, now, time.Minute), now); v != Granted {
 			t.Errorf("a late fan heard %d although there is room", v)
 		}
 	}
@@ -207,21 +208,21 @@ func TestAbsentFansAreLearned(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_900_000_000, 0)
 	spec := wire.AdmissionSpec{Ceiling: 200, Window: wire.Duration(time.Minute)}
-	r := newRoll(nil, nil, nil, now)
-	r.limits(spec)
+	r := New(nil, nil, nil, now)
+	r.SetLimits(spec)
 	next, used := uint64(1), 0
 	var patient []uint64 // came, and found no room
 	for minute := range 60 {
-		in := Input{Open: true, Waiting: 1e6, Alive: r.alive, Coming: r.coming(now), Show: r.shows.high(), Ceiling: r.ceiling, Free: 1e6}
-		n := Meter(in).Call
+		in := meter.Input{Open: true, Waiting: 1e6, Alive: r.alive, Coming: r.Coming(now), Show: r.shows.high(), Ceiling: r.ceiling, Free: 1e6}
+		n := meter.Decide(in).Call
 		r.proposeMore(n, now)
-		r.called()
+		r.Called()
 		come := func(number uint64) {
-			p, v := r.admit(place(fmt.Sprint(number), number, now, 90*time.Second), now)
+			p, v := r.Admit(place(fmt.Sprint(number), number, now, 90*time.Second), now)
 			switch v {
-			case granted:
-				r.kept(p)
-			case full:
+			case Granted:
+				r.Kept(p)
+			case Full:
 				patient = append(patient, number)
 			default:
 				t.Fatalf("minute %d: fan %d heard %d", minute, number, v)
@@ -247,7 +248,7 @@ func TestAbsentFansAreLearned(t *testing.T) {
 			used += r.alive
 		}
 		now = now.Add(time.Minute)
-		r.expire(now)
+		r.Expire(now)
 	}
 	if share := r.shows.mean(); share < 0.48 || share > 0.54 {
 		t.Errorf("the share of those who come is learned as %.2f", share)
@@ -262,17 +263,17 @@ func TestAbsentFansAreLearned(t *testing.T) {
 func TestTicketsThatComeBack(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_900_000_000, 0)
-	r := newRoll(nil, nil, nil, now)
-	r.limits(wire.AdmissionSpec{Ceiling: 100, Window: wire.Duration(10 * time.Minute)})
+	r := New(nil, nil, nil, now)
+	r.SetLimits(wire.AdmissionSpec{Ceiling: 100, Window: wire.Duration(10 * time.Minute)})
 	call := func(n int) []wire.Line {
 		lines := r.proposeMore(n, now)
-		r.called()
+		r.Called()
 		return lines
 	}
-	heard := func(number uint64) verdict {
-		p, v := r.admit(place(fmt.Sprint(number), number, now, time.Hour), now)
-		if v == granted {
-			r.kept(p)
+	heard := func(number uint64) Verdict {
+		p, v := r.Admit(place(fmt.Sprint(number), number, now, time.Hour), now)
+		if v == Granted {
+			r.Kept(p)
 		}
 		return v
 	}
@@ -280,22 +281,22 @@ func TestTicketsThatComeBack(t *testing.T) {
 	now = now.Add(11 * time.Minute) // the turn of these has passed
 	call(30)
 	for _, number := range []uint64{21, 23, 30} {
-		if v := heard(number); v != granted {
+		if v := heard(number); v != Granted {
 			t.Fatalf("fan %d heard %d", number, v)
 		}
 	}
-	r.suspend(now)
-	if v := heard(22); v != notCalled {
+	r.Suspend(now)
+	if v := heard(22); v != NotCalled {
 		t.Errorf("after the last ticket fan 22 heard %d", v)
 	}
 	lines := call(4) // four tickets came back
-	for _, r := range []*roll{r, newRoll(lines, nil, slices.Collect(maps.Values(records(r))), now)} {
-		r.limits(wire.AdmissionSpec{Ceiling: 100, Window: wire.Duration(10 * time.Minute)})
-		if c := r.of(general); c.open() != 24 || c.head != 50 || r.coming(now) != 2 {
-			t.Errorf("open up to %d, head %d, %v to come", c.open(), c.head, r.coming(now))
+	for _, r := range []*Roll{r, New(lines, nil, slices.Collect(maps.Values(records(r))), now)} {
+		r.SetLimits(wire.AdmissionSpec{Ceiling: 100, Window: wire.Duration(10 * time.Minute)})
+		if c := r.of(general); c.open() != 24 || c.head != 50 || r.Coming(now) != 2 {
+			t.Errorf("open up to %d, head %d, %v to come", c.open(), c.head, r.Coming(now))
 		}
 	}
-	if a, b := heard(22), heard(25); a != granted || b != notCalled {
+	if a, b := heard(22), heard(25); a != Granted || b != NotCalled {
 		t.Errorf("fan 22 heard %d, fan 25 %d", a, b)
 	}
 	call(30)
@@ -304,7 +305,7 @@ func TestTicketsThatComeBack(t *testing.T) {
 	}
 }
 
-func records(r *roll) map[string]wire.PassRecord {
+func records(r *Roll) map[string]wire.PassRecord {
 	all := map[string]wire.PassRecord{}
 	for fan, p := range r.passes {
 		all[fan] = p.PassRecord
@@ -317,20 +318,20 @@ func TestDrawnPlacesAreCalledByRank(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_900_000_000, 0)
 	d := wire.Draw{Secret: make([]byte, 32), Event: "demo", Lane: wire.LaneGeneral, Entrants: map[string]uint64{"home": 50}}
-	r := newRoll(nil, map[string]wire.Draw{wire.LaneGeneral: d}, nil, now)
-	r.limits(wire.AdmissionSpec{Ceiling: 1000, Window: wire.Duration(time.Minute)})
-	r.propose(map[line]uint64{{wire.LaneGeneral, ""}: 10}, now)
-	r.called()
+	r := New(nil, map[string]wire.Draw{wire.LaneGeneral: d}, nil, now)
+	r.SetLimits(wire.AdmissionSpec{Ceiling: 1000, Window: wire.Duration(time.Minute)})
+	r.Propose(map[Line]uint64{{wire.LaneGeneral, ""}: 10}, now)
+	r.Called()
 	for number := uint64(1); number <= 55; number++ {
-		_, v := r.admit(place(fmt.Sprint(number), number, now, time.Hour), now)
-		if called := number <= 50 && d.Rank("home", number) <= 10; (v == granted) != called {
+		_, v := r.Admit(place(fmt.Sprint(number), number, now, time.Hour), now)
+		if called := number <= 50 && d.Rank("home", number) <= 10; (v == Granted) != called {
 			t.Errorf("place %d of rank %d heard %d", number, d.Rank("home", number), v)
 		}
 	}
-	r.propose(map[line]uint64{{wire.LaneGeneral, ""}: 50, general: 53}, now)
-	r.called()
-	for number, want := range map[uint64]verdict{52: granted, 54: notCalled} {
-		if _, v := r.admit(place(fmt.Sprint("again", number), number, now, time.Hour), now); v != want {
+	r.Propose(map[Line]uint64{{wire.LaneGeneral, ""}: 50, general: 53}, now)
+	r.Called()
+	for number, want := range map[uint64]Verdict{52: Granted, 54: NotCalled} {
+		if _, v := r.Admit(place(fmt.Sprint("again", number), number, now, time.Hour), now); v != want {
 			t.Errorf("place %d heard %d", number, v)
 		}
 	}
