@@ -1,15 +1,13 @@
-package gateway
+package live
 
 import (
 	"context"
-	"encoding/json"
 	"runtime"
 	"sync"
 	"time"
 
+	"frontrow/kv"
 	"frontrow/wire"
-
-	"github.com/coder/websocket"
 )
 
 const (
@@ -28,11 +26,13 @@ const (
 	watchAll = "*"
 )
 
-// hub knows who views an event and gives each frame, encoded once, to all whom
+// Hub knows who views an event and gives each frame, encoded once, to all whom
 // it concerns. It never waits for a viewer.
-type hub struct {
-	event   *event
-	metrics *metrics
+type Hub struct {
+	venue   *Venue
+	feed    *Feed
+	seats   *seatmap
+	sockets *Sockets
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
@@ -41,60 +41,73 @@ type hub struct {
 	byFan     map[string]map[*conn]struct{}
 }
 
-func newHub(ev *event, m *metrics) *hub {
-	return &hub{event: ev, metrics: m, conns: map[*conn]struct{}{}, everybody: map[*conn]struct{}{},
-		bySection: make([]map[*conn]struct{}, len(ev.venue.sections)), byFan: map[string]map[*conn]struct{}{}}
+// NewHub is the hub of an event at venue, whose viewers are among sockets. It tells
+// them what is fed, once Run runs.
+func NewHub(venue *Venue, feed *Feed, sockets *Sockets) *Hub {
+	h := &Hub{venue: venue, feed: feed, seats: newSeatmap(venue), sockets: sockets, conns: map[*conn]struct{}{}, everybody: map[*conn]struct{}{},
+		bySection: make([]map[*conn]struct{}, len(venue.sections)), byFan: map[string]map[*conn]struct{}{}}
+	sockets.add(h)
+	return h
 }
 
-// encodeFrame renders a frame, once for all its viewers.
-func encodeFrame(f wire.LiveFrame) []byte {
-	raw, _ := json.Marshal(f) // strings, numbers, times: can't fail
-	return raw
+// Watcher is to be told of the event's seats.
+func (h *Hub) Watcher() kv.Watcher {
+	return kv.Watcher{
+		Entry: func(e kv.Entry) {
+			if h.seats.apply(e) {
+				h.again()
+			}
+		},
+		Current: h.seats.arrived,
+	}
 }
 
-// beat gives what has changed to the event's viewers, tick by tick.
-func (ev *event) beat(ctx context.Context) {
+// Snapshot is the availability as of the last tick; nil until the seats are read.
+func (h *Hub) Snapshot() *Snapshot { return h.seats.snapshot.Load() }
+
+// Run gives what has changed to the event's viewers, tick by tick, until ctx ends.
+func (h *Hub) Run(ctx context.Context) error {
 	ticker := time.NewTicker(liveTick)
 	defer ticker.Stop()
 	var (
-		stock            *stockView
+		last             *stock
 		boardAt, stockAt time.Time
 	)
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case now := <-ticker.C:
-			if b := ev.board.Load(); b != nil && now.Sub(boardAt) >= boardEvery {
+			if b := h.feed.board.Load(); b != nil && now.Sub(boardAt) >= boardEvery {
 				boardAt = now
-				ev.hub.board(b, now)
+				h.board(b, now)
 			}
-			if s := ev.stock.Load(); s != stock && now.Sub(stockAt) >= stockEvery {
-				stock, stockAt = s, now
-				ev.hub.stock(s.frame)
+			if s := h.feed.stock.Load(); s != last && now.Sub(stockAt) >= stockEvery {
+				last, stockAt = s, now
+				h.stock(s.frame)
 			}
-			ev.hub.seats(ev.seats.tick())
+			h.changes(h.seats.tick())
 		}
 	}
 }
 
 // add makes c a viewer and gives it the board and the stock at once.
-func (h *hub) add(c *conn) {
+func (h *Hub) add(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.conns[c] = struct{}{}
 	if c.fan != "" {
 		put(h.byFan, c.fan, c)
 	}
-	if b := h.event.board.Load(); b != nil {
+	if b := h.feed.board.Load(); b != nil {
 		h.tell(c, b, time.Now())
 	}
-	if s := h.event.stock.Load(); s != nil {
+	if s := h.feed.stock.Load(); s != nil {
 		c.offerStock(s.frame)
 	}
 }
 
-func (h *hub) remove(c *conn) {
+func (h *Hub) remove(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.unwatch(c)
@@ -106,7 +119,7 @@ func (h *hub) remove(c *conn) {
 	}
 }
 
-func (h *hub) unwatch(c *conn) {
+func (h *Hub) unwatch(c *conn) {
 	delete(h.everybody, c)
 	for _, s := range c.watched {
 		delete(h.bySection[s], c)
@@ -116,7 +129,7 @@ func (h *hub) unwatch(c *conn) {
 
 // watch replaces the sections that c views and answers each with a frame that
 // says where it stands. It is false if a section is unknown.
-func (h *hub) watch(c *conn, ids []string) bool {
+func (h *Hub) watch(c *conn, ids []string) bool {
 	var sections []int
 	all := false
 	for _, id := range ids {
@@ -124,7 +137,7 @@ func (h *hub) watch(c *conn, ids []string) bool {
 			all = true
 			continue
 		}
-		s, ok := h.event.venue.byID[id]
+		s, ok := h.venue.byID[id]
 		if !ok {
 			return false
 		}
@@ -139,7 +152,7 @@ func (h *hub) watch(c *conn, ids []string) bool {
 	if all {
 		c.all, h.everybody[c] = true, struct{}{}
 		for s := range h.bySection {
-			c.offerSeats(encodeFrame(h.event.seats.standing(s)))
+			c.offerSeats(encodeFrame(h.seats.standing(s)))
 		}
 		return true
 	}
@@ -148,17 +161,17 @@ func (h *hub) watch(c *conn, ids []string) bool {
 			h.bySection[s] = map[*conn]struct{}{}
 		}
 		h.bySection[s][c] = struct{}{}
-		c.offerSeats(encodeFrame(h.event.seats.standing(s)))
+		c.offerSeats(encodeFrame(h.seats.standing(s)))
 	}
 	c.watched = sections
 	return true
 }
 
-// seats gives each section's frame to those who view it.
-func (h *hub) seats(changes []change) {
+// changes gives each section's frame to those who view it.
+func (h *Hub) changes(all []change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, ch := range changes {
+	for _, ch := range all {
 		viewers := h.bySection[ch.section]
 		if len(viewers)+len(h.everybody) == 0 {
 			continue
@@ -170,7 +183,7 @@ func (h *hub) seats(changes []change) {
 }
 
 // board tells the board to all who have not heard it and whose time has come.
-func (h *hub) board(b *boardView, now time.Time) {
+func (h *Hub) board(b *Board, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	give(h.conns, func(c *conn) {
@@ -181,7 +194,7 @@ func (h *hub) board(b *boardView, now time.Time) {
 }
 
 // tell gives c the board, and sets when it may hear the next one. Its caller holds mu.
-func (h *hub) tell(c *conn, b *boardView, now time.Time) {
+func (h *Hub) tell(c *conn, b *Board, now time.Time) {
 	every := cadenceSoon
 	if p := c.place; p != nil {
 		ahead, _, _ := b.Turn(p.Lane, p.Region, p.Number)
@@ -195,20 +208,20 @@ func (h *hub) tell(c *conn, b *boardView, now time.Time) {
 }
 
 // stand notes where a viewer stands in the queue.
-func (h *hub) stand(c *conn, p *wire.LivePlace) {
+func (h *Hub) stand(c *conn, p *wire.LivePlace) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c.place, c.next = p, time.Time{}
 }
 
-func (h *hub) stock(frame []byte) {
+func (h *Hub) stock(frame []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	give(h.conns, func(c *conn) { c.offerStock(frame) })
 }
 
-// notice gives a fan's news to all his sockets.
-func (h *hub) notice(fan string, n *wire.Notice) {
+// Notice gives a fan's news to all his sockets.
+func (h *Hub) Notice(fan string, n *wire.Notice) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.byFan[fan]) == 0 {
@@ -218,15 +231,15 @@ func (h *hub) notice(fan string, n *wire.Notice) {
 	give(h.byFan[fan], func(c *conn) { c.offerNotice(frame) })
 }
 
-// viewers is the number of sockets.
-func (h *hub) viewers() int {
+// Viewers is the number of sockets.
+func (h *Hub) Viewers() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.conns)
 }
 
 // list is the sockets at this moment.
-func (h *hub) list() []*conn {
+func (h *Hub) list() []*conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := make([]*conn, 0, len(h.conns))
@@ -237,9 +250,9 @@ func (h *hub) list() []*conn {
 }
 
 // again sends every viewer away to come back and read everything anew.
-func (h *hub) again() {
+func (h *Hub) again() {
 	for _, c := range h.list() {
-		go c.close(closeOverload, "read again")
+		go c.close(Overload, "read again")
 	}
 }
 
@@ -258,17 +271,4 @@ func put(m map[string]map[*conn]struct{}, key string, c *conn) {
 		m[key] = map[*conn]struct{}{}
 	}
 	m[key][c] = struct{}{}
-}
-
-// closeClass is a close code as a metric label.
-func closeClass(code websocket.StatusCode) string {
-	switch code {
-	case closeOverload:
-		return "overload"
-	case closeDeploy:
-		return "deploy"
-	case closeLife:
-		return "life"
-	}
-	return "policy"
 }

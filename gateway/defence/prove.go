@@ -1,6 +1,7 @@
-package gateway
+package defence
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -12,9 +13,9 @@ import (
 
 // Acts that a suspect has to pay for.
 const (
-	actJoin   = "join"
-	actRedeem = "redeem"
-	actHold   = "hold"
+	ActJoin   = "join"
+	ActRedeem = "redeem"
+	ActHold   = "hold"
 )
 
 // Outcomes of a challenge, for the metric and the log of risk acts.
@@ -28,16 +29,16 @@ const (
 	outcomeIssued      = "issued"
 )
 
-// challengeReply is a challenge in ALTCHA's form, and what a page needs to show a
+// Task is a challenge in ALTCHA's form, and what a page needs to show a
 // widget instead.
-type challengeReply struct {
+type Task struct {
 	altcha.Challenge
-	Level  string       `json:"level"` // standard or strong
-	Widget *widgetReply `json:"widget,omitempty"`
+	Level  string  `json:"level"` // standard or strong
+	Widget *Widget `json:"widget,omitempty"`
 }
 
-// widgetReply is for the widget of a provider. Its token is sent as "provider:token".
-type widgetReply struct {
+// Widget is for the widget of a provider. Its token is sent as "provider:token".
+type Widget struct {
 	Provider string `json:"provider"` // turnstile or hcaptcha
 	SiteKey  string `json:"site_key"`
 	Script   string `json:"script"`
@@ -48,51 +49,39 @@ type widgetReply struct {
 // score asks for, or a strong one for the act of joining.
 func challengePath(event, query string) string { return "/v1/events/" + event + "/challenge?" + query }
 
-// getChallenge answers GET /v1/events/{event}/challenge?act=…&level=…. It is as
-// strong as the fan's score asks for, or as he does, whichever is more.
-func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	act, level := r.FormValue("act"), challenge.Standard
-	switch act {
-	case "":
-		act = actJoin
-	case actJoin, actRedeem, actHold:
-	default:
-		return wire.Refuse(wire.CodeBadRequest, "The act is join, redeem or hold.")
-	}
-	switch r.FormValue("level") {
-	case "", challenge.Standard.String():
-	case challenge.Strong.String():
-		level = challenge.Strong
-	default:
-		return wire.Refuse(wire.CodeBadRequest, "The level is standard or strong.")
-	}
-	d := g.defences
-	p := challenge.Purpose{Event: ev.id, Fan: g.identity.meet(w, r), Act: act}
-	level = max(level, d.cfg.Defences.Thresholds.Needs(d.assess(r, d.caller(r), p.Fan).Score))
+// Issue makes a challenge for an act. It is as strong as the fan's score asks for, or
+// as level says, whichever is more.
+func (d *Defences) Issue(r *http.Request, p challenge.Purpose, level challenge.Level) (Task, error) {
+	level = max(level, d.cfg.Thresholds.Needs(d.assess(r, d.caller(r), p.Fan).Score))
 	c, err := d.desk.Issue(r.Context(), p, level)
 	if errors.Is(err, challenge.ErrBusy) {
-		return wire.Busy("Very many proofs are being made. Please try again.")
+		return Task{}, wire.Busy("Very many proofs are being made. Please try again.")
 	}
 	if err != nil {
-		return err
+		return Task{}, err
 	}
 	d.metrics.challenges.WithLabelValues(outcomeIssued).Inc()
-	reply := challengeReply{Challenge: c, Level: level.String()}
-	if widget := d.cfg.Defences.Widget; widget != nil && widget.Available() {
-		reply.Widget = &widgetReply{widget.Name(), widget.SiteKey(), widget.Script(), d.desk.Whom(p)}
+	t := Task{Challenge: c, Level: level.String()}
+	if widget := d.cfg.Widget; widget != nil && widget.Available() {
+		t.Widget = &Widget{widget.Name(), widget.SiteKey(), widget.Script(), d.desk.Whom(p)}
 	}
-	return writeJSON(w, http.StatusOK, reply)
+	return t, nil
 }
 
-// screen says by which lane an arrival may come in who wants to come in by lane:
+// Event is one that fans arrive at.
+type Event interface {
+	ID() string
+	// HasSlowLane tells whether suspects may come in by the slow lane unproven.
+	HasSlowLane() bool
+	// HasPlace tells whether a fan has a place in a lane.
+	HasPlace(ctx context.Context, lane, fan string) (bool, error)
+}
+
+// Screen says by which lane an arrival may come in who wants to come in by lane:
 // by that one, by the slow one, or not before he has proven something. It notes
 // score and reasons in rec. A fan who has a place keeps it, however suspicious he
 // comes back. An access code is not spent on the slow lane: who has one proves.
-func (d *defences) screen(r *http.Request, ev *event, rec *wire.PlaceRecord, lane, answer string) (string, error) {
+func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane, answer string) (string, error) {
 	c := d.caller(r)
 	d.arrived(c)
 	a := d.scored(r, c, rec.Fan)
@@ -101,19 +90,19 @@ func (d *defences) screen(r *http.Request, ev *event, rec *wire.PlaceRecord, lan
 	if needs == challenge.None {
 		return lane, nil
 	}
-	if _, known := d.identity.age(r); known { // else he was named just now and has nothing
+	if _, known := d.env.Fans.Age(r); known { // else he was named just now and has nothing
 		lanes := []string{lane, wire.LaneSlow}
 		if answer != "" && answer != challenge.Skip {
 			lanes = lanes[:1] // he pays to leave the slow lane
 		}
 		for _, l := range lanes {
-			if has, err := ev.queues[l].has(r.Context(), rec.Fan); has || err != nil {
+			if has, err := ev.HasPlace(r.Context(), l, rec.Fan); has || err != nil {
 				return l, err
 			}
 		}
 	}
-	slow := ev.record.Load().Spec.Admission.Slow && rec.Code == ""
-	p := challenge.Purpose{Event: ev.id, Fan: rec.Fan, Act: actJoin}
+	slow := ev.HasSlowLane() && rec.Code == ""
+	p := challenge.Purpose{Event: ev.ID(), Fan: rec.Fan, Act: ActJoin}
 	verdict, problem := d.decide(r, p, c, a, answer, slow)
 	if verdict == challenge.Slow {
 		return wire.LaneSlow, nil
@@ -124,9 +113,9 @@ func (d *defences) screen(r *http.Request, ev *event, rec *wire.PlaceRecord, lan
 	return lane, nil
 }
 
-// pays lets a fan do an act, or says what he has to prove first. There is no slow
+// Pays lets a fan do an act, or says what he has to prove first. There is no slow
 // lane after the queue.
-func (d *defences) pays(r *http.Request, p challenge.Purpose, answer string) error {
+func (d *Defences) Pays(r *http.Request, p challenge.Purpose, answer string) error {
 	c := d.caller(r)
 	a := d.scored(r, c, p.Fan)
 	if d.needs(a) == challenge.None {
@@ -138,15 +127,15 @@ func (d *defences) pays(r *http.Request, p challenge.Purpose, answer string) err
 	return nil
 }
 
-func (d *defences) needs(a risk.Assessment) challenge.Level {
-	if d.cfg.Defences.off(DefenceChallenges) {
+func (d *Defences) needs(a risk.Assessment) challenge.Level {
+	if d.cfg.off(Challenges) {
 		return challenge.None
 	}
-	return d.cfg.Defences.Thresholds.Needs(a.Score)
+	return d.cfg.Thresholds.Needs(a.Score)
 }
 
 // scored is assess with the metrics.
-func (d *defences) scored(r *http.Request, c caller, fan string) risk.Assessment {
+func (d *Defences) scored(r *http.Request, c caller, fan string) risk.Assessment {
 	a := d.assess(r, c, fan)
 	d.metrics.risk.Observe(float64(a.Score))
 	for _, reason := range a.Reasons {
@@ -156,7 +145,7 @@ func (d *defences) scored(r *http.Request, c caller, fan string) risk.Assessment
 }
 
 // decide checks the answer of a suspect, says what follows, and logs it.
-func (d *defences) decide(r *http.Request, p challenge.Purpose, c caller, a risk.Assessment, answer string, slow bool) (challenge.Verdict, *wire.Problem) {
+func (d *Defences) decide(r *http.Request, p challenge.Purpose, c caller, a risk.Assessment, answer string, slow bool) (challenge.Verdict, *wire.Problem) {
 	address := ""
 	if c.Addr.IsValid() {
 		address = c.Addr.String()
@@ -164,7 +153,7 @@ func (d *defences) decide(r *http.Request, p challenge.Purpose, c caller, a risk
 	needs := d.needs(a)
 	attempt := d.desk.Check(r.Context(), p, answer, address)
 	if errors.Is(attempt.Fault, challenge.ErrBusy) {
-		d.cfg.Logger.Warn("answer could not be noted", "event", p.Event, "err", attempt.Fault)
+		d.env.Logger.Warn("answer could not be noted", "event", p.Event, "err", attempt.Fault)
 		return challenge.Ask, wire.Busy("The proof can't be checked just now. Please send it again.")
 	}
 	verdict := challenge.Decide(needs, attempt, slow)
@@ -175,7 +164,7 @@ func (d *defences) decide(r *http.Request, p challenge.Purpose, c caller, a risk
 	outcome := map[challenge.Verdict]string{challenge.Enter: outcomePassed, challenge.Ask: outcomeAsked, challenge.Slow: outcomeSlow}[verdict]
 	d.metrics.challenges.WithLabelValues(outcome).Inc()
 	d.verdicts[verdict].Add(1)
-	d.evidence.Add(p.Event, wire.RiskAct{Fan: p.Fan, Score: a.Score, Reasons: a.Reasons, Outcome: outcome, Act: p.Act, Gateway: d.name, At: d.cfg.Now().UTC()})
+	d.evidence.Add(p.Event, wire.RiskAct{Fan: p.Fan, Score: a.Score, Reasons: a.Reasons, Outcome: outcome, Act: p.Act, Gateway: d.name, At: d.env.Now().UTC()})
 	if verdict != challenge.Ask {
 		return verdict, nil
 	}
@@ -212,18 +201,19 @@ func askWords(a challenge.Attempt, fault string) string {
 	return "Prove first that you are no robot." + how
 }
 
-// slowReply tells a fan in the slow lane why he is there and how he gets out.
-type slowReply struct {
+// Slow tells a fan in the slow lane why he is there and how he gets out.
+type Slow struct {
 	Why       []string `json:"why"`
 	Detail    string   `json:"detail"`
 	Challenge string   `json:"challenge"` // where to get the task whose answer gives a place in the general lane
 }
 
-func (d *defences) slowReply(r *http.Request, event, fan string) *slowReply {
+// WhySlow is for a fan whose place in an event's slow lane this request gave or found.
+func (d *Defences) WhySlow(r *http.Request, event, fan string) *Slow {
 	why := d.table.Words(d.assess(r, d.caller(r), fan).Reasons)
 	if len(why) == 0 {
 		why = []string{"The request looked like a program's when you joined."}
 	}
-	return &slowReply{Why: why, Challenge: challengePath(event, "level=strong"),
+	return &Slow{Why: why, Challenge: challengePath(event, "level=strong"),
 		Detail: "You wait in the slower queue, which is called after the others. A stronger proof, which takes your browser up to half a minute, gives you a place in the general queue."}
 }

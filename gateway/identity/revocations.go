@@ -1,4 +1,4 @@
-package gateway
+package identity
 
 import (
 	"encoding/json"
@@ -10,9 +10,9 @@ import (
 	"frontrow/wire"
 )
 
-// revocations is REVOKED as this gateway has seen it: looked at for each pass,
+// Revocations is REVOKED as this gateway has seen it: looked at for each pass,
 // also for one that was verified before. Until it has been read no pass is good.
-type revocations struct {
+type Revocations struct {
 	now func() time.Time
 
 	mu      sync.RWMutex
@@ -30,12 +30,12 @@ type revocation struct {
 // minSweep is how many passes are kept without looking for those that have died.
 const minSweep = 1024
 
-func newRevocations(now func() time.Time) *revocations {
-	return &revocations{now: now, all: map[string]wire.Revocation{}, passes: map[string]revocation{}}
+func newRevocations(now func() time.Time) *Revocations {
+	return &Revocations{now: now, all: map[string]wire.Revocation{}, passes: map[string]revocation{}}
 }
 
-// note takes a record of REVOKED.
-func (r *revocations) note(e kv.Entry) error {
+// Note takes a record of REVOKED.
+func (r *Revocations) Note(e kv.Entry) error {
 	event, id, ok := wire.SplitRevokedKey(e.Key)
 	if !ok {
 		return errors.New("the key is not event.pass")
@@ -57,7 +57,7 @@ func (r *revocations) note(e kv.Entry) error {
 
 // sweep forgets passes that have died since, each time their number has doubled.
 // The server forgets them by itself, and tells nobody.
-func (r *revocations) sweep() {
+func (r *Revocations) sweep() {
 	if len(r.passes) < 2*max(r.swept, minSweep) {
 		return
 	}
@@ -69,14 +69,15 @@ func (r *revocations) sweep() {
 	r.swept = len(r.passes)
 }
 
-func (r *revocations) arrived() {
+// Arrived says that all that was stored has been noted.
+func (r *Revocations) Arrived() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.current = true
 }
 
-// of says why a pass is no longer good; nil if it is.
-func (r *revocations) of(event string, p *wire.Pass) *wire.Problem {
+// Of says why a pass is no longer good; nil if it is.
+func (r *Revocations) Of(event string, p *wire.Pass) *wire.Problem {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if !r.current {

@@ -1,4 +1,4 @@
-package gateway
+package catalogue
 
 import (
 	"context"
@@ -6,18 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"frontrow/gateway/arrivals"
+	"frontrow/gateway/live"
 	"frontrow/kv"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -32,77 +34,61 @@ const (
 	noticeBacklog = 65536
 )
 
-// catalogue is every event this gateway knows, kept by one watch a bucket.
+// Config configures a Catalogue. Whatever is not optional is required.
+type Config struct {
+	NATS      *nats.Conn
+	JetStream jetstream.JetStream
+	Region    string
+	Revoked   Revocations
+	// Sockets are those of the process, which the events' viewers are among.
+	Sockets *live.Sockets
+	// Lapsed is told of holds that ended without a sale.
+	Lapsed     func(hold string)
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// Revocations is told of REVOKED: of each record, and when all that was stored has
+// been told.
+type Revocations interface {
+	Note(kv.Entry) error
+	Arrived()
+}
+
+// Catalogue is every event this gateway knows, kept by one watch a bucket.
 // An event can be found once its plan is here and all of its watches run.
-type catalogue struct {
-	js      jetstream.JetStream
-	nc      *nats.Conn
-	log     *slog.Logger
-	metrics *metrics
-	revoked *revocations
-	cfg     *Config
-	lapsed  func(hold string) // is told of holds that ended without a sale
-	tasks   *errgroup.Group
-	ctx     context.Context // of the tasks; set by run
+type Catalogue struct {
+	cfg   Config
+	tasks *errgroup.Group
+	ctx   context.Context // of the tasks; set by Run
 
 	mu      sync.RWMutex
-	events  map[string]*event
+	events  map[string]*Event
 	known   map[string]bool // buckets of which all that was stored has been seen
 	opening int             // events whose first attempt at opening is under way
 }
 
-// event is one event as this gateway sees it.
-type event struct {
-	id     string
-	record atomic.Pointer[wire.Event]
-	board  atomic.Pointer[boardView]
-	stock  atomic.Pointer[stockView]
-	prices sync.Map // level id → wire.Price
-	begun  bool     // opening has begun; guarded by catalogue.mu
-
-	// Set by open before visible becomes true, then never changed.
-	visible atomic.Bool
-	venue   *venue
-	seats   *seatmap
-	hub     *hub
-	queues  map[string]*queue // by lane
-	codes   *claims
+// New knows no event yet.
+func New(cfg Config) *Catalogue {
+	return &Catalogue{cfg: cfg, events: map[string]*Event{}, known: map[string]bool{}}
 }
 
-// boardView and stockView are documents with their encodings.
-type boardView struct {
-	wire.Board
-	doc    *document
-	frame  []byte
-	urgent uint64 // number of the last board that everybody had to hear of
-}
-
-type stockView struct {
-	wire.Stock
-	frame []byte
-}
-
-func newCatalogue(cfg *Config, js jetstream.JetStream, m *metrics, revoked *revocations) *catalogue {
-	return &catalogue{js: js, nc: cfg.NATS, log: cfg.Logger, metrics: m, revoked: revoked, cfg: cfg,
-		events: map[string]*event{}, known: map[string]bool{}}
-}
-
-// run starts the watches of the buckets that every event shares.
-func (c *catalogue) run(ctx context.Context, tasks *errgroup.Group) {
-	c.ctx, c.tasks = ctx, tasks
+// Run watches, and keeps the events live, until ctx ends. It is called once.
+func (c *Catalogue) Run(ctx context.Context) error {
+	c.tasks, c.ctx = errgroup.WithContext(ctx)
 	for bucket, entry := range map[string]func(kv.Entry) error{
 		wire.EventsBucket: c.onEvent, wire.BoardBucket: c.onBoard, wire.StockBucket: c.onStock, wire.PricesBucket: c.onPrice,
-		wire.RevokedBucket: c.revoked.note,
+		wire.RevokedBucket: c.cfg.Revoked.Note,
 	} {
-		c.follow(ctx, bucket, ">", kv.Watcher{
+		c.follow(c.ctx, bucket, ">", kv.Watcher{
 			Entry: func(e kv.Entry) {
 				if err := entry(e); err != nil {
-					c.log.Error("record was not understood", "bucket", bucket, "key", e.Key, "err", err)
+					c.cfg.Logger.Error("record was not understood", "bucket", bucket, "key", e.Key, "err", err)
 				}
 			},
 			Current: func() {
 				if bucket == wire.RevokedBucket {
-					c.revoked.arrived()
+					c.cfg.Revoked.Arrived()
 				}
 				c.mu.Lock()
 				c.known[bucket] = true
@@ -110,15 +96,16 @@ func (c *catalogue) run(ctx context.Context, tasks *errgroup.Group) {
 			},
 		})
 	}
+	return c.tasks.Wait()
 }
 
 // follow watches a bucket until ctx ends, also before the bucket is there.
-func (c *catalogue) follow(ctx context.Context, bucket, filter string, w kv.Watcher) {
+func (c *Catalogue) follow(ctx context.Context, bucket, filter string, w kv.Watcher) {
 	c.tasks.Go(func() error {
 		return repair(ctx, func() error {
-			err := kv.Open(c.js, bucket).Watch(ctx, filter, w)
+			err := kv.Open(c.cfg.JetStream, bucket).Watch(ctx, filter, w)
 			if ctx.Err() == nil {
-				c.log.Warn("watch could not begin", "bucket", bucket, "err", err)
+				c.cfg.Logger.Warn("watch could not begin", "bucket", bucket, "err", err)
 			}
 			return err
 		})
@@ -134,25 +121,25 @@ func repair(ctx context.Context, do func() error) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(jitter(wait)):
+		case <-time.After(wait/2 + rand.N(wait)):
 		}
 	}
 }
 
 // entry is the event called id, made if this is the first that is heard of it.
-func (c *catalogue) entry(id string) (*event, error) {
+func (c *Catalogue) entry(id string) (*Event, error) {
 	if !wire.IsName(id) {
 		return nil, fmt.Errorf("%q is not an event's name", id)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.events[id] == nil {
-		c.events[id] = &event{id: id}
+		c.events[id] = &Event{id: id}
 	}
 	return c.events[id], nil
 }
 
-func (c *catalogue) onEvent(e kv.Entry) error {
+func (c *Catalogue) onEvent(e kv.Entry) error {
 	ev, err := c.entry(e.Key)
 	if err != nil {
 		return err
@@ -179,7 +166,7 @@ func (c *catalogue) onEvent(e kv.Entry) error {
 	return nil
 }
 
-func (c *catalogue) onBoard(e kv.Entry) error {
+func (c *Catalogue) onBoard(e kv.Entry) error {
 	ev, err := c.entry(e.Key)
 	if err != nil {
 		return err
@@ -188,27 +175,10 @@ func (c *catalogue) onBoard(e kv.Entry) error {
 	if err := json.Unmarshal(e.Value, &b); err != nil {
 		return err
 	}
-	raw, err := json.Marshal(b)
-	if err != nil {
-		return err
-	}
-	last := ev.board.Load()
-	v := &boardView{Board: b,
-		doc:   &document{contentType: "application/json", etag: "b" + strconv.FormatUint(uint64(e.Revision), 10), raw: raw},
-		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})}
-	switch {
-	case last == nil:
-		v.urgent = b.Seq
-	case urgent(&last.Board, &b):
-		v.urgent = b.Seq
-	default:
-		v.urgent = last.urgent
-	}
-	ev.board.Store(v)
-	return nil
+	return ev.feed.SetBoard(b, uint64(e.Revision))
 }
 
-func (c *catalogue) onStock(e kv.Entry) error {
+func (c *Catalogue) onStock(e kv.Entry) error {
 	ev, err := c.entry(e.Key)
 	if err != nil {
 		return err
@@ -217,11 +187,11 @@ func (c *catalogue) onStock(e kv.Entry) error {
 	if err := json.Unmarshal(e.Value, &s); err != nil {
 		return err
 	}
-	ev.stock.Store(&stockView{Stock: s, frame: encodeFrame(wire.LiveFrame{T: wire.FrameStock, Stock: &s})})
+	ev.feed.SetStock(s)
 	return nil
 }
 
-func (c *catalogue) onPrice(e kv.Entry) error {
+func (c *Catalogue) onPrice(e kv.Entry) error {
 	id, level, ok := strings.Cut(e.Key, ".")
 	if !ok {
 		return errors.New("the key is not event.level")
@@ -240,17 +210,17 @@ func (c *catalogue) onPrice(e kv.Entry) error {
 
 // open loads the event's plan, starts what keeps it live, and makes it visible
 // when its seats have been read.
-func (c *catalogue) open(ctx context.Context, ev *event) error {
+func (c *Catalogue) open(ctx context.Context, ev *Event) error {
 	first := sync.OnceFunc(func() {
 		c.mu.Lock()
 		c.opening--
 		c.mu.Unlock()
 	})
 	defer first()
-	var v *venue
+	var v *live.Venue
 	_ = repair(ctx, func() (err error) {
 		if v, err = c.plan(ctx, ev.record.Load().Plan); err != nil && ctx.Err() == nil {
-			c.log.Warn("plan can't be read", "event", ev.id, "err", err)
+			c.cfg.Logger.Warn("plan can't be read", "event", ev.id, "err", err)
 			first()
 		}
 		return err
@@ -258,37 +228,28 @@ func (c *catalogue) open(ctx context.Context, ev *event) error {
 	if v == nil {
 		return nil // ctx ended
 	}
-	ev.venue, ev.seats = v, newSeatmap(v)
-	ev.hub = newHub(ev, c.metrics)
-	ev.queues = map[string]*queue{}
+	ev.Venue, ev.Hub = v, live.NewHub(v, &ev.feed, c.cfg.Sockets)
+	registers := arrivals.Config{JetStream: c.cfg.JetStream, Region: c.cfg.Region, Logger: c.cfg.Logger, Registerer: c.cfg.Registerer}
+	ev.queues = map[string]*arrivals.Queue{}
 	for _, lane := range wire.Lanes() {
-		q := &queue{event: ev.id, lane: lane, region: c.cfg.Region, bucket: kv.Open(c.js, wire.QueueBucket(ev.id, lane)),
-			joined: newRecent[string, wire.Place](maxJoined), log: c.log}
-		q.joins = kv.NewCommitter(kv.CommitterConfig{Stream: &q.bucket.Stream, Registerer: c.cfg.Registerer})
+		q := arrivals.NewQueue(registers, ev.id, lane)
 		ev.queues[lane] = q
-		c.tasks.Go(func() error { return q.joins.Run(ctx) })
+		c.tasks.Go(func() error { return q.Run(ctx) })
 	}
-	ev.codes = newClaims(kv.Open(c.js, wire.CodesBucket(ev.id)), c.cfg)
-	c.tasks.Go(func() error { return ev.codes.writes.Run(ctx) })
+	ev.Codes = arrivals.NewClaims(registers, ev.id)
+	c.tasks.Go(func() error { return ev.Codes.Run(ctx) })
 	ev.visible.Store(true)
-	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", kv.Watcher{
-		Entry: func(e kv.Entry) {
-			if ev.seats.apply(e) {
-				ev.hub.again()
-			}
-		},
-		Current: ev.seats.arrived,
-	})
+	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", ev.Hub.Watcher())
 	c.tasks.Go(func() error { return c.notices(ctx, ev) })
-	c.tasks.Go(func() error { ev.beat(ctx); return nil })
+	c.tasks.Go(func() error { return ev.Hub.Run(ctx) })
 	return nil
 }
 
 // plan reads a seating plan by its digest.
-func (c *catalogue) plan(ctx context.Context, digest string) (*venue, error) {
+func (c *Catalogue) plan(ctx context.Context, digest string) (*live.Venue, error) {
 	ctx, cancel := context.WithTimeout(ctx, planTimeout)
 	defer cancel()
-	store, err := c.js.ObjectStore(ctx, wire.PlansObjects)
+	store, err := c.cfg.JetStream.ObjectStore(ctx, wire.PlansObjects)
 	if err != nil {
 		return nil, fmt.Errorf("object store %s: %w", wire.PlansObjects, err)
 	}
@@ -296,7 +257,7 @@ func (c *catalogue) plan(ctx context.Context, digest string) (*venue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", digest, err)
 	}
-	v, err := newVenue(digest, raw)
+	v, err := live.NewVenue(digest, raw)
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", digest, err)
 	}
@@ -305,18 +266,18 @@ func (c *catalogue) plan(ctx context.Context, digest string) (*venue, error) {
 
 // notices routes the event's notices to the sockets of their fans. They are
 // best effort, so those that don't fit the backlog are lost.
-func (c *catalogue) notices(ctx context.Context, ev *event) error {
+func (c *Catalogue) notices(ctx context.Context, ev *Event) error {
 	at := len(wire.NoticeSubject(ev.id, ""))
-	sub, err := c.nc.Subscribe(wire.NoticeAll(ev.id), func(m *nats.Msg) {
+	sub, err := c.cfg.NATS.Subscribe(wire.NoticeAll(ev.id), func(m *nats.Msg) {
 		var n wire.Notice
 		if err := json.Unmarshal(m.Data, &n); err != nil {
-			c.log.Error("notice was not understood", "event", ev.id, "err", err)
+			c.cfg.Logger.Error("notice was not understood", "event", ev.id, "err", err)
 			return
 		}
 		if n.Kind == "hold" && n.State == "expired" {
-			c.lapsed(n.Hold)
+			c.cfg.Lapsed(n.Hold)
 		}
-		ev.hub.notice(m.Subject[at:], &n)
+		ev.Hub.Notice(m.Subject[at:], &n)
 	})
 	if err != nil {
 		return fmt.Errorf("subscribe to notices of %s: %w", ev.id, err)
@@ -329,8 +290,8 @@ func (c *catalogue) notices(ctx context.Context, ev *event) error {
 	return nil
 }
 
-// find is the event called id, for a request.
-func (c *catalogue) find(id string) (*event, error) {
+// Find is the event called id, for a request.
+func (c *Catalogue) Find(id string) (*Event, error) {
 	c.mu.RLock()
 	ev, known := c.events[id], c.known[wire.EventsBucket]
 	c.mu.RUnlock()
@@ -343,17 +304,17 @@ func (c *catalogue) find(id string) (*event, error) {
 	return nil, wire.Refuse(wire.CodeNotFound, "There is no such event.")
 }
 
-// list is every visible event, the next to start first.
-func (c *catalogue) list() []*event {
+// List is every visible event, the next to start first.
+func (c *Catalogue) List() []*Event {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	var all []*event
+	var all []*Event
 	for _, ev := range c.events {
 		if ev.visible.Load() {
 			all = append(all, ev)
 		}
 	}
-	slices.SortFunc(all, func(a, b *event) int {
+	slices.SortFunc(all, func(a, b *Event) int {
 		if d := a.record.Load().Spec.StartsAt.Compare(b.record.Load().Spec.StartsAt); d != 0 {
 			return d
 		}
@@ -362,9 +323,9 @@ func (c *catalogue) list() []*event {
 	return all
 }
 
-// ready tells whether everything that was stored when this gateway started has
+// Ready tells whether everything that was stored when this gateway started has
 // been read, or at least been tried.
-func (c *catalogue) ready() error {
+func (c *Catalogue) Ready() error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	switch {
@@ -374,27 +335,4 @@ func (c *catalogue) ready() error {
 		return fmt.Errorf("%d events are being loaded", c.opening)
 	}
 	return nil
-}
-
-// state is where the sale stands, in the words of the board.
-func (ev *event) state(now time.Time) string {
-	rec := ev.record.Load()
-	if rec.State == wire.EventClosed {
-		return wire.SaleClosed
-	}
-	if b := ev.board.Load(); b != nil && b.State != "" {
-		return b.State
-	}
-	if now.Before(rec.Spec.OpensAt) {
-		return wire.SaleScheduled
-	}
-	return wire.SaleOpen
-}
-
-// price is what a place of the level costs now.
-func (ev *event) price(l wire.Level) wire.Amounts {
-	if p, ok := ev.prices.Load(l.ID); ok {
-		return p.(wire.Price).Amounts
-	}
-	return wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee)
 }

@@ -1,4 +1,4 @@
-package gateway
+package live
 
 import (
 	"time"
@@ -39,7 +39,7 @@ func cadence(b *wire.Board, ahead uint64) time.Duration {
 // that the sale opens, pauses or ends, that a level is sold out or back, the
 // draw, an operator's words.
 func urgent(last, b *wire.Board) bool {
-	if last == nil || last.State != b.State || last.Message != b.Message || (last.Draw == nil) != (b.Draw == nil) ||
+	if last.State != b.State || last.Message != b.Message || (last.Draw == nil) != (b.Draw == nil) ||
 		b.Draw != nil && *last.Draw != *b.Draw || len(last.Levels) != len(b.Levels) {
 		return true
 	}

@@ -1,4 +1,4 @@
-package gateway
+package live
 
 import (
 	"bufio"
@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,11 +16,22 @@ import (
 	"github.com/coder/websocket"
 )
 
+// What a client may send.
+const (
+	MaxClientFrame = 4 << 10
+	MaxWatched     = 256 // sections one viewer may name; "*" is not counted
+	MaxTalk        = 30  // messages in a talkWindow
+
+	talkWindow = 10 * time.Second
+
+	// maxTalkBytes is what a client may send in a talkWindow in all: messages, their
+	// fragments, pings and pongs. maxPings are answered in a socket's life.
+	maxTalkBytes = 64 << 10
+	maxPings     = 1000
+)
+
 // Bounds of a live socket.
 const (
-	maxClientFrame = 4 << 10
-	maxWatched     = 256 // sections one viewer may name; "*" is not counted
-
 	// maxSeatFrames may wait for one viewer; with more he is too slow. It is above
 	// plan.MaxSections + plan.MaxAreas, so the answer to a watch always fits.
 	maxSeatFrames = 4096
@@ -32,26 +42,18 @@ const (
 	pingTimeout  = 10 * time.Second
 	maxLife      = 60 * time.Minute // from half to one and a half of it, so that gateways even out
 
-	talkWindow = 10 * time.Second
-	maxTalk    = 30 // messages a client may send in a talkWindow
-
-	// maxTalkBytes is what a client may send in a talkWindow in all: messages, their
-	// fragments, pings and pongs. maxPings are answered in a socket's life.
-	maxTalkBytes = 64 << 10
-	maxPings     = 1000
-
 	noRoomPause = 5 * time.Second
 )
 
 // conn is one live socket. What waits for it is bounded and never makes anybody
 // else wait: of boards and stocks only the newest is kept, and a viewer who
-// can't take the frames of his sections is closed with closeOverload.
+// can't take the frames of his sections is closed for Overload.
 //
 // An idle socket has one goroutine, the reader; a writer lives only while there
 // is something to write.
 type conn struct {
 	ws  *websocket.Conn
-	hub *hub
+	hub *Hub
 	fan string // empty: nobody we know
 
 	// Guarded by hub.mu.
@@ -77,29 +79,15 @@ type conn struct {
 	closed  bool
 }
 
-// live upgrades GET /v1/events/{event}/live.
-func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return wire.Refuse(wire.CodeBadRequest, "This address speaks WebSocket alone.")
-	}
-	if err := g.identity.sameOrigin(r, true); err != nil {
-		return err
-	}
-	fan, err := g.identity.presented(r)
-	if err != nil && err != errNoFan {
-		return wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
-	}
-	owner := g.defences.socketOwner(r, fan)
-	if full := g.sockets.enter(owner); full != "" {
+// Accept makes the request of a fan, or of nobody we know, a live socket, which is
+// counted for owner. It refuses when there is no room.
+func (h *Hub) Accept(w http.ResponseWriter, r *http.Request, fan string, owner Owner) error {
+	if full := h.sockets.enter(owner); full != "" {
 		return noRoom(full)
 	}
 	pings := 0
 	ws, err := websocket.Accept(metered{w}, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true,                          // sameOrigin has decided
+		InsecureSkipVerify: true,                          // our caller has looked at the origin
 		CompressionMode:    websocket.CompressionDisabled, // so no frame may claim to be compressed
 		OnPingReceived: func(context.Context, []byte) bool { // browsers send none
 			pings++
@@ -107,14 +95,14 @@ func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
 		},
 	})
 	if err != nil {
-		g.sockets.leave(owner)
+		h.sockets.leave(owner)
 		return nil // Accept has answered
 	}
-	ws.SetReadLimit(maxClientFrame)
-	c := &conn{ws: ws, hub: ev.hub, fan: fan, born: time.Now(), life: jitter(maxLife)}
+	ws.SetReadLimit(MaxClientFrame)
+	c := &conn{ws: ws, hub: h, fan: fan, born: time.Now(), life: jitter(maxLife)}
 	// A goroutine of its own, so that the request's, whose stack has grown, can end.
 	go func() {
-		defer g.sockets.leave(owner)
+		defer h.sockets.leave(owner)
 		c.run()
 	}()
 	return nil
@@ -167,20 +155,20 @@ func (c *conn) run() {
 		if now := time.Now(); now.Sub(window) > talkWindow {
 			window, talk = now, 0
 		}
-		if talk++; talk > maxTalk {
-			c.close(closePolicy, "too many frames")
+		if talk++; talk > MaxTalk {
+			c.close(Policy, "too many frames")
 			return
 		}
 		var w wire.LiveWatch
-		if json.Unmarshal(raw, &w) != nil || len(w.Watch) > maxWatched {
-			c.close(closeData, "expected {\"watch\":[sections]} or {\"place\":{…}}")
+		if json.Unmarshal(raw, &w) != nil || len(w.Watch) > MaxWatched {
+			c.close(Data, "expected {\"watch\":[sections]} or {\"place\":{…}}")
 			return
 		}
 		if w.Place != nil {
 			c.hub.stand(c, w.Place)
 		}
 		if w.Watch != nil && !c.hub.watch(c, w.Watch) {
-			c.close(closePolicy, "unknown section")
+			c.close(Policy, "unknown section")
 			return
 		}
 	}
@@ -189,7 +177,7 @@ func (c *conn) run() {
 // probe pings, and ends a socket that is silent or has lived its life.
 func (c *conn) probe() {
 	if time.Since(c.born) > c.life {
-		c.close(closeLife, "come back")
+		c.close(Life, "come back")
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
@@ -202,13 +190,13 @@ func (c *conn) probe() {
 }
 
 // close ends the socket, once, and waits for the peer's goodbye.
-func (c *conn) close(code websocket.StatusCode, why string) {
+func (c *conn) close(end Ending, why string) {
 	c.shutting.Do(func() {
 		c.mu.Lock()
 		c.closed = true
 		c.mu.Unlock()
-		c.hub.metrics.closes.WithLabelValues(closeClass(code)).Inc()
-		_ = c.ws.Close(code, why)
+		c.hub.sockets.closes.WithLabelValues(end.label()).Inc()
+		_ = c.ws.Close(c.hub.sockets.code(end), why)
 	})
 }
 
@@ -237,7 +225,7 @@ func (c *conn) offerSeats(frame []byte) {
 		c.seats = append(c.seats, frame)
 	})
 	if over {
-		go c.close(closeOverload, "too slow")
+		go c.close(Overload, "too slow")
 	}
 }
 
@@ -271,7 +259,7 @@ func (c *conn) drain() {
 			}
 		}
 		c.stuck.Stop()
-		c.hub.metrics.frames.Add(float64(len(frames)))
+		c.hub.sockets.frames.Add(float64(len(frames)))
 	}
 }
 

@@ -1,4 +1,4 @@
-package gateway
+package live
 
 import (
 	"bytes"
@@ -8,55 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"frontrow/gateway/document"
 	"frontrow/kv"
-	"frontrow/plan"
 	"frontrow/wire"
 )
-
-// venue is a seating plan as this package uses it: numbered, and encoded once.
-type venue struct {
-	digest  string
-	index   *plan.Index
-	full    *document
-	compact *document
-
-	sections []section      // of the plan, then its areas, in plan order
-	byID     map[string]int // section or area id → index in sections
-}
-
-// section is the places of a section or an area.
-type section struct {
-	id   string
-	area bool
-	plan.Range
-}
-
-func newVenue(digest string, raw []byte) (*venue, error) {
-	p, err := plan.Decode(raw)
-	if err != nil {
-		return nil, err
-	}
-	x := plan.NewIndex(p)
-	compact, err := plan.Compact(p, x)
-	if err != nil {
-		return nil, err
-	}
-	v := &venue{digest: digest, index: x, byID: map[string]int{},
-		full:    &document{contentType: "application/json", etag: digest, raw: raw},
-		compact: &document{contentType: "application/json", etag: digest + "-map", raw: compact}}
-	for i, r := range x.Sections() {
-		v.sections = append(v.sections, section{p.Sections[i].ID, false, r})
-	}
-	for _, a := range x.Areas() {
-		v.sections = append(v.sections, section{a.ID, true, a.Range})
-	}
-	for i, s := range v.sections {
-		v.byID[s.id] = i
-	}
-	v.full.gzip() // now, rather than in somebody's request
-	v.compact.gzip()
-	return v, nil
-}
 
 // seatmap is the live state of every place of an event, fed by one watch. It
 // informs: the writer decides, and a place shown as free may just have gone.
@@ -64,7 +19,7 @@ func newVenue(digest string, raw []byte) (*venue, error) {
 //	watch ──apply──► bits, changed ──tick──► snapshot for GET …/availability
 //	                                   └───► one frame per changed section
 type seatmap struct {
-	venue     *venue
+	venue     *Venue
 	sectionOf []int32 // by place
 
 	mu      sync.Mutex
@@ -76,11 +31,11 @@ type seatmap struct {
 	dirty   []bool   // by place: it is in changed
 	sent    []uint64 // by section: To of its last frame
 
-	snapshot atomic.Pointer[snapshot] // nil until loaded
+	snapshot atomic.Pointer[Snapshot] // nil until loaded
 }
 
-func newSeatmap(v *venue) *seatmap {
-	n := v.index.Len()
+func newSeatmap(v *Venue) *seatmap {
+	n := v.Index.Len()
 	m := &seatmap{venue: v, sectionOf: make([]int32, n), bits: make([]byte, (n+3)/4), dirty: make([]bool, n),
 		changed: make([][]int32, len(v.sections)), sent: make([]uint64, len(v.sections))}
 	for s, sec := range v.sections {
@@ -99,7 +54,7 @@ func (m *seatmap) apply(e kv.Entry) (again bool) {
 	if !ok {
 		return false
 	}
-	i, ok := m.venue.index.Lookup(seat)
+	i, ok := m.venue.Index.Lookup(seat)
 	if !ok {
 		return false
 	}
@@ -148,7 +103,7 @@ func (m *seatmap) tick() []change {
 		return nil
 	}
 	// The snapshot comes first: a viewer who is told of To must find it there.
-	m.snapshot.Store(&snapshot{venue: m.venue, seq: m.seq, bits: bytes.Clone(m.bits)})
+	m.snapshot.Store(&Snapshot{venue: m.venue, seq: m.seq, bits: bytes.Clone(m.bits)})
 	var changes []change
 	for s, places := range m.changed {
 		if len(places) == 0 && !m.fresh {
@@ -197,48 +152,49 @@ func stateOf(record []byte) wire.State {
 	return s.State
 }
 
-// snapshot is the availability at one revision, encoded at most once a form.
-type snapshot struct {
-	venue *venue
+// Snapshot is the availability at one revision, encoded at most once a form.
+type Snapshot struct {
+	venue *Venue
 	seq   uint64
 	bits  []byte
 
 	onceBinary, onceJSON sync.Once
-	binary, text         *document
+	binary, text         *document.Document
 }
 
-func (s *snapshot) seqString() string { return strconv.FormatUint(s.seq, 10) }
+// Seq is the revision in decimal.
+func (s *Snapshot) Seq() string { return strconv.FormatUint(s.seq, 10) }
 
-func (s *snapshot) etag(form string) string {
-	return s.venue.digest[:min(12, len(s.venue.digest))] + "-" + s.seqString() + form
+func (s *Snapshot) etag(form string) string {
+	return s.venue.digest[:min(12, len(s.venue.digest))] + "-" + s.Seq() + form
 }
 
-// asBinary is 2 bits a place in plan order.
-func (s *snapshot) asBinary() *document {
+// Binary is 2 bits a place in plan order.
+func (s *Snapshot) Binary() *document.Document {
 	s.onceBinary.Do(func() {
-		s.binary = &document{contentType: "application/octet-stream", etag: s.etag(""), raw: s.bits}
+		s.binary = document.New("application/octet-stream", s.etag(""), s.bits)
 	})
 	return s.binary
 }
 
-// asJSON is {seq, counts, seats: {id: state}}.
-func (s *snapshot) asJSON() *document {
+// JSON is {seq, counts, seats: {id: state}}.
+func (s *Snapshot) JSON() *document.Document {
 	s.onceJSON.Do(func() {
 		var n [4]int
 		var b strings.Builder
-		for i := range s.venue.index.Len() {
+		for i := range s.venue.Index.Len() {
 			state := s.bits[i/4] >> (2 * (i % 4)) & 3
 			n[state]++
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			id, _ := json.Marshal(s.venue.index.ID(i)) // a string can't fail
+			id, _ := json.Marshal(s.venue.Index.ID(i)) // a string can't fail
 			b.Write(id)
 			b.WriteString(`:"` + string(wire.StateOfBits(state)) + `"`)
 		}
 		counts, _ := json.Marshal(wire.Count{Free: n[0], Held: n[1], Sold: n[2], Blocked: n[3]}) // numbers can't
-		raw := `{"seq":` + s.seqString() + `,"counts":` + string(counts) + `,"seats":{` + b.String() + `}}`
-		s.text = &document{contentType: "application/json", etag: s.etag("-json"), raw: []byte(raw)}
+		raw := `{"seq":` + s.Seq() + `,"counts":` + string(counts) + `,"seats":{` + b.String() + `}}`
+		s.text = document.New("application/json", s.etag("-json"), []byte(raw))
 	})
 	return s.text
 }
