@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,11 +51,10 @@ const (
 
 // Names that a gateway alone answers to.
 const (
-	statusSubject  = "frontrow.gateway.status"
-	serviceVersion = "1.0.0" // of the endpoint's protocol
-	seqHeader      = "Frontrow-Seq"
-	defaultAddr    = ":8080"
-	defaultRegion  = "home"
+	statusSubject = "frontrow.gateway.status"
+	seqHeader     = "Frontrow-Seq"
+	defaultAddr   = ":8080"
+	defaultRegion = "home"
 )
 
 // Config configures a Gateway. NATS and Keys are required.
@@ -82,7 +82,7 @@ type Config struct {
 	AllowedOrigins []string
 	// MaxSockets bounds the live sockets; 0 means DefaultMaxSockets.
 	MaxSockets int
-	// Version of the build, for frontrow.gateway.status.
+	// Version of the build, as semantic versioning writes it; empty: "0.0.0".
 	Version string
 
 	Logger     *slog.Logger          // nil: no log
@@ -119,6 +119,7 @@ func (c *Config) Validate() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Version = cmp.Or(c.Version, "0.0.0")
 	return nil
 }
 
@@ -276,8 +277,8 @@ type status struct {
 
 // operators adds the operator's endpoint. Every gateway answers for itself.
 func (g *Gateway) operators() (micro.Service, error) {
-	s, err := micro.AddService(g.cfg.NATS, micro.Config{Name: wire.ServiceGateway, Version: serviceVersion,
-		Description: "the regional edge", Metadata: map[string]string{"region": g.cfg.Region, "build": g.cfg.Version}})
+	s, err := micro.AddService(g.cfg.NATS, micro.Config{Name: wire.ServiceGateway, Version: g.cfg.Version,
+		Description: "the regional edge", Metadata: map[string]string{"region": g.cfg.Region}})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: micro service: %w", err)
 	}

@@ -128,13 +128,13 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 
 func TestOperatorsStatus(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(c *Config) { c.Version = "v9" })
+	s := open(t, func(c *Config) { c.Version = "9.0.0" })
 	s.view().next(wire.FrameBoard)
 	m, err := s.nc.Request("frontrow.gateway.status", nil, waitLimit)
 	must(t, err)
 	var st status
 	must(t, json.Unmarshal(m.Data, &st))
-	if st.Version != "v9" || st.Sockets != 1 || st.Events[show] != 1 || !st.Ready || st.Region != "home" {
+	if st.Version != "9.0.0" || st.Sockets != 1 || st.Events[show] != 1 || !st.Ready || st.Region != "home" {
 		t.Errorf("%+v", st)
 	}
 }

@@ -18,14 +18,19 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
 )
 
 const eventUsage = `usage: frontrow event apply -f FILE [--nats URL]
        frontrow event list [--nats URL]
 `
 
-// applyTimeout bounds putting an event up: uploading its plan, making its streams.
-const applyTimeout = 60 * time.Second
+const (
+	// applyTimeout bounds putting an event up: uploading its plan, making its streams.
+	applyTimeout = 60 * time.Second
+	// applyAgain is before what was unavailable is asked for again.
+	applyAgain = 500 * time.Millisecond
+)
 
 // eventFile is what an organiser writes: the spec, and where the plan comes
 // from: a file of either format beside it, or a generated venue.
@@ -145,18 +150,36 @@ func apply(ctx context.Context, nc *nats.Conn, spec wire.Spec, p *plan.Plan) (wi
 	if err != nil {
 		return wire.Event{}, err
 	}
-	reply, err := nc.RequestWithContext(ctx, wire.EventApplySubject, request)
-	if err != nil {
-		return wire.Event{}, fmt.Errorf("admission: %w", err)
+	return requestApply(ctx, nc, request)
+}
+
+// requestApply asks admission to put an event up until it is done or refused: what
+// is only unavailable, such as a plan that a replica doesn't have yet, is asked for
+// again, which is safe.
+func requestApply(ctx context.Context, nc *nats.Conn, request []byte) (wire.Event, error) {
+	for {
+		reply, err := nc.RequestWithContext(ctx, wire.EventApplySubject, request)
+		if err != nil {
+			return wire.Event{}, fmt.Errorf("admission: %w", err)
+		}
+		switch code := reply.Header.Get(micro.ErrorCodeHeader); code {
+		case "":
+			var r wire.ApplyReply
+			if err := json.Unmarshal(reply.Data, &r); err != nil {
+				return wire.Event{}, fmt.Errorf("admission: %w", err)
+			}
+			return r.Event, nil
+		case string(wire.CodeUnavailable):
+			select {
+			case <-time.After(applyAgain):
+				continue
+			case <-ctx.Done():
+			}
+			fallthrough
+		default:
+			return wire.Event{}, fmt.Errorf("%s: %s", code, reply.Header.Get(micro.ErrorHeader))
+		}
 	}
-	if code := reply.Header.Get("Nats-Service-Error-Code"); code != "" {
-		return wire.Event{}, fmt.Errorf("%s: %s", code, reply.Header.Get("Nats-Service-Error"))
-	}
-	var r wire.ApplyReply
-	if err := json.Unmarshal(reply.Data, &r); err != nil {
-		return wire.Event{}, fmt.Errorf("admission: %w", err)
-	}
-	return r.Event, nil
 }
 
 func (c command) eventList(ctx context.Context, args []string) error {
