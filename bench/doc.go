@@ -16,11 +16,24 @@
 // Latency is from before a request is encoded to after its answer is decoded.
 // A round's rate is its answers over the time to the last of them.
 //
-//	row             ours                                       baseline
-//	hold of 2       NATS request to the writer, reply stored   Redis, SET NX EX of both seats in one script
-//	joins           create-only through kv.Committer, receipt  Redis, ZADD NX and ZRANK in one pipeline
-//	join over http  POST …/places on open connections          the same, without any HTTP
-//	orders          ORDERS to paid, payment included           PostgreSQL, one transaction an order, no payment
+//	row                    ours                                                   baseline
+//	hold of 2              NATS request to the writer, reply stored               Redis, SET NX EX of both seats in one script, AOF or none
+//	storm                  100,000 fans ask for 1,000 seats by name               Redis, SET NX EX
+//	best available         the engine alone: search, hold, give back              a scan of all seats
+//	expiry                 80,000 seats' holds end together: the last free record PostgreSQL, a sweep every 30 s
+//	joins                  create-only through kv.Committer, signed receipt       Redis, ZADD NX and ZRANK in one pipeline
+//	join over http         POST …/places on open connections, all defences        the same, without any HTTP
+//	purchase               ORDERS to paid, a provider in the process              PostgreSQL, one transaction an order, no payment
+//	purchase with payment  ORDERS to paid, the payment sandbox over HTTP          the same
+//	sell-out               hold to paid, every seat of the house                  PostgreSQL, the same transactions, no hold, no payment
+//	redeem                 a called place becomes a pass, stored and signed       –
+//	frames                 the board told to 12,000 sockets of other processes    –
+//	position               one board stored, for a million fans                   Redis, ZRANK of each
+//	14 million             joins, boards, the head, the last 10,000 passes        Redis, as many in a sorted set
+//
+// Rows end in " on three" where a cluster of three nats-servers, R3, runs them
+// too; their mode in the output is R3 instead of R1. "14 million" runs only when
+// it is asked for: it takes minutes.
 //
 // The baselines are built to be fast: Redis is asked over few, pipelined
 // connections, so that one fsync serves all commands of one turn of its loop;
