@@ -1,12 +1,10 @@
 package admission
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -128,22 +126,10 @@ func answer(ctx context.Context, r micro.Request, handle handler) {
 	_ = r.Error(string(p.Code), p.Detail, body)
 }
 
-// decode reads a request strictly: a field that is misspelt would else be
-// ignored in silence. Nothing at all means {}.
+// decode reads a request.
 func decode(data []byte, into any) error {
-	if len(bytes.TrimSpace(data)) == 0 {
-		data = []byte("{}")
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	if err == nil {
-		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("something follows it")
-		}
-	}
-	if err != nil {
-		return wire.Refuse(wire.CodeBadRequest, "The payload is not the JSON asked for: "+err.Error())
+	if p := wire.DecodeStrictly(data, into); p != nil {
+		return p
 	}
 	return nil
 }

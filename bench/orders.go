@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,41 +35,67 @@ func benchPurchase(ctx context.Context, b *bench) error     { return b.purchase(
 func benchPurchasePaid(ctx context.Context, b *bench) error { return b.purchase(ctx, true) }
 
 func (b *bench) purchase(ctx context.Context, overHTTP bool) error {
-	pg, err := pgd.Start(ctx, pgd.Config{Dir: filepath.Join(b.dir, "postgres"), NoSyncInit: true})
+	m, err := b.openMarket(ctx, overHTTP)
 	if err != nil {
 		return err
 	}
-	defer pg.Stop() //nolint:errcheck // its directory goes next
-	region, err := startRegion(ctx, b.dir, b.seats, b.replicas)
+	defer m.close()
+	figures, err := b.alternate(ctx, orderCallers, side{"frontrow", m.shop.prepare}, side{"postgresql", m.classic.prepare})
 	if err != nil {
 		return err
 	}
-	defer region.close()
-	shop, err := openShop(ctx, b, region, pg.DSN(), overHTTP)
-	if err != nil {
-		return err
-	}
-	defer shop.close()
-	classic, err := openClassic(ctx, pg.DSN(), region)
-	if err != nil {
-		return err
-	}
-	defer classic.pool.Close()
-	figures, err := b.alternate(ctx, orderCallers, side{"frontrow", shop.prepare}, side{"postgresql", classic.prepare})
-	if err != nil {
-		return err
-	}
-	if err := shop.audit(ctx); err != nil {
+	if err := m.shop.audit(ctx); err != nil {
 		return err
 	}
 	provider := "a provider in the process"
 	if overHTTP {
 		provider = "the payment sandbox over HTTP"
 	}
-	b.report(result{Row: b.row, Mode: region.mode(), Unit: "orders/s", Callers: orderCallers,
+	b.report(result{Row: b.row, Mode: m.shop.region.mode(), Unit: "orders/s", Callers: orderCallers,
 		Note: fmt.Sprintf("of 2 seats held and marked for checkout before: published to ORDERS until its fan is told that it is paid, with begin, authorisation by %s, commit, confirmation of the seats and capture; the baseline inserts order, lines, bookings and tickets and updates the seats in one transaction over %d connections, without any payment", provider, classicConns)},
 		figures[0], figures[1], "PostgreSQL, one transaction an order, no payment")
 	return nil
+}
+
+// market is our shop and the classic way beside it, on the same PostgreSQL.
+type market struct {
+	shop    *shop
+	classic *classic
+	ends    []func()
+}
+
+func (b *bench) openMarket(ctx context.Context, overHTTP bool) (m *market, err error) {
+	m = &market{}
+	defer func() {
+		if err != nil {
+			m.close()
+		}
+	}()
+	pg, err := pgd.Start(ctx, pgd.Config{Dir: filepath.Join(b.dir, "postgres"), NoSyncInit: true})
+	if err != nil {
+		return nil, err
+	}
+	m.ends = append(m.ends, func() { _ = pg.Stop() }) // its directory goes next
+	region, err := startRegion(ctx, b.dir, b.seats, b.replicas)
+	if err != nil {
+		return nil, err
+	}
+	m.ends = append(m.ends, region.close)
+	if m.shop, err = openShop(ctx, b, region, pg.DSN(), overHTTP); err != nil {
+		return nil, err
+	}
+	m.ends = append(m.ends, m.shop.close)
+	if m.classic, err = openClassic(ctx, pg.DSN(), region); err != nil {
+		return nil, err
+	}
+	m.ends = append(m.ends, m.classic.pool.Close)
+	return m, nil
+}
+
+func (m *market) close() {
+	for _, end := range slices.Backward(m.ends) {
+		end()
+	}
 }
 
 // bank is a provider that says yes at once. The sandbox is measured beside it.

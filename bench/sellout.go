@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
-
-	"frontrow/internal/pgd"
 )
 
 const sellOutLimit = 5 * time.Minute
@@ -14,34 +11,19 @@ const sellOutLimit = 5 * time.Minute
 // benchSellOut is the row "sell-out": every seat of the house, from hold over
 // checkout to paid, by buyers who each want two.
 func benchSellOut(ctx context.Context, b *bench) error {
-	pg, err := pgd.Start(ctx, pgd.Config{Dir: filepath.Join(b.dir, "postgres"), NoSyncInit: true})
+	m, err := b.openMarket(ctx, false)
 	if err != nil {
 		return err
 	}
-	defer pg.Stop() //nolint:errcheck // its directory goes next
-	region, err := startRegion(ctx, b.dir, b.seats, b.replicas)
-	if err != nil {
-		return err
-	}
-	defer region.close()
-	shop, err := openShop(ctx, b, region, pg.DSN(), false)
-	if err != nil {
-		return err
-	}
-	defer shop.close()
-	classic, err := openClassic(ctx, pg.DSN(), region)
-	if err != nil {
-		return err
-	}
-	defer classic.pool.Close()
+	defer m.close()
 	limit, rounds := b.limit, b.rounds
 	b.limit, b.rounds = sellOutLimit, 1
-	figures, err := b.alternate(ctx, orderCallers, side{"frontrow", shop.sellOut}, side{"postgresql", classic.prepare})
+	figures, err := b.alternate(ctx, orderCallers, side{"frontrow", m.shop.sellOut}, side{"postgresql", m.classic.prepare})
 	b.limit, b.rounds = limit, rounds
 	if err != nil {
 		return err
 	}
-	if err := shop.audit(ctx); err != nil {
+	if err := m.shop.audit(ctx); err != nil {
 		return err
 	}
 	for _, rounds := range figures { // the row is about how long it takes
@@ -49,8 +31,8 @@ func benchSellOut(ctx context.Context, b *bench) error {
 			rounds[i].Rate = float64(rounds[i].N) / rounds[i].Rate
 		}
 	}
-	b.report(result{Row: "sell-out", Mode: region.mode(), Unit: "s", Callers: orderCallers,
-		Note: fmt.Sprintf("%d orders of 2 seats, each held, marked for checkout, published, authorised by a provider in the process, committed, confirmed and captured; the baseline holds nothing and pays nothing", len(shop.pairs))},
+	b.report(result{Row: "sell-out", Mode: m.shop.region.mode(), Unit: "s", Callers: orderCallers,
+		Note: fmt.Sprintf("%d orders of 2 seats, each held, marked for checkout, published, authorised by a provider in the process, committed, confirmed and captured; the baseline holds nothing and pays nothing", len(m.shop.pairs))},
 		figures[0], figures[1], "PostgreSQL, one transaction an order, no hold, no payment")
 	return nil
 }

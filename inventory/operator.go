@@ -1,12 +1,9 @@
 package inventory
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -132,7 +129,7 @@ func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
 	if act == "release" {
 		into = &release
 	}
-	if p := decodeStrictly(data, into); p != nil {
+	if p := wire.DecodeStrictly(data, into); p != nil {
 		return nil, p
 	}
 	if act == "release" {
@@ -153,23 +150,6 @@ func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
 		parts = append(parts, part)
 	}
 	return payloads(parts...)
-}
-
-// decodeStrictly reads an operator's payload: a field that is misspelt would
-// else be ignored in silence.
-func decodeStrictly(data []byte, into any) *wire.Problem {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	if err == nil {
-		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("something follows it")
-		}
-	}
-	if err != nil {
-		return wire.Refuse(wire.CodeBadRequest, "The payload is not the JSON this endpoint takes: "+err.Error())
-	}
-	return nil
 }
 
 func payloads(requests ...any) ([][]byte, *wire.Problem) {

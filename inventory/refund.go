@@ -84,7 +84,7 @@ func (s *Service) respondLater(r micro.Request, problem *wire.Problem, reply wir
 
 func (s *Service) refunded(ctx context.Context, r micro.Request) (reply wire.RefundReply, p *wire.Problem) {
 	var asked wire.RefundOrder
-	if p := decodeStrictly(r.Data(), &asked); p != nil {
+	if p := wire.DecodeStrictly(r.Data(), &asked); p != nil {
 		return reply, p
 	}
 	if p := checkRefund(asked); p != nil {

@@ -252,7 +252,7 @@ func TestRefundIsRefused(t *testing.T) {
 		subject, payload string
 		want             wire.Code
 	}{
-		{"demo", "", wire.CodeBadRequest}, {"demo", "{", wire.CodeBadRequest}, {"demo", "[]", wire.CodeBadRequest}, {"demo", `"all"`, wire.CodeBadRequest},
+		{"demo", "", wire.CodeInvalid}, {"demo", "{", wire.CodeBadRequest}, {"demo", "[]", wire.CodeBadRequest}, {"demo", `"all"`, wire.CodeBadRequest},
 		{"demo", `{"all":true,"why":"rain","by":"ann"} {}`, wire.CodeBadRequest}, {"demo", `{"all":"yes","why":"rain","by":"ann"}`, wire.CodeBadRequest},
 		{"demo", `{"all":true,"reason":"rain","by":"ann"}`, wire.CodeBadRequest}, {"demo", `{"order":"` + paid.Order + `","seat":["A-1"],"why":"ill","by":"ann"}`, wire.CodeBadRequest},
 		{"demo", "null", wire.CodeInvalid}, {"demo", `{"why":"ill","by":"ann"}`, wire.CodeInvalid}, {"demo", one("o_1", ""), wire.CodeInvalid},

@@ -1,6 +1,10 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 	"time"
 )
@@ -217,4 +221,24 @@ type OperatorAct struct {
 	By      string    `json:"by,omitempty"`
 	At      time.Time `json:"at"`
 	Payload any       `json:"payload,omitempty"`
+}
+
+// DecodeStrictly reads an operator's payload, one JSON value of known fields: a
+// field that is misspelt would else be ignored in silence.
+func DecodeStrictly(data []byte, into any) *Problem {
+	if len(bytes.TrimSpace(data)) == 0 {
+		data = []byte("{}")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, more := d.Token(); more != io.EOF {
+			err = errors.New("something follows it")
+		}
+	}
+	if err != nil {
+		return Refuse(CodeBadRequest, "The payload is not the JSON this endpoint takes: "+err.Error())
+	}
+	return nil
 }
