@@ -46,7 +46,9 @@ type admitter struct {
 	turn     sync.Mutex // one tick, operator's act or board at a time
 	revision kv.Revision
 	written  time.Time
-	fans     meter.Rises // who hold or have bought
+	fans     meter.Rises // who hold or have bought, within the life of a pass,
+	lately   meter.Rises // and within its youth
+	issued   meter.Rises // passes, within it
 	last     wire.Board
 	shown    time.Time // when it was published, by this machine's clock
 	boardRev kv.Revision

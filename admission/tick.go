@@ -148,7 +148,7 @@ func (a *admitter) input(s scene.Scene) meter.Input {
 		rate = a.state.Rate
 	}
 	_, show := a.roll.Show()
-	a.demand = meter.Learn(a.roll.Issued(), a.roll.Alive(), s.Stock, a.fans.Since(s.Now, time.Duration(spec.PassTTL), s.Stock.Fans), s.Event.Spec.Limits.PerFan)
+	a.demand = meter.Learn(a.seen(s))
 	return meter.Input{
 		Open: s.OnSale(), Paused: a.state.Paused, Draining: a.state.Draining, PaymentsDown: s.PaymentsDown,
 		Checkouts: a.checkouts, MaxCheckouts: spec.Checkouts,
@@ -156,6 +156,15 @@ func (a *admitter) input(s scene.Scene) meter.Input {
 		Free: s.Stock.All.Free, Undecided: a.demand.Undecided, PerOrder: a.demand.PerOrder, Buys: a.demand.Buys,
 		Rate: rate, LastMinute: a.roll.CalledSince(s.Now, time.Minute), Tick: time.Duration(spec.Tick),
 	}
+}
+
+// seen is what the meter learns the demand from. Its caller holds mu.
+func (a *admitter) seen(s scene.Scene) meter.Seen {
+	life := time.Duration(s.Event.Spec.Admission.PassTTL)
+	youth := time.Duration(meter.Youth * float64(life))
+	return meter.Seen{Passes: a.roll.Issued(), Alive: a.roll.Alive(), Stock: s.Stock, Limit: s.Event.Spec.Limits.PerFan,
+		Came: a.fans.Since(s.Now, life, s.Stock.Fans), Young: a.issued.Since(s.Now, youth, a.roll.Issued()),
+		Lately: a.lately.Since(s.Now, youth, s.Stock.Fans), Settled: a.issued.Know(s.Now, youth)}
 }
 
 // uncalled is how many places wait. Its caller holds mu.

@@ -12,8 +12,23 @@ type Demand struct {
 	Buys      float64 // conversion: share of the fans who take any
 	PerOrder  float64 // seats that one who does takes, on average
 	Spread    float64 // standard deviation of what a fan takes, in seats
-	Undecided int     // passes alive whose fans have none yet
+	Undecided int     // passes alive whose fans have none yet, as far as they are still to be expected
 }
+
+// Seen is what Learn goes by.
+type Seen struct {
+	Passes, Alive int        // given out in all; alive
+	Stock         wire.Stock // with the fans who have seats
+	Came          int        // of these, who came to have some while a pass that is alive now could have been given out
+	Limit         int        // seats a fan may have
+
+	Settled bool // whether what follows is known yet
+	Young   int  // passes given out within the last Youth of a pass's life
+	Lately  int  // fans who came to have seats within it
+}
+
+// Youth is the share of a pass's life in which most fans who want seats take some.
+const Youth = 0.25
 
 // PerFan is how many seats a fan takes, on average.
 func (d Demand) PerFan() float64 { return d.Buys * d.PerOrder }
@@ -26,20 +41,31 @@ const (
 	firstWeight = 20.0
 )
 
-// Learn estimates the demand from how many passes there were and are alive,
-// from the fans who have seats, and from how many of these came lately, while
-// a pass that is alive now could have been issued. No fan takes more than limit.
-func Learn(passes, alive int, stock wire.Stock, lately, limit int) Demand {
-	d := Demand{Undecided: max(alive-lately, 0)}
-	decided := float64(max(passes-d.Undecided, stock.Fans))
-	taken := float64(stock.All.Held + stock.All.Sold)
-	first := min(firstPerFan, float64(limit))
+// Learn estimates the demand.
+func Learn(s Seen) Demand {
+	undecided := max(s.Alive-s.Came, 0)
+	decided := float64(max(s.Passes-undecided, s.Stock.Fans))
+	taken := float64(s.Stock.All.Held + s.Stock.All.Sold)
+	first := min(firstPerFan, float64(s.Limit))
 	n := decided + firstWeight
-	d.Buys = (float64(stock.Fans) + firstWeight) / n
-	d.PerOrder = (taken + first*firstWeight) / (float64(stock.Fans) + firstWeight)
-	squares := float64(stock.Squares) + (first*first+firstSpread*firstSpread)*firstWeight
+	d := Demand{Buys: (float64(s.Stock.Fans) + firstWeight) / n}
+	d.PerOrder = (taken + first*firstWeight) / (float64(s.Stock.Fans) + firstWeight)
+	squares := float64(s.Stock.Squares) + (first*first+firstSpread*firstSpread)*firstWeight
 	d.Spread = math.Sqrt(max(squares/n-d.PerFan()*d.PerFan(), 0))
+	d.Undecided = s.expected(undecided, d.Buys)
 	return d
+}
+
+// expected is how many of the undecided may still decide. Of those who have had
+// their pass for long as many are expected as would explain the fans who came to
+// have seats lately, and one more: people leave without a word, and the last
+// seats must not wait until every pass of theirs has run out.
+func (s Seen) expected(undecided int, buys float64) int {
+	if !s.Settled {
+		return undecided
+	}
+	young := min(max(s.Young-s.Lately, 0), undecided)
+	return min(young+int(math.Ceil(float64(s.Lately+1)/buys)), undecided)
 }
 
 // Rises remembers how a count stood when, for as long as a pass lives. The zero
@@ -49,6 +75,12 @@ type Rises struct{ samples []sample }
 type sample struct {
 	at time.Time
 	n  int
+}
+
+// Know tells whether a rise within the span before now is known: it was noted
+// for as long.
+func (r *Rises) Know(now time.Time, span time.Duration) bool {
+	return len(r.samples) > 0 && now.Sub(r.samples[0].at) >= span
 }
 
 // maxSamples bounds them; it looks back that much less exactly.

@@ -131,18 +131,44 @@ func TestRisesLookBackOneSpan(t *testing.T) {
 // one, are 1 seat a fan, give or take 0.89.
 func TestDemandIsLearned(t *testing.T) {
 	t.Parallel()
-	none := Learn(0, 0, wire.Stock{}, 0, 6)
+	none := Learn(Seen{Limit: 6})
 	if none.PerFan() != 2 || none.Spread != 1 || none.Buys != 1 {
 		t.Errorf("of nobody: %+v", none)
 	}
-	d := Learn(10_000, 0, wire.Stock{All: wire.Count{Sold: 10_000}, Fans: 6000, Squares: 4000*4 + 2000}, 0, 6)
+	stock := wire.Stock{All: wire.Count{Sold: 10_000}, Fans: 6000, Squares: 4000*4 + 2000}
+	d := Learn(Seen{Passes: 10_000, Stock: stock, Limit: 6})
 	if math.Abs(d.PerFan()-1) > 0.01 || math.Abs(d.Spread-0.894) > 0.02 || math.Abs(d.Buys-0.6) > 0.01 {
 		t.Errorf("%+v", d)
 	}
 	// Those who were let in a moment ago have not decided yet, and say nothing.
-	young := Learn(12_000, 3000, wire.Stock{All: wire.Count{Sold: 10_000}, Fans: 6000, Squares: 18_000}, 1000, 6)
+	young := Learn(Seen{Passes: 12_000, Alive: 3000, Stock: stock, Came: 1000, Limit: 6})
 	if young.Undecided != 2000 || math.Abs(young.PerFan()-d.PerFan()) > 0.01 {
 		t.Errorf("%+v", young)
+	}
+}
+
+// The last seats do not wait for passes of fans who have left without a word; but
+// nobody is taken for one of them who came a moment ago, nor before it is known.
+func TestWhoHasWaitedLongIsNotExpected(t *testing.T) {
+	t.Parallel()
+	stock := wire.Stock{All: wire.Count{Sold: 10_000}, Fans: 5000, Squares: 20_000} // one in two takes two
+	for _, c := range []struct {
+		what string
+		seen Seen
+		want int
+	}{
+		{"a new admitter knows nothing yet", Seen{Alive: 100}, 100},
+		{"all came a moment ago", Seen{Alive: 100, Settled: true, Young: 100}, 100},
+		{"nobody takes anything any more", Seen{Alive: 100, Settled: true}, 2},
+		{"ten took some, of whom none is young", Seen{Alive: 100, Came: 10, Settled: true, Lately: 10}, 22},
+		{"as many old ones are expected as there are", Seen{Alive: 50, Came: 40, Settled: true, Lately: 40}, 10},
+		{"half of them are young", Seen{Alive: 100, Settled: true, Young: 50}, 52},
+		{"those who took some are no more undecided", Seen{Alive: 100, Came: 60, Settled: true, Young: 90, Lately: 60}, 40},
+	} {
+		c.seen.Passes, c.seen.Stock, c.seen.Limit = 10_000, stock, 6
+		if d := Learn(c.seen); d.Undecided < c.want-1 || d.Undecided > c.want+1 { // the first guess weighs a little
+			t.Errorf("%s: %d are expected, want %d", c.what, d.Undecided, c.want)
+		}
 	}
 }
 
