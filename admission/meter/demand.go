@@ -58,14 +58,14 @@ func Learn(s Seen) Demand {
 
 // expected is how many of the undecided may still decide. Of those who have had
 // their pass for long as many are expected as would explain the fans who came to
-// have seats lately, and one more: people leave without a word, and the last
-// seats must not wait until every pass of theirs has run out.
+// have seats lately: people leave without a word, and the last seats must not wait
+// until every pass of theirs has run out.
 func (s Seen) expected(undecided int, buys float64) int {
 	if !s.Settled {
 		return undecided
 	}
 	young := min(max(s.Young-s.Lately, 0), undecided)
-	return min(young+int(math.Ceil(float64(s.Lately+1)/buys)), undecided)
+	return min(young+int(math.Ceil(float64(s.Lately)/buys)), undecided)
 }
 
 // Rises remembers how a count stood when, for as long as a pass lives. The zero
