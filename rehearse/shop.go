@@ -56,6 +56,8 @@ func (v *visitor) shop(ctx context.Context) state {
 			return v.leave(expired)
 		case a.is("gone"):
 			return v.leave(tooLate)
+		case a.is("challenge-required"):
+			return v.leave(unproven)
 		case a.is("none-left"):
 			count, v.wish = max(count-1, 1), wishChoose // whatever the map still shows
 			if v.fake {
@@ -146,9 +148,9 @@ func (v *visitor) hold(ctx context.Context, body string) (answer, error) {
 	q := request{route: routeHold, method: http.MethodPost, path: v.r.path("/holds"), body: body, pass: v.pass,
 		key: fmt.Sprintf("%d-%d", v.n, v.wishes)}
 	if v.doubleClick {
-		return v.twice(ctx, q)
+		return v.act(ctx, q, v.twice)
 	}
-	return v.ask(ctx, q)
+	return v.act(ctx, q, v.ask)
 }
 
 // holds is what a visitor does with seats in his hands.

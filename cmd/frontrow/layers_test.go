@@ -50,7 +50,7 @@ var layers = []struct {
 
 	{"internal/mutants", nil},
 
-	{"rehearse", []string{"wire", "plan"}}, // the public contract, and nothing of the services
+	{"rehearse", []string{"gateway/challenge/altcha", "wire", "plan"}}, // the public contract, and nothing of the services; altcha.Solve is a client's part
 	{"internal/endurance", []string{"rehearse", "inventory/audit", "inventory/payment/sandbox", "internal/natsd", "internal/pgd", "kv", "wire"}},
 
 	{"sim", []string{"inventory/seating", "wire", "plan"}},
