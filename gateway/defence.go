@@ -262,16 +262,20 @@ func (d *defences) assess(r *http.Request, c caller, fan string) risk.Assessment
 	}
 	s := risk.Signals{Headers: risk.HeadersOf(r.Header), JA4: c.ja4, Secure: c.secure, Datacenter: d.cfg.Defences.Datacenters.Contain(c.Addr),
 		AddressJoins: share(limit.Join, limit.Address), NetworkJoins: share(limit.Join, limit.Network),
-		AddressNewFans: share(limit.NewFan, limit.Address), Rotation: share(limit.Rotation, limit.Network),
+		AddressNewFans: share(limit.NewFan, limit.Address), NetworkStrangers: share(limit.Stranger, limit.Network), Rotation: share(limit.Rotation, limit.Network),
 		FanHolds: share(limit.Held, limit.Fan), AddressHolds: share(limit.Held, limit.Address),
 		FanSpins: share(limit.Spin, limit.Fan), AddressSpins: share(limit.Spin, limit.Address)}
 	s.FanAge, s.FanKnown = d.identity.age(r)
 	return d.table.Score(s)
 }
 
-// arrived notes a join, which admit has counted: the first of an IPv6 address is
-// a sign of rotation within its network.
-func (d *defences) arrived(c caller) {
+// arrived notes a join, which admit has counted: of a stranger, whom we have
+// given no cookie; and the first of an IPv6 address, which is a sign of rotation
+// within its network.
+func (d *defences) arrived(c caller, known bool) {
+	if !known && !c.exempt {
+		d.limits.Note(limit.Stranger, c.who)
+	}
 	if joins, _ := d.limits.Used(limit.Join, limit.Address, c.who); joins <= 1 && c.Addr.Is6() && !c.exempt {
 		d.limits.Note(limit.Rotation, c.who)
 	}

@@ -74,7 +74,7 @@ func TestProving(t *testing.T) {
 		"a bot that solves":             {habits{fake: true}, &machine{}, true, 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
 		"one whose computer is at work": {habits{fake: true}, &machine{free: busy}, true, 403, 1, 1, 0, hindered{challenged: true, gaveUp: true}},
 		"one that goes slowly":          {habits{fake: true, proving: skips}, &machine{}, true, 201, 2, 0, 0, hindered{challenged: true}},
-		"one that can't":                {habits{fake: true, proving: skips}, &machine{}, false, 403, 1, 0, 0, hindered{challenged: true, gaveUp: true}},
+		"one that can't":                {habits{fake: true, proving: skips}, &machine{}, false, 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
 		"one that never proves":         {habits{fake: true, proving: never}, &machine{}, true, 403, 1 + triesUnproven, 0, 0, hindered{challenged: true, gaveUp: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
