@@ -89,8 +89,8 @@ func TestRehearsal(t *testing.T) {
 func TestRehearsalOfTheRoom(t *testing.T) {
 	t.Parallel()
 	event := strings.Replace(fmt.Sprintf(shortSale, theatreCategories(t, 600, 100)), "admission: {", "admission: {slow: true, ", 1)
-	r := start(t, dataDir(t), eventFileOf(t, withDraw(event, time.Now().Add(drawAfter))))
-	report := r.rehearsal("--fans", "40", "--bots", "0.25", "--ramp", "40s", "--think", "300ms", "--sockets", "0.3")
+	r := start(t, dataDir(t), eventFileOf(t, withDraw(event, time.Now().Add(20*time.Second))), "--strong-challenge-at", "101")
+	report := r.rehearsal("--fans", "40", "--bots", "0.25", "--ramp", "25s", "--think", "300ms", "--sockets", "0.3")
 	if h := report.Fans.Hindered; h.Visitors > 0 || report.Fans.Places != 40 {
 		t.Errorf("of the fans %d have places, hindered: %+v", report.Fans.Places, h)
 	}

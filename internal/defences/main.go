@@ -8,6 +8,10 @@
 //	                    frontrow rehearse --audit     until it is sold out
 //	in the end:         a row of each, in Markdown
 //
+// The room is open before the sale is, as it should be: who comes first stands
+// first, or, in the settings with a draw, all who are there by then are called by
+// lot.
+//
 // Exit status 1: something went wrong, or a rehearsal or an audit found a broken
 // invariant. That bots got much is a finding, and no error.
 //
@@ -78,7 +82,7 @@ func parse(args []string) (o options, err error) {
 	f.IntVar(&o.seats, "seats", 0, "instead of as many as the event has, a fifth of them standing")
 	f.IntVar(&o.fans, "fans", 70_000, "honest ones")
 	f.Float64Var(&o.botPlaces, "bot-places", 0.3, "the share that bots want of all places")
-	f.DurationVar(&o.ramp, "ramp", 3*time.Minute, "within which all arrive, half of them at once; a draw is held in the middle of it")
+	f.DurationVar(&o.ramp, "ramp", 3*time.Minute, "within which all arrive, half of them at once; the sale opens in the middle of it")
 	f.DurationVar(&o.think, "think", 5*time.Second, "mean time to think about seats")
 	f.DurationVar(&o.limit, "for", 30*time.Minute, "end a sale after this, sold out or not")
 	f.Uint64Var(&o.seed, "seed", 1, "of everybody's decisions")
@@ -135,21 +139,20 @@ func compare(ctx context.Context, args []string) error {
 }
 
 const head = `
-| defences | order | bots' places | bots' seats | of bots' visitors: limited, challenged, gave up, slow lane | proofs of bots; unsolved here | fans hindered | their delay p50 / p99 | took | invariants, audit |
-|---|---|---|---|---|---|---|---|---|---|`
+| defences | order | bots' places, ahead of the slow lane | bots' seats | bots limited / challenged / gave up (unsolved) / slow lane | fans hindered | their delay p50 / p99 | took | invariants, audit |
+|---|---|---|---|---|---|---|---|---|`
 
 func (s setting) row(f finding) string {
-	order := "arrival"
+	order, verdict := "arrival", "hold, clean"
 	if s.draw {
 		order = "draw"
 	}
-	bots := f.bots()
-	fans := f.Fans.Hindered
-	verdict := "hold, clean"
 	if !f.OK || !f.Audit.OK {
 		verdict = "BROKEN"
 	}
-	return fmt.Sprintf("| %s | %s | %.1f %% | %.1f %% | %d, %d, %d, %d of %d | %d; %d | %d of %d | %.1f / %.1f s | %s | %s |", s.defences, order,
-		100*f.PlacesBots, 100*f.ShareBots, bots.Limited, bots.Challenged, bots.GaveUp, bots.Slow, f.visitors(), bots.Proofs, bots.Unsolved,
+	bots, visitors := f.bots()
+	fans := f.Fans.Hindered
+	return fmt.Sprintf("| %s | %s | %.1f %%, %.1f %% | %.1f %% | %d / %d / %d (%d) / %d of %d | %d of %d | %.1f / %.1f s | %s | %s |", s.defences, order,
+		100*f.PlacesBots, 100*f.ahead(), 100*f.ShareBots, bots.Limited, bots.Challenged, bots.GaveUp, bots.Unsolved, bots.Slow, visitors,
 		fans.Visitors, f.Fans.Visitors, fans.Delay.P50/1000, fans.Delay.P99/1000, f.Took, verdict)
 }

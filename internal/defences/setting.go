@@ -21,8 +21,7 @@ import (
 const (
 	readyLimit = 2 * time.Minute
 	stopLimit  = 40 * time.Second
-	// startTime is what the services take to start, at most, before anybody comes
-	// to a draw.
+	// startTime is what the services take to start, about, before the room fills.
 	startTime = 15 * time.Second
 )
 
@@ -33,20 +32,24 @@ type finding struct {
 }
 
 // bots is what the defences did to all bots.
-func (f *finding) bots() (all rehearse.Hindered) {
+func (f *finding) bots() (all rehearse.Hindered, visitors int) {
 	for _, c := range f.Bots {
 		h := c.Hindered
+		visitors += c.Visitors
 		all.Limited, all.Challenged, all.Slow = all.Limited+h.Limited, all.Challenged+h.Challenged, all.Slow+h.Slow
 		all.GaveUp, all.Unsolved, all.Proofs = all.GaveUp+h.GaveUp, all.Unsolved+h.Unsolved, all.Proofs+h.Proofs
 	}
-	return all
+	return all, visitors
 }
 
-func (f *finding) visitors() (n int) {
+// ahead is the bots' share of the places that aren't in the slow lane.
+func (f *finding) ahead() float64 {
+	slow, _ := f.bots()
+	bots := -slow.Slow
 	for _, c := range f.Bots {
-		n += c.Visitors
+		bots += c.Places
 	}
-	return n
+	return float64(bots) / float64(max(bots+f.Fans.Places-f.Fans.Hindered.Slow, 1))
 }
 
 // play sells the event once. What it leaves is in dir.
@@ -104,9 +107,7 @@ func (s setting) event(o options, to string) (id string, err error) {
 	if o.seats > 0 {
 		venue["seats"], venue["standing"] = o.seats, o.seats/5
 	}
-	if s.draw {
-		admission["lottery"], spec["opens_at"] = true, time.Now().Add(startTime+o.ramp/2).UTC().Format(time.RFC3339)
-	}
+	admission["lottery"], spec["opens_at"] = s.draw, time.Now().Add(startTime+o.ramp/2).UTC().Format(time.RFC3339)
 	if raw, err = yaml.Marshal(spec); err != nil {
 		return "", err
 	}
