@@ -22,7 +22,7 @@ type proving int
 
 const (
 	solves proving = iota
-	skips          // takes the slow lane where there is one, and else solves
+	skips          // takes the slow lane where there is one, and solves only what its place is worth
 	never          // tries again without, at most triesUnproven times
 )
 
@@ -47,13 +47,13 @@ type behaviour struct {
 // again at once whatever they are told.
 func behaviours() []behaviour {
 	return []behaviour{
-		{name: "scalper", weight: 2, places: 20, origin: fewAddresses, guise: copied, proving: skips, what: "many places by new cookies, from three addresses, with headers copied from browsers; rather takes the slow lane than solves"},
+		{name: "scalper", weight: 2, places: 20, origin: fewAddresses, guise: copied, proving: skips, what: "many places by new cookies, from three addresses, with headers copied from browsers; takes the slow lane, or stays away; solves when it is called"},
 		{name: "mimic", weight: 2, places: 20, origin: fewAddresses, opens: true, what: "the same in driven browsers, which open the page; solves"},
 		{name: "solver", weight: 1, places: 5, origin: fewAddresses, guise: copied, what: "a smaller scalper that solves"},
 		{name: "script", weight: 1, places: 20, guise: program, proving: never, what: "many places from one address, by a program that says so; never proves anything"},
 		{name: "rotator", weight: 1, places: 20, origin: rotating, guise: disguised, proving: never, what: "the same under a browser's name, each request from another address of one /48"},
 		{name: "hammer", weight: 1, places: 1, guise: program, hammers: true, proving: never, what: "asks for pass and seats again and again, called or not; never proves"},
-		{name: "spinner", weight: 1, places: 5, origin: fewAddresses, guise: copied, spins: 20, what: "holds and releases, to keep seats off sale; solves"},
+		{name: "spinner", weight: 1, places: 5, origin: fewAddresses, opens: true, spins: 20, proving: never, what: "holds and releases in driven browsers, to keep seats off sale; never proves"},
 		{name: "forger", weight: 1, places: 2, guise: program, forges: true, proving: never, what: "tampered, foreign and replayed receipts and passes; never proves"},
 	}
 }

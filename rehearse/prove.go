@@ -78,7 +78,7 @@ func (v *visitor) answerTo(ctx context.Context, a answer, try int) (string, bool
 		return "", true, nil
 	case v.proving == skips && a.Skip && try <= maxProofs:
 		return skipAnswer, true, nil
-	case v.proving != never && try <= maxProofs:
+	case (v.proving == solves || v.proving == skips && v.receipt != "") && try <= maxProofs:
 		return v.prove(ctx, a.Challenge)
 	}
 	return "", false, nil

@@ -66,16 +66,18 @@ func TestProving(t *testing.T) {
 		habits
 		machine          *machine
 		skip             bool
+		receipt          string
 		status           int
 		asked, made, let int
 		want             hindered // but for its delay
 	}{
-		"a fan":                         {habits{}, &machine{}, true, 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
-		"a bot that solves":             {habits{fake: true}, &machine{}, true, 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
-		"one whose computer is at work": {habits{fake: true}, &machine{free: busy}, true, 403, 1, 1, 0, hindered{challenged: true, gaveUp: true}},
-		"one that goes slowly":          {habits{fake: true, proving: skips}, &machine{}, true, 201, 2, 0, 0, hindered{challenged: true}},
-		"one that can't":                {habits{fake: true, proving: skips}, &machine{}, false, 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
-		"one that never proves":         {habits{fake: true, proving: never}, &machine{}, true, 403, 1 + triesUnproven, 0, 0, hindered{challenged: true, gaveUp: true}},
+		"a fan":                         {habits{}, &machine{}, true, "", 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
+		"a bot that solves":             {habits{fake: true}, &machine{}, true, "", 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
+		"one whose computer is at work": {habits{fake: true}, &machine{free: busy}, true, "", 403, 1, 1, 0, hindered{challenged: true, gaveUp: true}},
+		"one that goes slowly":          {habits{fake: true, proving: skips}, &machine{}, true, "", 201, 2, 0, 0, hindered{challenged: true}},
+		"one that can't":                {habits{fake: true, proving: skips}, &machine{}, false, "", 403, 1, 0, 0, hindered{challenged: true, gaveUp: true}},
+		"one that has a place":          {habits{fake: true, proving: skips}, &machine{}, false, "r", 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
+		"one that never proves":         {habits{fake: true, proving: never}, &machine{}, true, "", 403, 1 + triesUnproven, 0, 0, hindered{challenged: true, gaveUp: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +87,7 @@ func TestProving(t *testing.T) {
 			base, _ := url.Parse(srv.URL)
 			cfg := crowdConfig()
 			cfg.Think = 10 * time.Millisecond
-			v := &visitor{r: &rehearsal{cfg: *cfg, solvers: make(solvers, 1), botSolvers: make(solvers, 1)}, habits: c.habits, machine: c.machine,
+			v := &visitor{r: &rehearsal{cfg: *cfg, solvers: make(solvers, 1), botSolvers: make(solvers, 1)}, habits: c.habits, machine: c.machine, receipt: c.receipt,
 				tally: newTally(), client: newClient(base, 1, time.Minute, &trying{}), random: randomOf(1, 1)}
 			a, err := v.act(t.Context(), request{route: routeJoin, method: http.MethodPost, path: "/", body: `{"kept":"yes"}`}, v.ask)
 			if err != nil || a.status != c.status || d.asked != c.asked || d.made != c.made || d.let != c.let {
