@@ -194,17 +194,17 @@ func problemOf(h http.Header, body []byte) (p problem) {
 // insist sends a request until it is answered with more than "try again". The
 // errors are errAway and errGone.
 func (c *client) insist(ctx context.Context, t *tally, r request, wait backoff) (answer, error) {
-	var queued time.Duration
-	var slowed time.Time // when it was first told to slow down
+	var queued, before time.Duration // for connections; before it was told to slow down
+	var slowed time.Time             // when it was, first
 	for began, try := time.Now(), 0; ; try++ {
 		a, err := c.send(ctx, t, r)
 		queued += a.queued
 		if slowed.IsZero() && a.is("slow-down") {
-			slowed, queued = time.Now(), 0
+			slowed, before = time.Now(), queued
 		}
 		a.queued = queued
 		if !slowed.IsZero() {
-			a.limited = max(time.Since(slowed)-queued, 1)
+			a.limited = max(time.Since(slowed)-(queued-before), 1)
 		}
 		switch {
 		case ctx.Err() != nil:
