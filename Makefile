@@ -13,7 +13,7 @@ EVENT ?= deploy/demo/arena.yaml
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help run test check lint halfopen mutants bench endurance defences web nats build audit clean
+.PHONY: help run test check lint halfopen mutants bench millions endurance defences web nats build audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ lint:
 bench: ## each figure beside its baseline, measured in the same run
 	@deploy/install $(GO) '$(POSTGRES)' $(REDIS)
 	cd bench && go run . -o results.json
+
+millions: ## 14 million places, boards, the head to the end, the last passes: ten minutes
+	@deploy/install $(GO) $(REDIS)
+	cd bench && go run . -row '14 million' -o millions.json
 
 halfopen: ## 10,000 connections that never finish their request, from five processes
 	@deploy/install $(GO)

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"frontrow/admission/scene"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -32,6 +32,12 @@ type Config struct {
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
 	Now        func() time.Time      // nil: time.Now
+}
+
+// Region is where fans join queues of their own.
+type Region struct {
+	Name   string
+	Domain string // JetStream domain of its servers; empty: that of the connection
 }
 
 // Validate says what is missing.
@@ -84,7 +90,7 @@ type Service struct {
 	events  *kv.Bucket
 	log     *kv.Stream // SALELOG
 	leases  *kv.Leases
-	view    *view
+	view    *scene.View
 	metrics *metrics
 	beat    time.Duration // between two looks at what may be worth a board
 	ready   atomic.Bool
@@ -120,7 +126,7 @@ func New(cfg Config) (*Service, error) {
 	return &Service{
 		cfg: cfg, js: js, regions: regions, leases: leases, beat: time.Second,
 		events: kv.Open(js, wire.EventsBucket), log: kv.OpenStream(js, wire.SaleLogStream),
-		view: newView(cfg.Logger), metrics: newMetrics(cfg.Registerer),
+		view: scene.NewView(cfg.Logger), metrics: newMetrics(cfg.Registerer),
 	}, nil
 }
 
@@ -141,7 +147,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.leases.Run(ctx) })
 	g.Go(func() error {
-		return s.view.run(ctx, s.js, func(event string) {
+		return s.view.Run(ctx, s.js, func(event string) {
 			g.Go(func() error {
 				return s.leases.Hold(ctx, wire.LeaseKey(wire.RoleAdmitter, event), func(ctx context.Context, term uint64) error {
 					return s.lead(ctx, event, term)
@@ -156,16 +162,4 @@ func (s *Service) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// await waits for wg, or for ctx to end.
-func await(ctx context.Context, wg *sync.WaitGroup) error {
-	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

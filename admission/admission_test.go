@@ -122,9 +122,16 @@ func TestBoardsBetweenTicks(t *testing.T) {
 	w.join(5)
 	boards(false, 1)
 	boards(false, 1)
-	s.view.mu.Lock()
-	s.view.stock["demo"] = wire.Stock{All: wire.Count{Held: 300}, Levels: map[string]wire.Count{"a": {Free: 7, Held: 293}}}
-	s.view.mu.Unlock()
+	w.put(wire.StockBucket, "demo", wire.Stock{All: wire.Count{Held: 300}, Levels: map[string]wire.Count{"a": {Free: 7, Held: 293}}})
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for a.scene().Stock.Levels["a"].Free != 7 {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			t.Fatal("the stock was not seen")
+		}
+	}
 	boards(false, 2)
 	boards(false, 2)
 	boards(true, 3)

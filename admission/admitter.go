@@ -10,6 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/admission/meter"
+	"frontrow/admission/queue"
+	"frontrow/admission/roll"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -17,8 +20,6 @@ import (
 )
 
 const (
-	// wire.FenceKey is the record in PASSES_<event> that every batch of an admitter rewrites.
-
 	takeOverTimeout = 30 * time.Second
 	queryTimeout    = 2 * time.Second
 	maxRedeems      = 16384 // under way at once
@@ -32,7 +33,7 @@ type admitter struct {
 	id     string // of the event
 	term   uint64
 	log    *slog.Logger
-	queues *queues
+	queues *queue.Queues
 	guard  *kv.Guard
 	writes *kv.Committer
 	boards *kv.Bucket
@@ -45,7 +46,7 @@ type admitter struct {
 	turn     sync.Mutex // one tick, operator's act or board at a time
 	revision kv.Revision
 	written  time.Time
-	fans     rises // who hold or have bought
+	fans     meter.Rises // who hold or have bought
 	last     wire.Board
 	shown    time.Time // when it was published, by this machine's clock
 	boardRev kv.Revision
@@ -59,18 +60,18 @@ type admitter struct {
 	withdrawnRev kv.Revision // of withdrawn
 
 	mu     sync.Mutex
-	roll   *roll
+	roll   *roll.Roll
 	state  wire.Admitter // as stored
 	why    string        // what bounded the last call
-	demand demand
-	pace   pace
+	demand meter.Demand
+	pace   meter.Pace
 
 	withdrawn wire.Revocation // of all passes given out before
 }
 
 // lead is one term as admitter of an event.
 func (s *Service) lead(ctx context.Context, event string, term uint64) error {
-	if err := await(ctx, &s.view.seen); err != nil {
+	if err := s.view.Await(ctx); err != nil {
 		return err
 	}
 	a := s.newAdmitter(event, term)
@@ -83,10 +84,14 @@ func (s *Service) lead(ctx context.Context, event string, term uint64) error {
 }
 
 func (s *Service) newAdmitter(event string, term uint64) *admitter {
+	var regions []string
+	for _, r := range s.cfg.Regions {
+		regions = append(regions, r.Name)
+	}
 	return &admitter{
 		Service: s, id: event, term: term,
 		log:     s.cfg.Logger.With("event", event, "term", term),
-		queues:  newQueues(event, s.cfg.Regions, s.regions),
+		queues:  queue.New(event, regions, s.regions),
 		boards:  kv.Open(s.js, wire.BoardBucket),
 		calls:   callLog{stream: s.log, subject: wire.LogSubject(event, wire.LogAdmission)},
 		redeems: make(chan struct{}, maxRedeems),
@@ -135,9 +140,9 @@ func (a *admitter) takeOver(ctx context.Context) error {
 		return fmt.Errorf("the draw is held, but record %s is missing", wire.DrawKey)
 	}
 	a.drawSecret = secret
-	a.roll = newRoll(a.state.Lines, draws(a.id, secret, a.state.Drawn), passes, a.cfg.Now())
-	event, _ := a.view.event(a.id)
-	a.roll.limits(event.Spec.Admission)
+	a.roll = roll.New(a.state.Lines, draws(a.id, secret, a.state.Drawn), passes, a.cfg.Now())
+	event, _ := a.view.Event(a.id)
+	a.roll.SetLimits(event.Spec.Admission)
 	a.state.Admitter, a.state.Term = a.cfg.Name, a.term
 	return nil
 }
@@ -223,7 +228,7 @@ func (a *admitter) loop(ctx context.Context) error {
 }
 
 func (a *admitter) every() time.Duration {
-	event, _ := a.view.event(a.id)
+	event, _ := a.view.Event(a.id)
 	return max(time.Duration(event.Spec.Admission.Tick), minTick)
 }
 

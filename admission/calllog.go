@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"frontrow/admission/roll"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -17,7 +18,7 @@ type callLog struct {
 	stream   *kv.Stream
 	subject  string
 	revision kv.Revision
-	to       map[line]uint64 // how far each line is logged
+	to       map[roll.Line]uint64 // how far each line is logged
 	drawn    int
 	known    bool
 }
@@ -29,7 +30,7 @@ func (l *callLog) write(ctx context.Context, state wire.Admitter, why string) er
 	act := wire.AdmissionAct{Kind: "call", Drawn: state.Drawn, Term: state.Term, At: state.At, Why: why}
 	news := false
 	for _, s := range state.Lines {
-		from := l.to[line{s.Lane, s.Region}]
+		from := l.to[roll.Line{Lane: s.Lane, Region: s.Region}]
 		act.Lines = append(act.Lines, wire.LineMoved{Lane: s.Lane, Region: s.Region, From: from, To: max(from, s.Head)})
 		news = news || s.Head > from
 	}
@@ -63,7 +64,7 @@ func (l *callLog) read(ctx context.Context) error {
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
-	l.revision, l.to, l.drawn = e.Revision, map[line]uint64{}, 0
+	l.revision, l.to, l.drawn = e.Revision, map[roll.Line]uint64{}, 0
 	if err == nil {
 		var act wire.AdmissionAct
 		if err := json.Unmarshal(e.Value, &act); err != nil {
@@ -77,7 +78,7 @@ func (l *callLog) read(ctx context.Context) error {
 
 func (l *callLog) note(act wire.AdmissionAct) {
 	for _, m := range act.Lines {
-		l.to[line{m.Lane, m.Region}] = m.To
+		l.to[roll.Line{Lane: m.Lane, Region: m.Region}] = m.To
 	}
 	l.drawn = max(l.drawn, len(act.Drawn))
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"frontrow/admission/roll"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -32,9 +33,9 @@ const (
 
 // move takes a pass to another device of its fan: under another id, with the
 // same end. The id of before is no longer good.
-func (a *admitter) move(p *pass, device string) wire.RedeemReply {
-	p.changing.Lock()
-	defer p.changing.Unlock()
+func (a *admitter) move(p *roll.Pass, device string) wire.RedeemReply {
+	p.Changing.Lock()
+	defer p.Changing.Unlock()
 	rec, stored := a.stored(p)
 	switch {
 	case !stored:
@@ -55,8 +56,8 @@ func (a *admitter) move(p *pass, device string) wire.RedeemReply {
 
 // rewrite changes the record of a pass by compare-and-swap, tells gateways which
 // ids are no longer good, and counts it as it is then. After an error that
-// leaves a doubt the term is over. Its caller holds p.changing.
-func (a *admitter) rewrite(ctx context.Context, p *pass, next wire.PassRecord, revoked map[string]wire.Revocation) error {
+// leaves a doubt the term is over. Its caller holds p.Changing.
+func (a *admitter) rewrite(ctx context.Context, p *roll.Pass, next wire.PassRecord, revoked map[string]wire.Revocation) error {
 	err := a.replace(ctx, next)
 	if err == nil {
 		failpoint.Here(failpoint.PassChanged)
@@ -79,12 +80,12 @@ func (a *admitter) rewrite(ctx context.Context, p *pass, next wire.PassRecord, r
 
 // count ends a pass that its record, or what was said of all, has withdrawn. Its
 // caller holds mu.
-func (a *admitter) count(p *pass) {
+func (a *admitter) count(p *roll.Pass) {
 	if p.Revoked.IsZero() && p.At.Before(a.withdrawn.At) {
 		p.Revoked, p.Why = a.withdrawn.At, a.withdrawn.Why
 	}
 	if !p.Revoked.IsZero() {
-		a.roll.end(p)
+		a.roll.End(p)
 	}
 }
 
@@ -137,7 +138,7 @@ func (a *admitter) mend(ctx context.Context) error {
 		}
 	}
 	a.mu.Lock()
-	for _, p := range a.roll.passes {
+	for p := range a.roll.Passes() {
 		if p.Expires.After(now) && p.Was != "" {
 			revoked[p.Was] = wire.Revocation{At: now.UTC(), Moved: true}
 		}
@@ -191,13 +192,13 @@ func checkRevoke(req wire.RevokeRequest) error {
 // revoke withdraws one fan's pass.
 func (a *admitter) revoke(ctx context.Context, req wire.RevokeRequest) (reply wire.RevokeReply, err error) {
 	a.mu.Lock()
-	p := a.roll.passes[req.Fan]
+	p := a.roll.Pass(req.Fan)
 	a.mu.Unlock()
 	if p == nil {
 		return reply, wire.Refuse(wire.CodeNotFound, "This fan has no pass of this event.")
 	}
-	p.changing.Lock()
-	defer p.changing.Unlock()
+	p.Changing.Lock()
+	defer p.Changing.Unlock()
 	rec, stored := a.stored(p)
 	now := a.cfg.Now().UTC()
 	switch {
@@ -240,7 +241,7 @@ func (a *admitter) revokeAll(ctx context.Context, req wire.RevokeRequest) (reply
 		}
 		a.mu.Lock()
 		a.withdrawn = v
-		for _, p := range a.roll.passes {
+		for p := range a.roll.Passes() {
 			a.count(p)
 		}
 		a.mu.Unlock()
@@ -254,17 +255,17 @@ func (a *admitter) revokeAll(ctx context.Context, req wire.RevokeRequest) (reply
 func (a *admitter) admitted(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.roll.expire(now)
-	return a.roll.alive > 0
+	a.roll.Expire(now)
+	return a.roll.Alive() > 0
 }
 
 // withdrawnFans are those whose passes were withdrawn with all others.
 func (a *admitter) withdrawnFans() (fans []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for fan, p := range a.roll.passes {
+	for p := range a.roll.Passes() {
 		if p.Revoked.Equal(a.withdrawn.At) {
-			fans = append(fans, fan)
+			fans = append(fans, p.Fan)
 		}
 	}
 	return fans

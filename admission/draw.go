@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"frontrow/admission/scene"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -51,34 +52,35 @@ func (a *admitter) secret(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// drawDue tells whether the draw is to be held now.
-func (a *admitter) drawDue(s scene) bool {
-	spec := s.event.Spec
-	return spec.Admission.Lottery && len(a.state.Drawn) == 0 && !s.now.Before(spec.OpensAt)
+// drawn is the state with the draw held, if it is due. The lines of places that
+// are drawn by rank are skipped from then on, whether or not it gets stored now:
+// the same draw is found again.
+func (a *admitter) drawn(ctx context.Context, s scene.Scene) (wire.Admitter, error) {
+	a.mu.Lock()
+	next := a.state
+	a.mu.Unlock()
+	if !s.Event.Spec.Admission.Lottery {
+		return next, nil
+	}
+	secret, err := a.secret(ctx)
+	if err != nil || !a.drawDue(s) {
+		return next, err
+	}
+	if next.Drawn, err = a.queues.Entrants(ctx, s.Event.Spec.OpensAt, time.Duration(s.Event.Spec.Admission.RegionWait), s.Now); err != nil {
+		return next, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for lane, d := range draws(a.id, secret, next.Drawn) {
+		a.roll.Draw(lane, d)
+	}
+	return next, nil
 }
 
-// hold counts who takes part: the places given out before the sale opened,
-// exactly by instant. A region that stays silent for as long as calls wait for
-// one is left out; its fans are called after the draw, by their arrival.
-func (a *admitter) hold(ctx context.Context, s scene) ([]wire.Drawn, error) {
-	spec := s.event.Spec
-	wait := time.Duration(spec.Admission.RegionWait)
-	var drawn []wire.Drawn
-	for _, q := range a.queues.list {
-		if q.absent {
-			if s.now.Sub(spec.OpensAt) < wait {
-				return nil, fmt.Errorf("region %s doesn't answer", q.line.region)
-			}
-			drawn = append(drawn, wire.Drawn{Lane: q.line.lane, Region: q.line.region})
-			continue
-		}
-		n, err := q.Until(ctx, spec.OpensAt)
-		if err != nil {
-			return nil, err
-		}
-		drawn = append(drawn, wire.Drawn{Lane: q.line.lane, Region: q.line.region, Places: min(n, q.joined)})
-	}
-	return drawn, nil
+// drawDue tells whether the draw is to be held now.
+func (a *admitter) drawDue(s scene.Scene) bool {
+	spec := s.Event.Spec
+	return spec.Admission.Lottery && len(a.state.Drawn) == 0 && !s.Now.Before(spec.OpensAt)
 }
 
 // draws are the draws held, by lane.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
@@ -21,6 +23,8 @@ const (
 	streamsLease = "streams"
 
 	casTries = 8 // of a change to EVENTS that others change too
+
+	regionPause = 5 * time.Second // between two tries to make the streams of a region that is away
 )
 
 // apply puts an event up for sale or changes it.
@@ -141,6 +145,34 @@ func (s *Service) createStreams(ctx context.Context, event string) (err error) {
 		return fmt.Errorf("streams of %s: %w", event, ctx.Err())
 	}
 	return err
+}
+
+// settle makes what an event needs in the regions beside home, however long
+// one is away: its queues, and mirrors of what gateways read.
+func (s *Service) settle(ctx context.Context, event string) {
+	var wg sync.WaitGroup
+	for _, r := range s.cfg.Regions {
+		if r.Domain == "" {
+			continue // made when the event was put up
+		}
+		wg.Go(func() {
+			for {
+				attempt, cancel := context.WithTimeout(ctx, takeOverTimeout)
+				err := wire.CreateInRegion(attempt, s.regions[r.Name], event, s.cfg.Domain, s.cfg.Replicas)
+				cancel()
+				if err == nil || ctx.Err() != nil {
+					return
+				}
+				s.cfg.Logger.Warn("region not prepared yet", "event", event, "region", r.Name, "error", err)
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(regionPause):
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // flip opens or closes an event.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/admission/roll"
 	"frontrow/internal/natstest"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -29,11 +30,11 @@ func mustRaw(v any) []byte {
 }
 
 // heads waits for a board on which the lines are called so far, by lane and region.
-func (w *world) heads(what string, want map[line]uint64) wire.Board {
+func (w *world) heads(what string, want map[roll.Line]uint64) wire.Board {
 	w.t.Helper()
 	return w.board(what, func(b wire.Board) bool {
 		for l, n := range want {
-			if b.Lanes[l.lane].Regions[l.region].Head != n {
+			if b.Lanes[l.Lane].Regions[l.Region].Head != n {
 				return false
 			}
 		}
@@ -63,7 +64,7 @@ func TestLanesAreServedInOrder(t *testing.T) {
 		t.Fatalf("%+v", b)
 	}
 	w.clock.pass(time.Hour)
-	w.heads("priority, then general", map[line]uint64{{wire.LanePriority, "home"}: 3, {wire.LaneGeneral, "home"}: 3, {wire.LaneSlow, "home"}: 0})
+	w.heads("priority, then general", map[roll.Line]uint64{{Lane: wire.LanePriority, Region: "home"}: 3, {Lane: wire.LaneGeneral, Region: "home"}: 3, {Lane: wire.LaneSlow, Region: "home"}: 0})
 	for i, p := range places {
 		r := w.redeem(p)
 		if called := i >= 2 && i != 5; (r.Problem == nil) != called {
@@ -71,7 +72,7 @@ func TestLanesAreServedInOrder(t *testing.T) {
 		}
 	}
 	w.clock.pass(time.Minute)
-	w.heads("then the others", map[line]uint64{{wire.LaneGeneral, "home"}: 4, {wire.LaneSlow, "home"}: 2})
+	w.heads("then the others", map[roll.Line]uint64{{Lane: wire.LaneGeneral, Region: "home"}: 4, {Lane: wire.LaneSlow, Region: "home"}: 2})
 }
 
 // The draw: a commitment before anybody joins, the secret at the opening, ranks
@@ -156,8 +157,8 @@ func TestRegions(t *testing.T) {
 		}
 		order = append(order, w.comes(env, wire.LaneGeneral, r))
 	}
-	at := func(homeHead, euHead uint64) map[line]uint64 {
-		return map[line]uint64{{wire.LaneGeneral, "home"}: homeHead, {wire.LaneGeneral, "eu"}: euHead}
+	at := func(homeHead, euHead uint64) map[roll.Line]uint64 {
+		return map[roll.Line]uint64{{Lane: wire.LaneGeneral, Region: "home"}: homeHead, {Lane: wire.LaneGeneral, Region: "eu"}: euHead}
 	}
 	regions := func(s *Service) {
 		s.cfg.Regions, s.cfg.Domain = []Region{{Name: "home"}, {Name: "eu", Domain: "eu"}}, natstest.Home

@@ -39,7 +39,7 @@ const (
 
 // serveOperators answers frontrow.admission.* and frontrow.event.* until ctx ends.
 func (s *Service) serveOperators(ctx context.Context) error {
-	if err := await(ctx, &s.view.seen); err != nil {
+	if err := s.view.Await(ctx); err != nil {
 		return err
 	}
 	service, err := micro.AddService(s.cfg.NATS, micro.Config{
@@ -88,7 +88,7 @@ func (s *Service) endpoints() []endpoint {
 	return []endpoint{
 		about(actStatus, "The admitter's state: head, calls, passes alive, what it goes by.", "{}"),
 		about(actPause, "Call nobody until resumed. Called fans may still come in.", `{"message"?: text for everybody, "by"?}`),
-		about(actResume, "Call fans again.", `{"message"?: text, "" to clear it, "by"?}`),
+		about(actResume, "Call fans again. What was said when they were paused is taken back.", `{"message"?: text for everybody, "by"?}`),
 		about(actRate, "Call at most so many fans a minute; 0 is what the event's spec says.", `{"rate_per_minute": n, "by"?}`),
 		about(actMessage, "Tell everybody in the queue something, and change nothing else.", `{"message": text, "" to clear it, "by"?}`),
 		about(actDrain, "End the queue: nobody else can join or is called; called fans may still come in. Resume takes it back.", `{"message"?: text for everybody, "by"?}`),
@@ -182,7 +182,7 @@ func (s *Service) forwardRevoke(ctx context.Context, event string, data []byte) 
 
 // tellAdmitter asks an event's admitter to act, and decodes what it says.
 func (s *Service) tellAdmitter(ctx context.Context, event, act string, req, reply any) error {
-	if _, ok := s.view.event(event); !ok {
+	if _, ok := s.view.Event(event); !ok {
 		return wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no event %q.", event))
 	}
 	raw, err := json.Marshal(req)
@@ -254,6 +254,9 @@ func (a *admitter) obey(ctx context.Context, data []byte) error {
 	case actPause:
 		next.Paused = true
 	case actResume:
+		if next.Paused || next.Draining {
+			next.Message = ""
+		}
 		next.Paused, next.Draining = false, false
 	case actDrain:
 		next.Draining = true
@@ -298,14 +301,15 @@ func (a *admitter) status() wire.MeterReply {
 	s := a.scene()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.roll.expire(s.now)
+	a.roll.Expire(s.Now)
+	show, _ := a.roll.Show()
 	r := wire.MeterReply{
 		Event: a.id, Admitter: a.cfg.Name, Term: a.term, State: a.state, Waiting: a.uncalled(),
-		Alive: a.roll.alive, Coming: int(math.Ceil(a.roll.coming(s.now))), Show: round(a.roll.shows.mean()),
-		Buys: round(a.demand.buys), PerFan: round(a.demand.perFan()), Free: s.stock.All.Free, Why: a.why, Absent: a.queues.absentRegions(), At: s.now.UTC(),
+		Alive: a.roll.Alive(), Coming: int(math.Ceil(a.roll.Coming(s.Now))), Show: round(show),
+		Buys: round(a.demand.Buys), PerFan: round(a.demand.PerFan()), Free: s.Stock.All.Free, Why: a.why, Absent: a.queues.Absent(), At: s.Now.UTC(),
 	}
-	for _, q := range a.queues.list {
-		r.Joined += q.joined
+	for _, joined := range a.queues.Joined() {
+		r.Joined += joined
 	}
 	return r
 }

@@ -66,7 +66,7 @@ func TestOperatorsPauseResumeAndRate(t *testing.T) {
 		t.Fatalf("%+v", b)
 	}
 	w.meter("rate", `{"rate_per_minute":7,"by":"ann"}`)
-	w.meter("resume", `{"message":"","by":"bob"}`)
+	w.meter("resume", `{"by":"bob"}`)
 	b = w.board("seven called", head(7))
 	if b = w.board("ticks later", func(n wire.Board) bool { return n.Seq > b.Seq+4 }); headOf(b) != 7 || b.Message != "" {
 		t.Fatalf("%+v", b)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/admission/scene"
 	"frontrow/internal/natstest"
 	"frontrow/wire"
 )
@@ -21,7 +22,7 @@ func TestNobodyIsCalledWhilePaymentsAreDown(t *testing.T) {
 	w.join(10)
 	w.start("a")
 	b := w.board("three boards", func(b wire.Board) bool { return b.Seq >= 3 && b.Lanes[wire.LaneGeneral].Waiting == 10 })
-	if headOf(b) != 0 || b.Message != messageDown {
+	if headOf(b) != 0 || b.Message != scene.MessageDown {
 		t.Errorf("called up to %d, the board says %q", headOf(b), b.Message)
 	}
 	w.clock.pass(2 * time.Minute)

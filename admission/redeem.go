@@ -5,15 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
+	"frontrow/admission/roll"
+	"frontrow/admission/scene"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
 )
+
+// gone is what the admitter says in the roll's stead: the sale is over for
+// whoever has no pass.
+const gone roll.Verdict = -1
 
 // maxRetry bounds how long a fan is told to wait before he asks again.
 const maxRetry = 2 * time.Minute
@@ -48,8 +53,8 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 		return wire.RedeemReply{Problem: problem}
 	}
 	s := a.scene()
-	now, place := s.now.UTC(), req.Place
-	limit := s.event.Spec.Limits.PerFan
+	now, place := s.Now.UTC(), req.Place
+	limit := s.Event.Spec.Limits.PerFan
 	if place.Limit > 0 {
 		limit = min(limit, place.Limit)
 	}
@@ -57,21 +62,21 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 		ID: rand.Text(), Fan: place.Fan, Lane: place.Lane, Region: place.Region, Number: place.Number,
 		Limit: limit, Channel: place.Channel, Code: place.Code, Device: req.Device,
 		// A token counts in whole seconds, and the record says what the token says.
-		At: now.Truncate(time.Second), Expires: now.Add(time.Duration(s.event.Spec.Admission.PassTTL)).Truncate(time.Second),
+		At: now.Truncate(time.Second), Expires: now.Add(time.Duration(s.Event.Spec.Admission.PassTTL)).Truncate(time.Second),
 	})
 	switch verdict {
-	case granted:
+	case roll.Granted:
 		return a.grant(p)
-	case again:
+	case roll.Again:
 		return a.settled(p, req.Device)
-	case over:
+	case roll.Over:
 		if rec, ok := a.stored(p); ok && !rec.Revoked.IsZero() {
 			return a.answer(rec)
 		}
 		return refuse(wire.CodeGone, "Your time to choose seats is over.")
 	case gone:
 		return refuse(wire.CodeGone, goneDetail(s))
-	case full:
+	case roll.Full:
 		return wire.RedeemReply{Problem: &wire.Problem{Code: wire.CodeWait, RetryAfterMS: a.tickOf(s).Milliseconds(),
 			Detail: "It is your turn, and just now there is no room. Your place is kept: you get in as soon as somebody leaves."}}
 	}
@@ -88,7 +93,7 @@ func (a *admitter) request(data []byte) (wire.RedeemRequest, *wire.Problem) {
 	switch {
 	case p.Event != a.id:
 		return req, wire.Refuse(wire.CodeForbidden, "This place is in the queue of another event.")
-	case !slices.ContainsFunc(a.queues.list, func(q *queue) bool { return q.line == line{p.Lane, p.Region} }):
+	case !a.queues.Has(roll.Line{Lane: p.Lane, Region: p.Region}):
 		return req, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("There is no lane %q of region %q.", p.Lane, p.Region))
 	case p.Number == 0 || !wire.IsFan(p.Fan):
 		return req, wire.Refuse(wire.CodeInvalid, "The place has no number or no fan.")
@@ -97,26 +102,26 @@ func (a *admitter) request(data []byte) (wire.RedeemRequest, *wire.Problem) {
 }
 
 // admit asks the roll, unless the sale is over for all who have no pass yet.
-func (a *admitter) admit(s scene, rec wire.PassRecord) (*pass, verdict) {
+func (a *admitter) admit(s scene.Scene, rec wire.PassRecord) (*roll.Pass, roll.Verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, has := a.roll.passes[rec.Fan]; !has {
-		switch s.saleState() {
+	if a.roll.Pass(rec.Fan) == nil {
+		switch s.State() {
 		case wire.SaleClosed, wire.SaleSoldOut:
 			return nil, gone
 		case wire.SaleScheduled:
-			return nil, notCalled
+			return nil, roll.NotCalled
 		}
 	}
 	if rec.At.Before(a.withdrawn.At) { // that was for those before, less than a second ago
 		rec.At = a.withdrawn.At
 	}
-	return a.roll.admit(rec, s.now)
+	return a.roll.Admit(rec, s.Now)
 }
 
 // grant stores the pass, behind the claim to its access code if it has one, and
 // signs it only then.
-func (a *admitter) grant(p *pass) wire.RedeemReply {
+func (a *admitter) grant(p *roll.Pass) wire.RedeemReply {
 	a.mu.Lock()
 	rec := p.PassRecord // all passes may be withdrawn meanwhile
 	a.mu.Unlock()
@@ -127,9 +132,9 @@ func (a *admitter) grant(p *pass) wire.RedeemReply {
 	a.mu.Lock()
 	switch {
 	case problem == nil && err == nil:
-		a.roll.kept(p)
+		a.roll.Kept(p)
 	case problem != nil || notStored(err):
-		a.roll.voided(p)
+		a.roll.Voided(p)
 		a.log.Debug("pass not stored", "error", err)
 	default:
 		// It may be stored, or this admitter is none any more: the next term
@@ -197,7 +202,7 @@ func notNow() wire.RedeemReply {
 
 // settled answers a fan who has a pass, once it is known to be stored. From
 // another device than before he takes the pass there.
-func (a *admitter) settled(p *pass, device string) wire.RedeemReply {
+func (a *admitter) settled(p *roll.Pass, device string) wire.RedeemReply {
 	rec, stored := a.stored(p)
 	switch {
 	case !stored:
@@ -210,14 +215,14 @@ func (a *admitter) settled(p *pass, device string) wire.RedeemReply {
 
 // stored waits until a pass is stored and returns its record as it is now; false
 // if it is not stored, or this term is over.
-func (a *admitter) stored(p *pass) (wire.PassRecord, bool) {
+func (a *admitter) stored(p *roll.Pass) (wire.PassRecord, bool) {
 	select {
-	case <-p.settled:
+	case <-p.Settled():
 	case <-a.ctx.Done():
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return p.PassRecord, !p.lost && a.ctx.Err() == nil
+	return p.PassRecord, !p.Lost() && a.ctx.Err() == nil
 }
 
 // answer signs a stored pass, unless it was withdrawn.
@@ -236,30 +241,30 @@ func (a *admitter) answer(rec wire.PassRecord) wire.RedeemReply {
 // waitFor tells a fan who isn't called how many are ahead, and when asking
 // again may make sense: not before the next tick, nor much before the pace of
 // the last minute reaches him.
-func (a *admitter) waitFor(s scene, p wire.Place) *wire.Problem {
+func (a *admitter) waitFor(s scene.Scene, p wire.Place) *wire.Problem {
 	a.mu.Lock()
-	l, number := a.roll.stands(p.Lane, p.Region, p.Number)
-	ahead := wire.Ahead(number, a.roll.of(l).open())
-	pace := a.roll.calledSince(s.now, time.Minute)
+	l, number := a.roll.Stands(p.Lane, p.Region, p.Number)
+	ahead := wire.Ahead(number, a.roll.Open(l))
+	pace := a.roll.CalledSince(s.Now, time.Minute)
 	a.mu.Unlock()
 	wait := a.tickOf(s)
 	if pace > 0 {
 		wait = max(wait, time.Duration(float64(ahead+1)/float64(pace)*float64(time.Minute)))
 	}
 	detail := "Your place is not called yet."
-	if opens := s.event.Spec.OpensAt; s.saleState() == wire.SaleScheduled {
-		wait = max(wait, opens.Sub(s.now))
+	if opens := s.Event.Spec.OpensAt; s.State() == wire.SaleScheduled {
+		wait = max(wait, opens.Sub(s.Now))
 		detail = "The sale has not opened yet. Your place is kept."
 	}
 	return &wire.Problem{Code: wire.CodeWait, Detail: detail, Ahead: ahead, RetryAfterMS: min(wait, maxRetry).Milliseconds()}
 }
 
-func (a *admitter) tickOf(s scene) time.Duration {
-	return max(time.Duration(s.event.Spec.Admission.Tick), minTick)
+func (a *admitter) tickOf(s scene.Scene) time.Duration {
+	return max(time.Duration(s.Event.Spec.Admission.Tick), minTick)
 }
 
-func goneDetail(s scene) string {
-	if s.event.State == wire.EventClosed {
+func goneDetail(s scene.Scene) string {
+	if s.Event.State == wire.EventClosed {
 		return "The sale is closed."
 	}
 	return "Everything is sold. Your place is kept: tickets that come back are offered in the order of the queue."

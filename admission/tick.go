@@ -8,6 +8,9 @@ import (
 	"math"
 	"time"
 
+	"frontrow/admission/meter"
+	"frontrow/admission/roll"
+	"frontrow/admission/scene"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -24,7 +27,7 @@ func (a *admitter) tick(ctx context.Context, due bool) error {
 	a.turn.Lock()
 	defer a.turn.Unlock()
 	s := a.scene()
-	opened := s.callable() && !a.callable
+	opened := s.Callable() && !a.callable
 	if due || opened {
 		if err := a.call(ctx, s); err != nil {
 			return err
@@ -34,38 +37,38 @@ func (a *admitter) tick(ctx context.Context, due bool) error {
 }
 
 // scene is what this process has seen of the event, now.
-func (a *admitter) scene() scene {
-	s := a.view.scene(a.id, a.cfg.Now())
+func (a *admitter) scene() scene.Scene {
+	s := a.view.Scene(a.id, a.cfg.Now())
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.paused, s.draining = a.state.Paused, a.state.Draining
+	s.Paused, s.Draining = a.state.Paused, a.state.Draining
 	return s
 }
 
 // call moves the lines.
-func (a *admitter) call(ctx context.Context, s scene) error {
-	a.queues.look(ctx, a.cfg.Now, &a.mu)
+func (a *admitter) call(ctx context.Context, s scene.Scene) error {
+	a.queues.Look(ctx, a.cfg.Now, &a.mu)
 	a.lookAtCheckouts(ctx)
-	if away := a.queues.absentRegions(); len(away) > 0 {
+	if away := a.queues.Absent(); len(away) > 0 {
 		a.log.Warn("regions don't answer", "regions", away)
 	}
-	a.callable = s.callable()
+	a.callable = s.Callable()
 	next, err := a.drawn(ctx, s)
 	if err != nil {
 		a.log.Warn("draw not held yet", "error", err)
 		return nil
 	}
 	a.mu.Lock()
-	a.roll.limits(s.event.Spec.Admission)
-	a.roll.expire(s.now)
-	turned := s.known && s.soldOut() != a.state.SoldOut
-	if next.SoldOut = s.known && s.soldOut(); turned && next.SoldOut {
-		a.roll.suspend(s.now)
+	a.roll.SetLimits(s.Event.Spec.Admission)
+	a.roll.Expire(s.Now)
+	turned := s.Known && s.SoldOut() != a.state.SoldOut
+	if next.SoldOut = s.Known && s.SoldOut(); turned && next.SoldOut {
+		a.roll.Suspend(s.Now)
 	}
-	out := Meter(a.input(s))
+	out := meter.Decide(a.input(s))
 	a.mu.Unlock()
 
-	to, err := a.queues.plan(ctx, uint64(out.Call), a.open, a.roll.draws, time.Duration(s.event.Spec.Admission.RegionWait), s.now)
+	to, err := a.queues.Plan(ctx, uint64(out.Call), a.open, a.roll.Draws(), time.Duration(s.Event.Spec.Admission.RegionWait), s.Now)
 	if err != nil {
 		a.log.Warn("order of arrival not known", "error", err)
 		to = nil
@@ -75,15 +78,15 @@ func (a *admitter) call(ctx context.Context, s scene) error {
 		n += end - a.open(l)
 	}
 	a.mu.Lock()
-	next.Lines = a.roll.propose(to, s.now)
-	next.Board, next.At = max(next.Board, a.last.Seq), s.now.UTC()
-	alive := a.roll.alive
+	next.Lines = a.roll.Propose(to, s.Now)
+	next.Board, next.At = max(next.Board, a.last.Seq), s.Now.UTC()
+	alive := a.roll.Alive()
 	a.why = out.Why
 	a.mu.Unlock()
 	a.metrics.ticks.WithLabelValues(out.Why).Inc()
 	a.metrics.alive.Add(float64(alive - a.gauge))
 	a.gauge = alive
-	if len(to) > 0 || turned || len(next.Drawn) != len(a.state.Drawn) || s.now.Sub(a.written) >= idleWrite {
+	if len(to) > 0 || turned || len(next.Drawn) != len(a.state.Drawn) || s.Now.Sub(a.written) >= idleWrite {
 		if err := a.store(ctx, next); err != nil {
 			return a.unstored(err)
 		}
@@ -110,44 +113,19 @@ func (a *admitter) lookAtCheckouts(ctx context.Context) {
 }
 
 // moved takes note of what was stored: n were called.
-func (a *admitter) moved(s scene, n int) {
+func (a *admitter) moved(s scene.Scene, n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.roll.called()
-	a.pace.note(s.now, n)
+	a.roll.Called()
+	a.pace.Note(s.Now, n)
 	a.metrics.called.Add(float64(n))
 }
 
-// drawn is the state with the draw held, if it is due. The lines of places that
-// are drawn by rank are skipped from then on, whether or not it gets stored now:
-// the same draw is found again.
-func (a *admitter) drawn(ctx context.Context, s scene) (wire.Admitter, error) {
-	a.mu.Lock()
-	next := a.state
-	a.mu.Unlock()
-	if !s.event.Spec.Admission.Lottery {
-		return next, nil
-	}
-	secret, err := a.secret(ctx)
-	if err != nil || !a.drawDue(s) {
-		return next, err
-	}
-	if next.Drawn, err = a.hold(ctx, s); err != nil {
-		return next, err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for lane, d := range draws(a.id, secret, next.Drawn) {
-		a.roll.draw(lane, d)
-	}
-	return next, nil
-}
-
 // open is how far a line is called.
-func (a *admitter) open(l line) uint64 {
+func (a *admitter) open(l roll.Line) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.roll.of(l).open()
+	return a.roll.Open(l)
 }
 
 // unstored is what a record that was not stored means for the term.
@@ -158,34 +136,35 @@ func (a *admitter) unstored(err error) error {
 	a.log.Warn("record not stored", "error", err)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.roll.withdraw()
+	a.roll.Withdraw()
 	return nil
 }
 
 // input gathers what the meter goes by. Its caller holds mu.
-func (a *admitter) input(s scene) Input {
-	spec := s.event.Spec.Admission
+func (a *admitter) input(s scene.Scene) meter.Input {
+	spec := s.Event.Spec.Admission
 	rate := spec.RatePerMinute
 	if a.state.Rate > 0 {
 		rate = a.state.Rate
 	}
-	a.demand = learn(len(a.roll.passes), a.roll.alive, s.stock, a.fans.since(s.now, time.Duration(spec.PassTTL), s.stock.Fans), s.event.Spec.Limits.PerFan)
-	return Input{
-		Open: s.onSale(), Paused: a.state.Paused, Draining: a.state.Draining, PaymentsDown: s.paymentsDown,
+	_, show := a.roll.Show()
+	a.demand = meter.Learn(a.roll.Issued(), a.roll.Alive(), s.Stock, a.fans.Since(s.Now, time.Duration(spec.PassTTL), s.Stock.Fans), s.Event.Spec.Limits.PerFan)
+	return meter.Input{
+		Open: s.OnSale(), Paused: a.state.Paused, Draining: a.state.Draining, PaymentsDown: s.PaymentsDown,
 		Checkouts: a.checkouts, MaxCheckouts: spec.Checkouts,
-		Waiting: a.uncalled(), Alive: a.roll.alive, Coming: a.roll.coming(s.now), Show: a.roll.shows.high(), Ceiling: a.roll.ceiling,
-		Free: s.stock.All.Free, Undecided: a.demand.new, PerOrder: a.demand.perOrder, Buys: a.demand.buys,
-		Rate: rate, LastMinute: a.roll.calledSince(s.now, time.Minute), Tick: time.Duration(spec.Tick),
+		Waiting: a.uncalled(), Alive: a.roll.Alive(), Coming: a.roll.Coming(s.Now), Show: show, Ceiling: a.roll.Ceiling(),
+		Free: s.Stock.All.Free, Undecided: a.demand.Undecided, PerOrder: a.demand.PerOrder, Buys: a.demand.Buys,
+		Rate: rate, LastMinute: a.roll.CalledSince(s.Now, time.Minute), Tick: time.Duration(spec.Tick),
 	}
 }
 
 // uncalled is how many places wait. Its caller holds mu.
 func (a *admitter) uncalled() (n uint64) {
-	for _, q := range a.queues.list {
-		n += behind(q.joined, a.roll.of(q.line).open())
+	for l, joined := range a.queues.Joined() {
+		n += behind(joined, a.roll.Open(l))
 	}
-	for lane, d := range a.roll.draws {
-		n += behind(d.Total(), a.roll.of(line{lane, ""}).open())
+	for lane, d := range a.roll.Draws() {
+		n += behind(d.Total(), a.roll.Open(roll.Line{Lane: lane}))
 	}
 	return n
 }
@@ -193,7 +172,7 @@ func (a *admitter) uncalled() (n uint64) {
 func behind(n, open uint64) uint64 { return max(n, open) - open }
 
 // publish writes the next board behind the one before. Its caller has the turn.
-func (a *admitter) publish(ctx context.Context, s scene, always bool) error {
+func (a *admitter) publish(ctx context.Context, s scene.Scene, always bool) error {
 	if !a.boardOK {
 		if err := a.readBoard(ctx); err != nil {
 			a.log.Warn("board not read", "error", err)

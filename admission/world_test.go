@@ -155,8 +155,8 @@ func (w *world) watching(name string) *Service {
 	ctx := ctxOf(w.t)
 	s, err := New(Config{NATS: w.env.Connect(w.t), Keys: w.keys, Name: name, Now: w.clock.now})
 	must(w.t, err)
-	go func() { _ = s.view.run(ctx, s.js, func(string) {}) }()
-	must(w.t, await(ctx, &s.view.seen))
+	go func() { _ = s.view.Run(ctx, s.js, func(string) {}) }()
+	must(w.t, s.view.Await(ctx))
 	return s
 }
 

@@ -29,7 +29,7 @@ func benchExpiry(ctx context.Context, b *bench) error {
 		}
 		return time.Now().Add(time.Duration(offset.Load()))
 	}
-	region, err := startRegion(ctx, b.dir, b.seats, 1)
+	region, err := startRegion(ctx, b.dir, b.seats, b.replicas)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func benchExpiry(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report(result{Row: "expiry", Mode: "R1", Unit: "s late", Callers: 1,
+	b.report(result{Row: "expiry", Mode: region.mode(), Unit: "s late", Callers: 1,
 		Note: fmt.Sprintf("%d holds of 2 with the same deadline: from the deadline until the last seat's record says free; the baseline is a sweep of PostgreSQL every %v, the deadline half-way between two", len(pairs), sweepEvery)},
 		[]sample{ours}, []sample{swept}, "PostgreSQL, a sweep every 30 s")
 	return nil

@@ -39,12 +39,9 @@ const holdScript = `for _, k in ipairs(KEYS) do if redis.call('EXISTS', k) == 1 
 for _, k in ipairs(KEYS) do redis.call('SET', k, ARGV[1], 'NX', 'EX', ARGV[2]) end
 return 1`
 
-// benchHold is the row "hold of 2", on one server; benchHold3 on three.
-func benchHold(ctx context.Context, b *bench) error  { return b.hold(ctx, 1) }
-func benchHold3(ctx context.Context, b *bench) error { return b.hold(ctx, 3) }
-
-func (b *bench) hold(ctx context.Context, replicas int) error {
-	region, err := startRegion(ctx, b.dir, b.seats, replicas)
+// benchHold is the row "hold of 2".
+func benchHold(ctx context.Context, b *bench) error {
+	region, err := startRegion(ctx, b.dir, b.seats, b.replicas)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ const joinCallers = 2048
 
 // benchJoins is the row "joins".
 func benchJoins(ctx context.Context, b *bench) error {
-	region, err := startRegion(ctx, b.dir, smallest, 1)
+	region, err := startRegion(ctx, b.dir, smallest, b.replicas)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func benchJoins(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report(result{Row: "joins", Mode: "R1", Unit: "places/s", Callers: joinCallers,
+	b.report(result{Row: "joins", Mode: region.mode(), Unit: "places/s", Callers: joinCallers,
 		Note: "a fan's first place, create-only through kv.Committer, and its signed receipt"},
 		figures[0], figures[1], "Redis, ZADD NX and ZRANK in one pipeline, AOF always; no receipt")
 	return nil

@@ -13,6 +13,7 @@ import (
 	"frontrow/gateway"
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/client"
+	"frontrow/gateway/defence"
 	"frontrow/gateway/limit"
 	"frontrow/wire"
 )
@@ -36,7 +37,7 @@ func benchJoinHTTP(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	g, err := gateway.New(gateway.Config{Addr: "127.0.0.1:0", NATS: nc, Keys: wire.NewKeyring(), Defences: gateway.Defences{
+	g, err := gateway.New(gateway.Config{Addr: "127.0.0.1:0", NATS: nc, Keys: wire.NewKeyring(), Defences: defence.Config{
 		Proxies: client.Loopback(), Budgets: unspent, Thresholds: challenge.Thresholds{Standard: 101, Strong: 101}}})
 	if err != nil {
 		return err

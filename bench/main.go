@@ -48,15 +48,16 @@ const alone = "14 million"
 
 // bench is one run.
 type bench struct {
-	dir     string
-	seats   int // of the plans on sale
-	rounds  int
-	limit   time.Duration // of a round
-	profile string        // directory; empty: none
-	row     string        // the one running
-	meter   meter
-	machine machine
-	results []result
+	dir      string
+	seats    int // of the plans on sale
+	rounds   int
+	limit    time.Duration // of a round
+	profile  string        // directory; empty: none
+	row      string        // the one running
+	replicas int           // nats-servers it runs on
+	meter    meter
+	machine  machine
+	results  []result
 }
 
 // side is ours or a baseline. prepare readies a round, which is not measured,
@@ -111,28 +112,11 @@ func (b *bench) run(ctx context.Context, filter, out string) (err error) {
 		return err
 	}
 	fmt.Println(b.machine)
-	for i, r := range []struct {
-		name string
-		run  func(context.Context, *bench) error
-	}{
-		{"hold of 2", benchHold},
-		{"hold of 2 on three", benchHold3},
-		{"storm", benchStorm},
-		{"best available", benchBest},
-		{"expiry", benchExpiry},
-		{"joins", benchJoins},
-		{"join over http", benchJoinHTTP},
-		{"purchase", benchPurchase},
-		{"purchase with payment", benchPurchasePaid},
-		{"sell-out", benchSellOut},
-		{"redeem", benchRedeem},
-		{"position", benchPosition},
-		{alone, benchMillions},
-	} {
+	for i, r := range rows() {
 		if !strings.Contains(r.name, filter) || r.name == alone && filter != alone {
 			continue
 		}
-		b.row, b.dir = r.name, filepath.Join(root, fmt.Sprint(i))
+		b.row, b.replicas, b.dir = strings.TrimSuffix(r.name, onThree), r.replicas, filepath.Join(root, fmt.Sprint(i))
 		if err := os.Mkdir(b.dir, 0o755); err != nil {
 			return err
 		}
@@ -142,6 +126,39 @@ func (b *bench) run(ctx context.Context, filter, out string) (err error) {
 		os.RemoveAll(b.dir)
 	}
 	return b.save(out)
+}
+
+// row is one line of the table, with its baseline.
+type row struct {
+	name     string
+	replicas int // nats-servers
+	run      func(context.Context, *bench) error
+}
+
+// onThree is how the names of rows end that are run on a cluster.
+const onThree = " on three"
+
+func rows() (all []row) {
+	for _, r := range []row{
+		{"hold of 2", 3, benchHold},
+		{"storm", 3, benchStorm},
+		{"best available", 1, benchBest},
+		{"expiry", 3, benchExpiry},
+		{"joins", 3, benchJoins},
+		{"join over http", 1, benchJoinHTTP},
+		{"purchase", 3, benchPurchase},
+		{"purchase with payment", 1, benchPurchasePaid},
+		{"sell-out", 3, benchSellOut},
+		{"redeem", 3, benchRedeem},
+		{"position", 1, benchPosition},
+		{alone, 1, benchMillions},
+	} {
+		all = append(all, row{r.name, 1, r.run})
+		if r.replicas > 1 {
+			all = append(all, row{r.name + onThree, r.replicas, r.run})
+		}
+	}
+	return all
 }
 
 func (b *bench) save(out string) error {
@@ -185,7 +202,7 @@ func (b *bench) startProfile(round int) (stop func(), err error) {
 	if b.profile == "" {
 		return func() {}, nil
 	}
-	f, err := os.Create(filepath.Join(b.profile, fmt.Sprintf("%s-%d.pprof", strings.ReplaceAll(b.row, " ", "-"), round)))
+	f, err := os.Create(filepath.Join(b.profile, fmt.Sprintf("%s-R%d-%d.pprof", strings.ReplaceAll(b.row, " ", "-"), b.replicas, round)))
 	if err != nil {
 		return nil, err
 	}

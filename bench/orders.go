@@ -39,7 +39,7 @@ func (b *bench) purchase(ctx context.Context, overHTTP bool) error {
 		return err
 	}
 	defer pg.Stop() //nolint:errcheck // its directory goes next
-	region, err := startRegion(ctx, b.dir, b.seats, 1)
+	region, err := startRegion(ctx, b.dir, b.seats, b.replicas)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (b *bench) purchase(ctx context.Context, overHTTP bool) error {
 	if overHTTP {
 		provider = "the payment sandbox over HTTP"
 	}
-	b.report(result{Row: b.row, Mode: "R1", Unit: "orders/s", Callers: orderCallers,
+	b.report(result{Row: b.row, Mode: region.mode(), Unit: "orders/s", Callers: orderCallers,
 		Note: fmt.Sprintf("of 2 seats held and marked for checkout before: published to ORDERS until its fan is told that it is paid, with begin, authorisation by %s, commit, confirmation of the seats and capture; the baseline inserts order, lines, bookings and tickets and updates the seats in one transaction over %d connections, without any payment", provider, classicConns)},
 		figures[0], figures[1], "PostgreSQL, one transaction an order, no payment")
 	return nil

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"frontrow/gateway"
+	"frontrow/gateway/client"
+	"frontrow/gateway/defence"
 	"frontrow/wire"
 
 	"github.com/coder/websocket"
@@ -46,7 +48,8 @@ func benchPosition(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer nc.Close()
-	g, err := gateway.New(gateway.Config{Addr: "127.0.0.1:0", NATS: nc, Keys: wire.NewKeyring()})
+	g, err := gateway.New(gateway.Config{Addr: "127.0.0.1:0", NATS: nc, Keys: wire.NewKeyring(),
+		Defences: defence.Config{Exempt: client.Loopback()}}) // all viewers have one address
 	if err != nil {
 		return err
 	}
@@ -81,7 +84,8 @@ func benchPosition(ctx context.Context, b *bench) error {
 		time.Sleep(time.Second) // the pace of boards is what is measured
 	}
 	spent := selfSeconds() - cpu
-	if err := crowd.await(ctx, "boards", func(_, frames int) bool { return frames-seen >= boardSeconds*all }); err != nil {
+	// Of two boards that come close together viewers are told the later one alone.
+	if err := crowd.await(ctx, "boards", func(_, frames int) bool { return frames-seen >= (boardSeconds-2)*all }); err != nil {
 		return err
 	}
 	_, now := crowd.count()

@@ -21,7 +21,7 @@ const (
 
 // benchRedeem is the row "redeem": called places become passes.
 func benchRedeem(ctx context.Context, b *bench) error {
-	region, err := startRegion(ctx, b.dir, smallest, 1)
+	region, err := startRegion(ctx, b.dir, smallest, b.replicas)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func benchRedeem(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report(result{Row: "redeem", Mode: "R1", Unit: "passes/s", Callers: redeemCallers,
+	b.report(result{Row: "redeem", Mode: region.mode(), Unit: "passes/s", Callers: redeemCallers,
 		Note: "a called place becomes a pass: a request over NATS to the admitter, its record on disk, signed; there is no classic way to compare with"},
 		figures[0], nil, "nothing")
 	return nil

@@ -19,7 +19,7 @@ func benchSellOut(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer pg.Stop() //nolint:errcheck // its directory goes next
-	region, err := startRegion(ctx, b.dir, b.seats, 1)
+	region, err := startRegion(ctx, b.dir, b.seats, b.replicas)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func benchSellOut(ctx context.Context, b *bench) error {
 			rounds[i].Rate = float64(rounds[i].N) / rounds[i].Rate
 		}
 	}
-	b.report(result{Row: "sell-out", Mode: "R1", Unit: "s", Callers: orderCallers,
+	b.report(result{Row: "sell-out", Mode: region.mode(), Unit: "s", Callers: orderCallers,
 		Note: fmt.Sprintf("%d orders of 2 seats, each held, marked for checkout, published, authorised by a provider in the process, committed, confirmed and captured; the baseline holds nothing and pays nothing", len(shop.pairs))},
 		figures[0], figures[1], "PostgreSQL, one transaction an order, no hold, no payment")
 	return nil

@@ -23,7 +23,7 @@ const (
 // benchStorm is the row "storm": many times more fans than seats, each asking
 // for one seat by name. One of those who ask for a seat gets it.
 func benchStorm(ctx context.Context, b *bench) error {
-	region, err := startRegion(ctx, b.dir, stormSeats, 1)
+	region, err := startRegion(ctx, b.dir, stormSeats, b.replicas)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func benchStorm(ctx context.Context, b *bench) error {
 	if n := int(won.Load()); n != len(seats) {
 		return fmt.Errorf("%d fans won %d seats", n, len(seats))
 	}
-	b.report(result{Row: "storm", Mode: "R1", Unit: "fans/s", Callers: stormCallers,
+	b.report(result{Row: "storm", Mode: region.mode(), Unit: "fans/s", Callers: stormCallers,
 		Note: fmt.Sprintf("%d fans ask for %d seats by name, each for one; in the last round %d won, the slowest loser was answered after %v", stormFans, len(seats), won.Load(), losers.most())},
 		figures[0], figures[1], "Redis, SET NX EX, AOF always")
 	return nil

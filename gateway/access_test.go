@@ -54,7 +54,7 @@ func TestJoinWithACode(t *testing.T) {
 	if place.Lane != wire.LanePriority || place.Number != 1 || receipt.Grant != grant {
 		t.Fatalf("%+v, receipt %+v", place, receipt)
 	}
-	e, err := s.events.events[show].queues[wire.LanePriority].bucket.Get(t.Context(), wire.PlaceKey(f.id))
+	e, err := kv.Open(s.js, wire.QueueBucket(show, wire.LanePriority)).Get(t.Context(), wire.PlaceKey(f.id))
 	must(t, err)
 	var rec wire.PlaceRecord
 	must(t, json.Unmarshal(e.Value, &rec))
@@ -181,8 +181,7 @@ func TestOneCodeManyTabs(t *testing.T) {
 		t.Errorf("many fans: %d created, %d again, %d places, %v", created, again, len(got), refused)
 	}
 	// What this process remembers is not what decides.
-	s.events.events[show].codes.known = newRecent[string, string](1)
-	if p := s.fan().send("POST", places, joinWith(other, "bob@example.org")).problem(t); p.Type != "/problems/code-used" {
+	if p := s.fan().at(s.another()).send("POST", places, joinWith(other, "bob@example.org")).problem(t); p.Type != "/problems/code-used" {
 		t.Errorf("%+v", p)
 	}
 	for _, bucket := range []string{wire.CodesBucket(show), wire.QueueBucket(show, wire.LanePriority)} {

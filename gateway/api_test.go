@@ -69,8 +69,7 @@ func TestJoinInParallelIsOnePlace(t *testing.T) {
 		places[into[joinReply](t, r, r.StatusCode).Place] = true
 	}
 	// What this process remembers is not what decides: another one agrees.
-	s.events.events[show].queues[wire.LaneGeneral].joined = newRecent[string, wire.Place](1)
-	places[into[joinReply](t, f.send("POST", "/v1/events/show/places", ""), http.StatusOK).Place] = true
+	places[into[joinReply](t, f.at(s.another()).send("POST", "/v1/events/show/places", ""), http.StatusOK).Place] = true
 
 	if created != 1 || len(places) != 1 {
 		t.Fatalf("%d created, %d places", created, len(places))
@@ -369,10 +368,10 @@ func TestTicket(t *testing.T) {
 func TestClosedEvent(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	rec := *s.events.events[show].record.Load()
+	rec := *s.event(show).Record()
 	rec.State = wire.EventClosed
 	s.put(wire.EventsBucket, show, rec)
-	s.until("the event is closed", func() bool { return s.events.events[show].state(time.Now()) == wire.SaleClosed })
+	s.until("the event is closed", func() bool { return s.event(show).State(time.Now()) == wire.SaleClosed })
 	before := s.written()
 	if p := s.fan().send("POST", "/v1/events/show/places", "{}").problem(t); p.Status != http.StatusGone {
 		t.Errorf("join: %+v", p)
@@ -392,15 +391,15 @@ func TestEventsBeforeTheirBuckets(t *testing.T) {
 	s := open(t)
 	second := spec()
 	second.ID = "second"
-	digest := s.events.events[show].record.Load().Plan
+	digest := s.event(show).Record().Plan
 	s.put(wire.EventsBucket, "second", wire.Event{Spec: second, Plan: digest, State: wire.EventOpen})
-	s.until("the event is visible", func() bool { _, err := s.events.find("second"); return err == nil })
+	s.until("the event is visible", func() bool { _, err := s.events.Find("second"); return err == nil })
 	if p := s.send("GET", "/v1/events/second/availability", "").problem(t); p.Status != http.StatusServiceUnavailable {
 		t.Errorf("availability before the seats: %+v", p)
 	}
 	must(t, wire.CreateForEvent(t.Context(), s.js, "second", 1))
 	must(t, putSeat(t, s.js, "second", s.index.ID(0)))
-	s.until("its seats are read", func() bool { return s.events.events["second"].seats.snapshot.Load() != nil })
+	s.until("its seats are read", func() bool { return s.event("second").Hub.Snapshot() != nil })
 	s.put(wire.EventsBucket, "third", wire.Event{Spec: wire.Spec{ID: "third"}, Plan: "no such plan", State: wire.EventOpen})
 	s.until("the third is known", func() bool {
 		return s.send("GET", "/v1/events/third", "").StatusCode == http.StatusServiceUnavailable

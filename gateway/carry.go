@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/gateway/catalogue"
+	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
 
@@ -36,7 +38,7 @@ type carryReply struct {
 // carry answers POST /v1/carry. A receipt alone is not enough: it says where a
 // place is, and its fan's cookie whose.
 func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return err
 	}
@@ -50,7 +52,7 @@ func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := g.events.find(place.Event); err != nil {
+	if _, err := g.events.Find(place.Event); err != nil {
 		return err
 	}
 	expires := g.cfg.Now().Add(wire.CarryTTL).UTC().Truncate(time.Second)
@@ -73,7 +75,7 @@ func (g *Gateway) origin(r *http.Request) string {
 // carried is what the link of a path carries here.
 type carried struct {
 	place wire.Place
-	event *event
+	event *catalogue.Event
 	same  bool // this device is its fan's already
 	other bool // it is another fan's
 }
@@ -86,10 +88,10 @@ func (g *Gateway) carried(r *http.Request) (c carried, err error) {
 	case err != nil:
 		return c, wire.Refuse(wire.CodeLink, "This link is not one of ours. Scan the code again, or copy all of the link.")
 	}
-	if c.event, err = g.events.find(c.place.Event); err != nil {
+	if c.event, err = g.events.Find(c.place.Event); err != nil {
 		return c, err
 	}
-	if fan, err := g.identity.presented(r); err == nil {
+	if fan, err := g.identity.Presented(r); err == nil {
 		c.same, c.other = fan == c.place.Fan, fan != c.place.Fan
 	}
 	return c, nil
@@ -102,8 +104,8 @@ func (g *Gateway) carryPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	return g.pages.render(w, http.StatusOK, "carry.html", Page{Title: "Continue here", Carry: &PageCarry{Number: c.place.Number,
-		Event: c.event.record.Load().Spec.Name, EventID: c.event.id, ThisFan: c.same, OtherFan: c.other}})
+	return g.pages.Render(w, http.StatusOK, "carry.html", pages.Page{Title: "Continue here", Carry: &pages.Carry{Number: c.place.Number,
+		Event: c.event.Record().Spec.Name, EventID: c.event.ID(), ThisFan: c.same, OtherFan: c.other}})
 }
 
 // acceptCarry answers POST /c/{token}, which only our own page can send.
@@ -116,13 +118,13 @@ func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
 	if c.other && r.PostFormValue("replace") != "yes" {
 		return wire.Refuse(wire.CodeOtherFan, "This device is in use by another fan. Go back and agree that his places and orders are no longer shown here.")
 	}
-	g.identity.device(w, r)
+	g.identity.Device(w, r)
 	if !c.same {
-		g.identity.become(w, c.place.Fan)
+		g.identity.Become(w, c.place.Fan)
 	}
-	g.identity.keepPlace(w, c.place)
+	g.identity.KeepPlace(w, c.place)
 	h := w.Header()
-	h.Set("Location", "/e/"+c.event.id+carriedMark)
+	h.Set("Location", "/e/"+c.event.ID()+carriedMark)
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusSeeOther)
 	return nil

@@ -96,7 +96,7 @@ func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActCheckout),
+	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(ev.ID(), wire.ActCheckout),
 		wire.CheckoutRequest{Hold: hold, Fan: pass.Subject, Key: wire.Hash([]byte(key)), Body: wire.Hash(canonical)})
 	g.metrics.checkouts.WithLabelValues(outcome(err, reply.Problem)).Inc()
 	if err != nil {
@@ -106,7 +106,7 @@ func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
 		return reply.Problem
 	}
 	failpoint.Here(failpoint.CheckoutMarked)
-	order := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: ev.id, Fan: pass.Subject, Seats: reply.Seats,
+	order := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: ev.ID(), Fan: pass.Subject, Seats: reply.Seats,
 		Total: reply.Total, Currency: reply.Currency, Payment: req.Payment, Buyer: req.Buyer, At: g.cfg.Now().UTC()}
 	if err := g.enqueue(r.Context(), order); err != nil {
 		return err
@@ -151,7 +151,7 @@ type orderReply struct {
 
 // order answers GET /v1/orders/{order}.
 func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (g *Gateway) findOrder(ctx context.Context, id, fan string) (wire.OrderRepl
 
 // findTicket is the ticket of the path, if the fan holds it.
 func (g *Gateway) findTicket(r *http.Request) (wire.TicketReply, error) {
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return wire.TicketReply{}, err
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"frontrow/gateway/live"
+	"frontrow/gateway/pages"
 	"frontrow/wire"
 
 	"github.com/coder/websocket"
@@ -145,6 +147,14 @@ func refuse(w http.ResponseWriter, p *wire.Problem) {
 	_, _ = w.Write(raw)
 }
 
+// refusePage is refuse as a page, for people. It fails before anything is written.
+func (g *Gateway) refusePage(w http.ResponseWriter, p *wire.Problem) error {
+	r := refusalOf(p.Code)
+	refuseHeader(w, p)
+	return g.pages.Render(w, r.status, "problem.html", pages.Page{Title: r.title,
+		Problem: &pages.Problem{Status: r.status, Title: r.title, Detail: p.Detail}})
+}
+
 // refuseHeader sets what a client acts on without reading the body. Whole
 // seconds of Retry-After are rounded up.
 func refuseHeader(w http.ResponseWriter, p *wire.Problem) {
@@ -162,17 +172,23 @@ func refuseHeader(w http.ResponseWriter, p *wire.Problem) {
 // statusClass is a status as a metric label.
 func statusClass(status int) string { return strconv.Itoa(status/100) + "xx" }
 
-// Close codes of the live socket (RFC 6455, 7.4.1 and the IANA registry). What
-// a client does follows from the range:
+// closeCode is the close code of a live socket (RFC 6455, 7.4.1 and the IANA
+// registry). What a client does follows from the range:
 //
-//	1001, 1012         come back after a random part of closeSpread: this gateway leaves
+//	1001, 1012         come back after a random pause: this gateway leaves
 //	1013               come back with back-off and read everything again: you were too slow, or we are full
 //	1003, 1008, 1009   stop: what you send is not what this socket takes
 //	1000, 1006         come back with back-off: idle, end of a long life, or the network
-const (
-	closeLife     = websocket.StatusGoingAway
-	closeDeploy   = websocket.StatusServiceRestart
-	closeOverload = websocket.StatusTryAgainLater
-	closePolicy   = websocket.StatusPolicyViolation
-	closeData     = websocket.StatusUnsupportedData
-)
+func closeCode(e live.Ending) websocket.StatusCode {
+	switch e {
+	case live.Life:
+		return websocket.StatusGoingAway
+	case live.Deploy:
+		return websocket.StatusServiceRestart
+	case live.Overload:
+		return websocket.StatusTryAgainLater
+	case live.Data:
+		return websocket.StatusUnsupportedData
+	}
+	return websocket.StatusPolicyViolation
+}

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,6 +21,7 @@ import (
 
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/client"
+	"frontrow/gateway/defence"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
 	"frontrow/kv"
@@ -51,15 +51,15 @@ func budgets(t *testing.T, text string) func(*Config) {
 func suspicious(c *Config) { c.Defences.Thresholds = challenge.Thresholds{Standard: 5, Strong: 90} }
 
 // unscored leaves the limits alone with their work: small budgets are soon used by half.
-func unscored(c *Config) { c.Defences.Off = []Defence{DefenceRisk} }
+func unscored(c *Config) { c.Defences.Off = []defence.Part{defence.Risk} }
 
 // slowLane gives the show a slow lane.
 func (s *shop) slowLane() {
 	s.t.Helper()
-	rec := *s.events.events[show].record.Load()
+	rec := *s.event(show).Record()
 	rec.Spec.Admission.Slow = true
 	s.put(wire.EventsBucket, show, rec)
-	s.until("the slow lane", func() bool { return s.events.events[show].record.Load().Spec.Admission.Slow })
+	s.until("the slow lane", func() bool { return s.event(show).Record().Spec.Admission.Slow })
 }
 
 const chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
@@ -227,48 +227,19 @@ func TestStrangers(t *testing.T) {
 	into[joinReply](t, s.send("POST", places, "", "X-Forwarded-For", "203.0.113.1"), http.StatusCreated)
 }
 
-// TestGatewaysShareBudgets: what is spent at one gateway is spent at the other.
-func TestGatewaysShareBudgets(t *testing.T) {
-	t.Parallel()
-	small := budgets(t, "join.address=8-H")
-	s := guarded(t, unscored, small)
-	cfg := s.cfg
-	cfg.Registerer, cfg.Addr = prometheus.NewRegistry(), "127.0.0.1:0"
-	other, err := New(cfg)
-	must(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- other.Run(ctx) }()
-	t.Cleanup(func() { cancel(); must(t, <-ended) })
-	s.until("the other gateway", func() bool { return other.Ready(t.Context()) == nil })
-
-	for range 8 {
-		into[joinReply](t, s.send("POST", places, "", human("192.0.2.1")...), http.StatusCreated)
-	}
-	there := &shop{Gateway: other, t: t, url: "http://" + other.Addr()}
-	who := limit.Who{Address: client.Of("192.0.2.1", nil, nil).Host()}
-	s.until("the other has heard", func() bool { n, _ := other.defences.limits.Used(limit.Join, limit.Address, who); return n == 8 })
-	if r := there.send("POST", places, "", human("192.0.2.1")...); r.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("at the other gateway: %d", r.StatusCode)
-	}
-	if n := other.defences.gossip.Peers(); n != 1 {
-		t.Errorf("%d other gateways heard", n)
-	}
-}
-
 // TestSwitchedOff: each defence can be taken away, and then does nothing.
 func TestSwitchedOff(t *testing.T) {
 	t.Parallel()
 	tight := budgets(t, "join.address=2-H")
 	for name, c := range map[string]struct {
-		off  []Defence
+		off  []defence.Part
 		want map[int]int
 	}{
 		"on":         {nil, map[int]int{http.StatusForbidden: 2, http.StatusTooManyRequests: 4}},
-		"limits":     {[]Defence{DefenceLimits}, map[int]int{http.StatusForbidden: 6}},
-		"risk":       {[]Defence{DefenceRisk}, map[int]int{http.StatusCreated: 2, http.StatusTooManyRequests: 4}},
-		"challenges": {[]Defence{DefenceChallenges}, map[int]int{http.StatusCreated: 2, http.StatusTooManyRequests: 4}},
-		"all":        {AllDefences(), map[int]int{http.StatusCreated: 6}},
+		"limits":     {[]defence.Part{defence.Limits}, map[int]int{http.StatusForbidden: 6}},
+		"risk":       {[]defence.Part{defence.Risk}, map[int]int{http.StatusCreated: 2, http.StatusTooManyRequests: 4}},
+		"challenges": {[]defence.Part{defence.Challenges}, map[int]int{http.StatusCreated: 2, http.StatusTooManyRequests: 4}},
+		"all":        {defence.Parts(), map[int]int{http.StatusCreated: 6}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -282,10 +253,10 @@ func TestSwitchedOff(t *testing.T) {
 			}
 		})
 	}
-	if err := (&Config{NATS: &nats.Conn{}, Keys: wire.NewKeyring(), Defences: Defences{Off: []Defence{"walls"}}}).Validate(); err == nil {
+	if err := (&Config{NATS: &nats.Conn{}, Keys: wire.NewKeyring(), Defences: defence.Config{Off: []defence.Part{"walls"}}}).Validate(); err == nil {
 		t.Error("a defence that isn't there was switched off")
 	}
-	if err := (&Config{NATS: &nats.Conn{}, Keys: wire.NewKeyring(), Defences: Defences{Thresholds: challenge.Thresholds{Standard: 80, Strong: 20}}}).Validate(); err == nil {
+	if err := (&Config{NATS: &nats.Conn{}, Keys: wire.NewKeyring(), Defences: defence.Config{Thresholds: challenge.Thresholds{Standard: 80, Strong: 20}}}).Validate(); err == nil {
 		t.Error("thresholds upside down")
 	}
 }
@@ -393,14 +364,14 @@ func TestOverTLS(t *testing.T) {
 // TestDefencesAreShown: operators see the state in aggregate, and nobody's id.
 func TestDefencesAreShown(t *testing.T) {
 	t.Parallel()
-	s := guarded(t, suspicious, budgets(t, "join.address=1-H"), func(c *Config) { c.Defences.Off = []Defence{DefenceEdge} })
+	s := guarded(t, suspicious, budgets(t, "join.address=1-H"), func(c *Config) { c.Defences.Off = []defence.Part{defence.Edge} })
 	s.send("POST", places, "", "X-Forwarded-For", "192.0.2.1")
 	s.send("POST", places, "", "X-Forwarded-For", "192.0.2.1")
 	m, err := s.nc.Request(statusSubject, nil, waitLimit)
 	must(t, err)
 	var st status
 	must(t, json.Unmarshal(m.Data, &st))
-	if d := st.Defences; d.Limited != 1 || d.Asked != 1 || d.Passed != 0 || d.Keys == 0 || d.Keys > d.MaxKeys || d.Conns == 0 || !slices.Equal(d.Off, []Defence{DefenceEdge}) {
+	if d := st.Defences; d.Limited != 1 || d.Asked != 1 || d.Passed != 0 || d.Keys == 0 || d.Keys > d.MaxKeys || d.Conns == 0 || !slices.Equal(d.Off, []defence.Part{defence.Edge}) {
 		t.Errorf("%s", m.Data)
 	}
 	if strings.Contains(string(m.Data), "192.0.2.1") {

@@ -15,32 +15,19 @@
 //
 // # Reading guide
 //
-//	gateway.go    Config, New, Run, the operator's endpoint, the graceful stop
-//	routes.go     the public contract as a table; reads
-//	codes.go      refusals: HTTP status, problem types, close codes
-//	document.go   bodies encoded once; strict JSON in
-//	identity.go   the fan's cookie, his device's, the origin, the pass
-//	revoked.go    which passes are no longer good
-//	defence.go    who asks; budgets, score, edge: package limit, risk, client, listener wired in
-//	prove.go      challenges: package challenge wired in; who is asked, what for
-//	join.go       join and redeem
-//	access.go     access codes: which lane an arrival comes in by
-//	carry.go      links that take a place to another device
-//	queue.go      one lane: places created once
-//	hold.go       hold and release; asking other services
-//	checkout.go   checkout, orders, tickets
-//	history.go    a fan's orders
-//	catalogue.go  events and what is known of them, by one watch a bucket
-//	seatmap.go    the states of an event's seats, snapshots, changes
-//	hub.go        who views what; frames to all whom they concern
-//	cadence.go    how often a waiting fan is told the board
-//	conn.go       one live socket
-//	sockets.go    how many there are, of whom
-//	pages.go      HTML pages and assets
-//	recent.go     bounded memory of what never changes
+// This package is the routes and their handlers. What they need is in packages
+// below, each with a doc.go of its own, which know nothing of handlers:
 //
-// The parts of the defences know nothing of each other and nothing of events; each
-// has a doc.go of its own:
+//	catalogue/    what is known of events, by one watch a bucket
+//	live/         the map and the fan-out: seats, snapshots, hub, sockets
+//	arrivals/     what a fan can have once: a place in a lane, an access code
+//	identity/     who a request speaks for: cookies, device, pass, revocations, origin
+//	defence/      who asks, and what he must prove first; the parts below wired in
+//	pages/        HTML pages and assets
+//	document/     bodies encoded once
+//	recent/       bounded memory of what never changes
+//
+// The parts of the defences know nothing of each other and nothing of events:
 //
 //	client/       who is at the other end, behind which proxies
 //	listener/     connections: how many, half-open ones, TLS
@@ -50,39 +37,45 @@
 //	challenge/    proofs, the policy; altcha/ proof of work, siteverify/ widgets
 //	evidence/     the log of who was challenged and why
 //
-// # Life of an event here
+// The files here:
 //
-//	unknown ──record in EVENTS──► opening ──plan read──► visible ──seats read──► live
-//	   404                          503                   board, joining         availability, live changes
+//	gateway.go    Config, New, Run, the operator's endpoint, the graceful stop
+//	routes.go     the public contract as a table; what every route has around it
+//	codes.go      refusals: HTTP status, problem types, close codes
+//	body.go       JSON out; strict JSON in
+//	reads.go      events, plan, board, availability, live, keys
+//	join.go       join and redeem; the challenge before them
+//	access.go     access codes: which lane an arrival comes in by
+//	carry.go      links that take a place to another device
+//	hold.go       hold and release; asking other services
+//	checkout.go   checkout, orders, tickets
+//	history.go    a fan's orders
+//	pages.go      what each page shows
+//	metrics.go    what is counted of requests
 //
 // # Invariants
 //
 //	G1  A fan has one place an event and lane, however often and wherever he
-//	    joins: the create-only record under his id decides, never this process.
+//	    joins: the create-only record under his id decides, never this process
+//	    (package arrivals).
 //	G2  Nothing after the queue is passed on without a pass that was verified here
 //	    for that event, that belongs to the fan of the request's cookie, on the
-//	    device it was given to, and that is not known to be revoked. What is not
-//	    known yet, because REVOKED was not read, is not taken for good.
+//	    device it was given to, and that is not known to be revoked (package
+//	    identity).
 //	G3  An answer that says "done" was given by the one who decides. Silence is
 //	    answered with 503, and repeating it is safe: holds and orders carry ids.
 //	G4  No request is passed on that another site made a browser send.
-//	G5  A viewer who reads the snapshot after his watch was answered, applies
-//	    frames above its sequence and reads again at a gap, sees the truth as of
-//	    the last tick. Frames of a section are a chain without silent losses.
-//	G6  No viewer makes another wait. Every queue of a socket is bounded; who
-//	    can't keep up is told to come back.
-//	G7  Nothing a client sends becomes part of a subject or a key unchecked.
-//	G8  Passes, receipts, codes, links, names and addresses of mail are in no log
+//	G5  Every route has a budget, and every refusal is made in codes.go.
+//	G6  Nothing a client sends becomes part of a subject or a key unchecked.
+//	G7  Passes, receipts, codes, links, names and addresses of mail are in no log
 //	    and no metric.
-//	G9  An access code is checked by its seal, asking nobody, and used by one fan:
+//	G8  An access code is checked by its seal, asking nobody, and used by one fan:
 //	    the create-only record under its id decides. He may use it again.
-//	G10 A device becomes a fan's by his own cookie, or by a link that only he can
+//	G9  A device becomes a fan's by his own cookie, or by a link that only he can
 //	    make and a tap on our own page: never by a receipt, never by a GET.
-//	G11 Nobody is blocked in silence: who is refused for doing too much is told
-//	    when he may go on, who is suspected where to get a proof, who waits in the
-//	    slow lane why and how he leaves it. (A connection beyond its bounds is
-//	    closed without a word: there is no request to answer.) A place that he has
-//	    is his whatever the score says.
+//
+// What viewers may rely on is said in package live, that nobody is blocked in
+// silence in package defence.
 //
 // # What a crash leaves
 //

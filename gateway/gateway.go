@@ -16,7 +16,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"frontrow/gateway/catalogue"
+	"frontrow/gateway/defence"
+	"frontrow/gateway/identity"
 	"frontrow/gateway/listener"
+	"frontrow/gateway/live"
+	"frontrow/gateway/pages"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -39,10 +44,8 @@ const (
 	// DefaultMaxSockets bounds the live sockets of a process.
 	DefaultMaxSockets = 150_000
 
-	// stopTimeout bounds a graceful stop; closeWave sockets are sent away every wavePause.
+	// stopTimeout bounds a graceful stop.
 	stopTimeout = 20 * time.Second
-	closeWave   = 1000
-	wavePause   = 50 * time.Millisecond
 )
 
 // Names that a gateway alone answers to.
@@ -67,14 +70,14 @@ type Config struct {
 	NATS *nats.Conn
 	// Keys: the lists Secret and Pass. They may be replaced while Run runs.
 	Keys *wire.Keyring
-	// Pages holds templates/ and dist/, as Page says; nil: no pages, only the API.
+	// Pages holds templates/ and dist/, as pages.Page says; nil: no pages, only the API.
 	Pages fs.FS
 	// Secure marks the fan's cookie as for HTTPS alone. True wherever TLS ends before us.
 	Secure bool
 	// Certificate, if any, makes the gateway speak HTTPS.
 	Certificate *listener.Certificate
 	// Defences against those who don't come for one ticket.
-	Defences Defences
+	Defences defence.Config
 	// AllowedOrigins may act for a fan besides our own host: "https://shop.example".
 	AllowedOrigins []string
 	// MaxSockets bounds the live sockets; 0 means DefaultMaxSockets.
@@ -107,7 +110,7 @@ func (c *Config) Validate() error {
 	if c.MaxSockets == 0 {
 		c.MaxSockets = DefaultMaxSockets
 	}
-	if err := c.Defences.validate(); err != nil {
+	if err := c.Defences.Validate(); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	if c.Logger == nil {
@@ -122,15 +125,15 @@ func (c *Config) Validate() error {
 // Gateway is one process of the regional edge.
 type Gateway struct {
 	cfg      Config
-	identity *identity
-	events   *catalogue
+	identity *identity.Identity
+	events   *catalogue.Catalogue
 	orders   *kv.Committer // of ORDERS
 	waiting  *kv.Stream    // ORDERS, for reading
-	pages    *pages        // nil: none
+	pages    *pages.Pages  // nil: none
 	keySet   atomic.Pointer[keySet]
 	metrics  *metrics
-	sockets  *sockets
-	defences *defences
+	sockets  *live.Sockets
+	defences *defence.Defences
 
 	listener *listener.Listener
 	server   *http.Server
@@ -151,29 +154,33 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
-	if g.identity, err = newIdentity(&g.cfg); err != nil {
+	g.identity, err = identity.New(identity.Config{Keys: cfg.Keys, Secure: cfg.Secure, AllowedOrigins: cfg.AllowedOrigins, Now: cfg.Now,
+		Named: func(r *http.Request) { g.defences.Named(r) }})
+	if err != nil {
 		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
 	}
 	if cfg.Pages != nil {
-		if g.pages, err = newPages(cfg.Pages, cfg.Defences.widgetOrigins()); err != nil {
+		if g.pages, err = pages.New(cfg.Pages, cfg.Defences.WidgetOrigins()); err != nil {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}
-	g.defences = newDefences(&g.cfg, js, g.identity, g.metrics)
-	g.events = newCatalogue(&g.cfg, js, g.metrics, g.identity.revoked)
-	g.events.lapsed = g.defences.lapsed
-	g.sockets = newSockets(&g.cfg, g.metrics.sockets)
+	g.defences = defence.New(cfg.Defences, defence.Env{Region: cfg.Region, NATS: cfg.NATS, JetStream: js, Keys: cfg.Keys, Fans: g.identity,
+		Logger: cfg.Logger, Registerer: cfg.Registerer, Now: cfg.Now})
+	g.sockets = live.NewSockets(live.Config{Max: cfg.MaxSockets, OfAddress: cfg.Defences.MaxSocketsOfAddress, OfFan: cfg.Defences.MaxSocketsOfFan,
+		Code: closeCode, Registerer: cfg.Registerer})
+	g.events = catalogue.New(catalogue.Config{NATS: cfg.NATS, JetStream: js, Region: cfg.Region, Revoked: g.identity.Revoked, Sockets: g.sockets,
+		Lapsed: g.defences.Lapsed, Logger: cfg.Logger, Registerer: cfg.Registerer})
 	g.waiting = kv.OpenStream(home, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})
 	inner, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	g.listener = listener.New(inner, g.defences.edge())
+	g.listener = listener.New(inner, g.defences.Edge())
 	g.server = &http.Server{Handler: g.routes(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		ConnState: g.listener.ConnState, ConnContext: withConn,
+		ConnState: g.listener.ConnState, ConnContext: defence.WithConn,
 		ErrorLog: log.New(serverLog{cfg.Logger}, "", 0)}
 	if cfg.Certificate != nil {
 		g.server.TLSConfig = cfg.Certificate.Config()
@@ -207,7 +214,7 @@ func (g *Gateway) Addr() string { return g.listener.Addr().String() }
 
 // Ready is nil once the events and boards that were stored when Run began are
 // here; it is a probe for /readyz.
-func (g *Gateway) Ready(context.Context) error { return g.events.ready() }
+func (g *Gateway) Ready(context.Context) error { return g.events.Ready() }
 
 // Run serves until ctx ends, then stops gracefully: no new connections, sockets
 // are sent away in waves, requests in flight are answered. It is called once.
@@ -221,8 +228,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 		_ = g.listener.Close()
 		return err
 	}
-	g.events.run(back, tasks)
-	g.defences.run(back, tasks)
+	tasks.Go(func() error { return g.events.Run(back) })
+	tasks.Go(func() error { return g.defences.Run(back) })
 	if g.cfg.Certificate != nil {
 		tasks.Go(func() error { return g.cfg.Certificate.Run(back, g.cfg.Logger) })
 	}
@@ -249,39 +256,11 @@ func (g *Gateway) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	var leaving sync.WaitGroup
-	leaving.Go(func() { g.farewell(ctx) })
+	leaving.Go(func() { g.sockets.Farewell(ctx) })
 	if g.server.Shutdown(ctx) != nil {
 		_ = g.server.Close()
 	}
 	leaving.Wait()
-}
-
-// farewell closes the live sockets wave by wave, so that they don't all knock
-// on the other gateways in the same moment.
-func (g *Gateway) farewell(ctx context.Context) {
-	gone := g.sockets.close()
-	n := 0
-	for _, ev := range g.events.list() {
-		for _, c := range ev.hub.list() {
-			go c.close(closeDeploy, "restarting, come back")
-			if n++; n%closeWave == 0 {
-				select {
-				case <-time.After(wavePause):
-				case <-ctx.Done():
-				}
-			}
-		}
-	}
-	select {
-	case <-gone:
-		return
-	case <-ctx.Done():
-	}
-	for _, ev := range g.events.list() {
-		for _, c := range ev.hub.list() {
-			go c.ws.CloseNow() //nolint:errcheck // nothing to do about it
-		}
-	}
 }
 
 // status is the answer of frontrow.gateway.status.
@@ -292,7 +271,7 @@ type status struct {
 	Ready    bool           `json:"ready"`
 	Sockets  int            `json:"sockets"`
 	Events   map[string]int `json:"events"` // viewers by event
-	Defences defenceStatus  `json:"defences"`
+	Defences defence.Status `json:"defences"`
 }
 
 // operators adds the operator's endpoint. Every gateway answers for itself.
@@ -303,10 +282,10 @@ func (g *Gateway) operators() (micro.Service, error) {
 		return nil, fmt.Errorf("gateway: micro service: %w", err)
 	}
 	err = s.AddEndpoint("status", micro.HandlerFunc(func(r micro.Request) {
-		st := status{Region: g.cfg.Region, Version: g.cfg.Version, Addr: g.Addr(), Ready: g.events.ready() == nil,
-			Sockets: g.sockets.open(), Events: map[string]int{}, Defences: g.defences.status(g.listener)}
-		for _, ev := range g.events.list() {
-			st.Events[ev.id] = ev.hub.viewers()
+		st := status{Region: g.cfg.Region, Version: g.cfg.Version, Addr: g.Addr(), Ready: g.events.Ready() == nil,
+			Sockets: g.sockets.Open(), Events: map[string]int{}, Defences: g.defences.Status(g.listener.Stats())}
+		for _, ev := range g.events.List() {
+			st.Events[ev.ID()] = ev.Hub.Viewers()
 		}
 		raw, _ := json.Marshal(st) // strings and numbers: can't fail
 		_ = r.Respond(raw)

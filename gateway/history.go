@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
 
@@ -22,7 +23,7 @@ const (
 
 // history answers GET /v1/orders.
 func (g *Gateway) history(w http.ResponseWriter, r *http.Request) error {
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return err
 	}
@@ -123,10 +124,10 @@ func markOf(cursor string) (m wire.OrderMark, err error) {
 
 // ordersPage answers GET /orders. A browser we don't know has no orders.
 func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
-	page := Page{Title: "My orders", Orders: &PageOrders{}}
-	fan, err := g.identity.presented(r)
+	page := pages.Page{Title: "My orders", Orders: &pages.Orders{}}
+	fan, err := g.identity.Presented(r)
 	if err != nil {
-		return g.pages.render(w, http.StatusOK, "orders.html", page)
+		return g.pages.Render(w, http.StatusOK, "orders.html", page)
 	}
 	query, err := historyQuery(r.URL.Query())
 	if err != nil {
@@ -143,35 +144,35 @@ func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
 	if h.Next != nil {
 		page.Orders.Older = "/orders?before=" + cursorOf(*h.Next)
 	}
-	return g.pages.render(w, http.StatusOK, "orders.html", page)
+	return g.pages.Render(w, http.StatusOK, "orders.html", page)
 }
 
 // pageOrder is an order for reading.
-func (g *Gateway) pageOrder(o wire.PastOrder) PageOrder {
-	p := PageOrder{ID: o.Order, Event: o.Event, Name: o.Event, State: string(o.State), Reason: o.Reason}
-	if ev, err := g.events.find(o.Event); err == nil {
-		spec := ev.record.Load().Spec
+func (g *Gateway) pageOrder(o wire.PastOrder) pages.Order {
+	p := pages.Order{ID: o.Order, Event: o.Event, Name: o.Event, State: string(o.State), Reason: o.Reason}
+	if ev, err := g.events.Find(o.Event); err == nil {
+		spec := ev.Record().Spec
 		p.Name, p.Venue = spec.Name, spec.Venue
-		p.Starts, p.StartsAt = instant(spec.StartsAt)
+		p.Starts, p.StartsAt = pages.Instant(spec.StartsAt)
 	}
-	p.Placed, p.PlacedAt = instant(o.Created)
+	p.Placed, p.PlacedAt = pages.Instant(o.Created)
 	p.Status = map[wire.OrderState]string{wire.OrderPending: "The payment is under way", wire.OrderPaid: "Paid",
 		wire.OrderFailed: "Not paid", wire.OrderRefunded: "Refunded"}[o.State]
 	if o.State == wire.OrderPaid && o.Refunded > 0 {
 		p.Status = "Paid, partly refunded"
 	}
 	for i, q := range o.Seats {
-		s := PageSeat{Label: q.Label}
+		s := pages.Seat{Label: q.Label}
 		if o.State == wire.OrderPaid && i < len(o.Tickets) {
 			s.Ticket = o.Tickets[i]
 		}
 		p.Seats = append(p.Seats, s)
 	}
 	if o.State != wire.OrderFailed {
-		p.Total = money(o.Total, o.Currency)
+		p.Total = pages.Money(o.Total, o.Currency)
 	}
 	if o.Refunded > 0 {
-		p.Refunded = money(o.Refunded, o.Currency)
+		p.Refunded = pages.Money(o.Refunded, o.Currency)
 	}
 	return p
 }

@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/gateway/catalogue"
 	"frontrow/gateway/challenge"
+	"frontrow/gateway/defence"
+	"frontrow/gateway/identity"
 	"frontrow/internal/failpoint"
 	"frontrow/wire"
 
@@ -104,11 +107,11 @@ func heldSeats(quotes []wire.SeatQuote) []heldSeat {
 // hold answers POST /v1/events/{event}/holds. The writer decides; what can't be
 // granted whatever the state of the seats is refused here.
 func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
-	pass, err := g.identity.pass(r, ev.id, 0)
+	pass, err := g.identity.Pass(r, ev.ID(), 0)
 	if err != nil {
 		return err
 	}
@@ -119,7 +122,7 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	if p := req.check(ev, pass.Limit); p != nil {
 		return p
 	}
-	if ev.state(g.cfg.Now()) == wire.SaleClosed {
+	if ev.State(g.cfg.Now()) == wire.SaleClosed {
 		return wire.Refuse(wire.CodeGone, "The sale is over.")
 	}
 	// With an id of its own, a request that got no answer can be sent again, by us
@@ -130,16 +133,16 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		id = wire.HoldOfKey(ev.id, pass.Subject, key)
+		id = wire.HoldOfKey(ev.ID(), pass.Subject, key)
 	}
-	if err := g.defences.pays(r, challenge.Purpose{Event: ev.id, Fan: pass.Subject, Act: actHold, ID: id}, req.Challenge); err != nil {
+	if err := g.defences.Pays(r, challenge.Purpose{Event: ev.ID(), Fan: pass.Subject, Act: defence.ActHold, ID: id}, req.Challenge); err != nil {
 		return err
 	}
 	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActHold, wire.HoldRequest{
 		Hold: id, Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
 	g.metrics.holds.WithLabelValues(outcome(err, refused)).Inc()
 	if err == nil && refused == nil {
-		g.defences.held(r, pass.Subject, id)
+		g.defences.Held(r, pass.Subject, id)
 	}
 	switch {
 	case err != nil:
@@ -152,8 +155,8 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 }
 
 // askForSeats returns a standing hold as its fan is told it, or why there is none.
-func (g *Gateway) askForSeats(ctx context.Context, ev *event, act string, request any) (granted []byte, refused *wire.Problem, err error) {
-	raw, err := g.requestAgain(ctx, wire.SeatsSubject(ev.id, act), request)
+func (g *Gateway) askForSeats(ctx context.Context, ev *catalogue.Event, act string, request any) (granted []byte, refused *wire.Problem, err error) {
+	raw, err := g.requestAgain(ctx, wire.SeatsSubject(ev.ID(), act), request)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,7 +176,7 @@ func outcome(err error, p *wire.Problem) string {
 
 // check is a pure rule: is the wish well-formed, for places that exist, and
 // within the fan's limit?
-func (h *holdRequest) check(ev *event, limit int) *wire.Problem {
+func (h *holdRequest) check(ev *catalogue.Event, limit int) *wire.Problem {
 	wishes := 0
 	for _, wished := range []bool{len(h.Seats) > 0, h.Best != nil, h.Area != ""} {
 		if wished {
@@ -188,7 +191,7 @@ func (h *holdRequest) check(ev *event, limit int) *wire.Problem {
 	case h.Best != nil:
 		return checkBest(ev, h.Best, limit)
 	case h.Area != "":
-		if i, ok := ev.venue.byID[h.Area]; !ok || !ev.venue.sections[i].area {
+		if !ev.Venue.HasArea(h.Area) {
 			return &wire.Problem{Code: wire.CodeUnknownArea, Detail: "This plan has no such area.", Seats: []string{h.Area}}
 		}
 		return checkCount(h.Count, limit)
@@ -196,7 +199,7 @@ func (h *holdRequest) check(ev *event, limit int) *wire.Problem {
 	return checkSeats(ev, h.Seats, limit)
 }
 
-func checkSeats(ev *event, seats []string, limit int) *wire.Problem {
+func checkSeats(ev *catalogue.Event, seats []string, limit int) *wire.Problem {
 	var unknown []string
 	seen := make(map[string]bool, len(seats))
 	for _, s := range seats {
@@ -204,7 +207,7 @@ func checkSeats(ev *event, seats []string, limit int) *wire.Problem {
 			return &wire.Problem{Code: wire.CodeInvalid, Detail: "A seat is asked for twice.", Seats: []string{s}}
 		}
 		seen[s] = true
-		if _, ok := ev.venue.index.Lookup(s); !ok {
+		if _, ok := ev.Venue.Index.Lookup(s); !ok {
 			unknown = append(unknown, s)
 		}
 	}
@@ -214,12 +217,12 @@ func checkSeats(ev *event, seats []string, limit int) *wire.Problem {
 	return checkCount(len(seats), limit)
 }
 
-func checkBest(ev *event, b *wire.Best, limit int) *wire.Problem {
-	if _, ok := ev.venue.byID[b.Section]; b.Section != "" && !ok {
+func checkBest(ev *catalogue.Event, b *wire.Best, limit int) *wire.Problem {
+	if b.Section != "" && !ev.Venue.HasSection(b.Section) {
 		return &wire.Problem{Code: wire.CodeUnknownArea, Detail: "This plan has no such section.", Seats: []string{b.Section}}
 	}
 	known := b.Level == ""
-	for _, l := range ev.record.Load().Spec.Levels {
+	for _, l := range ev.Record().Spec.Levels {
 		known = known || l.ID == b.Level
 	}
 	switch {
@@ -244,19 +247,19 @@ func checkCount(n, limit int) *wire.Problem {
 // held is what the steps after a hold have in common: a well-formed hold in the
 // path, and a pass, whose event is the hold's. The pass may have expired while
 // the hold was standing, so it is good for as long as a hold can last.
-func (g *Gateway) held(r *http.Request) (ev *event, pass *wire.Pass, hold string, err error) {
-	name, ok := passEvent(bearer(r))
+func (g *Gateway) held(r *http.Request) (ev *catalogue.Event, pass *wire.Pass, hold string, err error) {
+	name, ok := identity.EventOfPass(r)
 	if !ok {
 		return nil, nil, "", wire.Refuse(wire.CodeUnauthorized, "This step needs the pass that the seats were held with.")
 	}
-	if ev, err = g.events.find(name); err != nil {
+	if ev, err = g.events.Find(name); err != nil {
 		if problemOf(err).Code == wire.CodeNotFound { // nothing is known of such a pass
 			err = wire.Refuse(wire.CodeUnauthorized, "This step needs the pass that the seats were held with.")
 		}
 		return nil, nil, "", err
 	}
-	spec := ev.record.Load().Spec.Hold
-	if pass, err = g.identity.pass(r, ev.id, time.Duration(spec.TTL+spec.MoreTime+spec.Checkout)); err != nil {
+	spec := ev.Record().Spec.Hold
+	if pass, err = g.identity.Pass(r, ev.ID(), time.Duration(spec.TTL+spec.MoreTime+spec.Checkout)); err != nil {
 		return nil, nil, "", err
 	}
 	if hold = r.PathValue("hold"); !wire.IsHold(hold) {
@@ -271,7 +274,7 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reply, err := askAgain[wire.Reply](r.Context(), g, wire.SeatsSubject(ev.id, wire.ActRelease),
+	reply, err := askAgain[wire.Reply](r.Context(), g, wire.SeatsSubject(ev.ID(), wire.ActRelease),
 		wire.ReleaseRequest{Hold: hold, Fan: pass.Subject})
 	if err != nil {
 		return err
@@ -279,7 +282,7 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
-	g.defences.gaveBack(r, pass.Subject, hold)
+	g.defences.GaveBack(r, pass.Subject, hold)
 	failpoint.Here(failpoint.HoldGivenUp)
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"time"
 
+	"frontrow/gateway/catalogue"
 	"frontrow/gateway/challenge"
+	"frontrow/gateway/defence"
 	"frontrow/gateway/limit"
 	"frontrow/wire"
 )
@@ -33,13 +35,13 @@ type joinReply struct {
 	Number uint64 `json:"number"`
 	Ahead  uint64 `json:"ahead"`
 
-	Slow *slowReply `json:"slow,omitempty"` // in the slow lane: why, and how to leave it
+	Slow *defence.Slow `json:"slow,omitempty"` // in the slow lane: why, and how to leave it
 }
 
 // join answers POST /v1/events/{event}/places: 201 with a new place, 200 with
 // the one the fan already has.
 func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
@@ -53,10 +55,10 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	if len(req.Email) > maxEmail {
 		return wire.Refuse(wire.CodeInvalid, "This e-mail address can't be right.")
 	}
-	if p := ev.joinable(g.cfg.Now()); p != nil {
+	if p := joinable(ev, g.cfg.Now()); p != nil {
 		return p
 	}
-	fan := g.identity.meet(w, r)
+	fan := g.identity.Meet(w, r)
 	place, fresh, err := g.arrive(r, ev, fan, req)
 	if err != nil {
 		if req.Code == "" { // else it may be his already, and he comes back for it
@@ -64,35 +66,35 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	g.identity.device(w, r)
-	g.identity.keepPlace(w, place)
+	g.identity.Device(w, r)
+	g.identity.KeepPlace(w, place)
 	status := http.StatusOK
 	if fresh {
 		status = http.StatusCreated
 	}
 	g.metrics.joins.WithLabelValues(joinClass(fresh)).Inc()
-	ahead, _, _ := ev.turn(place)
+	ahead, _, _ := ev.Turn(place)
 	reply := joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region, Number: place.Number, Ahead: ahead}
 	if place.Lane == wire.LaneSlow {
-		reply.Slow = g.defences.slowReply(r, ev.id, fan)
+		reply.Slow = g.defences.WhySlow(r, ev.ID(), fan)
 	}
 	return writeJSON(w, status, reply)
 }
 
 // joinable says why nobody can join now. After the last ticket is sold fans may
 // still join: tickets that come back are offered in the order of the queue.
-func (ev *event) joinable(now time.Time) *wire.Problem {
-	if opens := ev.record.Load().Spec.Admission.RoomOpensAt; now.Before(opens) {
+func joinable(ev *catalogue.Event, now time.Time) *wire.Problem {
+	if opens := ev.Record().Spec.Admission.RoomOpensAt; now.Before(opens) {
 		p := wire.Refuse(wire.CodeNotOpen, "The queue opens at "+opens.UTC().Format(time.RFC3339)+".")
 		p.RetryAfterMS = opens.Sub(now).Milliseconds()
 		return p
 	}
-	if b := ev.board.Load(); ev.record.Load().Spec.Admission.Lottery && (b == nil || b.Draw == nil) {
+	if b := ev.Board(); ev.Record().Spec.Admission.Lottery && (b == nil || b.Draw == nil) {
 		p := wire.Refuse(wire.CodeNotOpen, "The draw has not been committed to yet. Try again in a moment.")
 		p.RetryAfterMS = waitMin.Milliseconds()
 		return p
 	}
-	switch ev.state(now) {
+	switch ev.State(now) {
 	case wire.SaleClosed:
 		return wire.Refuse(wire.CodeGone, "The sale is over.")
 	case wire.SaleDraining:
@@ -102,17 +104,17 @@ func (ev *event) joinable(now time.Time) *wire.Problem {
 }
 
 // arrive gives a fan his place in the lane that he may come in by.
-func (g *Gateway) arrive(r *http.Request, ev *event, fan string, req joinRequest) (wire.Place, bool, error) {
+func (g *Gateway) arrive(r *http.Request, ev *catalogue.Event, fan string, req joinRequest) (wire.Place, bool, error) {
 	in, err := g.entrance(r, ev, fan, req)
 	if err != nil || in.kept.Number > 0 {
 		return in.kept, false, err
 	}
 	rec := wire.PlaceRecord{Fan: fan, At: g.cfg.Now().UTC(), Grant: in.grant}
-	lane, err := g.defences.screen(r, ev, &rec, in.lane, req.Challenge)
+	lane, err := g.defences.Screen(r, ev, &rec, in.lane, req.Challenge)
 	if err != nil {
 		return wire.Place{}, false, err
 	}
-	place, fresh, err := ev.queues[lane].place(r.Context(), rec)
+	place, fresh, err := ev.Queue(lane).Place(r.Context(), rec)
 	if in.grant != (wire.Grant{}) {
 		place.Grant = in.grant // he may have stood here before he used the code
 	}
@@ -130,11 +132,11 @@ func joinClass(fresh bool) string {
 // The many who are not called yet are answered from the board, without asking
 // anybody.
 func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) {
-	ev, err := g.events.find(r.PathValue("event"))
+	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
 		return err
 	}
-	fan, err := g.identity.fan(r)
+	fan, err := g.identity.Fan(r)
 	if err != nil {
 		return err
 	}
@@ -149,26 +151,26 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 	if err != nil {
 		return err
 	}
-	if place.Event != ev.id {
+	if place.Event != ev.ID() {
 		return wire.Refuse(wire.CodeForbidden, "This receipt is for another event.")
 	}
-	if ev.state(g.cfg.Now()) == wire.SaleClosed {
+	if ev.State(g.cfg.Now()) == wire.SaleClosed {
 		return wire.Refuse(wire.CodeGone, "The sale is over.")
 	}
-	if ahead, called, known := ev.turn(place); known && !called {
+	if ahead, called, known := ev.Turn(place); known && !called {
 		return &wire.Problem{Code: wire.CodeWait, Detail: "It is not your turn yet. Your place is kept.",
-			Ahead: ahead, RetryAfterMS: ev.patience().Milliseconds()}
+			Ahead: ahead, RetryAfterMS: patience(ev).Milliseconds()}
 	}
-	back, refused := g.defences.admit(limit.Redeem, r)
+	back, refused := g.defences.Admit(limit.Redeem, r)
 	if refused != nil {
 		return refused
 	}
 	defer func() { back(failed) }()
-	if err := g.defences.pays(r, challenge.Purpose{Event: ev.id, Fan: fan, Act: actRedeem}, req.Challenge); err != nil {
+	if err := g.defences.Pays(r, challenge.Purpose{Event: ev.ID(), Fan: fan, Act: defence.ActRedeem}, req.Challenge); err != nil {
 		return err
 	}
-	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.id, wire.ActRedeem),
-		wire.RedeemRequest{Place: place, Device: g.identity.device(w, r)})
+	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.ID(), wire.ActRedeem),
+		wire.RedeemRequest{Place: place, Device: g.identity.Device(w, r)})
 	if err != nil {
 		return err
 	}
@@ -196,15 +198,35 @@ func (g *Gateway) receipt(receipt, fan string) (wire.Place, error) {
 }
 
 // patience is when asking again may tell something new: after the next tick.
-func (ev *event) patience() time.Duration {
-	return min(max(time.Duration(ev.record.Load().Spec.Admission.Tick), waitMin), waitMax)
+func patience(ev *catalogue.Event) time.Duration {
+	return min(max(time.Duration(ev.Record().Spec.Admission.Tick), waitMin), waitMax)
 }
 
-// turn is where a place stands by the last board; known is false without one.
-func (ev *event) turn(p wire.Place) (ahead uint64, called, known bool) {
-	b := ev.board.Load()
-	if b == nil {
-		return 0, false, false
+// getChallenge answers GET /v1/events/{event}/challenge?act=…&level=…. It is as
+// strong as the fan's score asks for, or as he does, whichever is more.
+func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
+	ev, err := g.events.Find(r.PathValue("event"))
+	if err != nil {
+		return err
 	}
-	return b.Turn(p.Lane, p.Region, p.Number)
+	act, level := r.FormValue("act"), challenge.Standard
+	switch act {
+	case "":
+		act = defence.ActJoin
+	case defence.ActJoin, defence.ActRedeem, defence.ActHold:
+	default:
+		return wire.Refuse(wire.CodeBadRequest, "The act is join, redeem or hold.")
+	}
+	switch r.FormValue("level") {
+	case "", challenge.Standard.String():
+	case challenge.Strong.String():
+		level = challenge.Strong
+	default:
+		return wire.Refuse(wire.CodeBadRequest, "The level is standard or strong.")
+	}
+	task, err := g.defences.Issue(r, challenge.Purpose{Event: ev.ID(), Fan: g.identity.Meet(w, r), Act: act}, level)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, task)
 }

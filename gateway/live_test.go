@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
+	"frontrow/gateway/live"
 	"frontrow/wire"
 
 	"github.com/coder/websocket"
@@ -134,15 +134,15 @@ func TestAvailability(t *testing.T) {
 func TestFramesFollowTheSnapshot(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	venue := s.events.events[show].venue
-	section, other := venue.sections[0], venue.sections[1]
+	section, other := s.plan.Sections[0].ID, s.plan.Sections[1].ID
+	places, elsewhere := s.index.Sections()[0], s.index.Sections()[1]
 	v := s.view()
 	if v.next(wire.FrameBoard).Board.Event != show {
 		t.Fatal("the board is another event's")
 	}
-	v.watch(section.id)
+	v.watch(section)
 	standing := v.next(wire.FrameSeats)
-	if standing.Section != section.id || standing.From != standing.To || len(standing.Changes) != 0 {
+	if standing.Section != section || standing.From != standing.To || len(standing.Changes) != 0 {
 		t.Fatalf("answer to watch: %+v", standing)
 	}
 	at := s.states()
@@ -150,19 +150,19 @@ func TestFramesFollowTheSnapshot(t *testing.T) {
 		t.Fatalf("snapshot at %d is older than the section's chain at %d", at.Seq, standing.To)
 	}
 	mine := map[int]wire.State{}
-	for i := section.Start; i < section.End; i++ {
+	for i := places.Start; i < places.End; i++ {
 		mine[i] = at.Seats[s.index.ID(i)]
 	}
-	s.setSeats(wire.Held, s.index.ID(other.Start)) // not in view
+	s.setSeats(wire.Held, s.index.ID(elsewhere.Start)) // not in view
 	for i, state := range []wire.State{wire.Held, wire.Sold, wire.Available, wire.Blocked} {
-		last := uint64(s.setSeats(state, s.index.ID(section.Start), s.index.ID(section.Start+i+1)))
+		last := uint64(s.setSeats(state, s.index.ID(places.Start), s.index.ID(places.Start+i+1)))
 		for stand := standing.To; stand < last; {
 			f := v.next(wire.FrameSeats)
-			if f.Section != section.id || f.From > max(stand, at.Seq) || f.From != standing.To {
+			if f.Section != section || f.From > max(stand, at.Seq) || f.From != standing.To {
 				t.Fatalf("frame %+v after %d", f, standing.To)
 			}
 			for _, c := range f.Changes {
-				if c[0] < section.Start || c[0] >= section.End {
+				if c[0] < places.Start || c[0] >= places.End {
 					t.Fatalf("place %d is not in the section", c[0])
 				}
 				mine[c[0]] = wire.StateOfBits(byte(c[1]))
@@ -179,57 +179,12 @@ func TestFramesFollowTheSnapshot(t *testing.T) {
 
 	all := s.view()
 	all.watch("*")
-	for range venue.sections {
+	for range len(s.plan.Sections) + len(s.plan.Areas) {
 		all.next(wire.FrameSeats)
 	}
-	s.setSeats(wire.Sold, s.index.ID(other.Start))
-	if f := all.next(wire.FrameSeats); f.Section != other.id || len(f.Changes) != 1 || f.Changes[0] != [2]int{other.Start, 2} {
+	s.setSeats(wire.Sold, s.index.ID(elsewhere.Start))
+	if f := all.next(wire.FrameSeats); f.Section != other || len(f.Changes) != 1 || f.Changes[0] != [2]int{elsewhere.Start, 2} {
 		t.Fatalf("watching all: %+v", f)
-	}
-}
-
-// The nearer a fan is to the head, the sooner he hears of it; what matters to
-// everybody, everybody hears at once.
-func TestCadenceByDistance(t *testing.T) {
-	t.Parallel()
-	b := &wire.Board{Rate: 100}
-	for ahead, want := range map[uint64]time.Duration{0: cadenceNear, 199: cadenceNear, 200: cadenceSoon, 5000: cadenceLater, 100_000: cadenceFar} {
-		if got := cadence(b, ahead); got != want {
-			t.Errorf("%d ahead: every %v, want %v", ahead, got, want)
-		}
-	}
-	s := open(t)
-	near, far := s.view(), s.view()
-	for v, number := range map[*viewer]uint64{near: 50, far: 1_000_000} {
-		v.next(wire.FrameBoard)
-		raw, _ := json.Marshal(wire.LiveWatch{Place: &wire.LivePlace{Lane: wire.LaneGeneral, Region: "home", Number: number}})
-		must(t, v.Write(t.Context(), websocket.MessageText, raw))
-	}
-	s.until("both stand in the queue", func() bool {
-		h := s.events.events[show].hub
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		n := 0
-		for c := range h.conns {
-			if c.place != nil {
-				n++
-			}
-		}
-		return n == 2
-	})
-	began := time.Now()
-	for head := uint64(1); head <= 3; head++ {
-		s.setHead(head)
-		near.next(wire.FrameBoard)
-	}
-	b2 := wire.Board{Event: show, Seq: s.board + 1, State: wire.SalePaused, Currency: "EUR"}
-	s.put(wire.BoardBucket, show, b2)
-	heard := 0
-	for far.next(wire.FrameBoard).Board.Seq != b2.Seq {
-		heard++
-	}
-	if heard > 1 && time.Since(began) < cadenceFar/2 { // one after he said where he stands
-		t.Errorf("a fan far back heard %d of 3 boards", heard)
 	}
 }
 
@@ -293,7 +248,7 @@ func TestSocketsAreRefused(t *testing.T) {
 		t.Errorf("one more than MaxSockets: %v", err)
 	}
 	must(t, v.Close(websocket.StatusNormalClosure, ""))
-	s.until("there is room again", func() bool { return s.sockets.open() == 0 })
+	s.until("there is room again", func() bool { return s.sockets.Open() == 0 })
 	s.view().next(wire.FrameBoard)
 }
 
@@ -305,11 +260,11 @@ func TestClientFramesAreChecked(t *testing.T) {
 		times int
 		want  websocket.StatusCode
 	}{
-		"no JSON":         {"hello", 1, closeData},
-		"unknown section": {`{"watch":["no such"]}`, 1, closePolicy},
-		"too many":        {`{"watch":[` + strings.Repeat(`"x",`, maxWatched) + `"x"]}`, 1, closeData},
-		"too big":         {strings.Repeat(" ", maxClientFrame+1), 1, websocket.StatusMessageTooBig},
-		"too often":       {`{"watch":[]}`, maxTalk + 1, closePolicy},
+		"no JSON":         {"hello", 1, websocket.StatusUnsupportedData},
+		"unknown section": {`{"watch":["no such"]}`, 1, websocket.StatusPolicyViolation},
+		"too many":        {`{"watch":[` + strings.Repeat(`"x",`, live.MaxWatched) + `"x"]}`, 1, websocket.StatusUnsupportedData},
+		"too big":         {strings.Repeat(" ", live.MaxClientFrame+1), 1, websocket.StatusMessageTooBig},
+		"too often":       {`{"watch":[]}`, live.MaxTalk + 1, websocket.StatusPolicyViolation},
 	} {
 		v := s.view()
 		for range c.times {
@@ -319,79 +274,6 @@ func TestClientFramesAreChecked(t *testing.T) {
 			t.Errorf("%s: closed with %d, want %d", name, code, c.want)
 		}
 	}
-}
-
-// TestSlowViewerDelaysNobody: one viewer reads nothing, until its buffers and
-// its queue are full and it is sent away; another sees every frame meanwhile.
-func TestSlowViewerDelaysNobody(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	ev := s.events.events[show]
-	section := ev.venue.sections[0]
-	slow, quick := s.view(), s.view()
-	for _, v := range []*viewer{slow, quick} {
-		v.watch(section.id)
-		v.next(wire.FrameSeats)
-	}
-	// First what fills the buffers of the kernel, then more than the queue takes.
-	const large, rounds = 100, 100 + maxSeatFrames + 1
-	pad := make([][2]int, 30_000)
-	done := make(chan error, 1)
-	go func() {
-		for n := uint64(1); n <= rounds; {
-			_, raw, err := quick.Read(t.Context())
-			if err != nil {
-				done <- err
-				return
-			}
-			head := fmt.Sprintf(`{"t":"seats","section":"padded","from":%d,"to":%d`, n+999, n+1000)
-			if !strings.Contains(string(raw[:40]), `"padded"`) {
-				continue
-			}
-			if !strings.HasPrefix(string(raw), head) {
-				done <- fmt.Errorf("%.80s instead of %s", raw, head)
-				return
-			}
-			n++
-		}
-		done <- nil
-	}()
-	// The quick one paces the sender; that is the test's choice, not the hub's.
-	for n := uint64(1); n <= rounds; n++ {
-		if n > large {
-			pad = nil
-		}
-		ev.hub.seats([]change{{0, wire.LiveFrame{T: wire.FrameSeats, Section: "padded", From: n + 999, To: n + 1000, Changes: pad}}})
-		s.until("the quick viewer has taken the frame", func() bool { return pending(quickest(ev.hub)) < 64 })
-	}
-	select {
-	case err := <-done:
-		must(t, err)
-	case <-time.After(waitLimit):
-		t.Fatal("the quick viewer was delayed")
-	}
-	for _, c := range ev.hub.list() {
-		if n := pending(c); n > maxSeatFrames {
-			t.Fatalf("%d frames wait for one viewer", n)
-		}
-	}
-	s.until("the slow viewer is gone", func() bool { return ev.hub.viewers() == 1 })
-}
-
-// quickest is the viewer with the least waiting for it.
-func quickest(h *hub) (best *conn) {
-	for _, c := range h.list() {
-		if best == nil || pending(c) < pending(best) {
-			best = c
-		}
-	}
-	return best
-}
-
-func pending(c *conn) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.seats)
 }
 
 // TestGracefulStop: viewers are sent to come back, a request in flight is

@@ -5,24 +5,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics of this package. Labels are routes, status classes and codes, which
+// metrics of requests. Labels are routes, status classes and codes, which
 // are few; never an id.
 type metrics struct {
 	requests  *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
-	sockets   prometheus.Gauge
-	closes    *prometheus.CounterVec
-	frames    prometheus.Counter
 	joins     *prometheus.CounterVec
 	codes     *prometheus.CounterVec
 	holds     *prometheus.CounterVec
 	checkouts *prometheus.CounterVec
-
-	limited      *prometheus.CounterVec
-	challenges   *prometheus.CounterVec
-	risk         prometheus.Histogram
-	reasons      *prometheus.CounterVec
-	refusedConns *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -34,20 +25,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		requests: counters("requests_total", "Requests, by route and status class.", "route", "status"),
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{Name: "frontrow_gateway_request_seconds", Help: "Time to answer, by route.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2.5, 11)}, []string{"route"}),
-		sockets: f.NewGauge(prometheus.GaugeOpts{Name: "frontrow_gateway_sockets", Help: "Live sockets that are open."}),
-		closes:  counters("socket_closes_total", "Live sockets closed from here, by reason.", "reason"),
-		frames: f.NewCounter(prometheus.CounterOpts{Name: "frontrow_gateway_frames_total",
-			Help: "Frames written to live sockets."}),
 		joins:     counters("joins_total", "Places given, new or again.", "place"),
 		codes:     counters("codes_total", "Access codes presented, by outcome: taken, or why not.", "outcome"),
 		holds:     counters("holds_total", "Holds asked for, by outcome.", "outcome"),
 		checkouts: counters("checkouts_total", "Checkouts asked for, by outcome.", "outcome"),
-
-		limited:    counters("limited_total", "Requests refused because a budget is spent, by route and whose.", "route", "kind"),
-		challenges: counters("challenges_total", "Challenges, by what became of them.", "outcome"),
-		risk: f.NewHistogram(prometheus.HistogramOpts{Name: "frontrow_gateway_risk_score", Help: "Scores of joins, redeemings and holds.",
-			Buckets: prometheus.LinearBuckets(0, 10, 11)}),
-		reasons:      counters("risk_reasons_total", "Reasons found when scoring.", "reason"),
-		refusedConns: counters("connections_refused_total", "Connections closed unasked, by reason.", "reason"),
 	}
 }

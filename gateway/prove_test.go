@@ -16,7 +16,8 @@ import (
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/challenge/altcha"
 	"frontrow/gateway/challenge/siteverify"
-	"frontrow/gateway/limit"
+	"frontrow/gateway/defence"
+	"frontrow/gateway/listener"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -28,7 +29,7 @@ import (
 func (s *shop) solved(fan, act string, level challenge.Level, life time.Duration) string {
 	s.t.Helper()
 	p := challenge.Purpose{Event: show, Fan: fan}
-	c, err := altcha.New(s.cfg.Keys, altcha.Task{Act: act, For: s.defences.desk.Whom(p), Level: int(level), Tries: 2}, time.Now().Add(life))
+	c, err := altcha.New(s.cfg.Keys, altcha.Task{Act: act, For: challenge.NewDesk(s.cfg.Keys, nil, nil, time.Now).Whom(p), Level: int(level), Tries: 2}, time.Now().Add(life))
 	must(s.t, err)
 	a, err := altcha.Solve(s.t.Context(), c)
 	must(s.t, err)
@@ -47,7 +48,7 @@ func TestChallengedJoin(t *testing.T) {
 		t.Fatalf("%+v", asked)
 	}
 	got := s.send("GET", asked.Challenge, "", from...)
-	task := into[challengeReply](t, got, http.StatusOK)
+	task := into[defence.Task](t, got, http.StatusOK)
 	if got.Header.Get("Cache-Control") != "no-store" || len(got.Cookies()) != 1 || task.Level != "standard" || task.Widget != nil {
 		t.Fatalf("%v %+v", got.Header, task)
 	}
@@ -72,7 +73,7 @@ func TestChallengedJoin(t *testing.T) {
 	if rec.Risk < 5 || !slices.Contains(rec.Reasons, "agent-tool") {
 		t.Errorf("%+v", rec)
 	}
-	if acts := s.acts(2); acts[0].Outcome != "challenged" || acts[1].Outcome != "passed" || acts[1].Fan != receipt.Fan || acts[1].Act != "join" || acts[1].Gateway != s.defences.name || len(acts[1].Reasons) == 0 {
+	if acts := s.acts(2); acts[0].Outcome != "challenged" || acts[1].Outcome != "passed" || acts[1].Fan != receipt.Fan || acts[1].Act != "join" || acts[1].Gateway != s.defences.Status(listener.Stats{}).Name || len(acts[1].Reasons) == 0 {
 		t.Errorf("%+v", acts)
 	}
 }
@@ -103,20 +104,20 @@ func TestBadAnswers(t *testing.T) {
 	s := guarded(t, suspicious)
 	f, other := s.fan(), s.fan()
 	foreign := &shop{Gateway: &Gateway{cfg: Config{Keys: wire.NewKeyring()}, defences: s.defences}, t: t}
-	used := s.solved(other.id, actJoin, challenge.Standard, time.Minute)
+	used := s.solved(other.id, defence.ActJoin, challenge.Standard, time.Minute)
 	into[joinReply](t, other.send("POST", places, joinProven(used), "X-Forwarded-For", "192.0.2.1"), http.StatusCreated)
 	before := s.written()
 	for name, c := range map[string]struct{ answer, word string }{
 		"somebody else's": {used, "wrong"},
-		"for a hold":      {s.solved(f.id, actHold, challenge.Standard, time.Minute), "wrong"},
-		"foreign":         {foreign.solved(f.id, actJoin, challenge.Standard, time.Minute), "wrong"},
-		"expired":         {s.solved(f.id, actJoin, challenge.Standard, -2*time.Second), "late"},
+		"for a hold":      {s.solved(f.id, defence.ActHold, challenge.Standard, time.Minute), "wrong"},
+		"foreign":         {foreign.solved(f.id, defence.ActJoin, challenge.Standard, time.Minute), "wrong"},
+		"expired":         {s.solved(f.id, defence.ActJoin, challenge.Standard, -2*time.Second), "late"},
 		"garbage":         {"garbage", "wrong"},
 		"control bytes":   {"\u0000\u0001", "wrong"},
 		"a widget's":      {"turnstile:token", "wrong"},
 		"oversized":       {strings.Repeat("A", 4000), "wrong"},
 		"skipped":         {"skip", "robot"},
-		"too weak by now": {s.solved(f.id, actJoin, challenge.None, time.Minute), "robot"},
+		"too weak by now": {s.solved(f.id, defence.ActJoin, challenge.None, time.Minute), "robot"},
 	} {
 		raw, _ := json.Marshal(map[string]string{"challenge": c.answer})
 		p := f.send("POST", places, string(raw), "X-Forwarded-For", "192.0.2.1").problem(t)
@@ -150,7 +151,7 @@ func TestSuspectWithACode(t *testing.T) {
 			t.Errorf("with answer %q: %+v", answer, p)
 		}
 	}
-	if p := into[joinReply](t, join(s.solved(f.id, actJoin, challenge.Standard, time.Minute)), http.StatusCreated); p.Lane != wire.LanePriority {
+	if p := into[joinReply](t, join(s.solved(f.id, defence.ActJoin, challenge.Standard, time.Minute)), http.StatusCreated); p.Lane != wire.LanePriority {
 		t.Errorf("%+v", p)
 	}
 }
@@ -176,11 +177,11 @@ func TestSlowLane(t *testing.T) {
 			t.Errorf("%s: %+v", body, again)
 		}
 	}
-	task := into[challengeReply](t, f.send("GET", slow.Slow.Challenge, "", from...), http.StatusOK)
+	task := into[defence.Task](t, f.send("GET", slow.Slow.Challenge, "", from...), http.StatusOK)
 	if task.Level != "strong" {
 		t.Errorf("%+v", task)
 	}
-	general := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, actJoin, challenge.Strong, time.Minute)), from...), http.StatusCreated)
+	general := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, defence.ActJoin, challenge.Strong, time.Minute)), from...), http.StatusCreated)
 	if general.Lane != wire.LaneGeneral || general.Slow != nil {
 		t.Fatalf("%+v", general)
 	}
@@ -194,7 +195,7 @@ func TestSlowLane(t *testing.T) {
 		t.Errorf("failed: %+v", p)
 	}
 	late := s.fan() // is no failure
-	if p := late.send("POST", places, joinProven(s.solved(late.id, actJoin, challenge.Standard, -2*time.Second)), from...).problem(t); p.Status != http.StatusForbidden {
+	if p := late.send("POST", places, joinProven(s.solved(late.id, defence.ActJoin, challenge.Standard, -2*time.Second)), from...).problem(t); p.Status != http.StatusForbidden {
 		t.Errorf("late: %+v", p)
 	}
 	if acts := s.acts(2); acts[1].Outcome != "slow" || acts[1].Fan != f.id {
@@ -210,13 +211,13 @@ func TestKeptPlace(t *testing.T) {
 	s.slowLane()
 	f := s.fan()
 	first := into[joinReply](t, f.send("POST", places, "", human("192.0.2.1")...), http.StatusCreated)
-	s.events.events[show].queues[wire.LaneGeneral].joined = newRecent[string, wire.Place](1)
+	there := s.another()
 	// The same fan from a program that pretends to be a browser.
-	again := into[joinReply](t, f.send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome), http.StatusOK)
+	again := into[joinReply](t, f.at(there).send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome), http.StatusOK)
 	if again.Place != first.Place {
 		t.Errorf("%+v", again)
 	}
-	if p := s.send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome).problem(t); p.Type != "/problems/challenge-required" {
+	if p := there.send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome).problem(t); p.Type != "/problems/challenge-required" {
 		t.Errorf("a stranger who does the same: %+v", p)
 	}
 }
@@ -232,14 +233,15 @@ func TestSpinning(t *testing.T) {
 		return f.send("POST", "/v1/events/show/holds", body, append(slices.Clone(from), header...)...)
 	}
 	const wish = `{"best":{"count":1}}`
-	held := 0
+	live, held := s.view("Cookie", fanCookie+"="+f.cookie, "Origin", s.url), 0
+	live.next(wire.FrameBoard)
 	for ; held < 20; held++ {
 		r := hold(wish)
 		if r.StatusCode != http.StatusCreated {
 			break
 		}
 		id := into[wire.HoldReply](t, r, http.StatusCreated).Hold
-		if held%2 == 0 {
+		if held == 0 {
 			for range 2 { // sent twice, done once
 				f.send("DELETE", "/v1/holds/"+id, "", from...)
 			}
@@ -247,8 +249,9 @@ func TestSpinning(t *testing.T) {
 		}
 		raw, _ := json.Marshal(wire.Notice{Kind: "hold", Hold: id, State: "expired"})
 		must(t, s.nc.Publish(wire.NoticeSubject(show, f.id), raw))
-		who := limit.Who{Fan: f.id}
-		s.until("the lapse is counted", func() bool { n, _ := s.defences.limits.Used(limit.Spin, limit.Fan, who); return int(n) == held+1 })
+		if n := live.next(wire.FrameNotice).Notice; n.Hold != id { // he is told once it is counted
+			t.Fatalf("%+v", n)
+		}
 	}
 	if held < 3 || held == 20 {
 		t.Fatalf("asked for a proof after %d holds", held)
@@ -257,7 +260,7 @@ func TestSpinning(t *testing.T) {
 	if p.Status != http.StatusForbidden || p.Challenge != "/v1/events/show/challenge?act=hold" || p.Skip {
 		t.Fatalf("%+v", p)
 	}
-	answer := s.solved(f.id, actHold, challenge.Standard, time.Minute)
+	answer := s.solved(f.id, defence.ActHold, challenge.Standard, time.Minute)
 	paid := fmt.Sprintf(`{"best":{"count":1},"challenge":%q}`, answer)
 	first := into[wire.HoldReply](t, hold(paid, "Idempotency-Key", "a"), http.StatusCreated)
 	same := into[wire.HoldReply](t, hold(paid, "Idempotency-Key", "a"), http.StatusCreated)
@@ -280,7 +283,7 @@ func TestChallengedRedeem(t *testing.T) {
 	s := guarded(t, suspicious)
 	f := s.fan()
 	from := []string{"X-Forwarded-For", "192.0.2.1"}
-	place := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, actJoin, challenge.Standard, time.Minute)), from...), http.StatusCreated)
+	place := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, defence.ActJoin, challenge.Standard, time.Minute)), from...), http.StatusCreated)
 	redeem := func(answer string) answered {
 		raw, _ := json.Marshal(map[string]string{"place": place.Place, "challenge": answer})
 		return f.send("POST", "/v1/events/show/passes", string(raw), from...)
@@ -293,7 +296,7 @@ func TestChallengedRedeem(t *testing.T) {
 	if p := redeem("").problem(t); p.Status != http.StatusForbidden || p.Challenge != "/v1/events/show/challenge?act=redeem" {
 		t.Fatalf("%+v", p)
 	}
-	answer := s.solved(f.id, actRedeem, challenge.Standard, time.Minute)
+	answer := s.solved(f.id, defence.ActRedeem, challenge.Standard, time.Minute)
 	for range 2 {
 		if r := redeem(answer); r.StatusCode != http.StatusCreated {
 			t.Fatalf("%d %s", r.StatusCode, r.body)
@@ -306,7 +309,7 @@ func TestParallelAnswers(t *testing.T) {
 	t.Parallel()
 	s := guarded(t, suspicious)
 	f := s.fan()
-	answer := s.solved(f.id, actJoin, challenge.Standard, time.Minute)
+	answer := s.solved(f.id, defence.ActJoin, challenge.Standard, time.Minute)
 	got := make([]answered, 100)
 	var all sync.WaitGroup
 	for i := range got {
@@ -340,7 +343,7 @@ func TestWidget(t *testing.T) {
 		t.Errorf("policy %s", csp)
 	}
 	f, from := s.fan(), []string{"X-Forwarded-For", "192.0.2.1"}
-	offer := into[challengeReply](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK)
+	offer := into[defence.Task](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK)
 	if offer.Widget == nil || offer.Widget.Provider != "turnstile" || offer.Widget.SiteKey != "0x-site" || offer.Widget.Data != offer.Parameters.Data.For || offer.Signature == "" {
 		t.Fatalf("%+v", offer)
 	}
@@ -352,10 +355,10 @@ func TestWidget(t *testing.T) {
 	for range 5 {
 		join("a")
 	}
-	if again := into[challengeReply](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK); again.Widget != nil || again.Signature == "" {
+	if again := into[defence.Task](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK); again.Widget != nil || again.Signature == "" {
 		t.Errorf("offered though it is away: %+v", again)
 	}
-	if p := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, actJoin, challenge.Strong, time.Minute)), from...), http.StatusCreated); p.Lane != wire.LaneGeneral {
+	if p := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, defence.ActJoin, challenge.Strong, time.Minute)), from...), http.StatusCreated); p.Lane != wire.LaneGeneral {
 		t.Errorf("%+v", p)
 	}
 }

@@ -17,7 +17,7 @@ import (
 func TestReads(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	digest := s.events.events[show].record.Load().Plan
+	digest := s.event(show).Record().Plan
 
 	full := s.send("GET", "/v1/events/show/plan", "")
 	p, err := plan.Decode(full.body)
@@ -74,8 +74,9 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	index := s.send("GET", "/", "")
-	asset := s.pages.names["app.js"]
-	if index.StatusCode != http.StatusOK || !strings.Contains(string(index.body), "The &lt;Band&gt;") || !strings.Contains(string(index.body), asset) {
+	_, asset, _ := strings.Cut(string(index.body), `<script src="`)
+	asset, _, _ = strings.Cut(asset, `"`)
+	if index.StatusCode != http.StatusOK || !strings.Contains(string(index.body), "The &lt;Band&gt;") || !strings.HasPrefix(asset, "/assets/app.js?v=") {
 		t.Fatalf("%d %s", index.StatusCode, index.body)
 	}
 	if len(index.Cookies()) != 1 || !strings.Contains(index.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") ||
@@ -105,18 +106,6 @@ func TestPages(t *testing.T) {
 	}
 	if r := s.send("GET", "/favicon.ico", ""); r.StatusCode != http.StatusNoContent {
 		t.Errorf("favicon: %d", r.StatusCode)
-	}
-}
-
-func TestMoney(t *testing.T) {
-	t.Parallel()
-	for want, got := range map[string]string{
-		"EUR 54.50": money(5450, "EUR"), "EUR 0.05": money(5, "EUR"), "JPY 5450": money(5450, "JPY"),
-		"KWD 5.450": money(5450, "KWD"), "EUR 0.00": money(0, "EUR"),
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
 	}
 }
 
@@ -150,63 +139,6 @@ func TestOperatorsStatus(t *testing.T) {
 	}
 }
 
-// TestVerifiedPassesExpire: what is remembered of a pass must not outlive it.
-func TestVerifiedPassesExpire(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	cfg := Config{Keys: wire.NewKeyring(), Now: func() time.Time { return now }}
-	id, err := newIdentity(&cfg)
-	must(t, err)
-	token, err := cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: wire.NewFan(), Limit: 1, At: now, Expires: now.Add(time.Minute)}))
-	must(t, err)
-	for i, c := range []struct {
-		event string
-		after time.Duration
-		grace time.Duration
-		ok    bool
-	}{
-		{show, 0, 0, true}, {show, 0, 0, true}, {"other", 0, 0, false}, {show, 50 * time.Second, 0, true},
-		{show, 2 * time.Minute, 0, false}, {show, 2 * time.Minute, 5 * time.Minute, true}, {show, 2 * time.Minute, 0, false},
-		{show, 10 * time.Minute, 5 * time.Minute, false},
-	} {
-		now = time.Now().Add(c.after)
-		if _, err := id.verify(token, c.event, c.grace); (err == nil) != c.ok {
-			t.Errorf("%d: %v", i, err)
-		}
-	}
-}
-
-// TestVerifiedPassesFollowTheKeys: what is remembered of a pass doesn't outlive
-// its key either, and survives a rotation.
-func TestVerifiedPassesFollowTheKeys(t *testing.T) {
-	t.Parallel()
-	cfg := Config{Keys: wire.NewKeyring(), Now: time.Now}
-	id, err := newIdentity(&cfg)
-	must(t, err)
-	now := time.Now()
-	token, err := cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: wire.NewFan(), Limit: 1, At: now, Expires: now.Add(time.Minute)}))
-	must(t, err)
-	verify := func(when string, good bool) {
-		t.Helper()
-		for range 2 { // afresh, and remembered
-			if _, err := id.verify(token, show, 0); (err == nil) != good {
-				t.Fatalf("%s: %v", when, err)
-			}
-		}
-	}
-	verify("at first", true)
-	old := cfg.Keys.Keys()
-	next, err := old.Next(now, wire.PassKeys)
-	must(t, err)
-	must(t, cfg.Keys.Replace(next))
-	verify("after the next key was put in", true)
-	next.Pass = next.Pass[:1]
-	must(t, cfg.Keys.Replace(next))
-	verify("after its key was taken out", false)
-	must(t, cfg.Keys.Replace(old))
-	verify("after it was put back", true)
-}
-
 // TestKeySetFollowsTheKeys: a key is shown before it signs.
 func TestKeySetFollowsTheKeys(t *testing.T) {
 	t.Parallel()
@@ -223,24 +155,5 @@ func TestKeySetFollowsTheKeys(t *testing.T) {
 	pass, err := s.cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: wire.NewFan()}))
 	if must(t, err); strings.Contains(pass, next.Pass[0].ID) {
 		t.Error("it signs")
-	}
-}
-
-func TestRecentIsBounded(t *testing.T) {
-	t.Parallel()
-	r := newRecent[int, int](10)
-	for i := range 100 {
-		r.put(i, i)
-		if n := len(r.younger) + len(r.older); n > 20 {
-			t.Fatalf("%d are remembered", n)
-		}
-		for k := max(0, i-9); k <= i; k++ {
-			if v, ok := r.get(k); !ok || v != k {
-				t.Fatalf("%d is forgotten after %d", k, i)
-			}
-		}
-	}
-	if _, ok := r.get(0); ok {
-		t.Error("0 is still remembered")
 	}
 }

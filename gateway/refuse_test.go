@@ -32,9 +32,7 @@ func TestBadInput(t *testing.T) {
 	}
 	f := s.fan()
 	seat, hold := s.index.ID(0), wire.NewHold()
-	area := s.events.events[show].venue
-	floor := area.sections[len(area.sections)-1].id
-	section := area.sections[0].id
+	floor, section := s.plan.Areas[len(s.plan.Areas)-1].ID, s.plan.Sections[0].ID
 	holds, checkout := "/v1/events/show/holds", "/v1/holds/"+hold+"/checkout"
 	key := []string{"Idempotency-Key", "k"}
 	big := `{"code":"` + strings.Repeat("x", 10<<20) + `"}`

@@ -13,16 +13,16 @@ import (
 // stand makes the event and its board what a case needs, and waits for both.
 func (s *shop) stand(spec wire.Spec, state string, board wire.Board) {
 	s.t.Helper()
-	ev, err := s.events.find(show)
+	ev, err := s.events.Find(show)
 	must(s.t, err)
-	record := *ev.record.Load()
+	record := *ev.Record()
 	record.Spec, record.State = spec, state
 	s.put(wire.EventsBucket, show, record)
 	s.board++
 	board.Event, board.Seq, board.Currency = show, s.board, "EUR"
 	s.put(wire.BoardBucket, show, board)
 	s.until("the event and the board are here", func() bool {
-		r, b := ev.record.Load(), ev.board.Load()
+		r, b := ev.Record(), ev.Board()
 		return r.State == state && r.Spec.Admission.Lottery == spec.Admission.Lottery &&
 			r.Spec.Admission.RoomOpensAt.Equal(spec.Admission.RoomOpensAt) && r.Spec.OpensAt.Equal(spec.OpensAt) && b.Seq == s.board
 	})

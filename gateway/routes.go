@@ -10,12 +10,6 @@ import (
 	"frontrow/wire"
 )
 
-const (
-	immutable  = "public, max-age=31536000, immutable"
-	boardCache = "public, max-age=1"
-	keysCache  = "public, max-age=30" // less than a new key is shown before it signs
-)
-
 // handler answers a request, or returns why not: a *wire.Problem is told to the
 // client, anything else is our fault and logged.
 type handler func(http.ResponseWriter, *http.Request) error
@@ -123,7 +117,7 @@ func (g *Gateway) wrap(rt route) http.Handler {
 			if p.Code == codeInternal {
 				g.cfg.Logger.Error("request", "route", rt.pattern, "err", err)
 			}
-			if !rt.page || g.pages.refuse(rec, p) != nil {
+			if !rt.page || g.refusePage(rec, p) != nil {
 				refuse(rec, p)
 			}
 		}
@@ -131,7 +125,7 @@ func (g *Gateway) wrap(rt route) http.Handler {
 		g.metrics.seconds.WithLabelValues(rt.pattern).Observe(time.Since(started).Seconds())
 		if log := g.cfg.Logger; log.Enabled(r.Context(), slog.LevelDebug) {
 			log.Debug("request", "method", r.Method, "route", rt.pattern, "status", rec.status,
-				"took", time.Since(started), "from", g.defences.caller(r).Addr)
+				"took", time.Since(started), "from", g.defences.Address(r))
 		}
 	})
 }
@@ -143,151 +137,14 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 			err = wire.Refuse(codeInternal, "This is our fault. Please try again.")
 		}
 	}()
-	if err := g.identity.sameOrigin(r, false); err != nil {
+	if err := g.identity.SameOrigin(r, false); err != nil {
 		return err
 	}
-	back, refused := g.defences.admit(rt.budget, r)
+	back, refused := g.defences.Admit(rt.budget, r)
 	if refused != nil {
 		return refused
 	}
 	err = rt.handler(w, r)
 	back(err)
 	return err
-}
-
-// eventReply is an event as the API shows it.
-type eventReply struct {
-	ID       string       `json:"id"`
-	Name     string       `json:"name"`
-	Venue    string       `json:"venue"`
-	StartsAt time.Time    `json:"starts_at,omitzero"`
-	OpensAt  time.Time    `json:"opens_at,omitzero"`
-	State    string       `json:"state"` // as on the board
-	Message  string       `json:"message,omitempty"`
-	Currency string       `json:"currency"`
-	Levels   []eventLevel `json:"levels"`
-	Limits   wire.Limits  `json:"limits"`
-	Hold     holdRule     `json:"hold"`
-	Plan     string       `json:"plan"` // digest
-	Places   int          `json:"places"`
-}
-
-type holdRule struct {
-	Seconds     int `json:"seconds"`                // that seats are kept
-	MoreSeconds int `json:"more_seconds,omitempty"` // that a fan may add to it once
-}
-
-type eventLevel struct {
-	ID         string       `json:"id"`
-	Name       string       `json:"name"`
-	Categories []string     `json:"categories"`
-	Price      wire.Amounts `json:"price"`
-}
-
-func (g *Gateway) eventReply(ev *event) eventReply {
-	rec := ev.record.Load()
-	s := rec.Spec
-	e := eventReply{ID: ev.id, Name: s.Name, Venue: s.Venue, StartsAt: s.StartsAt, OpensAt: s.OpensAt, State: ev.state(g.cfg.Now()),
-		Currency: s.Currency, Limits: s.Limits, Hold: holdRule{seconds(s.Hold.TTL), seconds(s.Hold.MoreTime)}, Plan: rec.Plan, Places: ev.venue.index.Len()}
-	if b := ev.board.Load(); b != nil {
-		e.Message = b.Message
-	}
-	for _, l := range s.Levels {
-		e.Levels = append(e.Levels, eventLevel{l.ID, l.Name, l.Categories, ev.price(l)})
-	}
-	return e
-}
-
-func seconds(d wire.Duration) int { return int(time.Duration(d).Seconds()) }
-
-func (g *Gateway) listEvents(w http.ResponseWriter, _ *http.Request) error {
-	list := []eventReply{}
-	for _, ev := range g.events.list() {
-		list = append(list, g.eventReply(ev))
-	}
-	w.Header().Set("Cache-Control", boardCache)
-	return writeJSON(w, http.StatusOK, struct {
-		Events []eventReply `json:"events"`
-	}{list})
-}
-
-func (g *Gateway) getEvent(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Cache-Control", boardCache)
-	return writeJSON(w, http.StatusOK, g.eventReply(ev))
-}
-
-func (g *Gateway) getPlan(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	ev.venue.full.serve(w, r, immutable)
-	return nil
-}
-
-func (g *Gateway) getMap(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	ev.venue.compact.serve(w, r, immutable)
-	return nil
-}
-
-func (g *Gateway) getBoard(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	b := ev.board.Load()
-	if b == nil {
-		return wire.Busy("The board is not up yet. Please try again in a moment.")
-	}
-	b.doc.serve(w, r, boardCache)
-	return nil
-}
-
-// availability answers GET …/availability. A client that noticed a gap must not
-// be given what a cache kept, so caches may only keep it to ask again.
-func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	s := ev.seats.snapshot.Load()
-	if s == nil {
-		return wire.Busy("The seats are being read. Please try again in a moment.")
-	}
-	d := s.asBinary()
-	switch format := r.URL.Query().Get("format"); format {
-	case "":
-	case "json":
-		d = s.asJSON()
-	default:
-		return wire.Refuse(wire.CodeBadRequest, "The format can be left out, or json.")
-	}
-	w.Header().Set(seqHeader, s.seqString())
-	d.serve(w, r, "no-cache")
-	return nil
-}
-
-// keySet is /.well-known/jwks.json, and the keys that it is of.
-type keySet struct {
-	of  *wire.PublicKeys
-	doc *document
-}
-
-func (g *Gateway) getKeys(w http.ResponseWriter, r *http.Request) error {
-	set, of := g.keySet.Load(), g.cfg.Keys.Public()
-	if set == nil || set.of != of {
-		raw := g.cfg.Keys.Keys().JWKS()
-		set = &keySet{of, &document{contentType: "application/jwk-set+json", etag: wire.Hash(raw)[:16], raw: raw}}
-		g.keySet.Store(set)
-	}
-	set.doc.serve(w, r, keysCache)
-	return nil
 }

@@ -11,7 +11,10 @@ import (
 	"testing/fstest"
 	"time"
 
+	"frontrow/gateway/catalogue"
 	"frontrow/gateway/client"
+	"frontrow/gateway/defence"
+	"frontrow/gateway/identity"
 	"frontrow/internal/natstest"
 	"frontrow/kv"
 	"frontrow/plan"
@@ -25,6 +28,10 @@ import (
 const (
 	show      = "show"
 	waitLimit = 20 * time.Second
+
+	fanCookie    = identity.FanCookie
+	deviceCookie = identity.DeviceCookie
+	placeCookie  = identity.PlaceCookie
 )
 
 // shop is a gateway over a real server, with an event on sale. The services
@@ -35,6 +42,7 @@ type shop struct {
 	js    jetstream.JetStream
 	nc    *nats.Conn // the test's own
 	url   string
+	plan  *plan.Plan
 	index *plan.Index
 	seats *kv.Bucket
 	stop  func() error // ends Run and returns its error
@@ -79,7 +87,7 @@ func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	must(t, wire.CreateForEvent(ctx, s.js, show, 1))
 	p, err := plan.Generate(plan.Spec{Kind: plan.Arena, Seats: 500, Standing: 100})
 	must(t, err)
-	s.index = plan.NewIndex(p)
+	s.plan, s.index = p, plan.NewIndex(p)
 	raw, err := plan.Encode(p)
 	must(t, err)
 	store, err := s.js.ObjectStore(ctx, wire.PlansObjects)
@@ -96,7 +104,7 @@ func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	s.setHead(0)
 
 	cfg := Config{Addr: "127.0.0.1:0", NATS: env.Connect(t), Keys: wire.NewKeyring(), Pages: testPages(), Registerer: prometheus.NewRegistry(),
-		Defences: Defences{Exempt: client.Loopback()}}
+		Defences: defence.Config{Exempt: client.Loopback()}}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -109,10 +117,34 @@ func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	s.stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	t.Cleanup(func() { must(t, s.stop()) })
 	s.until("the event is live", func() bool {
-		ev, err := s.events.find(show)
-		return err == nil && s.Ready(t.Context()) == nil && ev.seats.snapshot.Load() != nil && ev.board.Load() != nil
+		ev, err := s.events.Find(show)
+		return err == nil && s.Ready(t.Context()) == nil && ev.Hub.Snapshot() != nil && ev.Board() != nil
 	})
 	return s
+}
+
+// another is a second gateway over the same servers: it remembers nothing of what
+// the first was asked.
+func (s *shop) another() *shop {
+	s.t.Helper()
+	cfg := s.cfg
+	cfg.Registerer, cfg.Addr = prometheus.NewRegistry(), "127.0.0.1:0"
+	g, err := New(cfg)
+	must(s.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	s.t.Cleanup(func() { cancel(); must(s.t, <-ended) })
+	s.until("the other gateway", func() bool { return g.Ready(s.t.Context()) == nil })
+	return &shop{Gateway: g, t: s.t, url: "http://" + g.Addr()}
+}
+
+// event is what the gateway knows of an event.
+func (s *shop) event(id string) *catalogue.Event {
+	s.t.Helper()
+	ev, err := s.events.Find(id)
+	must(s.t, err)
+	return ev
 }
 
 // openInRegion is a shop whose gateway is in another region.
@@ -181,7 +213,7 @@ func (s *shop) setHead(head uint64) {
 		return
 	}
 	s.until("the board is here", func() bool {
-		b := s.events.events[show].board.Load()
+		b := s.event(show).Board()
 		return b != nil && b.Lanes[wire.LaneGeneral].Regions["home"].Head == head
 	})
 }
@@ -201,14 +233,6 @@ func (s *shop) answer(subject string, reply func(*nats.Msg) any) {
 	must(s.t, err)
 	s.t.Cleanup(func() { _ = sub.Unsubscribe() })
 	must(s.t, s.nc.Flush())
-}
-
-// entryOf is a record as a watch tells it.
-func entryOf(t testing.TB, key string, v any, at time.Time) kv.Entry {
-	t.Helper()
-	raw, err := json.Marshal(v)
-	must(t, err)
-	return kv.Entry{Key: key, Value: raw, Revision: 1, Created: at}
 }
 
 func (s *shop) times(subject string) int {
@@ -298,6 +322,13 @@ func (s *shop) send(method, path, body string, header ...string) answered {
 	raw, err := io.ReadAll(res.Body)
 	must(s.t, err)
 	return answered{res, raw}
+}
+
+// at is the fan at another gateway.
+func (f *fan) at(s *shop) *fan {
+	there := *f
+	there.shop = s
+	return &there
 }
 
 // send sends as the fan; header overrides.

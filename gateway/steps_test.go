@@ -57,7 +57,7 @@ func TestEveryStepAsks(t *testing.T) {
 	s.put(wire.RevokedBucket, wire.RevokedKey(show, "revoked"), wire.Revocation{At: now})
 	s.put(wire.RevokedBucket, wire.RevokedKey(show, "moved"), wire.Revocation{At: now, Moved: true})
 	s.put(wire.RevokedBucket, wire.RevokedKey(show, "last"), wire.Revocation{At: now})
-	s.until("the revocations are known", func() bool { return s.identity.revoked.of(show, revokedPass("last")) != nil })
+	s.until("the revocations are known", func() bool { return s.identity.Revoked.Of(show, wire.NewPass(show, record("last", ""))) != nil })
 	passes := map[string]struct {
 		pass, device string
 		want         int
@@ -120,11 +120,6 @@ func TestEveryStepAsks(t *testing.T) {
 	}
 }
 
-func revokedPass(id string) *wire.Pass {
-	now := time.Now()
-	return wire.NewPass(show, wire.PassRecord{ID: id, At: now, Expires: now.Add(time.Hour)})
-}
-
 // TestRevocationIsSeenAtOnce: a pass that was verified and remembered is refused
 // as soon as its revocation arrives, and so are all of an event's, but for those
 // given out since.
@@ -157,46 +152,5 @@ func TestRevocationIsSeenAtOnce(t *testing.T) {
 	two.pass = pass(show, two.id, "three", now.Add(time.Second))
 	if hold(two) != 201 {
 		t.Error("a pass given out since is refused")
-	}
-}
-
-// TestNoPassBeforeRevocationsAreKnown: what is not known yet is not taken for
-// good.
-func TestNoPassBeforeRevocationsAreKnown(t *testing.T) {
-	t.Parallel()
-	r := newRevocations(time.Now)
-	if p := r.of(show, revokedPass("p")); p == nil || p.Code != wire.CodeUnavailable {
-		t.Fatalf("%+v", p)
-	}
-	r.arrived()
-	if p := r.of(show, revokedPass("p")); p != nil {
-		t.Fatalf("%+v", p)
-	}
-}
-
-func TestRevocationsAreForgotten(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(2e9, 0)
-	r := newRevocations(func() time.Time { return now })
-	r.arrived()
-	fill := func(n int) {
-		for range n {
-			must(t, r.note(entryOf(t, wire.RevokedKey(show, wire.NewHold()), wire.Revocation{At: now}, now)))
-		}
-	}
-	fill(8 * minSweep)
-	now = now.Add(wire.MaxPassLife + time.Second)
-	if fill(8 * minSweep); len(r.passes) != 8*minSweep {
-		t.Errorf("%d are kept", len(r.passes))
-	}
-	must(t, r.note(entryOf(t, wire.RevokedKey(show, "p"), wire.Revocation{At: now}, now)))
-	fill(10 * minSweep)
-	if r.of(show, revokedPass("p")) == nil {
-		t.Error("a pass that could be alive is forgotten")
-	}
-	for _, key := range []string{"", "show", "."} {
-		if err := r.note(entryOf(t, key, wire.Revocation{}, now)); err == nil && key != "." {
-			t.Errorf("key %q is taken", key)
-		}
 	}
 }

@@ -26,7 +26,7 @@ const (
 // event's writer, so that operators needn't know who that is. What is under way
 // ends with ctx.
 func (s *Service) operate(ctx context.Context) (micro.Service, error) {
-	svc, err := micro.AddService(s.cfg.NATS, micro.Config{Name: wire.ServiceInventory, Version: "1.0.0",
+	svc, err := micro.AddService(s.cfg.NATS, micro.Config{Name: wire.ServiceInventory, Version: s.cfg.Version,
 		Description: "Who holds which seat. Payloads are JSON; the last token of the subject names the event."})
 	if err != nil {
 		return nil, err

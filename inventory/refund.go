@@ -15,6 +15,7 @@ import (
 	"frontrow/kv"
 	"frontrow/wire"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 	"golang.org/x/sync/errgroup"
 )
@@ -62,9 +63,23 @@ func (s *Service) refund(ctx context.Context, r micro.Request) {
 		ctx, cancel := context.WithTimeout(ctx, refundTimeout)
 		defer cancel()
 		reply, problem := s.refunded(ctx, r)
-		data, _ := json.Marshal(reply) // numbers and strings: can't fail
-		s.respond(r, problem, data)
+		s.respondLater(r, problem, reply)
 	}()
+}
+
+// respondLater answers in the form of the micro protocol, but past its Request:
+// once the handler has returned, package micro reads that for its statistics.
+func (s *Service) respondLater(r micro.Request, problem *wire.Problem, reply wire.RefundReply) {
+	m := nats.NewMsg(r.Reply())
+	m.Data, _ = json.Marshal(reply) // numbers and strings: can't fail
+	if problem != nil {
+		m.Data, _ = json.Marshal(problem)
+		m.Header.Set(micro.ErrorCodeHeader, string(problem.Code))
+		m.Header.Set(micro.ErrorHeader, problem.Detail)
+	}
+	if err := s.cfg.NATS.PublishMsg(m); err != nil {
+		s.cfg.Logger.Warn("operator got no answer", "subject", r.Subject(), "err", err)
+	}
 }
 
 func (s *Service) refunded(ctx context.Context, r micro.Request) (reply wire.RefundReply, p *wire.Problem) {

@@ -51,6 +51,7 @@ type Config struct {
 	Ledger     Ledger
 	Refunds    Refunds // the same PostgreSQL's
 	Name       string  // of this process, unlike any other
+	Version    string  // of the build, as semantic versioning writes it; empty: "0.0.0"
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
@@ -142,6 +143,9 @@ func New(cfg Config) (*Service, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Version == "" {
+		cfg.Version = "0.0.0"
 	}
 	js, err := jetstream.New(cfg.NATS)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package web is what fans see: HTML templates, one style sheet and one script.
-// The gateway renders the templates with gateway.Page and serves dist under /assets/.
+// The gateway renders the templates with a pages.Page and serves dist under /assets/.
 //
 //	templates/   the pages; readable without JavaScript, the fan's orders wholly so
 //	src/         TypeScript and CSS; main.ts and app.css are the entries

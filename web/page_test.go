@@ -12,7 +12,7 @@ import (
 	"rsc.io/qr"
 )
 
-// page has the fields of gateway.Page, which the templates are written for.
+// page has the fields of pages.Page, which the templates are written for.
 type page struct {
 	Title, Lang string
 	Event       *pageEvent

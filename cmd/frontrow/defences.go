@@ -6,17 +6,17 @@ import (
 	"os"
 	"strings"
 
-	"frontrow/gateway"
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/challenge/siteverify"
 	"frontrow/gateway/client"
+	"frontrow/gateway/defence"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
 )
 
 // defences is what the gateway's flags say of its defences.
 type defences struct {
-	gateway.Defences
+	defence.Config
 	cert, key                     string // files
 	loopback                      bool   // trust proxies on this machine
 	proxies, exempt               []string
@@ -58,7 +58,7 @@ func split(to *[]string) func(string) error {
 }
 
 func defenceNames() (names []string) {
-	for _, d := range gateway.AllDefences() {
+	for _, d := range defence.Parts() {
 		names = append(names, string(d))
 	}
 	return names
@@ -76,7 +76,7 @@ func (d *defences) set(v string) error {
 			wanted[strings.TrimSpace(name)] = true
 		}
 	}
-	for _, which := range gateway.AllDefences() {
+	for _, which := range defence.Parts() {
 		if !wanted[string(which)] {
 			d.Off = append(d.Off, which)
 		}

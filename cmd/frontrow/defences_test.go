@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"frontrow/gateway"
+	"frontrow/gateway/defence"
 	"frontrow/wire"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -86,13 +86,13 @@ func TestDefenceFlags(t *testing.T) {
 		"--limits", "join.address=7-M", "--defences", "limits,risk", "--challenge-at", "40", "--widget", "turnstile", "--widget-site-key", "k", "--widget-secret", file("secret", "s\n"))
 	must(t, err)
 	if d.Proxies.Len() != 4 || d.Exempt.Len() != 1 || d.Datacenters.Len() != 1 || d.Budgets["join"]["address"].Limit != 7 || d.Widget == nil ||
-		d.Thresholds.Standard != 40 || len(d.Off) != 2 || d.Off[0] != gateway.DefenceChallenges {
+		d.Thresholds.Standard != 40 || len(d.Off) != 2 || d.Off[0] != defence.Challenges {
 		t.Errorf("%+v", d)
 	}
 	for _, off := range []struct {
 		flag string
 		n    int
-	}{{"on", 0}, {"off", len(gateway.AllDefences())}, {"edge", len(gateway.AllDefences()) - 1}} {
+	}{{"on", 0}, {"off", len(defence.Parts())}, {"edge", len(defence.Parts()) - 1}} {
 		if d, err := read("--defences", off.flag); err != nil || len(d.Off) != off.n {
 			t.Errorf("--defences %s: %v %v", off.flag, d, err)
 		}

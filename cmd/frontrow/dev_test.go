@@ -25,7 +25,7 @@ func eventOf(t *testing.T, id, hold string) string {
 
 func theatreOf(t *testing.T, id, hold string) string {
 	t.Helper()
-	return fmt.Sprintf(theatre, id, theatreCategories(t, 2000, 200), hold)
+	return fmt.Sprintf(theatre, id, theatreSeats, theatreStanding, theatreCategories(t, theatreSeats, theatreStanding), hold)
 }
 
 // theatreCategories lists the categories of a generated theatre for an event file.
@@ -266,7 +266,7 @@ func (r *running) testOperator(t *testing.T) {
 	must(t, err)
 	var stock wire.Stock
 	must(t, json.Unmarshal(m.Data, &stock))
-	if stock.All.Total() != 2000 || stock.All.Held == 0 {
+	if stock.All.Total() != theatreSeats || stock.All.Held == 0 {
 		t.Errorf("%s", m.Data)
 	}
 }

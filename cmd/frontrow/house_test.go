@@ -213,13 +213,17 @@ func dataDir(t *testing.T) string {
 	return dir
 }
 
-// theatre is an event of 2,000 seats, 200 of them standing, called every second.
+// A thousand fans come in at once somewhere, and about as many in all else: the
+// meter calls nobody for whom those before him may leave no seat.
+const theatreSeats, theatreStanding = 4000, 200
+
+// theatre is an event that is called every second.
 const theatre = `
 id: %s
 name: A night out
 venue: Test Theatre
 currency: EUR
-generate: {kind: theatre, seats: 2000, standing: 200}
+generate: {kind: theatre, seats: %d, standing: %d}
 levels:
   - {id: all, name: All seats, categories: [%s], base: 5000, service_fee: 500, facility_fee: 100}
 hold: {ttl: %s}

@@ -277,7 +277,7 @@ func TestCancelledEvent(t *testing.T) {
 		t.Errorf("once more: %+v %s", reply, code)
 	}
 	after := r.audit("show")
-	if after.Stock.Sold != 0 || after.Stock.Free != 2000 || after.Ledger.Orders[wire.OrderRefunded] != fans || len(after.Ledger.Returning) != 0 {
+	if after.Stock.Sold != 0 || after.Stock.Free != theatreSeats || after.Ledger.Orders[wire.OrderRefunded] != fans || len(after.Ledger.Returning) != 0 {
 		t.Errorf("%+v %+v", after.Stock, after.Ledger)
 	}
 	back := after.Ledger.Payments["voided"].Amount + after.Ledger.Refunds["done"].Amount

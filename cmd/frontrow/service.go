@@ -209,7 +209,7 @@ func (h *house) gateway() (*gateway.Gateway, error) {
 		return nil, err
 	}
 	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, HomeDomain: h.domain, NATS: nc, Keys: h.keyring, Pages: web.FS, Secure: h.secure,
-		Certificate: cert, Defences: h.defences.Defences, AllowedOrigins: h.origins, Version: version(), Logger: h.log("gateway"), Registerer: h.registry})
+		Certificate: cert, Defences: h.defences.Config, AllowedOrigins: h.origins, Version: version(), Logger: h.log("gateway"), Registerer: h.registry})
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (h *house) inventory(ctx context.Context) error {
 		return err
 	}
 	h.closes = append(h.closes, l.Close)
-	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: l, Refunds: l, Name: h.name, Logger: h.log("inventory"), Registerer: h.registry})
+	s, err := inventory.New(inventory.Config{NATS: nc, Ledger: l, Refunds: l, Name: h.name, Version: version(), Logger: h.log("inventory"), Registerer: h.registry})
 	if err != nil {
 		return err
 	}

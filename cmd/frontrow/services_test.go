@@ -117,7 +117,7 @@ func TestServices(t *testing.T) {
 		for _, name := range []string{"admission", "inventory", "pricing"} {
 			d.start(fmt.Sprint(name, i), name)
 		}
-		at = append(at, d.gateway(fmt.Sprint("gateway", i)))
+		at = append(at, d.gateway(fmt.Sprint("gateway", i), "--exempt", "127.0.0.1")) // one address is all fans
 	}
 	d.tool("event", "apply", "-f", eventOf(t, "show", "480s"))
 
@@ -154,6 +154,14 @@ func TestRegions(t *testing.T) {
 	d.tool("event", "apply", "-f", eventOf(t, "show", "480s"))
 	home := d.gateway("home")
 	west := d.gateway("west", "--region", "west", "--domain", natstest.Home, "--nats", world.Regions["west"].URL())
+	until(t, "the event is known in the west", func() bool { // its record comes from home
+		resp, err := http.Get(west + "/v1/events/show")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
 
 	const fans = 10
 	var both sync.WaitGroup

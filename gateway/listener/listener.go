@@ -102,14 +102,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		admitted, oldest, why := l.admit(c)
 		if oldest != nil {
-			abort(oldest.Conn) // its own goroutine notices and does the rest
 			l.count(ReasonMadeRoom)
+			abort(oldest.Conn) // its own goroutine notices and does the rest
 		}
 		if admitted != nil {
 			return admitted, nil
 		}
-		abort(c)
 		l.count(why)
+		abort(c)
 	}
 }
 

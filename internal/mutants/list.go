@@ -73,8 +73,8 @@ var list = []mutant{
 	{"money taken before the seats are booked", "inventory/checkout", "TestOneWinnerASeat", []edit{
 		{"inventory/checkout/purchase.go", "order, err = c.cfg.Ledger.Commit(ctx, ", "_ = c.cfg.Provider.Capture(ctx, m.Order, auth.Reference)\n\torder, err = c.cfg.Ledger.Commit(ctx, "}}},
 
-	{"ceiling not checked when a place is redeemed", "admission", "TestRollHoldsTheCeiling", []edit{
-		{"admission/roll.go", "if room < 1 {", "if room < -1<<30 {"}}},
+	{"ceiling not checked when a place is redeemed", "admission/roll", "TestRollHoldsTheCeiling", []edit{
+		{"admission/roll/pass.go", "if room < 1 {", "if room < -1<<30 {"}}},
 	{"pass signed before it is stored", "admission", "TestTheSecondAdmitterFencesTheFirst|TestCrashOfTheAdmitter", []edit{
 		{"admission/redeem.go", "\tcase err != nil:\n\t\treturn notNow()\n\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.settled(p, rec.Device)", "\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.answer(rec)"}}},
 	{"access code good for two passes", "admission", "TestCodeIsUsedOnce", []edit{
@@ -82,36 +82,36 @@ var list = []mutant{
 	{"pass that moved is still good where it was", "admission", "TestPassMovesToAnotherDevice|TestMovesAtOnce", []edit{
 		{"admission/change.go", "a.tell(ctx, revoked); err != nil {", "a.tell(ctx, nil); err != nil {"}}},
 	{"revoked pass keeps its room", "admission", "TestRevokedPassFreesItsRoom", []edit{
-		{"admission/change.go", "\tif !p.Revoked.IsZero() {\n\t\ta.roll.end(p)", "\tif p.Revoked.IsZero() {\n\t\ta.roll.end(p)"}}},
+		{"admission/change.go", "\tif !p.Revoked.IsZero() {\n\t\ta.roll.End(p)", "\tif p.Revoked.IsZero() {\n\t\ta.roll.End(p)"}}},
 	{"next admitter does not tell of revocations", "admission", "TestTakeOverMendsRevocations", []edit{
 		{"admission/change.go", "a.mu.Unlock()\n\treturn a.tell(ctx, revoked)", "a.mu.Unlock()\n\treturn a.tell(ctx, nil)"}}},
 	{"calls logged without a look at where the log ends", "cmd/frontrow", "TestFailpoints/call-logged", []edit{
 		{"admission/calllog.go", "\t\tl.note(act)\n\t}\n\tl.known = true", "\t}\n\tl.known = true"}}},
 
 	{"fan's orders shown to whoever asks", "gateway", "TestHistoryIsRefused", []edit{
-		{"gateway/history.go", "fan, err := g.identity.fan(r)\n\tif err != nil {\n\t\treturn err\n\t}\n\tquery", "fan, _ := g.identity.presented(r)\n\tquery"}}},
+		{"gateway/history.go", "fan, err := g.identity.Fan(r)\n\tif err != nil {\n\t\treturn err\n\t}\n\tquery", "fan, _ := g.identity.Presented(r)\n\tquery"}}},
 	{"place created over the one the fan has", "gateway", "TestJoinInParallelIsOnePlace", []edit{
-		{"gateway/queue.go", "Expect: kv.Absent()", ""}}},
+		{"gateway/arrivals/queue.go", "Expect: kv.Absent()", ""}}},
 	{"fan who joins again is given a new number", "gateway", "TestJoinInParallelIsOnePlace", []edit{
-		{"gateway/queue.go", "kv.Write{Key: wire.PlaceKey(rec.Fan), Value", "kv.Write{Key: wire.PlaceKey(wire.NewFan()), Value"}}},
+		{"gateway/arrivals/queue.go", "kv.Write{Key: wire.PlaceKey(rec.Fan), Value", "kv.Write{Key: wire.PlaceKey(wire.NewFan()), Value"}}},
 	{"fan who joins again is given another receipt", "gateway", "TestJoinInParallelIsOnePlace", []edit{
-		{"gateway/queue.go", "Fan: rec.Fan, At: rec.At, Grant", "Fan: rec.Fan, At: time.Now(), Grant"}}},
+		{"gateway/arrivals/queue.go", "Fan: rec.Fan, At: rec.At, Grant", "Fan: rec.Fan, At: time.Now(), Grant"}}},
 	{"pass taken at another event", "wire", "TestPasses", []edit{
 		{"wire/pass.go", "case p.Audience[0] != event:", "case p.Audience[0] == \"\":"}}},
 	{"pass with a member twice", "wire", "TestPasses", []edit{
 		{"wire/pass.go", " || !unambiguous(token)", ""}}},
 	{"key signs before its time", "wire", "TestWhichKeySigns|TestTokensOutliveRotation", []edit{
 		{"wire/rotate.go", "begun, better := !from.After(now), best < 0", "begun, better := true, best < 0"}}},
-	{"remembered pass taken at another event", "gateway", "TestVerifiedPassesExpire", []edit{
-		{"gateway/identity.go", "p.Audience[0] == event && ", ""}}},
-	{"remembered pass outlives its key", "gateway", "TestVerifiedPassesFollowTheKeys", []edit{
-		{"gateway/identity.go", "p.by == keys && ", ""}}},
+	{"remembered pass taken at another event", "gateway/identity", "TestVerifiedPassesExpire", []edit{
+		{"gateway/identity/pass.go", "p.Audience[0] == event && ", ""}}},
+	{"remembered pass outlives its key", "gateway/identity", "TestVerifiedPassesFollowTheKeys", []edit{
+		{"gateway/identity/pass.go", "p.by == keys && ", ""}}},
 	{"revoked pass is still good", "gateway", "TestRevocationIsSeenAtOnce", []edit{
-		{"gateway/identity.go", "id.revoked.of(event, p); problem != nil {", "id.revoked.of(event, p); problem == nil && p == nil {"}}},
+		{"gateway/identity/pass.go", "id.Revoked.Of(event, p); problem != nil {", "id.Revoked.Of(event, p); problem == nil && p == nil {"}}},
 	{"pass good on any device", "gateway", "TestEveryStepAsks", []edit{
-		{"gateway/identity.go", "if p.Device != \"\" && ", "if p.Device == \"\" && "}}},
+		{"gateway/identity/pass.go", "if p.Device != \"\" && ", "if p.Device == \"\" && "}}},
 	{"access code good for whoever has it", "gateway", "TestOneCodeManyTabs", []edit{
-		{"gateway/access.go", "if fan != by.Fan {", "if fan == \"\" {"}}},
+		{"gateway/arrivals/claims.go", "if fan != by.Fan {", "if fan == \"\" {"}}},
 	{"place carried to another fan's device unasked", "gateway", "TestCarryAPlaceToAnotherDevice", []edit{
 		{"gateway/carry.go", "if c.other && ", "if !c.other && "}}},
 
@@ -130,7 +130,7 @@ var list = []mutant{
 	{"a widget's provider that is away lets everybody in", "gateway/challenge/siteverify", "TestProviderInTrouble|TestEveryDocumentedCode", []edit{
 		{"gateway/challenge/siteverify/siteverify.go", "case err != nil:\n\t\treturn fmt.Errorf(\"%w: %w\", ErrUnavailable, err)", "case err != nil:\n\t\treturn nil"}}},
 	{"a suspect loses the place that he has", "gateway", "TestKeptPlace|TestSlowLane", []edit{
-		{"gateway/prove.go", "if has, err := ev.queues[l].has(r.Context(), rec.Fan); has || err != nil {", "if has, err := false, error(nil); has || err != nil {"}}},
+		{"gateway/defence/prove.go", "if has, err := ev.HasPlace(r.Context(), l, rec.Fan); has || err != nil {", "if has, err := false, error(nil); has || err != nil {"}}},
 	{"slow clients keep out the quick", "gateway/listener", "TestHalfOpenMakeRoom", []edit{
 		{"gateway/listener/listener.go", "oldest = l.half.Front().Value.(*Conn)", "oldest = l.half.Back().Value.(*Conn)"}}},
 }

@@ -40,7 +40,7 @@ type Check struct {
 const (
 	maxSamples = 20
 	expireLate = time.Second            // I7
-	feedLate   = 2 * time.Second        // JetStream copies flushes to the sale log a moment later
+	feedLate   = 25 * time.Second       // JetStream copies flushes to the sale log a moment later; after a restart it looks every 10 s whether it does
 	feedAgain  = 100 * time.Millisecond // before it is looked at again
 )
 

@@ -1,0 +1,98 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"frontrow/admission/roll"
+	"frontrow/wire"
+)
+
+// Plan says how far each line is to be called for n fans: lane by lane, in a
+// lane the draw before the others, those by arrival. Open is how far a line is
+// called, draws are those held, by lane; lines that stay as they are aren't in
+// it. While a region has been silent for no longer than wait, nobody is
+// called who came after it was last heard: he might be overtaking. After that
+// it is gone without; its fans come first when it is back, by their arrival.
+// An error is a queue's that could not be asked: the order is not known.
+func (q *Queues) Plan(ctx context.Context, n uint64, open func(roll.Line) uint64, draws map[string]wire.Draw, wait time.Duration, now time.Time) (map[roll.Line]uint64, error) {
+	to := map[roll.Line]uint64{}
+	for _, lane := range wire.Lanes() {
+		if d, ok := draws[lane]; ok && n > 0 {
+			ranks := roll.Line{Lane: lane}
+			if k := min(n, d.Total()-open(ranks)); k > 0 {
+				to[ranks], n = open(ranks)+k, n-k
+			}
+		}
+		if n == 0 {
+			break
+		}
+		lines, err := q.waiting(ctx, lane, open, wait, now)
+		if err != nil {
+			return nil, err
+		}
+		ends, err := earliest(ctx, lines, n)
+		if err != nil {
+			return nil, fmt.Errorf("lane %s: %w", lane, err)
+		}
+		for i, end := range ends {
+			if end > lines[i].from {
+				to[lines[i].line] = end
+				n -= end - lines[i].from
+			}
+		}
+	}
+	return to, nil
+}
+
+// waiting is the stretches of a lane that may be called.
+func (q *Queues) waiting(ctx context.Context, lane string, open func(roll.Line) uint64, wait time.Duration, now time.Time) ([]waiting, error) {
+	var lines []waiting
+	var heard time.Time // nobody who came later is called
+	for _, one := range q.of(lane) {
+		switch {
+		case one.absent && now.Sub(one.asOf) >= wait:
+			continue
+		case one.absent && (heard.IsZero() || one.asOf.Before(heard)):
+			heard = one.asOf
+		}
+		if from := open(one.line); one.joined > from && !one.absent {
+			lines = append(lines, waiting{arrivals: one, line: one.line, from: from, to: one.joined})
+		}
+	}
+	if heard.IsZero() {
+		return lines, nil
+	}
+	for i := range lines {
+		until, err := lines[i].Until(ctx, heard)
+		if err != nil {
+			return nil, err
+		}
+		lines[i].to = max(lines[i].from, min(lines[i].to, until))
+	}
+	return lines, nil
+}
+
+// Entrants are who takes part in a draw: the places given out before the sale
+// opened, exactly by instant. A region that stays silent for as long as calls wait
+// for one is left out; its fans are called after the draw, by their arrival.
+// An error says that a region is waited for, or which queue could not be asked.
+func (q *Queues) Entrants(ctx context.Context, opened time.Time, wait time.Duration, now time.Time) ([]wire.Drawn, error) {
+	var drawn []wire.Drawn
+	for _, one := range q.list {
+		if one.absent {
+			if now.Sub(opened) < wait {
+				return nil, fmt.Errorf("region %s doesn't answer", one.line.Region)
+			}
+			drawn = append(drawn, wire.Drawn{Lane: one.line.Lane, Region: one.line.Region})
+			continue
+		}
+		n, err := one.Until(ctx, opened)
+		if err != nil {
+			return nil, err
+		}
+		drawn = append(drawn, wire.Drawn{Lane: one.line.Lane, Region: one.line.Region, Places: min(n, one.joined)})
+	}
+	return drawn, nil
+}

@@ -1,0 +1,22 @@
+// Package scene is what a process sees of an event, and what that means for the
+// sale: whether it is on, whether there is anything to sell, what its board says.
+//
+//	EVENTS ───────┐
+//	STOCK ────────┤ watched          at one instant
+//	PRICES ───────┼────────► View ──────────────────► Scene ─► state, board
+//	CHECKOUTS ────┘                                     ▲
+//	(health of payments)          paused, draining ─────┘  from the admitter
+//
+//	scheduled ──opens_at──► open ◄──► paused, draining ──nothing free or held──► sold out
+//	     └────────────────────┴───────── an operator closes ─► closed      tickets come back ─► open
+//
+//	view.go   the watches
+//	scene.go  one moment of an event: pure
+//
+// # Invariants
+//
+//  1. Closed wins over all; before the opening nothing else is said; an event is
+//     sold out only if its stock was counted, and nothing is held that could come back.
+//  2. Nobody is callable before the stock is known.
+//  3. A record that can't be read is logged, and the one before stays in force.
+package scene

@@ -1,0 +1,89 @@
+package arrivals
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"frontrow/gateway/recent"
+	"frontrow/internal/failpoint"
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// maxClaimed bounds each generation of the codes that are remembered as used.
+const maxClaimed = 65536
+
+// Claims are the access codes of an event that were used in this region.
+type Claims struct {
+	bucket *kv.Bucket
+	writes *kv.Committer
+	known  *recent.Memory[string, string] // by code, its fan: a claim never changes
+	flight singleflight.Group             // by code and fan
+}
+
+// NewClaims are those of an event. None is made before Run runs.
+func NewClaims(cfg Config, event string) *Claims {
+	bucket := kv.Open(cfg.JetStream, wire.CodesBucket(event))
+	return &Claims{bucket: bucket, known: recent.New[string, string](maxClaimed),
+		writes: kv.NewCommitter(kv.CommitterConfig{Stream: &bucket.Stream, Registerer: cfg.Registerer})}
+}
+
+// Run stores claims until ctx ends.
+func (c *Claims) Run(ctx context.Context) error { return c.writes.Run(ctx) }
+
+// Claim uses a code for a fan, by a create-only record: nil if it is his now or
+// was before. What a crash leaves is his, and he comes back for it.
+func (c *Claims) Claim(ctx context.Context, code string, by wire.CodeClaim) error {
+	fan, ok := c.known.Get(code)
+	if !ok {
+		v, err, _ := c.flight.Do(code+" "+by.Fan, func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
+			defer cancel()
+			return c.create(ctx, code, by)
+		})
+		if err != nil {
+			return err
+		}
+		fan = v.(string)
+		c.known.Put(code, fan)
+	}
+	if fan != by.Fan {
+		return wire.Refuse(wire.CodeCodeUsed, "This access code has been used already. If that was you, go on in the browser where you used it: its waiting room lets you carry your place to this one.")
+	}
+	return nil
+}
+
+// create is the fan whom a code belongs to in the end.
+func (c *Claims) create(ctx context.Context, code string, by wire.CodeClaim) (string, error) {
+	value, err := json.Marshal(by)
+	if err != nil {
+		return "", err
+	}
+	for range joinAttempts {
+		_, err := c.writes.Do(ctx, kv.Write{Key: wire.CodeKey(code), Value: value, Expect: kv.Absent()})
+		if err == nil {
+			failpoint.Here(failpoint.CodeClaimed)
+			return by.Fan, nil
+		}
+		if !errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrUnknown) {
+			break
+		}
+		e, err := c.bucket.Get(ctx, wire.CodeKey(code))
+		if errors.Is(err, kv.ErrNotFound) {
+			continue // the write in flight has failed
+		}
+		if err != nil {
+			break
+		}
+		var first wire.CodeClaim
+		if err := json.Unmarshal(e.Value, &first); err != nil {
+			return "", fmt.Errorf("claim at %d of %s: %w", e.Revision, c.bucket.Name(), err)
+		}
+		return first.Fan, nil
+	}
+	return "", wire.Busy("Access codes can't be used just now. Nothing is lost: please try again.")
+}

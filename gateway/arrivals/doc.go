@@ -1,0 +1,27 @@
+// Package arrivals gives a fan what he can have once: a place in a lane, and an access
+// code that is his. Both are create-only records under an id, so it is JetStream that
+// decides, and any number of gateways agree.
+//
+//	Queue.Place(fan)  ─┐                 created ─────────────► his
+//	                   ├─► create-only ──┤
+//	Claims.Claim(code)─┘     ▲           conflict, unknown ──► read the record: whose is it?
+//	                         │                                   │ there is none: the write in flight failed
+//	                         └───────────────────────────────────┘ (a bounded number of rounds)
+//
+// A record that was refused spoils the batch of all that are written in the same
+// moment. So whoever comes again is answered from memory where possible, and what one
+// fan asks for many times at once is asked for once.
+//
+// # Invariants
+//
+//  1. A fan has one place a lane, however often and wherever he joins, and its number is
+//     the revision of its record.
+//  2. An access code is one fan's. He may use it again.
+//  3. What is remembered here decides nothing: it saves asking for what never changes.
+//  4. Silence is no answer: who can't be told whether he has a place is told to ask again.
+//
+// # What a crash leaves
+//
+//	after a place was stored, before the answer    the place; joining again returns it
+//	after a code was claimed, before the place     the claim; it is the fan's who comes back
+package arrivals

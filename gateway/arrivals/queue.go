@@ -1,0 +1,137 @@
+package arrivals
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"frontrow/gateway/recent"
+	"frontrow/internal/failpoint"
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	// joinTimeout bounds a join: what is not settled by then is repeated by the fan.
+	joinTimeout = 5 * time.Second
+	// joinAttempts bounds the rounds of "somebody is creating it, look again".
+	joinAttempts = 4
+	// maxJoined bounds each generation of a lane's places that are remembered.
+	maxJoined = 65536
+)
+
+// Config is what queues and claims have in common.
+type Config struct {
+	JetStream  jetstream.JetStream
+	Region     string
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// Queue is one lane of an event, in this gateway's region.
+type Queue struct {
+	event, lane, region string
+
+	bucket  *kv.Bucket
+	joins   *kv.Committer
+	joined  *recent.Memory[string, wire.Place] // by fan: a place never changes
+	joining singleflight.Group                 // by fan
+	log     *slog.Logger
+}
+
+// NewQueue is a lane of an event. It gives no place before Run runs.
+func NewQueue(cfg Config, event, lane string) *Queue {
+	bucket := kv.Open(cfg.JetStream, wire.QueueBucket(event, lane))
+	return &Queue{event: event, lane: lane, region: cfg.Region, bucket: bucket, joined: recent.New[string, wire.Place](maxJoined), log: cfg.Logger,
+		joins: kv.NewCommitter(kv.CommitterConfig{Stream: &bucket.Stream, Registerer: cfg.Registerer})}
+}
+
+// Run stores places until ctx ends.
+func (q *Queue) Run(ctx context.Context) error { return q.joins.Run(ctx) }
+
+// Place gives a fan his place. A join that is refused spoils the batch of all
+// who join in the same moment, so one who repeats is answered from memory where
+// possible, and his joins in flight are one. Fresh is true for one of them at most.
+func (q *Queue) Place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
+	if p, ok := q.joined.Get(rec.Fan); ok {
+		return p, false, nil
+	}
+	v, err, _ := q.joining.Do(rec.Fan, func() (any, error) {
+		// Others may wait for this, so it doesn't end with its first caller.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
+		defer cancel()
+		var p wire.Place
+		p, fresh, err = q.create(ctx, rec)
+		return p, err
+	})
+	if err != nil {
+		return wire.Place{}, false, err
+	}
+	p = v.(wire.Place)
+	q.joined.Put(rec.Fan, p)
+	return p, fresh, nil
+}
+
+// create makes the fan's place by a create-only write, or reads the one he has
+// back from the leader. A conflict is not proof of a place (the write in flight
+// may fail), so it is looked for.
+func (q *Queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
+	value, err := json.Marshal(rec)
+	if err != nil {
+		return p, false, err
+	}
+	for range joinAttempts {
+		number, err := q.joins.Do(ctx, kv.Write{Key: wire.PlaceKey(rec.Fan), Value: value, Expect: kv.Absent()})
+		if err == nil {
+			failpoint.Here(failpoint.PlaceStored)
+			return q.of(rec, number), true, nil
+		}
+		if !errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrUnknown) {
+			q.log.Warn("join", "event", q.event, "lane", q.lane, "err", err)
+			return p, false, wire.Busy("The queue can't be joined just now. Please try again.")
+		}
+		if p, ok, err := q.find(ctx, rec.Fan); ok || err != nil {
+			return p, false, err
+		}
+	}
+	return p, false, wire.Busy("The queue is very busy. Please try again.")
+}
+
+// Has tells whether a fan has a place here; Place then finds it in memory.
+func (q *Queue) Has(ctx context.Context, fan string) (bool, error) {
+	if _, ok := q.joined.Get(fan); ok {
+		return true, nil
+	}
+	p, ok, err := q.find(ctx, fan)
+	if ok {
+		q.joined.Put(fan, p)
+	}
+	return ok, err
+}
+
+// find is the place that a fan has, if he has one.
+func (q *Queue) find(ctx context.Context, fan string) (p wire.Place, ok bool, err error) {
+	stored, err := q.bucket.Get(ctx, wire.PlaceKey(fan))
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		return p, false, nil
+	case err != nil:
+		return p, false, wire.Busy("The queue can't be read just now. Please try again.")
+	}
+	var rec wire.PlaceRecord
+	if err := json.Unmarshal(stored.Value, &rec); err != nil {
+		return p, false, fmt.Errorf("read place %d of %s: %w", stored.Revision, q.event, err)
+	}
+	return q.of(rec, stored.Revision), true, nil
+}
+
+func (q *Queue) of(rec wire.PlaceRecord, number kv.Revision) wire.Place {
+	return wire.Place{Event: q.event, Lane: q.lane, Region: q.region, Number: uint64(number), Fan: rec.Fan, At: rec.At, Grant: rec.Grant}
+}

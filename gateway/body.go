@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"frontrow/wire"
+)
+
+// maxBody bounds a request's body.
+const maxBody = 64 << 10
+
+// writeJSON answers with v, which nobody may keep.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	return writeBody(w, status, raw)
+}
+
+// writeBody answers with JSON, which nobody may keep.
+func writeBody(w http.ResponseWriter, status int, raw []byte) error {
+	h := w.Header()
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(raw)))
+	w.WriteHeader(status)
+	_, _ = w.Write(raw) // a client that left needs no answer
+	return nil
+}
+
+// readJSON reads exactly one JSON value of known fields into v. An empty body
+// leaves v as it is if optional.
+func readJSON(w http.ResponseWriter, r *http.Request, v any, optional bool) error {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return wire.Refuse(wire.CodeTooLarge, fmt.Sprintf("Send at most %d bytes.", maxBody))
+	case err != nil:
+		return wire.Refuse(wire.CodeBadRequest, "The request broke off.")
+	case len(raw) == 0 && optional:
+		return nil
+	}
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return wire.Refuse(codeMedia, "Send JSON, with Content-Type: application/json.")
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return wire.Refuse(wire.CodeBadRequest, "The body is not the JSON that is expected here: "+jsonFault(err))
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return wire.Refuse(wire.CodeBadRequest, "Send one JSON value and nothing after it.")
+	}
+	return nil
+}
+
+// jsonFault says what is wrong without Go's words for it.
+func jsonFault(err error) string {
+	var typ *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &typ) && typ.Field != "":
+		return fmt.Sprintf("%q has the wrong type.", typ.Field)
+	case errors.As(err, &typ):
+		return "an object is expected."
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("wrong syntax near byte %d.", syntax.Offset)
+	case strings.HasPrefix(err.Error(), "json: unknown field "):
+		return "there is no field " + strings.TrimPrefix(err.Error(), "json: unknown field ") + "."
+	}
+	return "it ends too early."
+}

@@ -1,0 +1,338 @@
+package catalogue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"frontrow/gateway/arrivals"
+	"frontrow/gateway/live"
+	"frontrow/kv"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// repairMin and repairMax bound the pause before something that went wrong in
+	// the background is tried again.
+	repairMin = 250 * time.Millisecond
+	repairMax = 15 * time.Second
+	// planTimeout bounds one attempt at reading a plan.
+	planTimeout = 20 * time.Second
+	// noticeBacklog bounds the notices that wait to be routed.
+	noticeBacklog = 65536
+)
+
+// Config configures a Catalogue. Whatever is not optional is required.
+type Config struct {
+	NATS      *nats.Conn
+	JetStream jetstream.JetStream
+	Region    string
+	Revoked   Revocations
+	// Sockets are those of the process, which the events' viewers are among.
+	Sockets *live.Sockets
+	// Lapsed is told of holds that ended without a sale.
+	Lapsed     func(hold string)
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// Revocations is told of REVOKED: of each record, and when all that was stored has
+// been told.
+type Revocations interface {
+	Note(kv.Entry) error
+	Arrived()
+}
+
+// Catalogue is every event this gateway knows, kept by one watch a bucket.
+// An event can be found once its plan is here and all of its watches run.
+type Catalogue struct {
+	cfg   Config
+	tasks *errgroup.Group
+	ctx   context.Context // of the tasks; set by Run
+
+	mu      sync.RWMutex
+	events  map[string]*Event
+	known   map[string]bool // buckets of which all that was stored has been seen
+	opening int             // events whose first attempt at opening is under way
+}
+
+// New knows no event yet.
+func New(cfg Config) *Catalogue {
+	return &Catalogue{cfg: cfg, events: map[string]*Event{}, known: map[string]bool{}}
+}
+
+// Run watches, and keeps the events live, until ctx ends. It is called once.
+func (c *Catalogue) Run(ctx context.Context) error {
+	c.tasks, c.ctx = errgroup.WithContext(ctx)
+	for bucket, entry := range map[string]func(kv.Entry) error{
+		wire.EventsBucket: c.onEvent, wire.BoardBucket: c.onBoard, wire.StockBucket: c.onStock, wire.PricesBucket: c.onPrice,
+		wire.RevokedBucket: c.cfg.Revoked.Note,
+	} {
+		c.follow(c.ctx, bucket, ">", kv.Watcher{
+			Entry: func(e kv.Entry) {
+				if err := entry(e); err != nil {
+					c.cfg.Logger.Error("record was not understood", "bucket", bucket, "key", e.Key, "err", err)
+				}
+			},
+			Current: func() {
+				if bucket == wire.RevokedBucket {
+					c.cfg.Revoked.Arrived()
+				}
+				c.mu.Lock()
+				c.known[bucket] = true
+				c.mu.Unlock()
+			},
+		})
+	}
+	return c.tasks.Wait()
+}
+
+// follow watches a bucket until ctx ends, also before the bucket is there.
+func (c *Catalogue) follow(ctx context.Context, bucket, filter string, w kv.Watcher) {
+	c.tasks.Go(func() error {
+		return repair(ctx, func() error {
+			err := kv.Open(c.cfg.JetStream, bucket).Watch(ctx, filter, w)
+			if ctx.Err() == nil {
+				c.cfg.Logger.Warn("watch could not begin", "bucket", bucket, "err", err)
+			}
+			return err
+		})
+	})
+}
+
+// repair repeats do until it succeeds or ctx ends; it returns nil.
+func repair(ctx context.Context, do func() error) error {
+	for wait := repairMin; ; wait = min(2*wait, repairMax) {
+		if do() == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
+	}
+}
+
+// entry is the event called id, made if this is the first that is heard of it.
+func (c *Catalogue) entry(id string) (*Event, error) {
+	if !wire.IsName(id) {
+		return nil, fmt.Errorf("%q is not an event's name", id)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.events[id] == nil {
+		c.events[id] = &Event{id: id}
+	}
+	return c.events[id], nil
+}
+
+func (c *Catalogue) onEvent(e kv.Entry) error {
+	ev, err := c.entry(e.Key)
+	if err != nil {
+		return err
+	}
+	var rec wire.Event
+	if err := json.Unmarshal(e.Value, &rec); err != nil {
+		return err
+	}
+	if rec.Spec.ID != ev.id {
+		return fmt.Errorf("the spec is that of %q", rec.Spec.ID)
+	}
+	if old := ev.record.Load(); old != nil && old.Plan != rec.Plan {
+		return errors.New("the plan of an event can't change: keeping the old record")
+	}
+	rec.Spec = rec.Spec.WithDefaults()
+	ev.record.Store(&rec)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !ev.begun {
+		ev.begun = true
+		c.opening++
+		c.tasks.Go(func() error { return c.open(c.ctx, ev) })
+	}
+	return nil
+}
+
+func (c *Catalogue) onBoard(e kv.Entry) error {
+	ev, err := c.entry(e.Key)
+	if err != nil {
+		return err
+	}
+	var b wire.Board
+	if err := json.Unmarshal(e.Value, &b); err != nil {
+		return err
+	}
+	return ev.feed.SetBoard(b, uint64(e.Revision))
+}
+
+func (c *Catalogue) onStock(e kv.Entry) error {
+	ev, err := c.entry(e.Key)
+	if err != nil {
+		return err
+	}
+	var s wire.Stock
+	if err := json.Unmarshal(e.Value, &s); err != nil {
+		return err
+	}
+	ev.feed.SetStock(s)
+	return nil
+}
+
+func (c *Catalogue) onPrice(e kv.Entry) error {
+	id, level, ok := strings.Cut(e.Key, ".")
+	if !ok {
+		return errors.New("the key is not event.level")
+	}
+	ev, err := c.entry(id)
+	if err != nil {
+		return err
+	}
+	var p wire.Price
+	if err := json.Unmarshal(e.Value, &p); err != nil {
+		return err
+	}
+	ev.prices.Store(level, p)
+	return nil
+}
+
+// open loads the event's plan, starts what keeps it live, and makes it visible
+// when its seats have been read.
+func (c *Catalogue) open(ctx context.Context, ev *Event) error {
+	first := sync.OnceFunc(func() {
+		c.mu.Lock()
+		c.opening--
+		c.mu.Unlock()
+	})
+	defer first()
+	var v *live.Venue
+	_ = repair(ctx, func() (err error) {
+		if v, err = c.plan(ctx, ev.record.Load().Plan); err != nil && ctx.Err() == nil {
+			c.cfg.Logger.Warn("plan can't be read", "event", ev.id, "err", err)
+			first()
+		}
+		return err
+	})
+	if v == nil {
+		return nil // ctx ended
+	}
+	ev.Venue, ev.Hub = v, live.NewHub(v, &ev.feed, c.cfg.Sockets)
+	registers := arrivals.Config{JetStream: c.cfg.JetStream, Region: c.cfg.Region, Logger: c.cfg.Logger, Registerer: c.cfg.Registerer}
+	ev.queues = map[string]*arrivals.Queue{}
+	for _, lane := range wire.Lanes() {
+		q := arrivals.NewQueue(registers, ev.id, lane)
+		ev.queues[lane] = q
+		c.tasks.Go(func() error { return q.Run(ctx) })
+	}
+	ev.Codes = arrivals.NewClaims(registers, ev.id)
+	c.tasks.Go(func() error { return ev.Codes.Run(ctx) })
+	ev.visible.Store(true)
+	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", ev.Hub.Watcher())
+	c.tasks.Go(func() error { return c.notices(ctx, ev) })
+	c.tasks.Go(func() error { return ev.Hub.Run(ctx) })
+	return nil
+}
+
+// plan reads a seating plan by its digest.
+func (c *Catalogue) plan(ctx context.Context, digest string) (*live.Venue, error) {
+	ctx, cancel := context.WithTimeout(ctx, planTimeout)
+	defer cancel()
+	store, err := c.cfg.JetStream.ObjectStore(ctx, wire.PlansObjects)
+	if err != nil {
+		return nil, fmt.Errorf("object store %s: %w", wire.PlansObjects, err)
+	}
+	raw, err := store.GetBytes(ctx, digest)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", digest, err)
+	}
+	v, err := live.NewVenue(digest, raw)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", digest, err)
+	}
+	return v, nil
+}
+
+// notices routes the event's notices to the sockets of their fans. They are
+// best effort, so those that don't fit the backlog are lost.
+func (c *Catalogue) notices(ctx context.Context, ev *Event) error {
+	at := len(wire.NoticeSubject(ev.id, ""))
+	sub, err := c.cfg.NATS.Subscribe(wire.NoticeAll(ev.id), func(m *nats.Msg) {
+		var n wire.Notice
+		if err := json.Unmarshal(m.Data, &n); err != nil {
+			c.cfg.Logger.Error("notice was not understood", "event", ev.id, "err", err)
+			return
+		}
+		if n.Kind == "hold" && n.State == "expired" {
+			c.cfg.Lapsed(n.Hold)
+		}
+		ev.Hub.Notice(m.Subject[at:], &n)
+	})
+	if err != nil {
+		return fmt.Errorf("subscribe to notices of %s: %w", ev.id, err)
+	}
+	if err := sub.SetPendingLimits(noticeBacklog, -1); err != nil {
+		return fmt.Errorf("bound the notices of %s: %w", ev.id, err)
+	}
+	<-ctx.Done()
+	_ = sub.Unsubscribe()
+	return nil
+}
+
+// Find is the event called id, for a request.
+func (c *Catalogue) Find(id string) (*Event, error) {
+	c.mu.RLock()
+	ev, known := c.events[id], c.known[wire.EventsBucket]
+	c.mu.RUnlock()
+	switch {
+	case ev != nil && ev.visible.Load():
+		return ev, nil
+	case !known || ev != nil && ev.record.Load() != nil:
+		return nil, wire.Busy("This event is being loaded. Please try again in a moment.")
+	}
+	return nil, wire.Refuse(wire.CodeNotFound, "There is no such event.")
+}
+
+// List is every visible event, the next to start first.
+func (c *Catalogue) List() []*Event {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var all []*Event
+	for _, ev := range c.events {
+		if ev.visible.Load() {
+			all = append(all, ev)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Event) int {
+		if d := a.record.Load().Spec.StartsAt.Compare(b.record.Load().Spec.StartsAt); d != 0 {
+			return d
+		}
+		return strings.Compare(a.id, b.id)
+	})
+	return all
+}
+
+// Ready tells whether everything that was stored when this gateway started has
+// been read, or at least been tried.
+func (c *Catalogue) Ready() error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	switch {
+	case !c.known[wire.EventsBucket] || !c.known[wire.BoardBucket] || !c.known[wire.RevokedBucket]:
+		return errors.New("events, boards and revoked passes are not read yet")
+	case c.opening > 0:
+		return fmt.Errorf("%d events are being loaded", c.opening)
+	}
+	return nil
+}

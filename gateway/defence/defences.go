@@ -1,0 +1,303 @@
+package defence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"frontrow/gateway/challenge"
+	"frontrow/gateway/client"
+	"frontrow/gateway/evidence"
+	"frontrow/gateway/ja4"
+	"frontrow/gateway/limit"
+	"frontrow/gateway/listener"
+	"frontrow/gateway/recent"
+	"frontrow/gateway/risk"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	forwardedFor   = "X-Forwarded-For"
+	forwardedProto = "X-Forwarded-Proto"
+
+	// maxHolds bounds each generation of the holds that are remembered with whom
+	// they were granted to.
+	maxHolds = 65536
+)
+
+// Env is where defences work. What is not optional is required.
+type Env struct {
+	Region     string // its gateways count together
+	NATS       *nats.Conn
+	JetStream  jetstream.JetStream
+	Keys       *wire.Keyring
+	Fans       Fans
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+	Now        func() time.Time
+}
+
+// Fans tells whose cookie a request has.
+type Fans interface {
+	// Presented is the fan; an error, and nobody, without a good cookie.
+	Presented(*http.Request) (fan string, err error)
+	// Age is how long ago the cookie was issued; 0 if that was never noted. Known is
+	// false without a cookie of ours.
+	Age(*http.Request) (age time.Duration, known bool)
+}
+
+// Defences is the part of a gateway that looks at who asks.
+type Defences struct {
+	cfg      Config
+	env      Env
+	name     string // of this gateway, among the region's
+	metrics  *metrics
+	store    *limit.Store
+	gossip   *limit.Gossip
+	limits   *limit.Limits
+	table    risk.Table
+	spent    *challenge.Spent
+	desk     *challenge.Desk
+	evidence *evidence.Log
+	holders  *recent.Memory[string, limit.Who] // by hold; nobody of one that has ended
+	verdicts [challenge.Verdicts]atomic.Int64
+}
+
+// New is what cfg says, which has been validated.
+func New(cfg Config, env Env) *Defences {
+	d := &Defences{cfg: cfg, env: env, name: nuid.Next(), metrics: newMetrics(env.Registerer), table: risk.Weights(),
+		holders: recent.New[string, limit.Who](maxHolds), store: limit.NewStore(cfg.MaxKeys, env.Now), spent: challenge.NewSpent(env.JetStream, env.Registerer),
+		evidence: evidence.New(env.NATS, env.Logger, env.Registerer)}
+	d.limits = limit.New(limit.Defaults().With(cfg.Budgets), d.store, env.Now)
+	d.gossip = limit.NewGossip(d.store, limit.GossipConfig{NATS: env.NATS, Subject: wire.LimitsSubject(env.Region), Name: d.name, Now: env.Now,
+		Logger: env.Logger, Registerer: env.Registerer})
+	var widget challenge.Verifier
+	if cfg.Widget != nil {
+		widget = cfg.Widget
+	}
+	d.desk = challenge.NewDesk(env.Keys, d.spent, widget, env.Now)
+	return d
+}
+
+// Run works in the background until ctx ends.
+func (d *Defences) Run(ctx context.Context) error {
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return d.gossip.Run(ctx) })
+	tasks.Go(func() error { return d.spent.Run(ctx) })
+	tasks.Go(func() error { return d.evidence.Run(ctx) })
+	return tasks.Wait()
+}
+
+// connKey is the context key of a request's *listener.Conn.
+type connKey struct{}
+
+// WithConn is for http.Server.ConnContext: a request then knows its connection's
+// fingerprint.
+func WithConn(ctx context.Context, c net.Conn) context.Context {
+	if own := listener.Of(c); own != nil {
+		return context.WithValue(ctx, connKey{}, own)
+	}
+	return ctx
+}
+
+// caller is who sent a request.
+type caller struct {
+	client.Client
+	who    limit.Who // without the fan
+	exempt bool
+	ja4    string
+	secure bool // it came over HTTPS
+}
+
+func (d *Defences) caller(r *http.Request) caller {
+	cfg := &d.cfg
+	c := caller{Client: client.Of(r.RemoteAddr, r.Header[forwardedFor], cfg.Proxies), secure: r.TLS != nil}
+	c.who = limit.Who{Address: c.Host(), Network: c.Network()}
+	c.exempt = !c.Garbled && cfg.Exempt.Contain(c.Addr)
+	if c.Trusted {
+		c.secure = c.secure || strings.EqualFold(r.Header.Get(forwardedProto), "https")
+		if print := r.Header.Get(cfg.JA4Header); cfg.JA4Header != "" && ja4.Valid(print) {
+			c.ja4 = print
+		}
+	} else if conn, ok := r.Context().Value(connKey{}).(*listener.Conn); ok {
+		c.ja4 = conn.JA4()
+	}
+	return c
+}
+
+// Admit counts a request, and refuses it when its budget is spent. Unless it was
+// refused, back is told how the request ended, and takes the count back of one
+// that we could not serve, or not yet.
+func (d *Defences) Admit(route limit.Route, r *http.Request) (back func(error), p *wire.Problem) {
+	c := d.caller(r)
+	if c.exempt {
+		return func(error) {}, nil
+	}
+	if route != limit.Read { // reads have no budget of a fan
+		c.who.Fan, _ = d.env.Fans.Presented(r)
+	}
+	refused := d.limits.Take(route, c.who)
+	if refused == nil || d.cfg.off(Limits) {
+		return func(err error) {
+			if unserved(route, err) {
+				d.limits.Return(route, c.who)
+			}
+		}, nil
+	}
+	d.metrics.limited.WithLabelValues(string(refused.Route), string(refused.Kind)).Inc()
+	return nil, slowDown(refused.Kind, refused.After)
+}
+
+func unserved(route limit.Route, err error) bool {
+	var p *wire.Problem
+	return errors.As(err, &p) && (p.Code == wire.CodeUnavailable || p.Code == wire.CodeWait && route == limit.Redeem)
+}
+
+func slowDown(kind limit.Kind, after time.Duration) *wire.Problem {
+	seconds := int((after + time.Second - 1) / time.Second)
+	detail := fmt.Sprintf("You ask too often. Wait %d seconds and try again: nothing that you have is lost.", seconds)
+	if kind != limit.Fan {
+		detail = fmt.Sprintf("Too many requests come from your network. Wait %d seconds and try again, or use another connection, such as mobile data: nothing that you have is lost.", seconds)
+	}
+	return &wire.Problem{Code: wire.CodeSlowDown, Detail: detail, RetryAfterMS: after.Milliseconds()}
+}
+
+// opens says whether an address may open one more connection.
+func (d *Defences) opens(c client.Client) bool {
+	return d.cfg.Exempt.Contain(c.Addr) || d.limits.Take(limit.Connect, limit.Who{Address: c.Host(), Network: c.Network()}) == nil
+}
+
+// Edge is how connections are bounded.
+func (d *Defences) Edge() listener.Config {
+	cfg := d.cfg.Edge
+	cfg.Refused = func(reason string) { d.metrics.refusedConns.WithLabelValues(reason).Inc() }
+	cfg.Proxies = d.cfg.Proxies
+	if d.cfg.off(Edge) {
+		const unbounded = 1 << 30
+		cfg.MaxHalfOpen, cfg.MaxPerAddress, cfg.MaxHalfOpenOfAddress = unbounded, unbounded, unbounded
+	} else {
+		cfg.Admit = d.opens
+	}
+	return cfg
+}
+
+// assess scores a request of a fan.
+func (d *Defences) assess(r *http.Request, c caller, fan string) risk.Assessment {
+	if c.exempt || d.cfg.off(Risk) {
+		return risk.Assessment{}
+	}
+	who := c.who
+	who.Fan = fan
+	share := func(route limit.Route, kind limit.Kind) float64 {
+		used, of := d.limits.Used(route, kind, who)
+		return float64(used) / float64(max(of, 1))
+	}
+	s := risk.Signals{Headers: risk.HeadersOf(r.Header), JA4: c.ja4, Secure: c.secure, Datacenter: d.cfg.Datacenters.Contain(c.Addr),
+		AddressJoins: share(limit.Join, limit.Address), NetworkJoins: share(limit.Join, limit.Network),
+		AddressNewFans: share(limit.NewFan, limit.Address), NetworkStrangers: share(limit.Stranger, limit.Network), Rotation: share(limit.Rotation, limit.Network),
+		FanHolds: share(limit.Held, limit.Fan), AddressHolds: share(limit.Held, limit.Address),
+		FanSpins: share(limit.Spin, limit.Fan), AddressSpins: share(limit.Spin, limit.Address)}
+	s.FanAge, s.FanKnown = d.env.Fans.Age(r)
+	return d.table.Score(s)
+}
+
+// Named notes that a request was given a new fan's cookie.
+func (d *Defences) Named(r *http.Request) {
+	if c := d.caller(r); !c.exempt {
+		d.limits.Note(limit.NewFan, c.who)
+	}
+}
+
+// arrived notes a join, which Admit has counted: of a stranger, whom we have
+// given no cookie; and the first of an IPv6 address, which is a sign of rotation
+// within its network.
+func (d *Defences) arrived(c caller, known bool) {
+	if !known && !c.exempt {
+		d.limits.Note(limit.Stranger, c.who)
+	}
+	if joins, _ := d.limits.Used(limit.Join, limit.Address, c.who); joins <= 1 && c.Addr.Is6() && !c.exempt {
+		d.limits.Note(limit.Rotation, c.who)
+	}
+}
+
+// Held notes that a hold was granted to a fan, so that its end can be put down to
+// him.
+func (d *Defences) Held(r *http.Request, fan, hold string) {
+	c := d.caller(r)
+	if c.exempt {
+		return
+	}
+	c.who.Fan = fan
+	d.limits.Note(limit.Held, c.who)
+	d.holders.Put(hold, c.who)
+}
+
+// Lapsed notes that a hold ran out. The gateway that granted it knows to whom.
+func (d *Defences) Lapsed(hold string) {
+	if who, ok := d.holders.Get(hold); ok {
+		d.spun(hold, who)
+	}
+}
+
+// GaveBack notes that a fan gave a hold back, wherever it was granted.
+func (d *Defences) GaveBack(r *http.Request, fan, hold string) {
+	if c := d.caller(r); !c.exempt {
+		c.who.Fan = fan
+		d.spun(hold, c.who)
+	}
+}
+
+// spun counts the end of a hold without a sale, once.
+func (d *Defences) spun(hold string, who limit.Who) {
+	if was, ok := d.holders.Get(hold); ok && was == (limit.Who{}) {
+		return
+	}
+	d.holders.Put(hold, limit.Who{})
+	d.limits.Note(limit.Spin, who)
+}
+
+// Address is where a request comes from.
+func (d *Defences) Address(r *http.Request) netip.Addr { return d.caller(r).Addr }
+
+// SocketOwner is whom a fan's live socket is counted for; what is empty is not counted.
+func (d *Defences) SocketOwner(r *http.Request, fan string) (address netip.Prefix, of string) {
+	c := d.caller(r)
+	if c.exempt || d.cfg.off(Edge) {
+		return netip.Prefix{}, ""
+	}
+	return c.who.Address, fan
+}
+
+// Status is the state of the defences in aggregate.
+type Status struct {
+	Name     string `json:"name"` // as in the log of risk acts
+	Off      []Part `json:"off,omitempty"`
+	Keys     int    `json:"keys"` // that are counted
+	MaxKeys  int    `json:"max_keys"`
+	Gateways int    `json:"gateways"` // others of the region that were heard lately
+	Limited  int64  `json:"limited"`  // requests refused since the start
+	Asked    int64  `json:"challenged"`
+	Passed   int64  `json:"passed"`
+	Slow     int64  `json:"slow"`
+	listener.Stats
+}
+
+// Status is the state of the defences, and of the connections that edge is about.
+func (d *Defences) Status(edge listener.Stats) Status {
+	return Status{Name: d.name, Off: d.cfg.Off, Keys: d.store.Keys(), MaxKeys: d.store.MaxKeys(), Gateways: d.gossip.Peers(),
+		Limited: d.limits.Refused(), Asked: d.verdicts[challenge.Ask].Load(), Passed: d.verdicts[challenge.Enter].Load(),
+		Slow: d.verdicts[challenge.Slow].Load(), Stats: edge}
+}

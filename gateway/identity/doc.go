@@ -1,0 +1,25 @@
+// Package identity tells who a request speaks for: which fan, on which device, with
+// which pass, and whether a page of ours made it.
+//
+//	Origin, Sec-Fetch-Site   SameOrigin   a page of ours, or of an allowed origin
+//	cookie fr_fan            Fan, Meet    the fan; a stranger becomes one, or is refused
+//	cookie fr_dev            Device       the device, which a pass names
+//	cookie fr_place          KeptPlace    a place that joining alone would not find
+//	Authorization: Bearer    Pass         signature, event, life ─► the fan's? ─► revoked? ─► this device?
+//
+// Cookies and passes are sealed or signed with the keys of a wire.Keyring. Nothing is
+// stored, so every gateway knows every fan. The one thing that it must be told is
+// REVOKED, by a watch.
+//
+// # Invariants
+//
+//  1. Nobody is a fan but by his own cookie. Become makes a device a fan's, and its
+//     callers see to it that he wants it.
+//  2. A pass is good only if it was verified here for the event, belongs to the fan of
+//     the request's cookie, is used on the device it was given to and is not known to
+//     be revoked. What is not known yet, because REVOKED was not read, is not taken
+//     for good.
+//  3. What is remembered of a pass outlives neither the pass nor the keys that it was
+//     verified by. Revocations are looked at each time.
+//  4. A request that another site made a browser send is refused.
+package identity

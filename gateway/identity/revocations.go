@@ -1,0 +1,94 @@
+package identity
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"frontrow/kv"
+	"frontrow/wire"
+)
+
+// Revocations is REVOKED as this gateway has seen it: looked at for each pass,
+// also for one that was verified before. Until it has been read no pass is good.
+type Revocations struct {
+	now func() time.Time
+
+	mu      sync.RWMutex
+	current bool
+	all     map[string]wire.Revocation // by event: passes issued before At
+	passes  map[string]revocation      // by key
+	swept   int                        // passes left by the last sweep
+}
+
+type revocation struct {
+	wire.Revocation
+	stored time.Time
+}
+
+// minSweep is how many passes are kept without looking for those that have died.
+const minSweep = 1024
+
+func newRevocations(now func() time.Time) *Revocations {
+	return &Revocations{now: now, all: map[string]wire.Revocation{}, passes: map[string]revocation{}}
+}
+
+// Note takes a record of REVOKED.
+func (r *Revocations) Note(e kv.Entry) error {
+	event, id, ok := wire.SplitRevokedKey(e.Key)
+	if !ok {
+		return errors.New("the key is not event.pass")
+	}
+	var v wire.Revocation
+	if err := json.Unmarshal(e.Value, &v); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if id == wire.RevokedAll {
+		r.all[event] = v
+		return nil
+	}
+	r.passes[e.Key] = revocation{v, e.Created}
+	r.sweep()
+	return nil
+}
+
+// sweep forgets passes that have died since, each time their number has doubled.
+// The server forgets them by itself, and tells nobody.
+func (r *Revocations) sweep() {
+	if len(r.passes) < 2*max(r.swept, minSweep) {
+		return
+	}
+	for key, v := range r.passes {
+		if r.now().Sub(v.stored) > wire.MaxPassLife {
+			delete(r.passes, key)
+		}
+	}
+	r.swept = len(r.passes)
+}
+
+// Arrived says that all that was stored has been noted.
+func (r *Revocations) Arrived() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.current = true
+}
+
+// Of says why a pass is no longer good; nil if it is.
+func (r *Revocations) Of(event string, p *wire.Pass) *wire.Problem {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if !r.current {
+		return wire.Busy("Passes can't be checked yet. Please try again in a moment.")
+	}
+	v, ended := r.passes[wire.RevokedKey(event, p.ID)]
+	switch {
+	case ended && v.Moved:
+		return otherDevice()
+	case ended, p.IssuedAt.Before(r.all[event].At):
+		return wire.Refuse(wire.CodeRevoked, "Your pass was withdrawn by the organiser. Seats you held go back on sale.")
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+// Package live shows an event as it is: the board, the stock and the state of every
+// seat, to those who read it and to those who watch it over a socket. It informs; who
+// may have a seat or whose turn it is others decide.
+//
+//	BOARD, STOCK ───► Feed ────────┐
+//	                               ├─► Hub ──a frame, encoded once──► conn ─► viewer
+//	SEATS_<event> ──► seatmap ─────┤    │                              ▲
+//	  (a watch)                    │    └─ by fan: notices             └─ {"watch":[sections]}, {"place":{…}}
+//	                               └─► Snapshot ─► GET …/availability
+//
+// # Reading guide
+//
+//	venue.go     a seating plan: numbered, encoded once
+//	feed.go      board and stock, encoded once
+//	seatmap.go   the states of an event's seats, snapshots, changes
+//	hub.go       who views what; frames to all whom they concern
+//	cadence.go   how often a waiting fan is told the board
+//	conn.go      one live socket
+//	ending.go    why it is closed from here
+//	sockets.go   how many there are in the process, of whom; the farewell
+//
+// # A socket's life
+//
+//	room? ──no──► refused: full, address, fan
+//	  │
+//	  ▼
+//	viewing ──silent, gone──────────────────────► cut off
+//	  │
+//	  └─ Life, Deploy, Overload, Policy, Data ──► closed with a code that tells the client what to do
+//
+// # Invariants
+//
+//  1. A viewer who reads the snapshot after his watch was answered, applies frames
+//     above its sequence and reads again at a gap, sees the truth as of the last tick.
+//     Frames of a section are a chain without silent losses: From of each is To of the
+//     one before.
+//  2. The snapshot of a tick is there before any frame of it is sent.
+//  3. No viewer makes another wait. Every queue of a socket is bounded: of boards and
+//     stocks the newest is kept, of notices the last few, and who can't keep up with
+//     seats is closed with Overload.
+//  4. When the records of the seats begin anew, nothing that was told holds, and every
+//     viewer is sent to read everything again.
+//  5. An idle socket costs one goroutine, and what it may send is bounded in bytes,
+//     messages and time.
+//
+// # What a crash leaves
+//
+// Nothing: viewers come back, here or elsewhere, and read everything anew.
+package live

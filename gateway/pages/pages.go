@@ -1,0 +1,121 @@
+package pages
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+
+	"frontrow/gateway/document"
+)
+
+const (
+	assetsPath = "/assets/"
+	lang       = "en"
+)
+
+// Pages renders the templates and has the assets.
+type Pages struct {
+	templates *template.Template
+	policy    string
+	names     map[string]string             // of assets: logical name → URL
+	assets    map[string]*document.Document // by logical name
+}
+
+// New reads templates/ and dist/ at once: what is missing or broken is found at the
+// start and not by a fan. The widget's origins, if any, may be loaded from.
+func New(files fs.FS, widget []string) (*Pages, error) {
+	p := &Pages{policy: policyOf(widget), names: map[string]string{}, assets: map[string]*document.Document{}}
+	var err error
+	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "carry.html", "draw.html", "problem.html"} {
+		if p.templates.Lookup(name) == nil {
+			return nil, fmt.Errorf("pages: no templates/%s", name)
+		}
+	}
+	err = fs.WalkDir(files, "dist", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := fs.ReadFile(files, file)
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(file, "dist/")
+		sum := sha256.Sum256(raw)
+		a := document.New(assetType(name), hex.EncodeToString(sum[:8]), raw)
+		p.assets[name], p.names[name] = a, assetsPath+name+"?v="+a.ETag()
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	return p, nil
+}
+
+// policyOf allows what we serve ourselves, and what a widget's provider does.
+// 'self' covers the WebSocket of the same host (CSP level 3).
+func policyOf(widget []string) string {
+	var b strings.Builder
+	for _, kind := range []string{"default", "style", "script", "connect", "frame"} {
+		fmt.Fprintf(&b, "%s-src 'self'", kind)
+		for _, origin := range widget {
+			if kind != "default" {
+				b.WriteString(" " + origin)
+			}
+		}
+		b.WriteString("; ")
+	}
+	b.WriteString("img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	return b.String()
+}
+
+// assetType does not depend on the machine's own table for what we build.
+func assetType(name string) string {
+	switch path.Ext(name) {
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".map", ".json", ".webmanifest":
+		return "application/json"
+	case ".woff2":
+		return "font/woff2"
+	}
+	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}
+
+// Render writes a page. It is rendered first, so a broken one is a refusal.
+func (p *Pages) Render(w http.ResponseWriter, status int, name string, data Page) error {
+	data.Lang, data.Assets = lang, p.names
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, name, data); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", p.policy)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "private, no-cache") // it may set the fan's cookie
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
+// Asset is a file of dist/; nil if there is none of that name.
+func (p *Pages) Asset(name string) *document.Document { return p.assets[name] }
