@@ -52,14 +52,6 @@ func newChecks() [rules]Check {
 	}
 }
 
-// lane is one queue, place a number in it.
-type lane struct{ lane, region string }
-
-type place struct {
-	lane
-	number uint64
-}
-
 // checker is told what visitors learn and notices what can't all be true. Each
 // fact comes with an instant of this machine; visitors are numbers.
 type checker struct {

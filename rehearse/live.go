@@ -20,6 +20,14 @@ const (
 	dialLimit  = 15 * time.Second
 )
 
+// lane is one queue, place a number in it.
+type lane struct{ lane, region string }
+
+type place struct {
+	lane
+	number uint64
+}
+
 // board is the latest board, and who waits for which turn.
 //
 //	place ──before the draw, or later──► waiting[lane of a region]   by number, called up to the head
