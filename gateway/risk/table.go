@@ -75,7 +75,7 @@ func Weights() Table {
 			ramp(0.05, 0.3, func(s *Signals) float64 { return s.NetworkJoins })},
 		{"address-new-fans", 20, "fans named at the address, likewise: clients that throw their cookie away", crowd,
 			ramp(0.05, 0.3, func(s *Signals) float64 { return s.AddressNewFans })},
-		{"network-strangers", 40, "joins of the network by who has not opened the page, from three a minute, in full at nine: one program under many names. It counts against the network's newcomers alone", program,
+		{"network-strangers", 40, "joins of the network by who has not opened the page, from three a minute, in full at nine: one program under many names. It counts against the network's newcomers alone", "Programs join from your network just now.",
 			func(s *Signals, a agent) float64 {
 				if s.FanKnown && (s.FanAge == 0 || s.FanAge >= newcomer) {
 					return 0
