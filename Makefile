@@ -13,7 +13,7 @@ EVENT ?= deploy/demo/arena.yaml
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help run test check lint halfopen mutants bench millions endurance web nats build audit clean
+.PHONY: help run test check lint halfopen mutants bench millions endurance defences web nats build audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ mutants: ## seeded bugs, each of which the tests must find
 endurance: build ## sell out 20,000 seats to 50,000 fans while everything is killed, one after the other (ARGS: its flags)
 	@deploy/install $(GO) '$(POSTGRES)'
 	go run ./internal/endurance $(ARGS)
+
+defences: build ## sell 10,000 seats to 100,000 visitors, 30 % bots, with each defence off and on (ARGS: its flags)
+	@deploy/install $(GO) '$(POSTGRES)'
+	go run ./internal/defences $(ARGS)
 
 web: ## rebuild the pages' scripts (needs npm for type checking only)
 	cd web && npm ci --no-audit --no-fund && npx tsc --noEmit

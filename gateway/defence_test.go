@@ -195,9 +195,36 @@ func TestOffice(t *testing.T) {
 		t.Errorf("answers %v", got)
 	}
 	into[joinReply](t, s.fan().send("POST", places, "", human("198.51.100.1")...), http.StatusCreated)
-	for range 300 { // programs that say so, and nothing else: the API is public
-		into[joinReply](t, s.send("POST", places, "", "X-Forwarded-For", "198.51.100.2"), http.StatusCreated)
+}
+
+// TestStrangers: the API is public, so a few programs of one network may join
+// without having opened the page. Then who has not is asked for a proof, by
+// whatever name, and though he comes with the cookie of a challenge; who was there
+// before joins as ever, and so does the next network.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	s := guarded(t)
+	program := func(i int) []string { return []string{"X-Forwarded-For", fmt.Sprint("198.51.100.", i%3)} }
+	got := map[int]int{}
+	for i := range 30 {
+		r := s.send("POST", places, "", program(i)...)
+		if got[r.StatusCode]++; i < 3 && r.StatusCode != http.StatusCreated {
+			t.Errorf("program %d: %d", i, r.StatusCode)
+		}
 	}
+	if n := got[http.StatusForbidden]; n < 20 || n+got[http.StatusCreated] != 30 {
+		t.Errorf("answers %v", got)
+	}
+	fresh := &fan{shop: s, id: wire.NewFan()}
+	fresh.cookie = s.cfg.Keys.SignFan(fresh.id, time.Now())
+	if p := fresh.send("POST", places, "", program(0)...).problem(t); p.Type != "/problems/challenge-required" {
+		t.Errorf("%+v", p)
+	}
+	if p := s.send("POST", places, "", human("198.51.100.77")...).problem(t); p.Type != "/problems/challenge-required" {
+		t.Errorf("a browser that has not opened the page: %+v", p)
+	}
+	into[joinReply](t, s.fan().send("POST", places, "", human("198.51.100.77")...), http.StatusCreated)
+	into[joinReply](t, s.send("POST", places, "", "X-Forwarded-For", "203.0.113.1"), http.StatusCreated)
 }
 
 // TestSwitchedOff: each defence can be taken away, and then does nothing.

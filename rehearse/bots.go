@@ -17,29 +17,44 @@ const (
 
 const fewOrigins = 3
 
-// behaviour is one way not to play fair. One bot of it is one person, who joins
-// as many times as it has places.
+// proving is what a visitor does when he is asked for a proof.
+type proving int
+
+const (
+	solves proving = iota
+	skips          // takes the slow lane where there is one, and solves only what its place is worth
+	never          // tries again without, at most triesUnproven times
+)
+
+// behaviour is one way not to play fair. One bot of it is one person with one
+// computer, who joins as many times as it has places.
 type behaviour struct {
 	name    string
 	weight  int // of all bots, so many parts behave like this
 	places  int
 	origin  origin
+	guise   guise
+	proving proving
+	opens   bool // the event's page first, as a driven browser does
 	hammers bool // asks for the pass without being called, and for seats again and again
 	forges  bool // tries tampered, foreign and replayed receipts and passes
 	spins   int  // so often it holds seats and gives them back before the deadline
 	what    string
 }
 
-// behaviours is the table of bots. All of them come with the first fans, load
-// no page, keep no socket, think of nothing, take the best seats and as many as
-// they may, and ask again at once whatever they are told.
+// behaviours is the table of bots. All of them come with the first fans, keep no
+// socket, think of nothing, take the best seats and as many as they may, and ask
+// again at once whatever they are told.
 func behaviours() []behaviour {
 	return []behaviour{
-		{name: "scalper", weight: 4, places: 20, origin: fewAddresses, what: "many places by new cookies, from three addresses"},
-		{name: "rotator", weight: 3, places: 20, origin: rotating, what: "the same, each request from another address of one /48"},
-		{name: "hammer", weight: 1, places: 1, hammers: true, what: "asks for pass and seats again and again, called or not"},
-		{name: "spinner", weight: 1, places: 5, origin: fewAddresses, spins: 20, what: "holds and releases, to keep seats off sale"},
-		{name: "forger", weight: 1, places: 2, forges: true, what: "tampered, foreign and replayed receipts and passes"},
+		{name: "scalper", weight: 2, places: 20, origin: fewAddresses, guise: copied, proving: skips, what: "many places by new cookies, from three addresses, with headers copied from browsers; takes the slow lane, or stays away; solves when it is called"},
+		{name: "mimic", weight: 2, places: 20, origin: fewAddresses, opens: true, what: "the same in driven browsers, which open the page; solves"},
+		{name: "solver", weight: 1, places: 5, origin: fewAddresses, guise: copied, what: "a smaller scalper that solves"},
+		{name: "script", weight: 1, places: 20, guise: program, proving: never, what: "many places from one address, by a program that says so; never proves anything"},
+		{name: "rotator", weight: 1, places: 20, origin: rotating, guise: disguised, proving: never, what: "the same under a browser's name, each request from another address of one /48"},
+		{name: "hammer", weight: 1, places: 1, guise: program, hammers: true, proving: never, what: "asks for pass and seats again and again, called or not; never proves"},
+		{name: "spinner", weight: 1, places: 5, origin: fewAddresses, opens: true, spins: 20, proving: never, what: "holds and releases in driven browsers, to keep seats off sale; never proves"},
+		{name: "forger", weight: 1, places: 2, guise: program, forges: true, proving: never, what: "tampered, foreign and replayed receipts and passes; never proves"},
 	}
 }
 
@@ -48,29 +63,48 @@ type bot struct {
 	behaviour
 	number    int
 	addresses []netip.Addr // an address of a rotating bot stands for its /48
+	machine   *machine
 }
 
 // newBots makes n bots, of all behaviours by their weights.
 func newBots(seed uint64, n int) []bot {
-	table, parts := behaviours(), 0
-	for _, b := range table {
-		parts += b.weight
-	}
 	bots := make([]bot, n)
 	for i := range bots {
-		at := i % parts
-		for _, b := range table {
-			if at -= b.weight; at < 0 {
-				bots[i] = newBot(b, seed, i)
-				break
-			}
-		}
+		bots[i] = newBot(kindOf(i), seed, i)
 	}
 	return bots
 }
 
+// newBotsOf makes as many as have so many places together. The last one may have
+// fewer than its behaviour says.
+func newBotsOf(seed uint64, places int) (bots []bot) {
+	for places > 0 {
+		b := newBot(kindOf(len(bots)), seed, len(bots))
+		b.places = min(b.places, places)
+		places -= b.places
+		bots = append(bots, b)
+	}
+	return bots
+}
+
+// kindOf is how bot i behaves: the table again and again, each row as often as
+// it weighs.
+func kindOf(i int) behaviour {
+	table, parts := behaviours(), 0
+	for _, b := range table {
+		parts += b.weight
+	}
+	at := i % parts
+	for _, b := range table {
+		if at -= b.weight; at < 0 {
+			return b
+		}
+	}
+	return table[0]
+}
+
 func newBot(b behaviour, seed uint64, number int) bot {
-	made := bot{behaviour: b, number: number}
+	made := bot{behaviour: b, number: number, machine: &machine{}}
 	addresses := 1
 	if b.origin == fewAddresses {
 		addresses = fewOrigins
@@ -91,6 +125,7 @@ func newBot(b behaviour, seed uint64, number int) bot {
 // habits of the bot's k-th visitor.
 func (b *bot) habits(c *Config, r *rand.Rand, k int) habits {
 	return habits{arrives: arrival(spikeShare*r.Float64(), c.Ramp), address: b.addresses[k%len(b.addresses)], rotates: b.origin == rotating,
+		looks: pick(c.wardrobe, b.guise, r.Float64()), proving: b.proving, opens: b.opens,
 		tries: mostTries + b.spins, fake: true, hammers: b.hammers, forges: b.forges, spins: b.spins}
 }
 

@@ -44,20 +44,12 @@ func newChecks() [rules]Check {
 		ruleOnePass:    {Invariant: "I5", Rule: "a place redeems to one pass"},
 		rulePlace:      {Invariant: "I6", Rule: "a place is one fan's, and stays the same however often he joins"},
 		ruleHead:       {Invariant: "I6", Rule: "the head of a lane never goes back"},
-		ruleCalled:     {Invariant: "I6", Rule: "a pass is given to places at or below the head alone"},
+		ruleCalled:     {Invariant: "I6", Rule: "a pass is given to places whose turn has come alone: by head, or by rank in the draw"},
 		rulePrice:      {Invariant: "I8", Rule: "the price paid is the price quoted, and adds up"},
 		ruleTickets:    {Invariant: "I9", Rule: "a paid order has a valid ticket for each of its seats"},
 		rulePaidStays:  {Invariant: "I10", Rule: "an order that was taken is known, and one that is paid stays so"},
 		ruleForged:     {Invariant: "G2", Rule: "a tampered, forged or foreign receipt or pass opens nothing"},
 	}
-}
-
-// lane is one queue, place a number in it.
-type lane struct{ lane, region string }
-
-type place struct {
-	lane
-	number uint64
 }
 
 // checker is told what visitors learn and notices what can't all be true. Each
@@ -72,7 +64,8 @@ type checker struct {
 	passOf  map[int]string
 	given   []givenPass // not yet held against a board
 	heads   map[lane]seenHead
-	holds   map[string]*hold // by id
+	drawn   map[string]uint64 // the most ranks that a lane's draw was called up to
+	holds   map[string]*hold  // by id
 	seats   map[string]*seat
 	tickets map[int]int // paid, by visitor
 }
@@ -104,7 +97,7 @@ type seat struct{ last, paid *hold }
 
 func newChecker(limit int) *checker {
 	return &checker{limit: limit, checks: newChecks(), fanOf: map[place]int{}, placeOf: map[int]place{}, passOf: map[int]string{},
-		heads: map[lane]seenHead{}, holds: map[string]*hold{}, seats: map[string]*seat{}, tickets: map[int]int{}}
+		heads: map[lane]seenHead{}, drawn: map[string]uint64{}, holds: map[string]*hold{}, seats: map[string]*seat{}, tickets: map[int]int{}}
 }
 
 func (c *checker) look(r rule) { c.checks[r].Looked++ }
@@ -149,7 +142,9 @@ func (c *checker) admitted(who int, p place, pass string, at time.Time) {
 }
 
 // shown: a board was seen. Those that were written after a pass was given must
-// show a head at or above its place, since a head is stored before it counts.
+// show that its place was called, since a head is stored before it counts. Ranks
+// of a draw that were called may be taken back when everything is sold, so there
+// the most that was ever seen counts.
 func (c *checker) shown(b wire.Board) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -167,17 +162,34 @@ func (c *checker) shown(b wire.Board) {
 			}
 		}
 	}
+	reached := c.reached(b)
 	c.given = slices.DeleteFunc(c.given, func(g givenPass) bool {
 		if b.At.Before(g.at.Add(ClockSkew)) {
 			return false
 		}
-		head := b.Lanes[g.place.lane.lane].Regions[g.place.region].Reached()
-		if c.look(ruleCalled); head < g.place.number {
-			c.breaks(ruleCalled, "visitor %d of place %d had a pass at %s; the head was %d at %s",
-				g.who, g.place.number, clock(g.at), head, clock(b.At))
+		c.look(ruleCalled)
+		if ahead, called, _ := reached.Turn(g.place.lane.lane, g.place.region, g.place.number); !called {
+			c.breaks(ruleCalled, "visitor %d of place %d of %v had a pass at %s; at %s, %d were to be called before",
+				g.who, g.place.number, g.place.lane, clock(g.at), clock(b.At), ahead)
 		}
 		return true
 	})
+}
+
+// reached is a board with everything as called as it has ever been.
+func (c *checker) reached(b wire.Board) wire.Board {
+	lanes := make(map[string]wire.LaneBoard, len(b.Lanes))
+	for name, l := range b.Lanes {
+		c.drawn[name] = max(c.drawn[name], l.Called)
+		most := wire.LaneBoard{Regions: make(map[string]wire.Head, len(l.Regions)), Called: c.drawn[name]}
+		for region, h := range l.Regions {
+			h.Head = h.Reached()
+			most.Regions[region] = h
+		}
+		lanes[name] = most
+	}
+	b.Lanes = lanes
+	return b
 }
 
 // held: a hold of so many places was granted, at the latest at an instant.

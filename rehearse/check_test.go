@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"encoding/base64"
 	"testing"
 	"time"
 
@@ -36,6 +37,21 @@ func (c tale) hold(who int, id string, from float64, seats ...string) {
 
 func (c tale) board(seq, head uint64, seconds float64) {
 	c.shown(wire.Board{Seq: seq, At: at(seconds), Lanes: map[string]wire.LaneBoard{"general": {Regions: map[string]wire.Head{"home": {Head: head}}}}})
+}
+
+var drawn = wire.Draw{Secret: []byte("0123456789abcdef0123456789abcdef"), Event: "e", Lane: "general", Entrants: map[string]uint64{"home": 8}}
+
+// ranked is the place of a rank in the draw.
+func (c tale) ranked(rank uint64) uint64 {
+	_, number := drawn.Place(rank)
+	return number
+}
+
+// draw shows a board of eight drawn places, and of a slow lane with its first called.
+func (c tale) draw(seq, called, head uint64, seconds float64) {
+	c.shown(wire.Board{Event: "e", Seq: seq, At: at(seconds), Draw: &wire.DrawBoard{Secret: base64.RawURLEncoding.EncodeToString(drawn.Secret)},
+		Lanes: map[string]wire.LaneBoard{"general": {Called: called, Regions: map[string]wire.Head{"home": {Head: head, Joined: 20, Drawn: 8}}},
+			"slow": {Regions: map[string]wire.Head{"home": {Head: 1, Joined: 2}}}}})
 }
 
 func (c tale) order(id string, state wire.OrderState, seconds float64, q wire.HoldReply, tickets ...string) {
@@ -110,6 +126,21 @@ func TestHistories(t *testing.T) {
 			c.board(2, 5, 2)
 			c.board(1, 3, 1)
 			c.board(3, 5, 3)
+		}},
+
+		{"a pass by rank, beyond the head", sound, func(c tale) {
+			c.admitted(1, general(c.ranked(2)), "p1", at(10))
+			c.admitted(2, place{lane{"slow", "home"}, 1}, "p2", at(10))
+			c.draw(1, 2, 8, 13)
+		}},
+		{"a pass by rank, and ranks taken back when all was sold", sound, func(c tale) {
+			c.draw(1, 5, 8, 9)
+			c.admitted(1, general(c.ranked(5)), "p1", at(10))
+			c.draw(2, 3, 8, 13)
+		}},
+		{"a pass after the last rank", sound, func(c tale) {
+			c.admitted(1, general(9), "p1", at(10))
+			c.draw(1, 8, 9, 13)
 		}},
 
 		{"a seat held by two", ruleOneHolder, func(c tale) {
@@ -187,6 +218,18 @@ func TestHistories(t *testing.T) {
 		{"a pass beyond the head", ruleCalled, func(c tale) {
 			c.admitted(1, general(7), "p1", at(10))
 			c.board(1, 6, 13)
+		}},
+		{"a pass beyond the ranks called", ruleCalled, func(c tale) {
+			c.admitted(1, general(c.ranked(4)), "p1", at(10))
+			c.draw(1, 3, 8, 13)
+		}},
+		{"a pass of a late place before the last rank", ruleCalled, func(c tale) {
+			c.admitted(1, general(9), "p1", at(10))
+			c.draw(1, 7, 9, 13)
+		}},
+		{"a pass in a lane that was not called", ruleCalled, func(c tale) {
+			c.admitted(1, place{lane{"slow", "home"}, 2}, "p1", at(10))
+			c.draw(1, 8, 9, 13)
 		}},
 		{"seats that don't add up", rulePrice, func(c tale) {
 			r := quote(50, "A", "B")

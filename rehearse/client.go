@@ -2,6 +2,7 @@ package rehearse
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,6 +62,7 @@ type request struct {
 	cookies cookies
 	etag    string
 	from    string // address
+	looks   *looks // nil: those of Go
 }
 
 // answer is what came back, read.
@@ -70,6 +72,8 @@ type answer struct {
 	header http.Header
 	etag   string
 	problem
+	queued  time.Duration // for a connection, over all tries
+	limited time.Duration // since it was first told to slow down, but for the same
 }
 
 // problem is what a client can act on of a refusal.
@@ -78,6 +82,8 @@ type problem struct {
 	Instead      []string `json:"instead"`
 	Order        string   `json:"order"`
 	RetryAfterMS int64    `json:"retry_after_ms"`
+	Challenge    string   `json:"challenge"` // path
+	Skip         bool     `json:"skip"`
 	retryAfter   time.Duration
 }
 
@@ -111,6 +117,7 @@ func (c *client) send(ctx context.Context, t *tally, r request) (answer, error) 
 	if ctx.Err() == nil {
 		t.request(r.route, a, err, began.Sub(queued), time.Since(began))
 	}
+	a.queued = began.Sub(queued)
 	return a, err
 }
 
@@ -134,6 +141,10 @@ func (c *client) roundTrip(ctx context.Context, r request) (answer, error) {
 		set("Content-Type", "application/json")
 	}
 	set("X-Forwarded-For", r.from)
+	if r.looks != nil {
+		r.looks.dress(req.Header, r.route)
+		set("X-Forwarded-Proto", "https") // as fans come, whatever is between us and the server
+	}
 	set("Idempotency-Key", r.key)
 	set("If-None-Match", r.etag)
 	if r.pass != "" {
@@ -150,7 +161,13 @@ func (c *client) roundTrip(ctx context.Context, r request) (answer, error) {
 	if n := resp.ContentLength; n > 0 && n <= maxAnswer {
 		b.Grow(int(n) + bytes.MinRead)
 	}
-	if _, err := b.ReadFrom(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+	raw := io.Reader(resp.Body)
+	if resp.Header.Get("Content-Encoding") == "gzip" && r.route != routePage { // nobody reads the page
+		if raw, err = gzip.NewReader(raw); err != nil {
+			return answer{}, err
+		}
+	}
+	if _, err := b.ReadFrom(io.LimitReader(raw, maxAnswer)); err != nil {
 		return answer{}, err // half an answer is none
 	}
 	a.body = b.Bytes()
@@ -177,8 +194,18 @@ func problemOf(h http.Header, body []byte) (p problem) {
 // insist sends a request until it is answered with more than "try again". The
 // errors are errAway and errGone.
 func (c *client) insist(ctx context.Context, t *tally, r request, wait backoff) (answer, error) {
+	var queued, before time.Duration // for connections; before it was told to slow down
+	var slowed time.Time             // when it was, first
 	for began, try := time.Now(), 0; ; try++ {
 		a, err := c.send(ctx, t, r)
+		queued += a.queued
+		if slowed.IsZero() && a.is("slow-down") {
+			slowed, before = time.Now(), queued
+		}
+		a.queued = queued
+		if !slowed.IsZero() {
+			a.limited = max(time.Since(slowed)-(queued-before), 1)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return a, errGone

@@ -13,20 +13,26 @@
 //	                    ▼        ▼                 ▼
 //	                absent   sold out      abandoned: released, or just left
 //
+//	join, redeem and shop ──challenge-required──► prove ─► the same again
+//	                                                 └──► would not, or could not: leaves
+//
 // # Reading guide
 //
 //	rehearse.go  Config, Run: the crowd, the board's one poller, the end
 //	habits.go    what one fan will do, and when he comes: pure functions of the
 //	             seed, his number and the shares
 //	bots.go      the table of ways not to play fair
+//	browser.go   what programs send of themselves: browsers, and what poses as one
 //	visitor.go   the state machine, up to the pass
 //	shop.go      the state machine, from the map to the ticket
+//	prove.go     what is done about a challenge, and on which computer
 //	forge.go     what opens nothing, and is tried
 //	hall.go      which seats to take from the map: pure
 //	client.go    requests: connections, tries, back-off
-//	live.go      the board, polled once for all, and live sockets
+//	live.go      the board, polled once for all, whose turn it is, and live sockets
 //	check.go     the invariants that fans can see: pure
-//	report.go    counting, Progress, Report
+//	tally.go     counting
+//	report.go    Progress, Report
 //
 // # How it is cheap
 //
@@ -35,9 +41,38 @@
 // of Connections by fans who arrive, half by those who were called, and a few
 // by bots, who have machines of their own and must not take ours from the fans.
 // Who finds none free waits; the report says how long. Each visitor has an
-// address of his own in X-Forwarded-For, which frontrow believes where it is
-// told to trust this machine ("frontrow dev" does, and the gateway's
-// --trust-forwarded).
+// address in X-Forwarded-For, and comes over HTTPS says X-Forwarded-Proto, which
+// frontrow believes where it is told to trust this machine ("frontrow dev" does,
+// and the gateway's --trust-forwarded).
+//
+// # Who is who to the defences
+//
+// A fan sends what one of today's browsers sends, opens the page, takes some time
+// to find the button, and has an address of his own, but for the share "nat", who
+// are behind one with some fifty others. A bot says that it is a program, or poses
+// as a browser badly, or drives one: then nothing in its requests tells it from a
+// fan, and what gives it away, if anything, is what it does.
+//
+// Who is asked for a proof solves it, says that he would rather wait in the slow
+// lane, or just tries again, by his habits; fans always solve. How long it takes
+// is modelled; that it is done is not:
+//
+//	tries of a challenge: as many as luck has it, of at most those that it says
+//	a person's computer: one proof after the other, for all his places; a try takes
+//	    what was measured of a phone, of a desk's browser, or of a bot's program
+//	a bot gives up what its computer would not have done within a minute
+//	the proof is worked out by altcha.Solve, on at most Config.Solvers processors of
+//	    this machine; a visitor who finds none free within a minute gives up, too
+//	the answer is sent when both are done
+//
+// So a proof that was accepted has really been worked out, and never sooner than
+// its computer could. What this machine had no processor for is counted as
+// "unsolved": so many more might have come in, and if they are many, the shares of
+// the bots are too low by as much.
+//
+// What the defences cost a visitor is the time from being told to slow down, or to
+// prove something, until he was let in or gave up, without what he waited for one
+// of our connections.
 //
 // # What is checked
 //
@@ -51,7 +86,8 @@
 //	I2   an order of a good card that was taken is paid, and comes to an end
 //	I5   a place redeems to one pass
 //	I6   a place is one fan's, and stays the same however often he joins
-//	I6   a head never goes back; a pass is only given at or below it
+//	I6   a head never goes back; a pass is only given to whose turn has come, by
+//	     the head of his lane or, in a draw, by his rank: Board.Turn
 //	I8   the price paid is the price quoted, and adds up
 //	I9   a paid order has a valid ticket for each seat that was held
 //	I10  a paid order reads as paid ever after; an order that was taken is known

@@ -74,7 +74,9 @@ func (v *visitor) forge(ctx context.Context) {
 		tries["a pass without a cookie"] = hold(v.pass, cookies{device: v.cookies.device})
 	}
 	for what, q := range tries {
-		q.from = v.from()
+		as := q.cookies
+		v.sign(&q)
+		q.cookies = as
 		if a, err := v.client.send(ctx, v.tally, q); err == nil && !a.busy() {
 			v.r.check.forged(what, a.status < http.StatusMultipleChoices)
 		}

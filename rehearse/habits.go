@@ -18,6 +18,7 @@ const (
 	reloadWithin   = 5.0  // who reloads does so within this of joining
 	hurries        = 0.1  // between two tries at seats
 	hopes          = 0.6  // before looking again at a map that shows nothing
+	looksFor       = 0.5  // the button to join with, at least, and at most three times that
 	hammering      = 0.05 // between two requests of a bot, whatever it is advised
 )
 
@@ -39,6 +40,9 @@ type habits struct {
 	arrives time.Duration
 	address netip.Addr
 	rotates bool // another address of the same /48 with each request
+	looks   int  // of Config.wardrobe
+	proving proving
+	finds   time.Duration // after the page is there, the button
 
 	tickets int // wanted; 0: as many as one may have
 	wish    wish
@@ -55,7 +59,8 @@ type habits struct {
 	declined         bool // the first card
 
 	// Of bots alone.
-	fake    bool // no pages, no map, no thoughts; takes no advice to wait
+	fake    bool // no map, no thoughts; takes no advice to wait
+	opens   bool // the event's page
 	hammers bool
 	forges  bool
 	spins   int
@@ -92,6 +97,11 @@ func fanHabits(c *Config, n int) habits {
 	if is(s.Accessible) {
 		h.wish = wishAccessible
 	}
+	h.looks, h.opens = pick(c.wardrobe, genuine, r.Float64()), true
+	h.finds = time.Duration(looksFor*float64(c.Think)) + within(2*looksFor)
+	if shared, office := is(s.NAT), r.IntN(offices(c)); shared {
+		h.address = officeAddress(office)
+	}
 	return h
 }
 
@@ -124,6 +134,17 @@ func fanAddress(seed uint64, n int) netip.Addr {
 	top := byte(net >> 16)
 	host := 1 + byte(n>>24)&0x3f + top/networks*0x40
 	return netip.AddrFrom4([4]byte{first + top%networks, byte(net >> 8), byte(net), host})
+}
+
+// officeSize is how many fans share an address, on average: a company's, a
+// school's, or that of a carrier that has fewer addresses than customers (RFC 6888).
+const officeSize = 50
+
+func offices(c *Config) int { return 1 + int(c.Shares.NAT*float64(c.Fans))/officeSize }
+
+// officeAddress is the shared address of an office, alone in its /24.
+func officeAddress(n int) netip.Addr {
+	return netip.AddrFrom4([4]byte{1 + byte(n>>16), byte(n >> 8), byte(n), 1})
 }
 
 // spread is the finalizer of splitmix64: a permutation of 64-bit numbers.
@@ -167,6 +188,7 @@ type Shares struct {
 	Abandon     float64 // have seats and do not buy them
 	Leave       float64 // of those who abandon: just leave, so that the deadline frees the seats
 	Decline     float64 // pay with a card that is declined, then with a good one
+	NAT         float64 // are behind an address with officeSize fans
 }
 
 // DefaultShares are what on-sales commonly see, as far as that was ever published.
@@ -199,6 +221,7 @@ func (s *Shares) table() []share {
 		{"abandon", &s.Abandon, 0.10, "have seats and do not buy them"},
 		{"leave", &s.Leave, 0.50, "of those who abandon: just leave; the deadline frees their seats"},
 		{"decline", &s.Decline, 0.05, "pay with a card that is declined, then with a good one"},
+		{"nat", &s.NAT, 0.10, "are behind an address that fifty fans share: an office, a carrier's NAT"},
 	}
 }
 

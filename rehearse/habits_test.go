@@ -62,7 +62,7 @@ func TestHabitsFollowFromSeedAndShares(t *testing.T) {
 		}
 		for what, is := range map[string]bool{"sockets": h.socket, "second-tab": h.secondTab, "reload": h.reload > 0, "absent": h.absent,
 			"late": h.late > 0, "double-click": h.doubleClick, "abandon": h.abandons, "leave": h.leaves, "decline": h.declined,
-			"accessible": h.wish == wishAccessible} {
+			"accessible": h.wish == wishAccessible, "nat": h.address != fanAddress(c.Seed, i)} {
 			count(what, is)
 		}
 	}
@@ -113,7 +113,7 @@ func TestBots(t *testing.T) {
 		from := map[netip.Addr]bool{}
 		for k := range b.places {
 			h := b.habits(c, randomOf(c.Seed, k), k)
-			if !h.fake || h.socket || h.thinks != 0 || h.arrives > time.Duration(spikeWidth*float64(c.Ramp)) {
+			if c.wardrobe[h.looks].guise != b.guise || !h.fake || h.socket || h.thinks != 0 || h.arrives > time.Duration(spikeWidth*float64(c.Ramp)) {
 				t.Errorf("%s: %+v", b.name, h)
 			}
 			from[h.address] = true
@@ -127,6 +127,15 @@ func TestBots(t *testing.T) {
 			t.Errorf("%d of 100 are of the kind %s, which weighs %d", persons[b.name], b.name, b.weight)
 		}
 	}
+	for _, want := range []int{1, 20, 21, 900} {
+		places := 0
+		for _, b := range newBotsOf(c.Seed, want) {
+			places += b.places
+		}
+		if places != want {
+			t.Errorf("bots want %d places, not %d", places, want)
+		}
+	}
 	b := newBot(behaviour{origin: rotating, places: 1}, c.Seed, 3)
 	v := visitor{r: &rehearsal{cfg: *c}, habits: b.habits(c, randomOf(c.Seed, 1), 0)}
 	network := netip.PrefixFrom(b.addresses[0], 48).Masked()
@@ -137,6 +146,26 @@ func TestBots(t *testing.T) {
 			t.Fatalf("%s, in %v", a, network)
 		}
 		from[a] = true
+	}
+}
+
+// TestOffices: an address is shared by about officeSize fans, and no bot's.
+func TestOffices(t *testing.T) {
+	c := crowdConfig()
+	c.Shares.NAT = 0.5
+	behind := map[netip.Addr]int{}
+	for i := range c.Fans {
+		if h := fanHabits(c, i); h.address != fanAddress(c.Seed, i) {
+			behind[h.address]++
+		}
+	}
+	for a, n := range behind {
+		if n < officeSize/3 || n > officeSize*2 || a.IsPrivate() || !a.IsGlobalUnicast() {
+			t.Errorf("%d fans at %v", n, a)
+		}
+	}
+	if n := c.Fans / 2 / officeSize; len(behind) < n-1 || len(behind) > n+1 {
+		t.Errorf("%d offices, want %d", len(behind), n)
 	}
 }
 
@@ -157,6 +186,13 @@ func TestShares(t *testing.T) {
 	c.Shares.Late = 1.1
 	if c.Validate() == nil {
 		t.Error("a share above 1 was taken")
+	}
+	c = crowdConfig()
+	if c.BotPlaces, c.Bots = 0.3, 0.1; c.Validate() == nil {
+		t.Error("bots by number and by share were taken")
+	}
+	if c.BotPlaces, c.Bots = 1, 0; c.Validate() == nil {
+		t.Error("bots alone were taken")
 	}
 	c = crowdConfig()
 	c.Fans, c.Shares.Sockets = 1_000_000, 0.1

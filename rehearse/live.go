@@ -20,34 +20,59 @@ const (
 	dialLimit  = 15 * time.Second
 )
 
-// board is the latest board, and who waits for which place.
+// lane is one queue, place a number in it.
+type lane struct{ lane, region string }
+
+type place struct {
+	lane
+	number uint64
+}
+
+// board is the latest board, and who waits for which turn.
+//
+//	place ──before the draw, or later──► waiting[lane of a region]   by number, called up to the head
+//	            │ the draw is held
+//	            └──────────────────────► waiting[lane]               by rank, called up to the ranks called
+//
+// Those who came after the draw stay where they are: Board.Turn calls none of
+// them before the last rank.
 type board struct {
 	over chan struct{} // closed once nothing can be had any more
 
 	mu      sync.Mutex
 	latest  wire.Board
-	heads   map[lane]uint64
+	draws   map[string]wire.Draw // by lane; those that are held
 	waiting map[lane]*waiters
 }
 
 func newBoard() *board {
-	return &board{over: make(chan struct{}), heads: map[lane]uint64{}, waiting: map[lane]*waiters{}}
+	return &board{over: make(chan struct{}), draws: map[string]wire.Draw{}, waiting: map[lane]*waiters{}}
 }
 
-// called is closed once a place is at or below the head.
+// called is closed once it is a place's turn.
 func (b *board) called(p place) <-chan struct{} {
-	called := make(chan struct{})
+	w := waiter{place: p, called: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if p.number <= b.heads[p.lane] {
-		close(called)
-		return called
+	if _, called, _ := b.latest.Turn(p.lane.lane, p.region, p.number); called {
+		close(w.called)
+	} else {
+		b.enqueue(w)
 	}
-	if b.waiting[p.lane] == nil {
-		b.waiting[p.lane] = &waiters{}
+	return w.called
+}
+
+// enqueue lets a waiter wait where his turn is decided.
+func (b *board) enqueue(w waiter) {
+	at := w.place.lane
+	w.turn = w.place.number
+	if rank := b.draws[at.lane].Rank(at.region, w.place.number); rank > 0 {
+		at, w.turn = lane{at.lane, ""}, rank
 	}
-	heap.Push(b.waiting[p.lane], waiter{p.number, called})
-	return called
+	if b.waiting[at] == nil {
+		b.waiting[at] = &waiters{}
+	}
+	heap.Push(b.waiting[at], w)
 }
 
 // show takes a board, unless it is older than the latest: then it is false.
@@ -58,13 +83,22 @@ func (b *board) show(w wire.Board) bool {
 		return false
 	}
 	b.latest = w
-	for name, l := range w.Lanes {
-		for region, h := range l.Regions {
-			at := lane{name, region}
-			b.heads[at] = max(b.heads[at], h.Head)
-			for q := b.waiting[at]; q != nil && q.Len() > 0 && (*q)[0].number <= h.Head; {
-				close(heap.Pop(q).(waiter).called)
+	for name := range w.Lanes {
+		if _, known := b.draws[name]; known {
+			continue
+		}
+		if d, held := w.DrawOf(name); held {
+			b.draws[name] = d
+			b.rank(name)
+		}
+	}
+	for _, q := range b.waiting {
+		for q.Len() > 0 {
+			first := (*q)[0]
+			if _, called, _ := w.Turn(first.place.lane.lane, first.place.region, first.place.number); !called {
+				break
 			}
+			close(heap.Pop(q).(waiter).called)
 		}
 	}
 	if w.State == wire.SaleSoldOut || w.State == wire.SaleClosed {
@@ -77,22 +111,37 @@ func (b *board) show(w wire.Board) bool {
 	return true
 }
 
+// rank queues those who wait in a lane anew, once its draw is held.
+func (b *board) rank(name string) {
+	var all waiters
+	for at, q := range b.waiting {
+		if at.lane == name {
+			all = append(all, *q...)
+			delete(b.waiting, at)
+		}
+	}
+	for _, w := range all {
+		b.enqueue(w)
+	}
+}
+
 func (b *board) now() wire.Board {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.latest
 }
 
-// waiters has the lowest number on top.
+// waiters has whose turn is the first on top.
 type waiter struct {
-	number uint64
+	place  place
+	turn   uint64 // a rank in the draw, or the place's number
 	called chan struct{}
 }
 
 type waiters []waiter
 
 func (w waiters) Len() int           { return len(w) }
-func (w waiters) Less(i, j int) bool { return w[i].number < w[j].number }
+func (w waiters) Less(i, j int) bool { return w[i].turn < w[j].turn }
 func (w waiters) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
 func (w *waiters) Push(x any)        { *w = append(*w, x.(waiter)) }
 func (w *waiters) Pop() any {

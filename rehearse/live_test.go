@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"encoding/base64"
 	"testing"
 	"time"
 
@@ -34,6 +35,62 @@ func TestBoardCallsInOrder(t *testing.T) {
 	}
 	if !show(3, 20, wire.SaleSoldOut) || !is(second) || !is(b.over) {
 		t.Error("head 20, sold out")
+	}
+}
+
+// TestBoardCallsByLot: who is in the draw by rank, whatever his region; who came
+// later after the last of them; and each lane by itself.
+func TestBoardCallsByLot(t *testing.T) {
+	b := newBoard()
+	secret := []byte("0123456789abcdef0123456789abcdef")
+	board := func(seq, called, head uint64, held bool) wire.Board {
+		w := wire.Board{Event: "e", Seq: seq, State: wire.SaleOpen, Draw: &wire.DrawBoard{Commitment: wire.Commit("e", secret)},
+			Lanes: map[string]wire.LaneBoard{"general": {Called: called, Regions: map[string]wire.Head{
+				"home": {Head: head, Joined: 20, Drawn: 8}, "west": {Head: 4, Joined: 4, Drawn: 4}}},
+				"slow": {Regions: map[string]wire.Head{"home": {Head: 1, Joined: 3}}}}}
+		if held {
+			w.Draw.Secret = base64.RawURLEncoding.EncodeToString(secret)
+		} else {
+			w.Lanes = map[string]wire.LaneBoard{"general": {Regions: map[string]wire.Head{"home": {Joined: 8}, "west": {Joined: 4}}}}
+		}
+		return w
+	}
+	b.show(board(1, 0, 0, false))
+	in := map[place]<-chan struct{}{}
+	for n := range uint64(9) { // the ninth came later
+		in[general(n+1)] = b.called(general(n + 1))
+	}
+	for n := range uint64(4) {
+		p := place{lane{"general", "west"}, n + 1}
+		in[p] = b.called(p)
+	}
+	slow := b.called(place{lane{"slow", "home"}, 2})
+	now := func() (called int) {
+		for p, c := range in {
+			w := b.now()
+			_, turn, _ := w.Turn(p.lane.lane, p.region, p.number)
+			if is(c) {
+				called++
+			}
+			if is(c) != turn {
+				t.Errorf("place %v on board %d: called %v", p, w.Seq, is(c))
+			}
+		}
+		return called
+	}
+	if n := now(); n != 0 {
+		t.Errorf("%d are called before the draw", n)
+	}
+	for seq, called := range []uint64{0, 1, 5, 12} {
+		b.show(board(uint64(seq)+2, called, 8, true))
+		if n := now(); n != int(called) {
+			t.Errorf("%d of the draw are called, want %d", n, called)
+		}
+	}
+	late, first := b.called(general(10)), b.called(place{lane{"general", "west"}, 3})
+	b.show(board(9, 12, 9, true))
+	if n := now(); n != 13 || is(late) || !is(first) || is(slow) {
+		t.Errorf("%d are called, the tenth %v, one of the draw %v, a slow one %v", n, is(late), is(first), is(slow))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -33,10 +34,15 @@ const (
 
 // Config of a rehearsal. URL, Event and Fans are required.
 type Config struct {
-	URL    string        // of the gateways: http://127.0.0.1:8080
-	Event  string        //
-	Fans   int           //
-	Bots   float64       // for each fan
+	URL   string  // of the gateways: http://127.0.0.1:8080
+	Event string  //
+	Fans  int     //
+	Bots  float64 // for each fan; or, in its stead:
+
+	// BotPlaces, instead of Bots, is the share that bots want of all places, below 1:
+	// with 0.3, 70,000 fans come with as many bots as want 30,000 places.
+	BotPlaces float64
+
 	Ramp   time.Duration // within which all arrive; default 1 min
 	Seed   uint64        //
 	Shares Shares        // see DefaultShares
@@ -50,8 +56,13 @@ type Config struct {
 	// Patience is how long a fan waits in the queue, and how long anybody waits for
 	// a server that does not answer; default 30 min.
 	Patience time.Duration
+	// Solvers is how many proofs this machine works out at a time, for fans and as
+	// many for bots; default half of the processors.
+	Solvers int
 	// Progress, if not nil, is called every second, and once at the end.
 	Progress func(Progress)
+
+	wardrobe []looks
 }
 
 // Validate fills what was left out and tells what can't be.
@@ -64,14 +75,18 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("rehearse: event %q: use a-z, 0-9 and '-'", c.Event)
 	case c.Fans < 1 || !(c.Bots >= 0):
 		return errors.New("rehearse: at least one fan, and no fewer bots than none")
-	case min(c.Ramp, c.Think, c.Patience) < 0 || c.Connections < 0:
-		return errors.New("rehearse: durations and connections are not negative")
+	case !(c.BotPlaces >= 0 && c.BotPlaces < 1) || c.BotPlaces > 0 && c.Bots > 0:
+		return errors.New("rehearse: the bots' share of the places is below 1, and given instead of their number")
+	case min(c.Ramp, c.Think, c.Patience) < 0 || min(c.Connections, c.Solvers) < 0:
+		return errors.New("rehearse: durations, connections and solvers are not negative")
 	}
 	if n := c.Shares.Sockets * float64(c.Fans); n > MaxSockets {
 		return fmt.Errorf("rehearse: %.0f sockets are more than one process may have (%d)", n, MaxSockets)
 	}
 	c.URL = strings.TrimSuffix(c.URL, "/")
 	c.Ramp, c.Think = cmp.Or(c.Ramp, time.Minute), cmp.Or(c.Think, 5*time.Second)
+	c.Solvers = cmp.Or(c.Solvers, max(runtime.GOMAXPROCS(0)/2, 1))
+	c.wardrobe = wardrobe()
 	c.Connections, c.Patience = cmp.Or(c.Connections, 512), cmp.Or(c.Patience, 30*time.Minute)
 	return c.Shares.validate()
 }
@@ -90,6 +105,8 @@ type rehearsal struct {
 	bots    *client
 	live    *http.Client // dials sockets
 	loot    loot
+
+	solvers, botSolvers solvers
 
 	ofFans *tally
 	ofBots map[string]*tally // by behaviour
@@ -114,7 +131,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		return nil, err
 	}
 	r := &rehearsal{cfg: c, board: newBoard(), ofFans: newTally(), ofBots: map[string]*tally{}, others: newTally(), began: time.Now(),
-		base: base, live: &http.Client{Transport: &http.Transport{}}}
+		base: base, live: &http.Client{Transport: &http.Transport{}}, solvers: make(solvers, c.Solvers), botSolvers: make(solvers, c.Solvers)}
 	r.outside = newClient(base, c.Connections-c.Connections/2, c.Patience, &r.trying)
 	r.inside = newClient(base, max(c.Connections/2, 1), c.Patience, &r.trying)
 	r.bots = newClient(base, botConnections, c.Patience, &r.trying)
@@ -190,11 +207,15 @@ func (r *rehearsal) visitors() []*visitor {
 	c := &r.cfg
 	all := make([]*visitor, 0, c.Fans)
 	for n := range c.Fans {
-		all = append(all, &visitor{r: r, n: n, habits: fanHabits(c, n), client: r.outside, tally: r.ofFans})
+		all = append(all, &visitor{r: r, n: n, habits: fanHabits(c, n), client: r.outside, tally: r.ofFans, machine: &machine{}})
 	}
 	r.ofFans.persons, r.ofFans.visitors = c.Fans, c.Fans
 	random := randomOf(c.Seed, -1)
-	for _, b := range newBots(c.Seed, int(c.Bots*float64(c.Fans)+0.5)) {
+	bots := newBots(c.Seed, int(c.Bots*float64(c.Fans)+0.5))
+	if s := c.BotPlaces; s > 0 {
+		bots = newBotsOf(c.Seed, int(s/(1-s)*float64(c.Fans)+0.5))
+	}
+	for _, b := range bots {
 		t := r.ofBots[b.name]
 		if t == nil {
 			t = newTally()
@@ -202,7 +223,7 @@ func (r *rehearsal) visitors() []*visitor {
 		}
 		t.persons, t.visitors = t.persons+1, t.visitors+b.places
 		for k := range b.places {
-			all = append(all, &visitor{r: r, n: len(all), habits: b.habits(c, random, k), client: r.bots, tally: t})
+			all = append(all, &visitor{r: r, n: len(all), habits: b.habits(c, random, k), client: r.bots, tally: t, machine: b.machine})
 		}
 	}
 	return all
@@ -286,16 +307,10 @@ func (r *rehearsal) tallies() []*tally {
 func (r *rehearsal) report() *Report {
 	rep := &Report{URL: r.cfg.URL, Event: r.cfg.Event, Seed: r.cfg.Seed, Began: r.began.UTC(), Took: time.Since(r.began).Round(time.Second).String(),
 		OK: true, Fans: r.ofFans.crowd(), Bots: map[string]Crowd{}, Checks: r.check.report()}
-	rep.Places, rep.Orders, rep.Seats = rep.Fans.Places, rep.Fans.Orders, rep.Fans.Seats
-	places := 0
 	for name, t := range r.ofBots {
-		c := t.crowd()
-		rep.Bots[name] = c
-		places += c.Places
-		rep.Places, rep.Orders, rep.Seats, rep.SeatsBots = rep.Places+c.Places, rep.Orders+c.Orders, rep.Seats+c.Seats, rep.SeatsBots+c.Seats
+		rep.Bots[name] = t.crowd()
 	}
-	rep.ShareBots = float64(rep.SeatsBots) / max(float64(rep.Seats), 1)
-	rep.PlacesBots = float64(places) / max(float64(rep.Places), 1)
+	rep.sum()
 	for _, c := range rep.Checks {
 		rep.OK = rep.OK && c.Broken == 0
 	}

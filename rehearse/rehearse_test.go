@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,8 +68,9 @@ func openShop(t *testing.T) (*shop, string) {
 	}
 	mux.HandleFunc("GET /v1/events/e/plan", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(raw) })
 	mux.HandleFunc("GET /v1/events/e/availability", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, s.index.Len()/4)) })
+	var pages atomic.Int64
 	mux.HandleFunc("GET /e/e", func(w http.ResponseWriter, r *http.Request) {
-		http.SetCookie(w, &http.Cookie{Name: fanCookie, Value: r.Header.Get("X-Forwarded-For"), Path: "/"})
+		http.SetCookie(w, &http.Cookie{Name: fanCookie, Value: fmt.Sprint("fan-", pages.Add(1)), Path: "/"})
 	})
 	tell("GET /v1/events/e", func(*http.Request) (int, any) { return 200, map[string]any{"limits": wire.Limits{PerFan: 4}} })
 	tell("GET /v1/events/e/board", s.board)

@@ -5,12 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
-	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 )
@@ -51,6 +47,23 @@ type Crowd struct {
 	Retries  map[string]int      `json:"retries"` // by why
 	Latency  map[string]Latency  `json:"latency_ms"`
 	Routes   map[string]Answered `json:"routes"`
+	Hindered Hindered            `json:"hindered"`
+
+	SharePlaces float64 `json:"share_of_places"` // of all that were given out
+	ShareSeats  float64 `json:"share_of_seats"`  // of all that were paid
+}
+
+// Hindered counts the visitors whom the defences met with. One may be in several
+// of the counts. Who was hindered without having given up came in all the same.
+type Hindered struct {
+	Visitors   int     `json:"visitors"`   // by anything
+	Limited    int     `json:"limited"`    // told to slow down
+	Challenged int     `json:"challenged"` // asked for a proof
+	Slow       int     `json:"slow"`       // whose place is in the slow lane
+	GaveUp     int     `json:"gave_up"`    // gave no proof: would not, or on a computer too slow
+	Unsolved   int     `json:"unsolved"`   // of them: would have, had this machine had a processor for it
+	Proofs     int     `json:"proofs"`     // given
+	Delay      Latency `json:"delay_ms"`   // of those who were limited or challenged, until they came in or gave up
 }
 
 // Answered counts a route's answers. Status "none" is no answer at all.
@@ -109,11 +122,9 @@ func (r *Report) Write(w io.Writer) {
 	row := func(who string, c Crowd) {
 		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", who, c.Persons, c.Visitors, c.Places, c.Passes, c.Holds, c.Orders, c.Seats, refusals(c))
 	}
-	row("fans", r.Fans)
-	for _, name := range slices.Sorted(maps.Keys(r.Bots)) {
-		row(name, r.Bots[name])
-	}
+	r.each(row)
 	tab.Flush()
+	r.writeShares(tab)
 	fmt.Fprintf(w, "\n%d orders of %d seats; bots have %.1f %% of the places and %.1f %% of the seats\n\n",
 		r.Orders, r.Seats, 100*r.PlacesBots, 100*r.ShareBots)
 	fmt.Fprintln(tab, "FANS' TIMES, ms\tCOUNT\tP50\tP99\tMAX")
@@ -132,6 +143,46 @@ func (r *Report) Write(w io.Writer) {
 		for _, s := range c.Samples {
 			fmt.Fprintf(w, "         %s\n", s)
 		}
+	}
+}
+
+// each calls a function with the fans, then with the bots by name.
+func (r *Report) each(f func(who string, c Crowd)) {
+	f("fans", r.Fans)
+	for _, name := range slices.Sorted(maps.Keys(r.Bots)) {
+		f(name, r.Bots[name])
+	}
+}
+
+// writeShares prints who got how much, and what the defences had to do with it.
+func (r *Report) writeShares(tab *tabwriter.Writer) {
+	fmt.Fprintln(tab, "\nWHO\tOF PLACES\tOF SEATS\tLIMITED\tCHALLENGED\tPROOFS\tGAVE UP\tUNSOLVED\tSLOW LANE\tKEPT P50\tP99, s")
+	r.each(func(who string, c Crowd) {
+		h := c.Hindered
+		fmt.Fprintf(tab, "%s\t%.1f %%\t%.1f %%\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%.1f\n", who, 100*c.SharePlaces, 100*c.ShareSeats,
+			h.Limited, h.Challenged, h.Proofs, h.GaveUp, h.Unsolved, h.Slow, h.Delay.P50/1000, h.Delay.P99/1000)
+	})
+	tab.Flush()
+}
+
+// sum adds up over all crowds.
+func (r *Report) sum() {
+	places, seats := 0, 0 // of bots
+	for _, c := range r.Bots {
+		places, seats = places+c.Places, seats+c.Seats
+		r.Orders += c.Orders
+	}
+	r.Orders += r.Fans.Orders
+	r.Places, r.Seats, r.SeatsBots = r.Fans.Places+places, r.Fans.Seats+seats, seats
+	of := func(part, all int) float64 { return float64(part) / float64(max(all, 1)) }
+	r.ShareBots, r.PlacesBots = of(seats, r.Seats), of(places, r.Places)
+	share := func(c Crowd) Crowd {
+		c.SharePlaces, c.ShareSeats = of(c.Places, r.Places), of(c.Seats, r.Seats)
+		return c
+	}
+	r.Fans = share(r.Fans)
+	for name, c := range r.Bots {
+		r.Bots[name] = share(c)
 	}
 }
 
@@ -159,190 +210,3 @@ func inOrder(counts map[string]int) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-// tally counts what one crowd meets with.
-type tally struct {
-	persons, visitors int
-
-	mu       sync.Mutex
-	outcomes map[string]int
-	retries  map[string]int
-	times    map[string]*histogram
-	routes   map[route]*Answered
-	counts   [counted]int
-}
-
-// count is something that happens to visitors.
-type count int
-
-const (
-	countPlaces count = iota
-	countPasses
-	countHolds
-	countOrders // paid
-	countSeats  // paid
-	countFailed // orders
-	countErrors
-	counted
-)
-
-func newTally() *tally {
-	return &tally{outcomes: map[string]int{}, retries: map[string]int{}, times: map[string]*histogram{}, routes: map[route]*Answered{}}
-}
-
-func (t *tally) add(what count, n int) {
-	t.mu.Lock()
-	t.counts[what] += n
-	t.mu.Unlock()
-}
-
-func (t *tally) numbers() [counted]int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.counts
-}
-
-func (t *tally) end(outcome string) {
-	t.mu.Lock()
-	t.outcomes[outcome]++
-	t.mu.Unlock()
-}
-
-func (t *tally) took(what string, d time.Duration) {
-	t.mu.Lock()
-	t.observe(what, d)
-	t.mu.Unlock()
-}
-
-func (t *tally) observe(what string, d time.Duration) {
-	h := t.times[what]
-	if h == nil {
-		h = &histogram{}
-		t.times[what] = h
-	}
-	h.observe(d)
-}
-
-func (t *tally) request(r route, a answer, err error, queued, took time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.observe(timeQueued, queued)
-	c := t.routes[r]
-	if c == nil {
-		c = &Answered{Statuses: map[string]int{}, Problems: map[string]int{}}
-		t.routes[r] = c
-	}
-	if err != nil {
-		c.Statuses["none"]++
-		t.counts[countErrors]++
-		return
-	}
-	t.observe(string(r), took)
-	c.Statuses[strconv.Itoa(a.status)]++
-	if a.Type != "" {
-		c.Problems[a.Type]++
-	}
-	if a.status >= 500 {
-		t.counts[countErrors]++
-	}
-}
-
-// retry notes why something is tried again.
-func (t *tally) retry(a answer, err error) {
-	why := "no answer"
-	if err == nil {
-		why = strconv.Itoa(a.status)
-	}
-	t.retried(why)
-}
-
-func (t *tally) retried(why string) {
-	t.mu.Lock()
-	t.retries[why]++
-	t.mu.Unlock()
-}
-
-func (t *tally) crowd() Crowd {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	c := Crowd{Persons: t.persons, Visitors: t.visitors, Places: t.counts[countPlaces], Passes: t.counts[countPasses],
-		Holds: t.counts[countHolds], Orders: t.counts[countOrders], Seats: t.counts[countSeats],
-		Outcomes: maps.Clone(t.outcomes), Retries: maps.Clone(t.retries), Latency: map[string]Latency{}, Routes: map[string]Answered{}}
-	for what, h := range t.times {
-		c.Latency[what] = h.latency()
-	}
-	for r, a := range t.routes {
-		c.Routes[string(r)] = Answered{Statuses: maps.Clone(a.Statuses), Problems: maps.Clone(a.Problems)}
-	}
-	return c
-}
-
-// histogram has 32 buckets for each doubling, from a microsecond on.
-type histogram struct {
-	buckets [32 * 32]uint32
-	n       int
-	max     time.Duration
-}
-
-func (h *histogram) observe(d time.Duration) {
-	h.n++
-	h.max = max(h.max, d)
-	h.buckets[bucketOf(d)]++
-}
-
-func bucketOf(d time.Duration) int {
-	us := uint64(max(d.Microseconds(), 0))
-	if us < 32 {
-		return int(us)
-	}
-	double := bits.Len64(us) - 6 // us>>double is 32 to 63
-	return min(32*(double+1)+int(us>>double)-32, 32*32-1)
-}
-
-// topOf is the longest duration of a bucket.
-func topOf(bucket int) time.Duration {
-	if bucket < 32 {
-		return time.Duration(bucket) * time.Microsecond
-	}
-	double := bucket/32 - 1
-	return time.Duration((uint64(bucket%32)+33)<<double-1) * time.Microsecond
-}
-
-func (h *histogram) quantile(q float64) time.Duration {
-	rank, seen := int(math.Ceil(q*float64(h.n))), 0
-	for b, n := range h.buckets {
-		if seen += int(n); n > 0 && seen >= rank {
-			return min(topOf(b), h.max)
-		}
-	}
-	return 0
-}
-
-func (h *histogram) latency() Latency {
-	ms := func(d time.Duration) float64 { return math.Round(float64(d.Microseconds())/10) / 100 }
-	return Latency{Count: h.n, P50: ms(h.quantile(0.5)), P99: ms(h.quantile(0.99)), Max: ms(h.max)}
-}
-
-// route names a request of the contract in reports.
-type route string
-
-const (
-	routePage     route = "page"
-	routeEvent    route = "event"
-	routeBoard    route = "board"
-	routeJoin     route = "join"
-	routeRedeem   route = "redeem"
-	routeMap      route = "map"
-	routeHold     route = "hold"
-	routeRelease  route = "release"
-	routeCheckout route = "checkout"
-	routeOrder    route = "order"
-	routeTicket   route = "ticket"
-)
-
-// What else takes time, beside the answers of routes.
-const (
-	timeToPaid = "checkout to paid"
-	timeQueued = "waited for a connection"
-	timeLive   = "age of a board on a live socket"
-)

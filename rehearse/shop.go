@@ -56,11 +56,10 @@ func (v *visitor) shop(ctx context.Context) state {
 			return v.leave(expired)
 		case a.is("gone"):
 			return v.leave(tooLate)
+		case a.is("challenge-required"):
+			return v.leave(unproven)
 		case a.is("none-left"):
-			count, v.wish = max(count-1, 1), wishChoose // whatever the map still shows
-			if v.fake {
-				v.wish = wishBest
-			}
+			count, v.wish = v.settleFor(count)
 		case a.is("orphan") && len(a.Instead) > 0:
 			if a, err = v.hold(ctx, seatsBody(a.Instead)); err != nil {
 				return v.failed(err)
@@ -81,6 +80,19 @@ func (v *visitor) shop(ctx context.Context) state {
 		return v.leave(nothing)
 	}
 	return v.leave(lost)
+}
+
+// settleFor is what a visitor wishes when there was nothing left of what he
+// wished: people take whatever the map still shows; bots, who look at none, ask
+// for ever fewer seats, and in the end for those that are kept for others.
+func (v *visitor) settleFor(count int) (int, wish) {
+	switch {
+	case !v.fake:
+		return max(count-1, 1), wishChoose
+	case count == 1 && v.wish != wishAccessible:
+		return 2, wishAccessible // with the companion's
+	}
+	return max(count-1, 1), v.wish
 }
 
 // pause between two tries, in units of Config.Think.
@@ -146,9 +158,9 @@ func (v *visitor) hold(ctx context.Context, body string) (answer, error) {
 	q := request{route: routeHold, method: http.MethodPost, path: v.r.path("/holds"), body: body, pass: v.pass,
 		key: fmt.Sprintf("%d-%d", v.n, v.wishes)}
 	if v.doubleClick {
-		return v.twice(ctx, q)
+		return v.act(ctx, q, v.twice)
 	}
-	return v.ask(ctx, q)
+	return v.act(ctx, q, v.ask)
 }
 
 // holds is what a visitor does with seats in his hands.

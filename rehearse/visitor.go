@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"frontrow/wire"
 )
 
 // outcome is how a visit ended.
@@ -23,6 +25,7 @@ const (
 	expired   outcome = "the pass ran out"
 	declined  outcome = "the payment was declined"
 	refused   outcome = "refused"
+	unproven  outcome = "was asked for a proof, gave none"
 	away      outcome = "the server stayed away"
 	waited    outcome = "waited too long"
 	spun      outcome = "held and released" // bots
@@ -37,9 +40,12 @@ type visitor struct {
 	tally  *tally
 	habits
 
-	random *rand.Rand
-	sent   uint64 // requests, for rotating addresses
-	wishes int    // holds asked for, for idempotency keys
+	random   *rand.Rand
+	machine  *machine
+	sent     uint64        // requests, for rotating addresses
+	wishes   int           // holds asked for, for idempotency keys
+	queued   time.Duration // waited for connections
+	hindered hindered
 
 	cookies       cookies
 	receipt, pass string
@@ -58,6 +64,7 @@ func (v *visitor) visit(ctx context.Context) {
 	for next := v.arrive; next != nil; {
 		next = next(ctx)
 	}
+	v.tally.hinder(v.hindered)
 }
 
 func (v *visitor) leave(how outcome) state {
@@ -79,22 +86,37 @@ func (v *visitor) failed(err error) state {
 
 // ask sends a request as the visitor, until it is answered.
 func (v *visitor) ask(ctx context.Context, q request) (answer, error) {
-	q.cookies, q.from = v.cookies, v.from()
+	v.sign(&q)
 	wait := polite
 	if v.fake {
 		wait = rude(v.thoughts(hammering))
 	}
-	return v.client.insist(ctx, v.tally, q, wait)
+	return v.noted(v.client.insist(ctx, v.tally, q, wait))
+}
+
+// sign makes a request the visitor's.
+func (v *visitor) sign(q *request) {
+	q.cookies, q.from, q.looks = v.cookies, v.from(), &v.r.cfg.wardrobe[v.looks]
+}
+
+// noted notes what kept the visitor from being answered.
+func (v *visitor) noted(a answer, err error) (answer, error) {
+	v.queued += a.queued
+	if a.limited > 0 {
+		v.hindered.limited = true
+		v.hindered.delay += a.limited
+	}
+	return a, err
 }
 
 // twice sends a request two times at once, as impatient fingers do. Both answers
 // say what was done, unless one came before it could be.
 func (v *visitor) twice(ctx context.Context, q request) (answer, error) {
 	var second sync.WaitGroup
-	q.cookies, q.from = v.cookies, v.from()
+	v.sign(&q)
 	var b answer
 	second.Go(func() { b, _ = v.client.insist(ctx, v.tally, q, polite) })
-	a, err := v.client.insist(ctx, v.tally, q, polite)
+	a, err := v.noted(v.client.insist(ctx, v.tally, q, polite))
 	second.Wait()
 	if err == nil && a.status >= http.StatusBadRequest && b.status != 0 {
 		return b, nil
@@ -127,7 +149,7 @@ func (v *visitor) over() bool {
 }
 
 func (v *visitor) arrive(ctx context.Context) state {
-	if v.fake {
+	if !v.opens {
 		return v.join
 	}
 	a, err := v.ask(ctx, request{route: routePage, method: http.MethodGet, path: "/e/" + v.r.cfg.Event})
@@ -135,6 +157,9 @@ func (v *visitor) arrive(ctx context.Context) state {
 		return v.failed(err)
 	}
 	v.cookies = v.cookies.with(a.header)
+	if !pause(ctx, v.finds) {
+		return v.leave(stopped)
+	}
 	return v.join
 }
 
@@ -143,10 +168,20 @@ func (v *visitor) join(ctx context.Context) state {
 	if err != nil {
 		return v.failed(err)
 	}
-	switch a.status {
-	case http.StatusCreated, http.StatusOK:
-	case http.StatusGone:
+	switch {
+	case a.status == http.StatusCreated, a.status == http.StatusOK:
+	case a.status == http.StatusTooEarly: // the room is not open
+		if time.Since(v.r.began) > v.r.cfg.Patience {
+			return v.leave(waited)
+		}
+		if !pause(ctx, max(a.retryAfter, firstBackoff)) {
+			return v.leave(stopped)
+		}
+		return v.join
+	case a.status == http.StatusGone:
 		return v.leave(tooLate)
+	case a.is("challenge-required"):
+		return v.leave(unproven)
 	default:
 		return v.leave(refused)
 	}
@@ -171,7 +206,7 @@ func (v *visitor) join(ctx context.Context) state {
 
 // places joins the queue, or finds the place there already.
 func (v *visitor) places(ctx context.Context) (answer, error) {
-	a, err := v.ask(ctx, request{route: routeJoin, method: http.MethodPost, path: v.r.path("/places"), body: "{}"})
+	a, err := v.act(ctx, request{route: routeJoin, method: http.MethodPost, path: v.r.path("/places"), body: "{}"}, v.ask)
 	if err != nil || a.status != http.StatusCreated && a.status != http.StatusOK {
 		return a, err
 	}
@@ -186,6 +221,7 @@ func (v *visitor) places(ctx context.Context) (answer, error) {
 	}
 	v.cookies = v.cookies.with(a.header)
 	v.receipt, v.place = p.Place, place{lane{p.Lane, p.Region}, p.Number}
+	v.hindered.slow = p.Lane == wire.LaneSlow
 	v.r.check.placed(v.n, v.place)
 	return a, nil
 }
@@ -243,7 +279,7 @@ func (v *visitor) redeem(ctx context.Context) state {
 		v.client = v.r.inside
 	}
 	for began := time.Now(); time.Since(began) < v.r.cfg.Patience; {
-		a, err := v.ask(ctx, request{route: routeRedeem, method: http.MethodPost, path: v.r.path("/passes"), body: `{"place":"` + v.receipt + `"}`})
+		a, err := v.act(ctx, request{route: routeRedeem, method: http.MethodPost, path: v.r.path("/passes"), body: `{"place":"` + v.receipt + `"}`}, v.ask)
 		if err != nil {
 			return v.failed(err)
 		}
@@ -264,6 +300,9 @@ func (v *visitor) redeem(ctx context.Context) state {
 		case http.StatusGone:
 			return v.leave(tooLate)
 		default:
+			if a.is("challenge-required") {
+				return v.leave(unproven)
+			}
 			return v.leave(refused)
 		}
 	}

@@ -63,7 +63,8 @@ var layers = []struct {
 
 	{"internal/mutants", nil},
 
-	{"rehearse", []string{"wire", "plan"}}, // the public contract, and nothing of the services
+	{"rehearse", []string{"gateway/challenge/altcha", "wire", "plan"}}, // the public contract, and nothing of the services; altcha.Solve is a client's part
+	{"internal/defences", []string{"rehearse", "inventory/audit"}},
 	{"internal/endurance", []string{"rehearse", "inventory/audit", "inventory/payment/sandbox", "internal/natsd", "internal/pgd", "kv", "wire"}},
 
 	{"sim", []string{"inventory/seating", "wire", "plan"}},

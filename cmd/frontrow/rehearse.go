@@ -34,6 +34,8 @@ func (c command) rehearse(ctx context.Context, args []string) error {
 	f.StringVar(&cfg.Event, "event", "", "`id` of the event")
 	f.IntVar(&cfg.Fans, "fans", 1000, "who want tickets")
 	f.Float64Var(&cfg.Bots, "bots", 0, "bots for each fan, beside them; each is one person with up to 20 places")
+	f.Float64Var(&cfg.BotPlaces, "bot-places", 0, "instead of --bots, the `share` that bots want of all places: --fans 70000 --bot-places 0.3 is 100,000 visitors, 30 % of them bots")
+	f.IntVar(&cfg.Solvers, "solvers", 0, "proofs worked out at a time, for fans and as many for bots; 0: half of the processors")
 	f.DurationVar(&cfg.Ramp, "ramp", time.Minute, "within which all arrive: half of them at the beginning, then ever fewer")
 	f.Uint64Var(&cfg.Seed, "seed", 1, "of everybody's decisions")
 	f.DurationVar(&cfg.Think, "think", 5*time.Second, "mean time to think about the seats; being late is in proportion to it")

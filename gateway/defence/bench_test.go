@@ -32,7 +32,7 @@ func BenchmarkDefences(b *testing.B) {
 			b.Fatal(p)
 		}
 		c := d.caller(r)
-		d.arrived(c)
+		d.arrived(c, true)
 		d.scored(r, c, fan)
 	}
 }

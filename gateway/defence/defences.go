@@ -207,7 +207,7 @@ func (d *Defences) assess(r *http.Request, c caller, fan string) risk.Assessment
 	}
 	s := risk.Signals{Headers: risk.HeadersOf(r.Header), JA4: c.ja4, Secure: c.secure, Datacenter: d.cfg.Datacenters.Contain(c.Addr),
 		AddressJoins: share(limit.Join, limit.Address), NetworkJoins: share(limit.Join, limit.Network),
-		AddressNewFans: share(limit.NewFan, limit.Address), Rotation: share(limit.Rotation, limit.Network),
+		AddressNewFans: share(limit.NewFan, limit.Address), NetworkStrangers: share(limit.Stranger, limit.Network), Rotation: share(limit.Rotation, limit.Network),
 		FanHolds: share(limit.Held, limit.Fan), AddressHolds: share(limit.Held, limit.Address),
 		FanSpins: share(limit.Spin, limit.Fan), AddressSpins: share(limit.Spin, limit.Address)}
 	s.FanAge, s.FanKnown = d.env.Fans.Age(r)
@@ -221,9 +221,13 @@ func (d *Defences) Named(r *http.Request) {
 	}
 }
 
-// arrived notes a join, which Admit has counted: the first of an IPv6 address is
-// a sign of rotation within its network.
-func (d *Defences) arrived(c caller) {
+// arrived notes a join, which Admit has counted: of a stranger, whom we have
+// given no cookie; and the first of an IPv6 address, which is a sign of rotation
+// within its network.
+func (d *Defences) arrived(c caller, known bool) {
+	if !known && !c.exempt {
+		d.limits.Note(limit.Stranger, c.who)
+	}
 	if joins, _ := d.limits.Used(limit.Join, limit.Address, c.who); joins <= 1 && c.Addr.Is6() && !c.exempt {
 		d.limits.Note(limit.Rotation, c.who)
 	}

@@ -83,14 +83,15 @@ type Event interface {
 // comes back. An access code is not spent on the slow lane: who has one proves.
 func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane, answer string) (string, error) {
 	c := d.caller(r)
-	d.arrived(c)
+	_, known := d.env.Fans.Age(r)
+	d.arrived(c, known)
 	a := d.scored(r, c, rec.Fan)
 	rec.Risk, rec.Reasons = a.Score, a.Reasons
 	needs := d.needs(a)
 	if needs == challenge.None {
 		return lane, nil
 	}
-	if _, known := d.env.Fans.Age(r); known { // else he was named just now and has nothing
+	if known { // else he was named just now and has nothing
 		lanes := []string{lane, wire.LaneSlow}
 		if answer != "" && answer != challenge.Skip {
 			lanes = lanes[:1] // he pays to leave the slow lane

@@ -15,7 +15,8 @@
 //
 //   - A client that says plainly that it is a program stays below the threshold
 //     as long as it behaves: the API is public. One that claims to be a browser and
-//     isn't is dearer.
+//     isn't is dearer. To join under many names without ever opening the page is not
+//     to behave, and is counted in small numbers: no honest crowd does that.
 //   - No single weak sign reaches the threshold, and what reaches it alone is
 //     behaviour: joining or holding as no person does.
 //

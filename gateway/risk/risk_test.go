@@ -94,6 +94,11 @@ func TestScores(t *testing.T) {
 		{"a VPN", with(chrome, func(s *Signals) { s.Datacenter = true }), 30, 30, []string{"datacenter"}},
 		{"an office in the opening minute", with(chrome, func(s *Signals) { s.AddressJoins, s.NetworkJoins, s.AddressNewFans = 0.15, 0.04, 0.15 }), 1, 40, nil},
 		{"three tenths of an address's budget", with(chrome, func(s *Signals) { s.AddressJoins = 0.3 }), 50, 50, []string{"address-joins"}},
+		{"a program under two names", with(tool, func(s *Signals) { s.NetworkStrangers = 2. / 60 }), 1, 49, nil},
+		{"a program under ten names", with(tool, func(s *Signals) { s.NetworkStrangers = 10. / 60 }), 50, 74, []string{"network-strangers", "agent-tool", "headers-missing", "fan-unknown"}},
+		{"one that never opened the page, with all of Chrome's headers, under ten names", with(chrome, func(s *Signals) { s.NetworkStrangers, s.FanKnown = 10./60, false }), 50, 74, nil},
+		{"a fan in its network, who opened the page just now", with(chrome, func(s *Signals) { s.NetworkStrangers, s.FanAge = 1, 5*time.Second }), 40, 40, []string{"network-strangers"}},
+		{"a fan in its network, who was there before", with(chrome, func(s *Signals) { s.NetworkStrangers, s.FanAge = 1, time.Minute }), 0, 0, nil},
 		{"a /48 that rotates", with(chrome, func(s *Signals) { s.Rotation, s.NetworkJoins, s.FanKnown = 0.3, 0.05, false }), 50, 74, nil},
 		{"sixteen holds given back", with(chrome, func(s *Signals) { s.FanSpins = 16. / 20 }), 60, 60, []string{"fan-spins"}},
 		{"six holds given back", with(chrome, func(s *Signals) { s.FanSpins = 6. / 20 }), 0, 0, nil},
@@ -117,7 +122,7 @@ func TestMonotonic(t *testing.T) {
 		s.UserAgent = rapid.SampledFrom([]string{"", chromeWin, "curl/8", "Mozilla/5.0 (", strings.Repeat("Chrome/", 5000)}).Draw(t, "agent")
 		s.JA4 = rapid.SampledFrom([]string{"", chromiumJA4, goJA4, "x"}).Draw(t, "ja4")
 		s.Secure, s.FanKnown = rapid.Bool().Draw(t, "secure"), rapid.Bool().Draw(t, "known")
-		shares := []*float64{&s.AddressJoins, &s.NetworkJoins, &s.AddressNewFans, &s.Rotation, &s.FanHolds, &s.AddressHolds, &s.FanSpins, &s.AddressSpins}
+		shares := []*float64{&s.AddressJoins, &s.NetworkJoins, &s.AddressNewFans, &s.NetworkStrangers, &s.Rotation, &s.FanHolds, &s.AddressHolds, &s.FanSpins, &s.AddressSpins}
 		for _, p := range shares {
 			*p = share.Draw(t, "share")
 		}

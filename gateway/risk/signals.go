@@ -19,6 +19,7 @@ type Signals struct {
 	// Shares of budgets that are used (package limit): 0 of nothing, 1 of all.
 	AddressJoins, NetworkJoins float64
 	AddressNewFans             float64 // fans that were named at this address
+	NetworkStrangers           float64 // joins without a cookie of ours
 	Rotation                   float64 // addresses of this network seen for the first time
 	FanHolds, AddressHolds     float64
 	FanSpins, AddressSpins     float64 // holds that ended without a sale

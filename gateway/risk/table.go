@@ -12,6 +12,10 @@ import (
 // fresh is an age at which nobody has found and pressed "Join" yet.
 const fresh = 2 * time.Second
 
+// newcomer is an age at which a cookie may have been had in place of opening the
+// page: with the challenge that was asked for, for one.
+const newcomer = time.Minute
+
 // Assessment is a score with its reasons, the heaviest first.
 type Assessment struct {
 	Score   int // 0 to 100
@@ -71,6 +75,13 @@ func Weights() Table {
 			ramp(0.05, 0.3, func(s *Signals) float64 { return s.NetworkJoins })},
 		{"address-new-fans", 20, "fans named at the address, likewise: clients that throw their cookie away", crowd,
 			ramp(0.05, 0.3, func(s *Signals) float64 { return s.AddressNewFans })},
+		{"network-strangers", 40, "joins of the network by who has not opened the page, from three a minute, in full at nine: one program under many names. It counts against the network's newcomers alone", "Programs join from your network just now.",
+			func(s *Signals, a agent) float64 {
+				if s.FanKnown && (s.FanAge == 0 || s.FanAge >= newcomer) {
+					return 0
+				}
+				return ramp(0.05, 0.15, func(s *Signals) float64 { return s.NetworkStrangers })(s, a)
+			}},
 		{"rotation", 40, "new addresses of one IPv6 /48: one customer who changes his address", "The address changes with every request.",
 			ramp(0.05, 0.25, func(s *Signals) float64 { return s.Rotation })},
 		{"fan-holds", 60, "holds granted to the fan: one a second is where nobody looks at seats any more", quick,

@@ -123,6 +123,10 @@ var list = []mutant{
 		{"gateway/limit/store.go", "e.counts[1], e.counts[0], e.window = e.counts[0], count{}, window", "e.counts, e.window = [2]count{}, window"}}},
 	{"rotating addresses grow the memory", "gateway/limit", "TestMemoryIsBounded", []edit{
 		{"gateway/limit/store.go", "if len(sh.younger) >= s.size {", "if len(sh.younger) < 0 {"}}},
+	{"strangers to a network are not counted", "gateway", "TestStrangers", []edit{
+		{"gateway/defence/defences.go", "if !known && !c.exempt {", "if known && !c.exempt {"}}},
+	{"the cookie of a challenge makes a stranger known", "gateway", "TestStrangers", []edit{
+		{"gateway/risk/table.go", "if s.FanKnown && (s.FanAge == 0 || s.FanAge >= newcomer) {", "if s.FanKnown {"}}},
 	{"a proof opens as many acts as one likes", "gateway/challenge", "TestAnswerIsGoodOnce/R1", []edit{
 		{"gateway/challenge/spent.go", "return was.Fan == use.Fan && was.Act == use.Act, nil", "return was.Fan == use.Fan, nil"}}},
 	{"a proof is good for anybody", "gateway/challenge/altcha", "TestNothingIsProven", []edit{
