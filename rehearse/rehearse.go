@@ -25,8 +25,9 @@ const (
 	botConnections = 64
 	// settleLimit is how long an order that was taken may be pending.
 	settleLimit = 15 * time.Minute
-	// lastReads bounds reading all paid orders once more at the end.
-	lastReads = 10 * time.Minute
+	// lastReads bounds reading all paid orders once more at the end, and hastyReads
+	// at the end of a rehearsal that was broken off.
+	lastReads, hastyReads = 10 * time.Minute, 20 * time.Second
 	// lastBoard bounds waiting for a board written after the last pass.
 	lastBoard     = 45 * time.Second
 	progressEvery = time.Second
@@ -146,7 +147,11 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	background.Go(func() { r.pollBoard(polling) })
 	background.Go(func() { r.tellProgress(polling) })
 	r.crowd(ctx)
-	r.last(context.WithoutCancel(ctx))
+	reads := lastReads
+	if ctx.Err() != nil {
+		reads = hastyReads
+	}
+	r.last(context.WithoutCancel(ctx), reads)
 	stop()
 	background.Wait()
 	return r.report(), nil
@@ -231,29 +236,29 @@ func (r *rehearsal) visitors() []*visitor {
 
 // last looks once more at what must not have changed: every paid order. Before,
 // it waits for a board that was written after the last pass.
-func (r *rehearsal) last(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lastReads)
+func (r *rehearsal) last(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for end, now := time.Now().Add(lastBoard), time.Now(); r.board.now().At.Before(now.Add(ClockSkew)) && time.Now().Before(end); {
 		pause(ctx, boardEvery)
 	}
 	var readers sync.WaitGroup
 	for _, p := range r.check.paidHolds() {
-		readers.Go(func() { r.readAgain(ctx, p) })
+		readers.Go(func() { r.readAgain(ctx, p, limit) })
 	}
 	readers.Wait()
 }
 
 // readAgain reads a paid order until it is not pending, as it may be for a while
 // when the ledger is away.
-func (r *rehearsal) readAgain(ctx context.Context, h *hold) {
+func (r *rehearsal) readAgain(ctx context.Context, h *hold, limit time.Duration) {
 	for {
 		a, err := r.inside.insist(ctx, r.others, request{route: routeOrder, method: http.MethodGet, path: "/v1/orders/" + h.order,
 			cookies: r.all[h.who].cookies, from: r.all[h.who].from()}, polite)
 		var o wire.OrderReply
 		switch {
 		case err != nil:
-			r.check.unsettled(h.order, lastReads)
+			r.check.unsettled(h.order, limit)
 			return
 		case a.status != http.StatusOK || a.into(&o) != nil:
 			r.check.missing(h.order)
