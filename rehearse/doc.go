@@ -68,7 +68,9 @@
 // So a proof that was accepted has really been worked out, and never sooner than
 // its computer could. What this machine had no processor for is counted as
 // "unsolved": so many more might have come in, and if they are many, the shares of
-// the bots are too low by as much.
+// the bots are too low by as much. For the same reason most bots here prove nothing:
+// thousands of strong proofs are more than the few processors of a rehearsal work out
+// in minutes. Against bots who all solve, a challenge is a price and keeps fewer out.
 //
 // What the defences cost a visitor is the time from being told to slow down, or to
 // prove something, until he was let in or gave up, without what he waited for one
