@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// fan uses the public API as a browser would: with a cookie jar, an address of
-// his own, and nothing else.
+// fan uses the public API as a browser would: with a cookie jar, an address in a
+// network of his own, and nothing else.
 type fan struct {
 	http    *http.Client
 	base    string
@@ -26,7 +26,7 @@ type fan struct {
 func newFan(t testing.TB, base, event string, n int) *fan {
 	jar, err := cookiejar.New(nil)
 	must(t, err)
-	return &fan{base: base, event: event, address: fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255),
+	return &fan{base: base, event: event, address: fmt.Sprintf("10.%d.%d.1", n>>8&255, n&255),
 		http: &http.Client{Jar: jar, Timeout: patience, Transport: http.DefaultTransport}}
 }
 

@@ -102,7 +102,7 @@ func (r *running) testRefunds(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	for payload, want := range map[string]string{
-		"": "bad-request", `{"order":`: "bad-request", `{"order":"` + id + `","why":"x","by":"ann","seat":"A"}`: "bad-request",
+		"": "invalid", `{"order":`: "bad-request", `{"order":"` + id + `","why":"x","by":"ann","seat":"A"}`: "bad-request",
 		`{"order":"` + id + `","by":"ann"}`: "invalid", `{"order":"` + wire.OrderOfHold(wire.NewHold()) + `","why":"x","by":"ann"}`: "not-found",
 		`{"order":"` + id + `","seats":["moon"],"why":"x","by":"ann"}`: "unknown-seat",
 	} {
