@@ -25,6 +25,7 @@ const (
 	readAhead   = 100_000 // records the server may send ahead of us
 	decodePart  = 2000    // records decoded by one goroutine
 	readTimeout = 30 * time.Second
+	readStall   = 3 * time.Second // without a record: the server that sent them may be gone
 	readAttempt = 2 * time.Second
 	readAgain   = 5 * time.Millisecond // before a replica that lags is asked again
 )
@@ -50,39 +51,84 @@ func (w *writer) load(ctx context.Context) error {
 	return w.guard.Check(ctx)
 }
 
-// restore gives the engine every seat's record. One consumer tells the last
-// record of each seat in the order of their revisions, and the guard's among
-// them: when it has come at the revision just written, all before it have,
-// from whichever replica, and nothing of earlier terms is stored after.
+// restore gives the engine every seat's record.
 func (w *writer) restore(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	bucket := wire.SeatsBucket(w.event.id)
+	for {
+		read, err := w.readUnlessStalled(ctx)
+		switch {
+		case err == nil:
+			return read.restore(w.engine)
+		case !errors.Is(err, errStalled) || ctx.Err() != nil:
+			return err
+		}
+	}
+}
+
+// errStalled: no record came for so long that a fresh start is the quicker way.
+var errStalled = errors.New("reading the seats stands still")
+
+// readUnlessStalled is read, given up once no record has come for readStall. What
+// is given up ends by itself, soon after: the client library asks for another
+// consumer for some seconds, whatever the context says.
+func (w *writer) readUnlessStalled(ctx context.Context) (*records, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stall := time.AfterFunc(readStall, func() { cancel(errStalled) })
+	defer stall.Stop()
+	type result struct {
+		read *records
+		err  error
+	}
+	done := make(chan result, 1)
+	guard := w.guard.Fence().Revision
+	go func() {
+		read, err := w.read(ctx, guard, func() { stall.Reset(readStall) })
+		done <- result{read, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return r.read, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// read reads every seat's record. One consumer tells the last record of each seat
+// in the order of their revisions, and the guard's among them: when it has come at
+// the revision just written, all before it have, from whichever replica, and
+// nothing of earlier terms is stored after. goes is told of each record.
+func (w *writer) read(ctx context.Context, upto kv.Revision, goes func()) (*records, error) {
 	guard := w.stream.Subject(wire.WriterKey)
-	consumer, err := w.js.OrderedConsumer(ctx, wire.KVStream(bucket), jetstream.OrderedConsumerConfig{
+	consumer, err := w.js.OrderedConsumer(ctx, wire.KVStream(wire.SeatsBucket(w.event.id)), jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{w.stream.Subject(wire.SeatPrefix + ">"), guard}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullExpiry(readAttempt), jetstream.PullHeartbeat(readAttempt/4))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer messages.Stop()
-	records := records{index: w.event.index}
+	read := &records{index: w.event.index}
 	for {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return errors.Join(err, records.decoding.Wait())
+			return nil, errors.Join(err, read.decoding.Wait())
 		}
+		goes()
 		meta, err := m.Metadata()
 		if err != nil {
-			return errors.Join(err, records.decoding.Wait())
+			return nil, errors.Join(err, read.decoding.Wait())
 		}
 		if m.Subject() != guard {
-			records.add(record{key: strings.TrimPrefix(m.Subject(), w.stream.Subject("")), raw: m.Data(), revision: meta.Sequence.Stream})
-		} else if kv.Revision(meta.Sequence.Stream) >= w.guard.Fence().Revision {
-			return records.restore(w.engine)
+			read.add(record{key: strings.TrimPrefix(m.Subject(), w.stream.Subject("")), raw: m.Data(), revision: meta.Sequence.Stream})
+		} else if kv.Revision(meta.Sequence.Stream) >= upto {
+			return read, nil
 		}
 	}
 }

@@ -1,13 +1,19 @@
 package inventory
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"frontrow/internal/natstest"
+	"frontrow/inventory/seating/seatingtest"
 	"frontrow/plan"
 	"frontrow/wire"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // term is a writer that has become one, without serving.
@@ -21,6 +27,14 @@ func (h *house) term(n uint64) *writer {
 // unopened is a writer that has read the records there are.
 func (h *house) unopened(n uint64) *writer {
 	h.t.Helper()
+	w := h.writer(n)
+	must(h.t, w.load(h.context()))
+	return w
+}
+
+// writer is one that has done nothing yet.
+func (h *house) writer(n uint64) *writer {
+	h.t.Helper()
 	e := &event{id: "demo", index: h.index, record: h.event, changed: make(chan struct{}, 1), prices: map[string]wire.Price{}}
 	for seat := range h.index.Len() {
 		e.subjects = append(e.subjects, wire.KVSubject(wire.SeatsBucket("demo"), wire.SeatKey(h.index.ID(seat))))
@@ -30,9 +44,42 @@ func (h *house) unopened(n uint64) *writer {
 	}
 	s, err := New(Config{NATS: h.nc, Ledger: h.ledger, Refunds: h.ledger, Name: fmt.Sprint("w", n)})
 	must(h.t, err)
-	w := s.newWriter(e, n, nil)
-	must(h.t, w.load(h.context()))
-	return w
+	return s.newWriter(e, n, nil)
+}
+
+// dumb is JetStream whose first consumer is asked for in vain, whatever the
+// context says: the server that should make it is gone.
+type dumb struct {
+	jetstream.JetStream
+	asked atomic.Int32
+	end   chan struct{}
+}
+
+func (d *dumb) OrderedConsumer(ctx context.Context, stream string, cfg jetstream.OrderedConsumerConfig) (jetstream.Consumer, error) {
+	if d.asked.Add(1) == 1 {
+		<-d.end
+		return nil, errors.New("nobody answered")
+	}
+	return d.JetStream.OrderedConsumer(ctx, stream, cfg)
+}
+
+// A server that dies while a writer reads its seats costs seconds, not the time
+// that reading may take in all.
+func TestReadingThatStandsStillBeginsAnew(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 2, 20, 0), nil)
+	first := h.term(1)
+	first.engine.Hold(wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: []string{"A-1", "A-2"}}, time.Now())
+	must(t, first.flush(h.context()))
+
+	js := &dumb{JetStream: h.js, end: make(chan struct{})}
+	defer close(js.end)
+	w := h.writer(2)
+	w.js = js
+	must(t, w.load(h.context()))
+	if c := w.engine.Stock(time.Now()).All; c.Held != 2 || js.asked.Load() != 2 {
+		t.Errorf("%+v, asked %d times", c, js.asked.Load())
+	}
 }
 
 // BenchmarkRecovery is what a new writer of 80,000 seats, half of them held,
