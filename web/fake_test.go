@@ -42,7 +42,8 @@ type fake struct {
 	sent    map[string]uint64 // by section: where its chain of frames stands
 	boards  uint64
 	head    uint64
-	joined  int // POST …/places so far
+	joined  int  // POST …/places so far
+	slowed  bool // he took a place in the slow lane
 	holds   int
 	lane    string            // that the fan's code has opened
 	moved   bool              // the pass is in use on another device

@@ -92,7 +92,10 @@ func (f *fake) guarded(act string, do http.HandlerFunc) http.HandlerFunc {
 			do(w, r)
 			return
 		}
-		if g.slow && body.Challenge == "skip" {
+		if g.slow && (body.Challenge == "skip" || body.Challenge == "" && f.isSlow()) { // a place that he has is his
+			f.mu.Lock()
+			f.slowed = true
+			f.mu.Unlock()
 			answer(w, 201, map[string]any{"place": "slow", "lane": "slow", "region": "home", "number": 7, "ahead": 6, "slow": map[string]any{
 				"why": []string{"The address belongs to a datacenter."}, "detail": "You wait in the slower queue.",
 				"challenge": "/v1/events/" + fakeEvent + "/challenge?level=strong"}})
@@ -156,6 +159,13 @@ func TestProof(t *testing.T) {
 			}
 		})
 	}
+}
+
+// isSlow tells whether the fan has a place in the slow lane.
+func (f *fake) isSlow() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.slowed
 }
 
 func (f *fake) joins() int {
