@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"frontrow/inventory"
 	"frontrow/inventory/ledger"
@@ -39,25 +40,42 @@ const holdScript = `for _, k in ipairs(KEYS) do if redis.call('EXISTS', k) == 1 
 for _, k in ipairs(KEYS) do redis.call('SET', k, ARGV[1], 'NX', 'EX', ARGV[2]) end
 return 1`
 
+// openSeats is a region that sells the seats of a house without a ledger, and the
+// connections of as many gateways.
+func (b *bench) openSeats(ctx context.Context, seats int) (r *region, conns []*nats.Conn, end func(), err error) {
+	if r, err = startRegion(ctx, b.dir, seats, b.replicas); err != nil {
+		return nil, nil, nil, err
+	}
+	ends := []func(){r.close}
+	end = func() {
+		for _, e := range slices.Backward(ends) {
+			e()
+		}
+	}
+	stop, err := r.sell(noLedger{})
+	if err != nil {
+		end()
+		return nil, nil, nil, err
+	}
+	ends = append(ends, stop)
+	for range holdConns {
+		nc, err := r.connect()
+		if err != nil {
+			end()
+			return nil, nil, nil, err
+		}
+		ends, conns = append(ends, nc.Close), append(conns, nc)
+	}
+	return r, conns, end, nil
+}
+
 // benchHold is the row "hold of 2".
 func benchHold(ctx context.Context, b *bench) error {
-	region, err := startRegion(ctx, b.dir, b.seats, b.replicas)
+	region, conns, end, err := b.openSeats(ctx, b.seats)
 	if err != nil {
 		return err
 	}
-	defer region.close()
-	stop, err := region.sell(noLedger{})
-	if err != nil {
-		return err
-	}
-	defer stop()
-	conns := make([]*nats.Conn, holdConns)
-	for i := range conns {
-		if conns[i], err = region.connect(); err != nil {
-			return err
-		}
-		defer conns[i].Close()
-	}
+	defer end()
 	pairs := region.pairs()
 	ours := side{name: "frontrow", prepare: func(ctx context.Context, round int) (func(context.Context, int) error, int, error) {
 		event := fmt.Sprint("hold-", round)

@@ -23,23 +23,11 @@ const (
 // benchStorm is the row "storm": many times more fans than seats, each asking
 // for one seat by name. One of those who ask for a seat gets it.
 func benchStorm(ctx context.Context, b *bench) error {
-	region, err := startRegion(ctx, b.dir, stormSeats, b.replicas)
+	region, conns, end, err := b.openSeats(ctx, stormSeats)
 	if err != nil {
 		return err
 	}
-	defer region.close()
-	stop, err := region.sell(noLedger{})
-	if err != nil {
-		return err
-	}
-	defer stop()
-	conns := make([]*nats.Conn, holdConns)
-	for i := range conns {
-		if conns[i], err = region.connect(); err != nil {
-			return err
-		}
-		defer conns[i].Close()
-	}
+	defer end()
 	seats := region.singles()
 	var won atomic.Int64
 	var losers slowest

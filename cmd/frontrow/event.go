@@ -162,23 +162,22 @@ func requestApply(ctx context.Context, nc *nats.Conn, request []byte) (wire.Even
 		if err != nil {
 			return wire.Event{}, fmt.Errorf("admission: %w", err)
 		}
-		switch code := reply.Header.Get(micro.ErrorCodeHeader); code {
-		case "":
+		code := reply.Header.Get(micro.ErrorCodeHeader)
+		if code == "" {
 			var r wire.ApplyReply
 			if err := json.Unmarshal(reply.Data, &r); err != nil {
 				return wire.Event{}, fmt.Errorf("admission: %w", err)
 			}
 			return r.Event, nil
-		case string(wire.CodeUnavailable):
+		}
+		if code == string(wire.CodeUnavailable) {
 			select {
 			case <-time.After(applyAgain):
 				continue
 			case <-ctx.Done():
 			}
-			fallthrough
-		default:
-			return wire.Event{}, fmt.Errorf("%s: %s", code, reply.Header.Get(micro.ErrorHeader))
 		}
+		return wire.Event{}, fmt.Errorf("%s: %s", code, reply.Header.Get(micro.ErrorHeader))
 	}
 }
 
