@@ -66,13 +66,19 @@ func Core(replicas int) []jetstream.StreamConfig {
 			AllowDirect: true, AllowAtomicPublish: true, DenyDelete: true, Duplicates: logDuplicates,
 			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas,
 		},
+		plansStore(replicas),
 	}
 }
 
-// PlansStore is the object store that holds seating plans by digest.
-func PlansStore(replicas int) jetstream.ObjectStoreConfig {
-	return jetstream.ObjectStoreConfig{Bucket: PlansObjects, Storage: jetstream.FileStorage, Replicas: replicas,
-		Description: "seating plans by digest"}
+// plansStore is the stream of the object store (ADR-20) that holds seating plans
+// by digest. Clients make one that any replica answers for. Here the leader alone
+// does, or a plan would be missing, for an instant, to the one who has just put it.
+func plansStore(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: "OBJ_" + PlansObjects, Subjects: []string{"$O." + PlansObjects + ".C.>", "$O." + PlansObjects + ".M.>"},
+		Description: "seating plans by digest", AllowRollup: true, AllowDirect: false, MaxMsgs: -1, MaxBytes: -1,
+		Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas,
+	}
 }
 
 // ForEvent lists the streams of one event.
@@ -129,9 +135,6 @@ func CreateCore(ctx context.Context, js jetstream.JetStream, replicas int) error
 			return err
 		}
 	}
-	if _, err := js.CreateOrUpdateObjectStore(ctx, PlansStore(replicas)); err != nil {
-		return fmt.Errorf("create object store %s: %w", PlansObjects, err)
-	}
 	if _, err := js.CreateOrUpdateConsumer(ctx, OrdersStream, Checkout(replicas)); err != nil {
 		return fmt.Errorf("create consumer %s: %w", CheckoutConsumer, err)
 	}
@@ -150,13 +153,12 @@ func mirror(c jetstream.StreamConfig, domain string) jetstream.StreamConfig {
 func CreateInRegion(ctx context.Context, js jetstream.JetStream, event, domain string, replicas int) error {
 	configs := ForQueue(event, replicas)
 	for _, c := range []jetstream.StreamConfig{
-		bucket(EventsBucket, 16, replicas), bucket(BoardBucket, 1, replicas), bucket(StockBucket, 1, replicas), bucket(PricesBucket, 64, replicas),
+		plansStore(replicas), bucket(EventsBucket, 16, replicas), bucket(BoardBucket, 1, replicas), bucket(StockBucket, 1, replicas), bucket(PricesBucket, 64, replicas),
 		passing(bucket(RevokedBucket, 1, replicas), MaxPassLife), bucket(SeatsBucket(event), 1, replicas),
 	} {
 		configs = append(configs, mirror(c, domain))
 	}
-	plans := jetstream.StreamConfig{Name: "OBJ_" + PlansObjects, Storage: jetstream.FileStorage, Replicas: replicas}
-	return Create(ctx, js, append(configs, mirror(plans, domain), passing(bucket(ChallengesBucket, 1, replicas), passingAge))...)
+	return Create(ctx, js, append(configs, passing(bucket(ChallengesBucket, 1, replicas), passingAge))...)
 }
 
 // CreateForEvent makes an event's streams and lets SALELOG follow its seats.

@@ -44,3 +44,29 @@ func TestStreamsAreMadeAgain(t *testing.T) {
 		}
 	}
 }
+
+// A replica may lag, and on a busy machine does: who has just put a plan would
+// be told that there is none. So plans are read from their stream's leader.
+func TestPlansAreReadFromTheLeader(t *testing.T) {
+	js := natstest.Run(t).JetStream(t)
+	if err := wire.CreateCore(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	store, err := js.ObjectStore(t.Context(), wire.PlansObjects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.PutBytes(t.Context(), "digest", []byte("plan")); err != nil {
+		t.Fatal(err)
+	}
+	if plan, err := store.GetBytes(t.Context(), "digest"); err != nil || string(plan) != "plan" {
+		t.Errorf("%q, %v", plan, err)
+	}
+	s, err := js.Stream(t.Context(), "OBJ_"+wire.PlansObjects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.CachedInfo().Config.AllowDirect {
+		t.Error("any replica may answer for a plan")
+	}
+}

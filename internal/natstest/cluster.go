@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"frontrow/internal/natsd"
@@ -108,4 +110,23 @@ func (e *Env) StepDown(stream string) {
 		e.t.Fatalf("natstest: step down from %s: %v", stream, err)
 	}
 	e.wait("new leader of "+stream, func() bool { now := e.Leader(stream); return now >= 0 && now != old })
+}
+
+// WaitRouted returns when every running server has heard who takes each subject.
+// Servers tell each other: until then a request through another than the leader's
+// finds no responders, which clients see as an answer to try again.
+func (e *Env) WaitRouted(subjects ...string) {
+	e.t.Helper()
+	e.wait("every server knows who takes "+strings.Join(subjects, ", "), func() bool {
+		for _, n := range e.nodes {
+			if n.server == nil {
+				continue
+			}
+			a, err := n.server.Native().LookupAccount(account)
+			if err != nil || slices.ContainsFunc(subjects, func(s string) bool { return !a.SubscriptionInterest(s) }) {
+				return false
+			}
+		}
+		return true
+	})
 }

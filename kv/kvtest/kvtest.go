@@ -86,6 +86,8 @@ func (s *suite) bucket(t testing.TB) *kv.Bucket {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Tests use other servers than the one that made it, and don't ask twice.
+	s.env.WaitRouted(b.Subject("key"), "$JS.API.DIRECT.GET."+b.Name())
 	return b
 }
 
