@@ -79,7 +79,8 @@ func (s historySeat) next(in historyOp, out historyOutcome) []historySeat {
 	switch in.act {
 	case actHold:
 		possible = out.result == resultOK && (s == freeSeat || plain) ||
-			out.result == resultTaken && s != freeSeat || out.result == resultSpared && s == freeSeat
+			out.result == resultTaken && s != freeSeat || out.result == resultSpared && s == freeSeat ||
+			out.result == resultOver && !mine // granted before, unheard
 	case actRelease:
 		possible = out.result == resultOK && !paying && !sold
 	case actFail:

@@ -228,7 +228,7 @@ func (v *visitor) ask(ctx context.Context, act historyAct, subject string, reque
 	if err != nil {
 		v.t.Error(err)
 	}
-	for ctx.Err() == nil {
+	for unsure := false; ctx.Err() == nil; {
 		called := time.Now()
 		reply, err := v.request(subject, raw)
 		switch {
@@ -238,6 +238,7 @@ func (v *visitor) ask(ctx context.Context, act historyAct, subject string, reque
 		case err != nil, reply.Problem != nil && reply.Problem.Code == wire.CodeUnavailable:
 			v.note(act, called, time.Time{}, func(string) historyOutcome { return historyOutcome{result: resultUnknown} })
 			v.mayExpire(act, called.Add(historyTTL))
+			unsure = true
 			if rand.IntN(4) == 0 {
 				return false
 			}
@@ -246,7 +247,9 @@ func (v *visitor) ask(ctx context.Context, act historyAct, subject string, reque
 		}
 		returned := time.Now()
 		v.answers.Add(1)
-		v.note(act, called, returned, func(seat string) historyOutcome { return historyOutcome{result: v.result(act, reply.Problem, seat)} })
+		v.note(act, called, returned, func(seat string) historyOutcome {
+			return historyOutcome{result: v.result(act, reply.Problem, seat, unsure)}
+		})
 		if reply.Problem == nil {
 			v.mayExpire(act, reply.Expires)
 			if act == actHold {
@@ -266,7 +269,8 @@ func (v *visitor) request(act string, raw []byte) (reply wire.HoldReply, err err
 	return reply, json.Unmarshal(m.Data, &reply)
 }
 
-func (v *visitor) result(act historyAct, p *wire.Problem, seat string) historyResult {
+// result of an act. unsure: it was asked for before, and may have been done then.
+func (v *visitor) result(act historyAct, p *wire.Problem, seat string, unsure bool) historyResult {
 	switch {
 	case p == nil:
 		return resultOK
@@ -274,7 +278,7 @@ func (v *visitor) result(act historyAct, p *wire.Problem, seat string) historyRe
 		return resultTaken
 	case p.Code == wire.CodeTaken && act == actHold:
 		return resultSpared
-	case p.Code == wire.CodeHoldOver && act == actCheckout:
+	case p.Code == wire.CodeHoldOver && (act == actCheckout || act == actHold && unsure):
 		return resultOver
 	}
 	v.t.Errorf("%s of %v: %v", act, v.seats, p)
