@@ -40,7 +40,8 @@ type shop struct {
 	*Gateway
 	t     *testing.T
 	js    jetstream.JetStream
-	nc    *nats.Conn // the test's own
+	nc    *nats.Conn    // the test's own
+	near  *natstest.Env // the gateway's servers
 	url   string
 	plan  *plan.Plan
 	index *plan.Index
@@ -81,7 +82,7 @@ func open(t *testing.T, change ...func(*Config)) *shop {
 // openAt puts the event up where home is.
 func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	t.Helper()
-	s := &shop{t: t, js: env.JetStream(t), nc: env.Connect(t), asked: map[string]int{}}
+	s := &shop{t: t, js: env.JetStream(t), nc: env.Connect(t), near: env, asked: map[string]int{}}
 	ctx := t.Context()
 	must(t, wire.CreateCore(ctx, s.js, 1))
 	must(t, wire.CreateForEvent(ctx, s.js, show, 1))
@@ -152,10 +153,12 @@ func openInRegion(t *testing.T) *shop {
 	t.Helper()
 	world := natstest.Regions(t, "west")
 	west := world.Regions["west"]
-	return openAt(t, world.Home, func(c *Config) {
+	s := openAt(t, world.Home, func(c *Config) {
 		must(t, wire.CreateInRegion(t.Context(), west.JetStream(t), show, natstest.Home, 1))
 		c.NATS, c.Region, c.HomeDomain = west.Connect(t), "west", natstest.Home
 	})
+	s.near = west
+	return s
 }
 
 func must(t testing.TB, err error) {
@@ -233,6 +236,7 @@ func (s *shop) answer(subject string, reply func(*nats.Msg) any) {
 	must(s.t, err)
 	s.t.Cleanup(func() { _ = sub.Unsubscribe() })
 	must(s.t, s.nc.Flush())
+	s.near.WaitRouted(subject)
 }
 
 func (s *shop) times(subject string) int {
