@@ -39,7 +39,7 @@ func (w *writer) serve(ctx context.Context) error {
 	defer timer.Stop()
 	w.deciding, w.dirty = &batch{}, true
 	for {
-		w.expire()
+		w.expire(maxRecords / 2) // so that commands have room as well
 		w.drain()
 		if w.flying == nil && !w.deciding.empty() {
 			w.launch(ctx)
@@ -79,8 +79,8 @@ func (b *batch) empty() bool {
 // full tells whether the next command has to wait for the next batch.
 func (w *writer) full() bool { return w.carried != nil || len(w.deciding.commands) >= maxCommands }
 
-// expire ends what is due, as long as the batch has room for commands as well.
-func (w *writer) expire() {
+// expire ends what is due, until the batch has about most records.
+func (w *writer) expire(most int) {
 	now := w.now().UTC()
 	if now.Sub(w.sweptAt) >= sweepEvery {
 		w.sweptAt = now
@@ -89,7 +89,7 @@ func (w *writer) expire() {
 	if due, ok := w.engine.Due(); !ok || due.After(now) {
 		return
 	}
-	freed, unsettled := w.engine.Expire(now, maxRecords/2)
+	freed, unsettled := w.engine.Expire(now, most)
 	w.deciding.freed = append(w.deciding.freed, freed...)
 	w.deciding.unsettled = append(w.deciding.unsettled, unsettled...)
 	for _, h := range unsettled {
@@ -121,6 +121,7 @@ func (w *writer) take(c command) {
 
 // launch sends the batch decided, or finishes it if there is nothing to store.
 func (w *writer) launch(ctx context.Context) {
+	w.expire(maxRecords - wire.MaxPerFan) // in the room that commands have left
 	seats := w.prepare()
 	b := w.deciding
 	w.deciding = &batch{}

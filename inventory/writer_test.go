@@ -383,59 +383,6 @@ func TestLateWriterIsFenced(t *testing.T) {
 	})
 }
 
-func TestDeadlines(t *testing.T) {
-	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), func(s *wire.Spec) {
-		s.Hold.TTL, s.Hold.Checkout = wire.Duration(time.Second), wire.Duration(10*time.Second)
-	})
-	clock := &shifted{}
-	h.worker("one", clock.now)
-	fan := wire.NewFan()
-	notices, err := h.nc.SubscribeSync(wire.NoticeSubject("demo", fan))
-	must(t, err)
-	hold := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-1"}})
-	m, err := notices.NextMsg(patience)
-	must(t, err)
-	if late := time.Since(hold.Expires); late < 0 || !strings.Contains(string(m.Data), "expired") {
-		t.Errorf("%v after the deadline: %s", late, m.Data)
-	}
-	if r := h.record("A-1"); r.State != wire.Available {
-		t.Errorf("%+v", r)
-	}
-	over := ask[wire.HoldReply](h, wire.ActCheckout, wire.CheckoutRequest{Hold: hold.Hold, Fan: fan, Key: "k"})
-	if code(over.Problem) != wire.CodeHoldOver {
-		t.Errorf("checkout after the deadline: %+v", over)
-	}
-
-	// In checkout, the ledger decides: one was paid, the other wasn't.
-	paid := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-2"}})
-	lost := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(fan), Seats: []string{"A-3"}})
-	for _, r := range []wire.HoldReply{paid, lost} {
-		if c := ask[wire.HoldReply](h, wire.ActCheckout, wire.CheckoutRequest{Hold: r.Hold, Fan: fan, Key: "k"}); c.Problem != nil {
-			t.Fatal(c.Problem)
-		}
-	}
-	h.ledger.mu.Lock()
-	h.ledger.failing = true
-	h.ledger.paid[wire.OrderOfHold(paid.Hold)] = wire.OrderReply{State: wire.OrderPaid, Seats: paid.Seats}
-	h.ledger.mu.Unlock()
-	clock.shift(time.Minute)
-	ask[wire.Stock](h, wire.ActStatus, nil) // wakes the writer at the new time
-	<-h.ledger.asked
-	if r := h.record("A-3"); r.State != wire.Held {
-		t.Errorf("freed without an answer of the ledger: %+v", r)
-	}
-	h.ledger.mu.Lock()
-	h.ledger.failing = false
-	h.ledger.mu.Unlock()
-	ctx := h.context()
-	for h.record("A-2").State != wire.Sold || h.record("A-3").State != wire.Available {
-		if ctx.Err() != nil {
-			t.Fatalf("paid seat: %+v, other seat: %+v", h.record("A-2"), h.record("A-3"))
-		}
-		pause(ctx)
-	}
-}
-
 type shifted struct {
 	mu sync.Mutex
 	by time.Duration
