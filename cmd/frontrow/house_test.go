@@ -82,7 +82,7 @@ func (r *running) start() {
 // launch begins a process, with variables beside those of the environment, and
 // gives its first line: nothing if it ends before.
 func (r *running) launch(env ...string) (line <-chan string, err error) {
-	r.cmd = frontrow("dev", "--data", r.data, "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--event", r.event)
+	r.cmd = frontrow("dev", "--data", r.data, "--http", freeAddr(r.t), "--ops", freeAddr(r.t), "--nats", freeAddr(r.t), "--event", r.event)
 	r.cmd.Args = append(r.cmd.Args, r.extra...)
 	if r.program != "" {
 		r.cmd.Path = r.program

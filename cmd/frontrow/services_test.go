@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -172,13 +174,21 @@ func TestRegions(t *testing.T) {
 	d.sold("show", 4*fans)
 }
 
-// freeAddr is an address that was free a moment ago.
+// freeAddr is an address that was free a moment ago. Its port is below those the
+// kernel gives to whoever asks for any (ip_local_port_range), so that no stranger
+// answers there while the process that has it is dead.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	const lowest, kernels = 10_000, 32_768
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(kernels-lowest)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		must(t, err)
+		defer l.Close()
+		return l.Addr().String()
+	}
 }
 
 func untilReady(t *testing.T, ops string) {
