@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -174,22 +171,7 @@ func TestRegions(t *testing.T) {
 	d.sold("show", 4*fans)
 }
 
-// freeAddr is an address that was free a moment ago. Its port is below those the
-// kernel gives to whoever asks for any (ip_local_port_range), so that no stranger
-// answers there while the process that has it is dead.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	const lowest, kernels = 10_000, 32_768
-	for {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(kernels-lowest)))
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
-		}
-		must(t, err)
-		defer l.Close()
-		return l.Addr().String()
-	}
-}
+func freeAddr(t *testing.T) string { return natstest.FreeAddrs(t, 1)[0] }
 
 func untilReady(t *testing.T, ops string) {
 	t.Helper()

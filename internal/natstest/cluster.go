@@ -2,7 +2,6 @@ package natstest
 
 import (
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,15 +18,13 @@ const clusterSize = 3
 const account = server.DEFAULT_GLOBAL_ACCOUNT
 
 func newCluster(t testing.TB, dir string) (*Env, error) {
-	routes, err := freeAddrs(clusterSize)
-	if err != nil {
-		return nil, err
-	}
+	addrs := FreeAddrs(t, 2*clusterSize)
+	clients, routes := addrs[:clusterSize], addrs[clusterSize:]
 	env := &Env{Replicas: clusterSize, t: t}
 	for i := range clusterSize {
 		name := fmt.Sprintf("n%d", i)
 		env.nodes = append(env.nodes, &node{
-			config: natsd.Config{Dir: filepath.Join(dir, name), Name: name,
+			config: natsd.Config{Dir: filepath.Join(dir, name), Name: name, Addr: clients[i],
 				Cluster: natsd.Cluster{Name: "natstest", Addr: routes[i], Routes: routes}},
 		})
 	}
@@ -38,19 +35,6 @@ func newCluster(t testing.TB, dir string) (*Env, error) {
 		}
 	}
 	return env, nil
-}
-
-// freeAddrs holds all n listeners at once, so that the addresses differ.
-func freeAddrs(n int) (addrs []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("choose a route port: %w", err)
-		}
-		defer l.Close()
-		addrs = append(addrs, l.Addr().String())
-	}
-	return addrs, nil
 }
 
 // waitCluster returns when one server leads the meta group, every server

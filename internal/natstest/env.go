@@ -38,7 +38,7 @@ type node struct {
 // Run starts a single server which ends, and whose data goes, with the test.
 func Run(t testing.TB) *Env {
 	t.Helper()
-	env := &Env{Replicas: 1, t: t, nodes: []*node{{config: natsd.Config{Dir: dataDir(t)}}}}
+	env := &Env{Replicas: 1, t: t, nodes: []*node{{config: natsd.Config{Dir: dataDir(t), Addr: FreeAddrs(t, 1)[0]}}}}
 	t.Cleanup(env.stopAll)
 	env.StartServer(0)
 	return env
