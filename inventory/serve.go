@@ -79,7 +79,8 @@ func (b *batch) empty() bool {
 // full tells whether the next command has to wait for the next batch.
 func (w *writer) full() bool { return w.carried != nil || len(w.deciding.commands) >= maxCommands }
 
-// expire ends what is due, until the batch has about most records.
+// expire ends what is due, until the batch has most records, or as many more as
+// the last hold has seats.
 func (w *writer) expire(most int) {
 	now := w.now().UTC()
 	if now.Sub(w.sweptAt) >= sweepEvery {
