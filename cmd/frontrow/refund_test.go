@@ -250,9 +250,14 @@ func TestCancelledEvent(t *testing.T) {
 	must(t, err)
 	must(t, nc.PublishRequest("frontrow.inventory.refund.show", nats.NewInbox(), []byte(rain)))
 	ctx := deadline(t)
-	for range fans / 6 { // so far into it
+	for refunded := 0; refunded < fans/6; { // so far into it
 		select {
-		case <-told:
+		case m := <-told: // or late, that an order is paid
+			var n wire.Notice
+			must(t, json.Unmarshal(m.Data, &n))
+			if n.State == string(wire.OrderRefunded) {
+				refunded++
+			}
 		case <-ctx.Done():
 			t.Fatal("nothing is refunded")
 		}
