@@ -4,15 +4,17 @@ import (
 	"math/rand/v2"
 
 	"frontrow/plan"
+	"frontrow/wire"
 )
 
 // hall is the seating plan, as the map shows it.
 type hall struct {
 	index *plan.Index
 	areas []string
-	// An accessible seat goes with its companions, a companion never alone.
-	companions map[int][]int // by accessible seat
-	companion  map[int]bool
+	// An accessible seat goes with its companions, a companion alone only once the
+	// accessible seat is sold.
+	companions  map[int][]int // by accessible seat
+	companionOf map[int]int   // its accessible seat
 }
 
 func newHall(raw []byte) (*hall, error) {
@@ -20,7 +22,7 @@ func newHall(raw []byte) (*hall, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hall{index: plan.NewIndex(p), companions: map[int][]int{}, companion: map[int]bool{}}
+	h := &hall{index: plan.NewIndex(p), companions: map[int][]int{}, companionOf: map[int]int{}}
 	for _, a := range p.Areas {
 		h.areas = append(h.areas, a.ID)
 	}
@@ -31,17 +33,26 @@ func newHall(raw []byte) (*hall, error) {
 				h.companions[i] = []int{}
 			}
 		case plan.Companion:
-			h.companion[i] = true
 			if with, ok := h.index.Lookup(s.With); ok {
-				h.companions[with] = append(h.companions[with], i)
+				h.companions[with], h.companionOf[i] = append(h.companions[with], i), with
 			}
 		}
 	}
 	return h, nil
 }
 
-// free tells whether place i is available in a snapshot: two bits a place.
-func free(bits []byte, i int) bool { return i/4 < len(bits) && bits[i/4]>>(2*(i%4))&3 == 0 }
+// shows tells whether place i has a state in a snapshot: two bits a place.
+func shows(bits []byte, i int, s wire.State) bool {
+	return i/4 < len(bits) && bits[i/4]>>(2*(i%4))&3 == s.Bits()
+}
+
+func free(bits []byte, i int) bool { return shows(bits, i, wire.Available) }
+
+// kept tells whether place i is for the companion of a seat that is not sold yet.
+func (h *hall) kept(bits []byte, i int) bool {
+	with, ok := h.companionOf[i]
+	return ok && !shows(bits, with, wire.Sold)
+}
 
 // choose finds n free seats side by side, looking from a part of the map on:
 // eager is 0 in front, 1 at the back. It settles for any free seats and, if
@@ -61,7 +72,7 @@ func (h *hall) together(bits []byte, n, from int) []string {
 		if b := h.index.BlockOf(i); b != block {
 			run, block = 0, b
 		}
-		if _, accessible := h.companions[i]; accessible || h.companion[i] || !free(bits, i) {
+		if _, accessible := h.companions[i]; accessible || h.kept(bits, i) || !free(bits, i) {
 			run = 0
 			continue
 		}
@@ -83,7 +94,7 @@ func (h *hall) leftovers(bits []byte, n int, r *rand.Rand) []string {
 	from := r.IntN(h.index.Len())
 	for k := range h.index.Len() {
 		i := (from + k) % h.index.Len()
-		if h.companion[i] || !free(bits, i) {
+		if h.kept(bits, i) || !free(bits, i) {
 			continue
 		}
 		party := []int{i}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"frontrow/plan"
+	"frontrow/wire"
 )
 
 func testHall(t *testing.T) *hall {
@@ -22,17 +23,41 @@ func testHall(t *testing.T) *hall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(h.areas) == 0 || len(h.companions) == 0 || len(h.companion) == 0 {
+	if len(h.areas) == 0 || len(h.companions) == 0 || len(h.companionOf) == 0 {
 		t.Fatalf("%v %v", h.areas, h.companions)
 	}
 	return h
 }
 
-// take makes seats held in the map.
-func take(h *hall, bits []byte, ids []string) {
+// take makes seats held or sold in the map.
+func take(h *hall, bits []byte, s wire.State, ids ...string) {
 	for _, id := range ids {
 		i, _ := h.index.Lookup(id)
-		bits[i/4] |= 1 << (2 * (i % 4))
+		bits[i/4] |= s.Bits() << (2 * (i % 4))
+	}
+}
+
+// A companion's seat is for its companion until the accessible seat is sold.
+func TestChooseKeepsCompanionsSeats(t *testing.T) {
+	h, r := testHall(t), rand.New(rand.NewPCG(1, 1))
+	bits := make([]byte, (h.index.Len()+3)/4)
+	var last string // all is held but this companion's seat
+	for i := range h.index.Len() {
+		if id := h.index.ID(i); last == "" && h.index.Seat(i).Kind == plan.Companion {
+			last = id
+		} else {
+			take(h, bits, wire.Held, id)
+		}
+	}
+	if ids := h.choose(bits, 1, 0, r); ids != nil {
+		t.Errorf("chosen %v, the accessible seat is held", ids)
+	}
+	at, _ := h.index.Lookup(last)
+	with := h.companionOf[at]
+	bits[with/4] &^= 3 << (2 * (with % 4))
+	take(h, bits, wire.Sold, h.index.ID(with))
+	if ids := h.choose(bits, 1, 0, r); !slices.Equal(ids, []string{last}) {
+		t.Errorf("chosen %v, not %s, whose accessible seat is sold without it", ids, last)
 	}
 }
 
@@ -69,7 +94,7 @@ func TestChooseSellsOut(t *testing.T) {
 		if sold < h.index.Seats()/2 && (len(ids) != n || slices.Max(at)-slices.Min(at) != n-1) {
 			apart++
 		}
-		take(h, bits, ids)
+		take(h, bits, wire.Held, ids...)
 		sold += len(ids)
 	}
 	if apart > 0 {

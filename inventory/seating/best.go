@@ -21,8 +21,8 @@ import (
 //
 // Within 1, 2 and the first group of 3 the lower score wins: the mean of the
 // seats' costs (wire.BestSpec). All within the spec's band of the lowest are
-// equal: which is taken depends on the wish's seed. Accessible and companion
-// seats are never given out unless asked for.
+// equal: which is taken depends on the wish's seed. Accessible seats, and those
+// kept for companions, are never given out unless asked for.
 //
 // Runs are sorted by the cost of their best seat, so a search stops at the
 // first run that can't be better than what it has, and looks only at runs that
@@ -136,6 +136,23 @@ func (f *finder) set(i int, free bool, channel string) {
 	}
 }
 
+// keep says whether the companions' seats of an accessible seat are kept for
+// them. They are until it is sold; those it is sold without are anybody's, or
+// they would count as free and could never be had.
+func (f *finder) keep(accessible int, kept bool) {
+	for _, i := range f.companions[accessible] {
+		k := int(f.runOf[i])
+		bit := uint64(1) << (i - f.runs[k].start)
+		if f.runs[k].ordinary |= bit; kept {
+			f.runs[k].ordinary &^= bit
+		}
+		f.public.anybodys(k, bit, !kept && f.public.available(i))
+		for _, l := range f.channels {
+			l.anybodys(k, bit, !kept && l.available(i))
+		}
+	}
+}
+
 // openChannel makes a layer for a channel that has none, before its first seat is set.
 func (f *finder) openChannel(name string) {
 	if f.channels[name] == nil {
@@ -162,13 +179,8 @@ func (f *finder) put(l *layer, i int, free bool) {
 	}
 	k := int(f.runOf[i])
 	r := &f.runs[k]
-	bit := uint64(1) << (i - r.start) & r.ordinary
-	switch {
-	case bit == 0:
-	case free:
-		l.put(k, l.free[k]|bit)
-	default:
-		l.put(k, l.free[k]&^bit)
+	if bit := uint64(1) << (i - r.start) & r.ordinary; bit != 0 {
+		l.anybodys(k, bit, free)
 	}
 }
 

@@ -22,7 +22,7 @@ func checkLayers(t *rapid.T, e *Engine) {
 		for k, r := range f.runs {
 			var free uint64
 			for i := range r.len {
-				if l.available(r.start+i) && e.index.Seat(r.start+i).Kind == plan.Standard {
+				if l.available(r.start+i) && anybodys(e, r.start+i) {
 					free |= 1 << i
 				}
 			}
@@ -38,6 +38,16 @@ func checkLayers(t *rapid.T, e *Engine) {
 			}
 		}
 	}
+}
+
+// anybodys: is a seat for anybody, by its kind?
+func anybodys(e *Engine, i int) bool {
+	ref := e.index.Seat(i)
+	if ref.Kind == plan.Companion {
+		with, _ := e.index.Lookup(ref.With)
+		return e.state[with] == wire.Sold
+	}
+	return ref.Kind == plan.Standard
 }
 
 // venue draws a plan: sections of uneven rows with aisles, two price levels,
@@ -123,7 +133,7 @@ func (o oracle) sameRun(i, j int) bool {
 
 // free: may an ordinary buyer have seat i, given those already taken?
 func (o oracle) free(i int, taken []int) bool {
-	return o.e.forSale(i, o.channel) && o.e.index.Seat(i).Kind == plan.Standard && !slices.Contains(taken, i)
+	return o.e.forSale(i, o.channel) && anybodys(o.e, i) && !slices.Contains(taken, i)
 }
 
 func (o oracle) wished(i int) bool {
@@ -245,6 +255,10 @@ func drawEngine(t *rapid.T) oracle {
 	full := rapid.IntRange(0, 10).Draw(t, "full")
 	for i := range e.index.Len() {
 		if rapid.IntRange(0, 9).Draw(t, "state") < full {
+			if rapid.Bool().Draw(t, "sold") {
+				e.set(i, wire.Sold, nil)
+				continue
+			}
 			e.mark(i, &block{channel: rapid.SampledFrom([]string{"", "presale"}).Draw(t, "block")})
 			e.set(i, wire.Blocked, nil)
 		}
@@ -334,7 +348,7 @@ func TestAccessibleEqualsBruteForce(t *testing.T) {
 		for k, i := range got {
 			ref := x.Seat(i)
 			if !o.e.forSale(i, o.channel) || slices.Contains(got[:k], i) ||
-				k > 0 && !(ref.Kind == plan.Standard || ref.Kind == plan.Companion && ref.With == x.ID(got[0])) {
+				k > 0 && !(anybodys(o.e, i) || ref.Kind == plan.Companion && ref.With == x.ID(got[0])) {
 				t.Fatalf("seat %d is not to be had", i)
 			}
 		}
@@ -399,6 +413,7 @@ func TestWeightsChange(t *testing.T) {
 	e := onSale(t, seatingtest.Hall(t, 4, 10, 0))
 	e.Block(wire.BlockRequest{Seats: []string{"A-1"}, Channel: "presale"}, start)
 	e.Hold(named("x", "g", "A-5", "A-6"), start)
+	sell(e, "y", "g", "D-1") // accessible
 	event := seatingtest.Concert()
 	zero := 0.0
 	event.Spec.Best = wire.BestSpec{Centre: 1, Band: &zero} // rows and distance count nothing

@@ -83,11 +83,12 @@ func (e *Engine) named(ids []string, channel string) ([]int, *wire.Problem) {
 	return seats, e.orphaned(seats, e.finder.among(channel))
 }
 
-// companions lets a companion seat go only together with its accessible seat.
+// companions lets a companion seat go only together with its accessible seat,
+// or once that is sold without it.
 func (e *Engine) companions(seats []int) *wire.Problem {
 	for _, i := range seats {
 		with, ok := e.finder.companionOf[i]
-		if !ok || slices.Contains(seats, with) {
+		if !ok || e.state[with] == wire.Sold || slices.Contains(seats, with) {
 			continue
 		}
 		ref := e.index.Seat(i)

@@ -31,7 +31,9 @@
 //     returns it, for the ledger to be asked.
 //  4. A quote never changes once a hold has it.
 //  5. A request sent again is answered as before, also after the hold has ended.
-//  6. A companion seat goes only together with its accessible seat.
+//  6. A companion seat goes only together with its accessible seat; once that is
+//     sold without it, it is a seat like any other. So what counts as free can
+//     be had, unless the accessible seat is held or blocked alone.
 //  7. The acts, folded in order, give the states; the records, restored, give
 //     the same engine.
 //  8. Confirm wins over any hold: the ledger is authoritative for sold. It does

@@ -127,6 +127,9 @@ func (e *Engine) sortAgain() {
 		if s != wire.Available {
 			e.finder.set(i, false, e.channelOf(i, s))
 		}
+		if s == wire.Sold {
+			e.finder.keep(i, false)
+		}
 	}
 }
 
@@ -280,6 +283,9 @@ func (e *Engine) Stock(now time.Time) wire.Stock {
 func (e *Engine) set(seat int, to wire.State, owner *hold) {
 	e.count(seat, e.state[seat], -1)
 	e.count(seat, to, +1)
+	if was := e.state[seat]; (was == wire.Sold) != (to == wire.Sold) {
+		e.finder.keep(seat, to != wire.Sold)
+	}
 	e.state[seat], e.owner[seat] = to, owner
 	e.finder.set(seat, to == wire.Available, e.channelOf(seat, to))
 }

@@ -32,6 +32,11 @@ func named(hold, fan string, seats ...string) wire.HoldRequest {
 	return wire.HoldRequest{Hold: hold, Claims: claims(fan), Seats: seats}
 }
 
+// sell sells a seat at once, as the ledger has it.
+func sell(e *Engine, hold, fan, seat string) {
+	e.Confirm(wire.ConfirmRequest{Hold: hold, Order: wire.OrderOfHold(hold), Fan: fan, Seats: []wire.SeatQuote{{ID: seat}}}, start)
+}
+
 func code(p *wire.Problem) wire.Code {
 	if p == nil {
 		return ""
@@ -72,6 +77,13 @@ func TestHoldRules(t *testing.T) {
 		{"accessible in an area", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 2, Section: "floor", Accessible: true}}, wire.CodeNoneLeft},
 		{"too dear", nil, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 1, MaxTotal: 100}}, wire.CodeNoneLeft},
 		{"companion alone", nil, named("h", "f", "B-2"), wire.CodeInvalid},
+		{"companion once its seat is sold without it", func(e *Engine) { sell(e, "x", "g", "B-1") }, named("h", "f", "B-2"), ""},
+		{"companion while its seat is held without it", func(e *Engine) { e.Hold(named("x", "g", "B-1"), start) }, named("h", "f", "B-2"), wire.CodeInvalid},
+		{"best of the last seats, a companion's", func(e *Engine) {
+			e.Block(wire.BlockRequest{Sections: []string{"101", "floor"}}, start)
+			e.Block(wire.BlockRequest{Seats: []string{"B-1", "B-2"}, Unblock: true}, start)
+			sell(e, "x", "g", "B-1")
+		}, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 1}}, ""},
 		{"companion with its seat", nil, named("h", "f", "B-2", "B-1"), ""},
 		{"blocked", func(e *Engine) { e.Block(wire.BlockRequest{Seats: []string{"A-1"}, By: "op"}, start) }, named("h", "f", "A-1"), wire.CodeTaken},
 		{"not open", func(e *Engine) { e.spec.OpensAt = start.Add(time.Second) }, named("h", "f", "A-1"), wire.CodeNotOpen},

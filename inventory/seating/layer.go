@@ -17,7 +17,7 @@ type run struct {
 	section    int
 	row        rowAt
 	level      uint8
-	ordinary   uint64 // the seats that are neither accessible nor companion
+	ordinary   uint64 // the seats for anybody: not accessible, nor kept for a companion
 	accessible uint64
 	middle     point   // of the seats from end to end
 	reach      float64 // the farthest seat from there
@@ -100,6 +100,15 @@ func (l *layer) put(k int, free uint64) {
 	from, to := bits.Len64(was), bits.Len64(is)
 	for n := min(from, to) + 1; n <= max(from, to); n++ {
 		l.fits[n][word] ^= bit
+	}
+}
+
+// anybodys says whether a seat of run k is free for anybody.
+func (l *layer) anybodys(k int, bit uint64, free bool) {
+	if free {
+		l.put(k, l.free[k]|bit)
+	} else {
+		l.put(k, l.free[k]&^bit)
 	}
 }
 
