@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"frontrow/internal/loopback"
 )
 
 // redisConns is how many connections share the commands in flight. Few and
@@ -43,13 +45,12 @@ func startRedis(ctx context.Context, dir string, durable bool) (*redis, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := loopback.Ports(1)
 	if err != nil {
 		return nil, err
 	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
-	args := []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(addr.Port), "--dir", dir, "--save", "", "--appendonly", "no"}
+	port := strconv.Itoa(ports[0])
+	args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "no"}
 	if durable {
 		// No rewrite of the file in mid-measurement: to the baseline's advantage.
 		args = append(args[:len(args)-1], "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
@@ -59,7 +60,7 @@ func startRedis(ctx context.Context, dir string, durable bool) (*redis, error) {
 	if err := r.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("redis-server: %w", err)
 	}
-	if err := r.connect(ctx, addr.String(), durable); err != nil {
+	if err := r.connect(ctx, net.JoinHostPort("127.0.0.1", port), durable); err != nil {
 		return nil, errors.Join(fmt.Errorf("redis-server: %w", err), r.stop())
 	}
 	return r, nil

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"frontrow/internal/loopback"
 	"frontrow/internal/natsd"
 	"frontrow/inventory"
 	"frontrow/plan"
@@ -54,9 +55,13 @@ func startRegion(ctx context.Context, dir string, seats, replicas int) (*region,
 // start runs the servers. Their routes are chosen before: a cluster needs to
 // know them all.
 func (r *region) start(ctx context.Context, dir string) error {
-	routes, err := freeRoutes(r.replicas)
+	ports, err := loopback.Ports(r.replicas)
 	if err != nil {
 		return err
+	}
+	var routes []*url.URL
+	for _, p := range ports {
+		routes = append(routes, &url.URL{Scheme: "nats", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(p))})
 	}
 	for i := range r.replicas {
 		name := fmt.Sprint("nats-", i)
@@ -65,11 +70,7 @@ func (r *region) start(ctx context.Context, dir string) error {
 			return err
 		}
 		if r.replicas > 1 {
-			port, err := strconv.Atoi(routes[i].Port())
-			if err != nil {
-				return err
-			}
-			opts.Cluster, opts.Routes = server.ClusterOpts{Name: "bench", Host: "127.0.0.1", Port: port}, routes
+			opts.Cluster, opts.Routes = server.ClusterOpts{Name: "bench", Host: "127.0.0.1", Port: ports[i]}, routes
 		}
 		s, err := natsd.Run(ctx, opts, nil)
 		if err != nil {
@@ -78,20 +79,6 @@ func (r *region) start(ctx context.Context, dir string) error {
 		r.servers = append(r.servers, s)
 	}
 	return nil
-}
-
-// freeRoutes holds all listeners at once, so that the addresses differ.
-func freeRoutes(n int) ([]*url.URL, error) {
-	routes := make([]*url.URL, n)
-	for i := range routes {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		routes[i] = &url.URL{Scheme: "nats", Host: l.Addr().String()}
-	}
-	return routes, nil
 }
 
 func (r *region) shutdown() {

@@ -57,15 +57,16 @@ var layers = []struct {
 	{"internal/consume", nil},
 	{"internal/ops", nil},
 	{"internal/natsd", nil},
-	{"internal/pgd", nil},
-	{"internal/natstest", []string{"internal/natsd"}},
-	{"internal/pgtest", []string{"internal/pgd"}},
+	{"internal/pgd", []string{"internal/loopback"}},
+	{"internal/loopback", nil},
+	{"internal/natstest", []string{"internal/loopback", "internal/natsd"}},
+	{"internal/pgtest", []string{"internal/loopback", "internal/pgd"}},
 
 	{"internal/mutants", nil},
 
 	{"rehearse", []string{"gateway/challenge/altcha", "wire", "plan"}}, // the public contract, and nothing of the services; altcha.Solve is a client's part
 	{"internal/defences", []string{"rehearse", "inventory/audit"}},
-	{"internal/endurance", []string{"rehearse", "inventory/audit", "inventory/payment/sandbox", "internal/natsd", "internal/pgd", "kv", "wire"}},
+	{"internal/endurance", []string{"rehearse", "inventory/audit", "inventory/payment/sandbox", "internal/loopback", "internal/natsd", "internal/pgd", "kv", "wire"}},
 
 	{"sim", []string{"inventory/seating", "wire", "plan"}},
 

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/internal/loopback"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -105,7 +107,7 @@ func put(ctx context.Context, o options, dir string, tell func(string, ...any)) 
 
 // servers starts what frontrow stands on.
 func (s *stage) servers(ctx context.Context, o options) error {
-	addrs, err := freeAddrs(7)
+	addrs, err := loopback.Addrs(7)
 	if err != nil {
 		return err
 	}
@@ -138,7 +140,7 @@ func (s *stage) servers(ctx context.Context, o options) error {
 }
 
 func (s *stage) services(ctx context.Context) error {
-	addrs, err := freeAddrs(9)
+	addrs, err := loopback.Addrs(9)
 	if err != nil {
 		return err
 	}
@@ -225,19 +227,6 @@ func self(args ...string) *exec.Cmd {
 		panic(err) // Linux always knows
 	}
 	return exec.Command(path, args...)
-}
-
-// freeAddrs holds all listeners at once, so that the addresses differ.
-func freeAddrs(n int) (addrs []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		addrs = append(addrs, l.Addr().String())
-	}
-	return addrs, nil
 }
 
 // natsReady is nil once a server knows the leader of its JetStream.

@@ -2,13 +2,14 @@ package natsd
 
 import (
 	"fmt"
-	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"frontrow/internal/loopback"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -60,21 +61,13 @@ func startRegion(t *testing.T) []*Server {
 	for _, user := range regionUsers {
 		t.Setenv("NATS_PASSWORD_"+strings.ToUpper(user), secret(user))
 	}
-	var ports []int
-	var routes []string
-	var held []net.Listener // all at once, so that the ports differ
-	for range 3 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		held = append(held, l)
-		port := l.Addr().(*net.TCPAddr).Port
-		ports = append(ports, port)
-		routes = append(routes, strconv.Quote(fmt.Sprintf("nats://route:%s@127.0.0.1:%d", secret("route"), port)))
+	ports, err := loopback.Ports(3)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, l := range held {
-		l.Close()
+	var routes []string
+	for _, port := range ports {
+		routes = append(routes, strconv.Quote(fmt.Sprintf("nats://route:%s@127.0.0.1:%d", secret("route"), port)))
 	}
 	t.Setenv("NATS_ROUTES", "["+strings.Join(routes, ",")+"]")
 

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"frontrow/internal/loopback"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -156,9 +158,11 @@ func (s *Server) run(ctx context.Context, c Config, dir string, who *syscall.Cre
 		return err
 	}
 	if s.port = c.Port; s.port == 0 {
-		if s.port, err = freePort(); err != nil {
+		ports, err := loopback.Ports(1)
+		if err != nil {
 			return err
 		}
+		s.port = ports[0]
 	}
 	return s.spawn(ctx, bin, dir, who, c.Logger)
 }
@@ -199,15 +203,6 @@ func (s *Server) createDatabase(ctx context.Context) error {
 	}
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+user)
 	return err
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("choose a port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 func (s *Server) dsn(database string) string {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/internal/loopback"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -70,14 +72,12 @@ func (p *PgBouncer) configure(dsn string) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := loopback.Ports(1)
 	if err != nil {
 		return err
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	front := *server
-	front.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	front.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
 	q := front.Query()
 	q.Set("default_query_exec_mode", "exec")
 	front.RawQuery = q.Encode()
@@ -99,7 +99,7 @@ auth_file = %s
 server_login_retry = 1
 log_connections = 0
 log_disconnections = 0
-`, server.Hostname(), server.Port(), port, PoolSize, filepath.Join(p.dir, "users"))
+`, server.Hostname(), server.Port(), ports[0], PoolSize, filepath.Join(p.dir, "users"))
 	for name, content := range map[string]string{"users": users, "ini": ini} {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {
 			return err
