@@ -38,6 +38,10 @@ var list = []mutant{
 		{"inventory/seating/engine.go", "e.tally(h.fan, 1)", ""}}},
 	{"seats opened again under the fences of records that were lost", "inventory", "TestSeatsAreSoldAgainAfterJetStreamIsLost", []edit{
 		{"inventory/recover.go", "w.ledger.Reopen(ctx, w.event.id, uint64(w.guard.Fence().Revision))", "w.ledger.Bookings(ctx, w.event.id)"}}},
+	{"companion's seat goes without its accessible seat", "inventory/seating", "TestHoldRules", []edit{
+		{"inventory/seating/choose.go", "!ok || e.state[with] == wire.Sold", "ok || !ok"}}},
+	{"companion's seat whose accessible seat is sold is nobody's", "inventory/seating", "TestHoldRules|TestBestEqualsBruteForce", []edit{
+		{"inventory/seating/engine.go", "e.finder.keep(seat, to != wire.Sold)", "e.finder.keep(seat, true)"}}},
 	{"hold not counted against the limit", "inventory/seating", "TestHoldRules", []edit{
 		{"inventory/seating/decide.go", "e.tally(h.fan, len(h.seats))", ""}}},
 	{"hold in checkout freed by its deadline alone", "inventory/seating", "TestLifeOfAHold", []edit{
