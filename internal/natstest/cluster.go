@@ -1,15 +1,19 @@
 package natstest
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"frontrow/internal/natsd"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 const clusterSize = 3
@@ -64,6 +68,29 @@ func (e *Env) waitCluster() {
 			}
 		}
 		return leaders == 1
+	})
+	e.waitPlaceable()
+}
+
+// waitPlaceable returns when the meta leader places a stream on all servers. He
+// thinks one that has come back offline, and refuses to, until he hears from it.
+func (e *Env) waitPlaceable() {
+	e.t.Helper()
+	nc, err := nats.Connect(e.URL())
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.wait("a stream on every server", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		probe := jetstream.StreamConfig{Name: "natstest", Replicas: e.Replicas, Storage: jetstream.MemoryStorage}
+		_, err := js.CreateStream(ctx, probe)
+		return err == nil && js.DeleteStream(ctx, probe.Name) == nil
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +139,8 @@ func (e *Env) StopServer(i int) {
 }
 
 // StartServer starts server i again, on its old port and directory, and
-// returns when its streams are healthy and current.
+// returns when its streams are healthy and current and, if no other is stopped,
+// when new ones can be made.
 func (e *Env) StartServer(i int) {
 	e.t.Helper()
 	n := e.nodes[i]
@@ -151,6 +153,9 @@ func (e *Env) StartServer(i int) {
 	e.wait(fmt.Sprintf("server %d healthy", i), func() bool {
 		return n.server.Native().Healthz(nil).Status == "ok"
 	})
+	if e.Replicas > 1 && !slices.ContainsFunc(e.nodes, func(n *node) bool { return n.server == nil }) {
+		e.waitPlaceable()
+	}
 }
 
 // Restart stops every server, then starts them all on their old directories.
