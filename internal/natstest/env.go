@@ -139,8 +139,8 @@ func (e *Env) StopServer(i int) {
 }
 
 // StartServer starts server i again, on its old port and directory, and
-// returns when its streams are healthy and current and, if no other is stopped,
-// when new ones can be made.
+// returns when its streams are healthy and, if no other is stopped, when new ones
+// can be made.
 func (e *Env) StartServer(i int) {
 	e.t.Helper()
 	n := e.nodes[i]
@@ -150,12 +150,12 @@ func (e *Env) StartServer(i int) {
 	if err := n.start(); err != nil {
 		e.t.Fatal(err)
 	}
-	e.wait(fmt.Sprintf("server %d healthy", i), func() bool {
-		return n.server.Native().Healthz(nil).Status == "ok"
-	})
 	if e.Replicas > 1 && !slices.ContainsFunc(e.nodes, func(n *node) bool { return n.server == nil }) {
 		e.waitPlaceable()
 	}
+	e.wait(fmt.Sprintf("server %d healthy", i), func() bool {
+		return n.server.Native().Healthz(nil).Status == "ok"
+	})
 }
 
 // Restart stops every server, then starts them all on their old directories.

@@ -101,9 +101,13 @@ func TestClusterLivesWithoutOneServer(t *testing.T) {
 		return err
 	})
 	env.StartServer(leader)
-	if !env.Server(leader).Native().JetStreamIsStreamCurrent("$G", "S") {
-		t.Error("restarted server has not caught up")
-	}
+	eventually(t, func(ctx context.Context) error { // healthy is what makes progress
+		if !env.Server(leader).Native().JetStreamIsStreamCurrent("$G", "S") {
+			<-ctx.Done()
+			return errors.New("the restarted server has not caught up")
+		}
+		return nil
+	})
 }
 
 func TestDataGoesWithTheTest(t *testing.T) {
