@@ -142,9 +142,12 @@ func (f *finder) set(i int, free bool, channel string) {
 func (f *finder) keep(accessible int, kept bool) {
 	for _, i := range f.companions[accessible] {
 		k := int(f.runOf[i])
-		bit := uint64(1) << (i - f.runs[k].start)
-		if f.runs[k].ordinary |= bit; kept {
-			f.runs[k].ordinary &^= bit
+		r := &f.runs[k]
+		bit := uint64(1) << (i - r.start)
+		if kept {
+			r.ordinary &^= bit
+		} else {
+			r.ordinary |= bit
 		}
 		f.public.anybodys(k, bit, !kept && f.public.available(i))
 		for _, l := range f.channels {
