@@ -29,9 +29,10 @@ const redisPatience = 10 * time.Second
 
 // redis is a redis-server of our own and a pipelining client to it.
 type redis struct {
-	cmd   *exec.Cmd
-	conns []*redisConn
-	next  atomic.Uint64
+	cmd      *exec.Cmd
+	conns    []*redisConn
+	next     atomic.Uint64
+	reserved *loopback.Reservation
 }
 
 // startRedis runs a server in dir. With durable, every write is in the
@@ -45,22 +46,21 @@ func startRedis(ctx context.Context, dir string, durable bool) (*redis, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	ports, err := loopback.Ports(1)
+	reserved, err := loopback.Reserve(1)
 	if err != nil {
 		return nil, err
 	}
-	port := strconv.Itoa(ports[0])
-	args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "no"}
+	args := []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(reserved.Ports()[0]), "--dir", dir, "--save", "", "--appendonly", "no"}
 	if durable {
 		// No rewrite of the file in mid-measurement: to the baseline's advantage.
 		args = append(args[:len(args)-1], "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
 	}
-	r := &redis{cmd: exec.Command(path, args...)}
+	r := &redis{cmd: exec.Command(path, args...), reserved: reserved}
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := r.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("redis-server: %w", err)
 	}
-	if err := r.connect(ctx, net.JoinHostPort("127.0.0.1", port), durable); err != nil {
+	if err := r.connect(ctx, reserved.Addrs()[0], durable); err != nil {
 		return nil, errors.Join(fmt.Errorf("redis-server: %w", err), r.stop())
 	}
 	return r, nil
@@ -93,6 +93,7 @@ func (r *redis) stop() error {
 	for _, c := range r.conns {
 		c.net.Close()
 	}
+	defer r.reserved.Close()
 	return errors.Join(r.cmd.Process.Kill(), ignoreExit(r.cmd.Wait()))
 }
 

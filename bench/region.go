@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"frontrow/internal/loopback"
@@ -27,6 +25,7 @@ import (
 type region struct {
 	servers  []*natsd.Server
 	replicas int
+	reserved *loopback.Reservation // of the servers' routes
 	js       jetstream.JetStream
 	index    *plan.Index
 	digest   string
@@ -40,7 +39,7 @@ type region struct {
 const patience = 30 * time.Second
 
 func startRegion(ctx context.Context, dir string, seats, replicas int) (*region, error) {
-	r := &region{replicas: replicas}
+	r := &region{replicas: replicas, reserved: &loopback.Reservation{}}
 	err := r.start(ctx, dir)
 	if err == nil {
 		err = r.open(ctx, seats)
@@ -55,13 +54,14 @@ func startRegion(ctx context.Context, dir string, seats, replicas int) (*region,
 // start runs the servers. Their routes are chosen before: a cluster needs to
 // know them all.
 func (r *region) start(ctx context.Context, dir string) error {
-	ports, err := loopback.Ports(r.replicas)
+	reserved, err := loopback.Reserve(r.replicas)
 	if err != nil {
 		return err
 	}
+	r.reserved = reserved
 	var routes []*url.URL
-	for _, p := range ports {
-		routes = append(routes, &url.URL{Scheme: "nats", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(p))})
+	for _, a := range reserved.Addrs() {
+		routes = append(routes, &url.URL{Scheme: "nats", Host: a})
 	}
 	for i := range r.replicas {
 		name := fmt.Sprint("nats-", i)
@@ -70,7 +70,7 @@ func (r *region) start(ctx context.Context, dir string) error {
 			return err
 		}
 		if r.replicas > 1 {
-			opts.Cluster, opts.Routes = server.ClusterOpts{Name: "bench", Host: "127.0.0.1", Port: ports[i]}, routes
+			opts.Cluster, opts.Routes = server.ClusterOpts{Name: "bench", Host: "127.0.0.1", Port: reserved.Ports()[i]}, routes
 		}
 		s, err := natsd.Run(ctx, opts, nil)
 		if err != nil {
@@ -85,6 +85,7 @@ func (r *region) shutdown() {
 	for _, s := range r.servers {
 		s.Shutdown()
 	}
+	r.reserved.Close()
 }
 
 // mode is how results name it.

@@ -105,6 +105,7 @@ func (r *running) launch(env ...string) (line <-chan string, err error) {
 		s, _ := bufio.NewReader(out).ReadString('\n')
 		first <- s
 		ended <- cmd.Wait()
+		close(ended) // who asks again need not wait
 	}(r.cmd)
 	return first, nil
 }

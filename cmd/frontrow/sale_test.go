@@ -31,6 +31,7 @@ import (
 type sale struct {
 	*running
 	ctx    context.Context
+	giveUp context.CancelFunc
 	log    *bytes.Buffer // what dev says
 	ledger *ledger.Ledger
 	buyers []*buyer
@@ -43,7 +44,7 @@ type sale struct {
 
 func newSale(t *testing.T, program, event string) *sale {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	s := &sale{ctx: ctx, log: &bytes.Buffer{}}
+	s := &sale{ctx: ctx, giveUp: cancel, log: &bytes.Buffer{}}
 	s.running = &running{t: t, program: program, dsn: pgtest.New(t), data: dataDir(t), event: event, stderr: s.log}
 	l, err := ledger.Open(s.ctx, ledger.Config{DSN: s.dsn})
 	must(t, err)
@@ -90,7 +91,14 @@ func (s *sale) arm(point string) (over <-chan error) {
 	line, err := s.launch(failpoint.Variable + "=" + point)
 	must(s.t, err)
 	back := make(chan error, 1)
-	s.beside.Go(func() { back <- s.comeBack(line) })
+	s.beside.Go(func() {
+		err := s.comeBack(line)
+		if err != nil {
+			s.t.Error(err) // now: the fans fail for want of a dev
+			s.giveUp()
+		}
+		back <- err
+	})
 	return back
 }
 

@@ -12,6 +12,7 @@ import (
 	"frontrow/internal/natstest"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 )
 
 const limit = 30 * time.Second
@@ -31,10 +32,22 @@ func queue(t *testing.T, env *natstest.Env, js jetstream.JetStream, ackWait time
 
 func publish(t *testing.T, js jetstream.JetStream, n int) {
 	t.Helper()
+	all := bounded(t)
 	for i := range n {
-		// Until an election is over, there is nobody to store it.
-		_, err := js.Publish(bounded(t), fmt.Sprint("work.", i), nil, jetstream.WithRetryAttempts(100))
-		must(t, err)
+		id := nuid.Next()
+		for {
+			// Until an election is over, there is nobody to store it, and what is sent as
+			// the connection breaks is not answered.
+			ctx, cancel := context.WithTimeout(all, time.Second)
+			_, err := js.Publish(ctx, fmt.Sprint("work.", i), nil, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(100))
+			cancel()
+			if err == nil {
+				break
+			}
+			if all.Err() != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -56,6 +56,17 @@ type stage struct {
 	life       context.Context
 	end        context.CancelFunc
 	background sync.WaitGroup
+	reserved   []*loopback.Reservation
+}
+
+// reserve gives addresses that are the stage's until it stops.
+func (s *stage) reserve(n int) ([]string, error) {
+	r, err := loopback.Reserve(n)
+	if err != nil {
+		return nil, err
+	}
+	s.reserved = append(s.reserved, r)
+	return r.Addrs(), nil
 }
 
 // put puts everything up. On an error what was started is stopped.
@@ -107,7 +118,7 @@ func put(ctx context.Context, o options, dir string, tell func(string, ...any)) 
 
 // servers starts what frontrow stands on.
 func (s *stage) servers(ctx context.Context, o options) error {
-	addrs, err := loopback.Addrs(7)
+	addrs, err := s.reserve(7)
 	if err != nil {
 		return err
 	}
@@ -140,7 +151,7 @@ func (s *stage) servers(ctx context.Context, o options) error {
 }
 
 func (s *stage) services(ctx context.Context) error {
-	addrs, err := loopback.Addrs(9)
+	addrs, err := s.reserve(9)
 	if err != nil {
 		return err
 	}
@@ -218,6 +229,9 @@ func (s *stage) stop() {
 		s.postgres.close()
 	}
 	s.background.Wait()
+	for _, r := range s.reserved {
+		r.Close()
+	}
 }
 
 // self is this program in another role.

@@ -1,6 +1,16 @@
-// Package loopback chooses addresses on this machine for servers that must be
-// named before they run: by their peers, or for those who find them again after
-// they were stopped or killed.
+// Package loopback reserves ports on this machine for servers that must be named
+// before they run: by their peers, or for those who find them again after they
+// were stopped or killed.
+//
+// # Invariants
+//
+//  1. A reserved port is given to no other user of this package, in whatever
+//     process, until the reservation is closed or its process ends.
+//  2. Nor does Linux give it to whoever asks for any port: it lies below those
+//     (from 32768 on, see ip_local_port_range in ip(7)).
+//
+// So while a server is away no stranger is given its port: its clients meet
+// nobody there, and it finds the port free when it comes back.
 package loopback
 
 import (
@@ -12,41 +22,65 @@ import (
 	"syscall"
 )
 
-// The ports lie below those that Linux gives to whoever asks for any (from
-// 32768 on, see ip_local_port_range in ip(7)). So while a server is away, no
-// stranger is given its port: its clients meet nobody there, and it finds the
-// port free when it comes back.
 const lowest, kernels = 10_000, 32_768
 
 // maxTries bounds the ports looked at for each that is wanted.
 const maxTries = 1000
 
-// Ports are n different ports that nobody listens on: chosen at random, since
-// others choose at the same time.
-func Ports(n int) ([]int, error) {
-	ports := make([]int, 0, n)
-	for tries := 0; len(ports) < n; tries++ {
-		l, err := net.Listen("tcp", addr(lowest+rand.IntN(kernels-lowest)))
-		if errors.Is(err, syscall.EADDRINUSE) && tries < n*maxTries {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("choose a port: %w", err)
-		}
-		defer l.Close() // not before all are chosen, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
+// Reservation is of some ports of 127.0.0.1; the zero value is of none.
+type Reservation struct {
+	ports []int
+	// A socket in Linux' abstract namespace for each, named after its port: one
+	// process can have it, and it goes with the process (unix(7)).
+	marks []net.Listener
 }
 
-// Addrs are n such ports' addresses, "127.0.0.1:<port>".
-func Addrs(n int) ([]string, error) {
-	ports, err := Ports(n)
-	addrs := make([]string, len(ports))
-	for i, p := range ports {
+// Reserve chooses n ports on which nobody listens now.
+func Reserve(n int) (*Reservation, error) {
+	r := &Reservation{}
+	for tries := 0; len(r.ports) < n; tries++ {
+		err := r.try(lowest + rand.IntN(kernels-lowest))
+		if err != nil && (!errors.Is(err, syscall.EADDRINUSE) || tries >= n*maxTries) {
+			r.Close()
+			return nil, fmt.Errorf("reserve a port: %w", err)
+		}
+	}
+	return r, nil
+}
+
+func (r *Reservation) try(port int) error {
+	mark, err := net.Listen("unix", fmt.Sprint("@frontrow-port-", port))
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", addr(port))
+	if err != nil {
+		mark.Close()
+		return err
+	}
+	l.Close()
+	r.ports, r.marks = append(r.ports, port), append(r.marks, mark)
+	return nil
+}
+
+// Ports are those reserved.
+func (r *Reservation) Ports() []int { return r.ports }
+
+// Addrs are the addresses of Ports, "127.0.0.1:<port>".
+func (r *Reservation) Addrs() []string {
+	addrs := make([]string, len(r.ports))
+	for i, p := range r.ports {
 		addrs[i] = addr(p)
 	}
-	return addrs, err
+	return addrs
+}
+
+// Close gives the ports back.
+func (r *Reservation) Close() {
+	for _, m := range r.marks {
+		m.Close()
+	}
+	r.marks = nil
 }
 
 func addr(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

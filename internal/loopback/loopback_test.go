@@ -1,31 +1,72 @@
 package loopback
 
 import (
+	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 )
 
-func TestAddrs(t *testing.T) {
-	const n = 200
-	addrs, err := Addrs(n)
-	if err != nil || len(addrs) != n {
-		t.Fatal(len(addrs), err)
+func reserve(t *testing.T, n int) *Reservation {
+	t.Helper()
+	r, err := Reserve(n)
+	if err != nil {
+		t.Fatal(err)
 	}
-	seen := map[string]bool{}
-	for _, a := range addrs {
-		if seen[a] {
-			t.Errorf("%s twice", a)
-		}
-		seen[a] = true
-		l, err := net.Listen("tcp", a)
-		if err != nil {
+	t.Cleanup(r.Close)
+	return r
+}
+
+// Many who reserve at once never get the same.
+func TestReserve(t *testing.T) {
+	var all sync.Map
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for _, a := range reserve(t, 100).Addrs() {
+				if _, twice := all.LoadOrStore(a, true); twice {
+					t.Errorf("%s twice", a)
+				}
+				l, err := net.Listen("tcp", a)
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				l.Close()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// child is what the test below runs in another process: its argument is a port.
+const child = "LOOPBACK_TEST_PORT"
+
+func TestReservedInAnotherProcess(t *testing.T) {
+	if port := os.Getenv(child); port != "" {
+		p, _ := strconv.Atoi(port)
+		if err := new(Reservation).try(p); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Error(err)
-			continue
 		}
-		defer l.Close()
+		return
+	}
+	r := reserve(t, 1)
+	look := func() error {
+		cmd := exec.Command(os.Args[0], "-test.run=TestReservedInAnotherProcess")
+		cmd.Env = append(os.Environ(), child+"="+strconv.Itoa(r.Ports()[0]))
+		return cmd.Run()
+	}
+	if err := look(); err != nil {
+		t.Errorf("another process got a reserved port: %v", err)
+	}
+	r.Close()
+	if look() == nil {
+		t.Error("a port given back stays reserved")
 	}
 }
 

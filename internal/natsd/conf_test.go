@@ -61,18 +61,19 @@ func startRegion(t *testing.T) []*Server {
 	for _, user := range regionUsers {
 		t.Setenv("NATS_PASSWORD_"+strings.ToUpper(user), secret(user))
 	}
-	ports, err := loopback.Ports(3)
+	reserved, err := loopback.Reserve(3)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(reserved.Close)
 	var routes []string
-	for _, port := range ports {
+	for _, port := range reserved.Ports() {
 		routes = append(routes, strconv.Quote(fmt.Sprintf("nats://route:%s@127.0.0.1:%d", secret("route"), port)))
 	}
 	t.Setenv("NATS_ROUTES", "["+strings.Join(routes, ",")+"]")
 
 	var servers []*Server
-	for i, port := range ports {
+	for i, port := range reserved.Ports() {
 		t.Setenv("NATS_NAME", fmt.Sprintf("nats-%d", i))
 		t.Setenv("NATS_STORE_DIR", t.TempDir())
 		opts, err := server.ProcessConfigFile(filepath.Join(confDir, "region.conf"))

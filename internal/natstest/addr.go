@@ -6,12 +6,13 @@ import (
 	"frontrow/internal/loopback"
 )
 
-// FreeAddrs are n different addresses that were free a moment ago.
+// FreeAddrs are n different addresses that are nobody else's until the test ends.
 func FreeAddrs(t testing.TB, n int) []string {
 	t.Helper()
-	addrs, err := loopback.Addrs(n)
+	r, err := loopback.Reserve(n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return addrs
+	t.Cleanup(r.Close)
+	return r.Addrs()
 }

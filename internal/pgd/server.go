@@ -90,6 +90,7 @@ type Server struct {
 	port     int
 	password string
 	lock     *os.File
+	reserved *loopback.Reservation // of port
 	process  *process
 
 	stop    sync.Once
@@ -132,9 +133,9 @@ func start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{lock: lock}
+	s := &Server{lock: lock, reserved: &loopback.Reservation{}}
 	if err := s.run(ctx, c, dir, who); err != nil {
-		lock.Close()
+		s.release()
 		return nil, err
 	}
 	return s, nil
@@ -158,11 +159,10 @@ func (s *Server) run(ctx context.Context, c Config, dir string, who *syscall.Cre
 		return err
 	}
 	if s.port = c.Port; s.port == 0 {
-		ports, err := loopback.Ports(1)
-		if err != nil {
+		if s.reserved, err = loopback.Reserve(1); err != nil {
 			return err
 		}
-		s.port = ports[0]
+		s.port = s.reserved.Ports()[0]
 	}
 	return s.spawn(ctx, bin, dir, who, c.Logger)
 }
@@ -174,8 +174,7 @@ func (s *Server) spawn(ctx context.Context, bin, dir string, who *syscall.Creden
 		args = append(args, "-c", set)
 	}
 	cmd := command(context.Background(), filepath.Join(bin, "postgres"), args, dir, who)
-	release := func() { s.lock.Close() } // closing gives the lock back; the file stays
-	p, err := launch(cmd, logger.With("component", "postgresql"), release)
+	p, err := launch(cmd, logger.With("component", "postgresql"), s.release)
 	if err != nil {
 		return err
 	}
@@ -188,6 +187,11 @@ func (s *Server) spawn(ctx context.Context, bin, dir string, who *syscall.Creden
 		return errors.Join(err, p.stop())
 	}
 	return nil
+}
+
+func (s *Server) release() {
+	s.reserved.Close()
+	s.lock.Close() // which gives it back; the file stays
 }
 
 func (s *Server) createDatabase(ctx context.Context) error {

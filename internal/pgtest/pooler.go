@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -72,12 +71,13 @@ func (p *PgBouncer) configure(dsn string) error {
 	if err != nil {
 		return err
 	}
-	ports, err := loopback.Ports(1)
+	port, err := loopback.Reserve(1)
 	if err != nil {
 		return err
 	}
+	p.t.Cleanup(port.Close)
 	front := *server
-	front.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
+	front.Host = port.Addrs()[0]
 	q := front.Query()
 	q.Set("default_query_exec_mode", "exec")
 	front.RawQuery = q.Encode()
@@ -99,7 +99,7 @@ auth_file = %s
 server_login_retry = 1
 log_connections = 0
 log_disconnections = 0
-`, server.Hostname(), server.Port(), ports[0], PoolSize, filepath.Join(p.dir, "users"))
+`, server.Hostname(), server.Port(), port.Ports()[0], PoolSize, filepath.Join(p.dir, "users"))
 	for name, content := range map[string]string{"users": users, "ini": ini} {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {
 			return err
