@@ -112,6 +112,26 @@ func TestResetIsWhenThereIsRoom(t *testing.T) {
 	})
 }
 
+// At the very instant he was told, there is room, whatever the numbers.
+func TestResetHoldsToTheInstant(t *testing.T) {
+	t.Parallel()
+	for limit := range int64(60) {
+		r := limiter.Rate{Period: time.Minute, Limit: limit + 1}
+		clk := newClock()
+		s := NewStore(0, clk.now)
+		s.take("k", r, int(r.Limit))
+		clk.move(r.Period)
+		for range r.Limit { // one after the other, each as soon as it is said to fit
+			c, _ := s.Get(t.Context(), "k", r)
+			clk.move(time.Unix(c.Reset, 0).Sub(clk.now()))
+			if !c.Reached || s.take("k", r, 1) != 1 {
+				t.Errorf("limit %d: refused at the instant he was told: %+v", r.Limit, c)
+			}
+			s.take("k", r, int(r.Limit)) // what fits beside, since instants are told in whole seconds
+		}
+	}
+}
+
 // In no span does more pass than the limit and what it refills in that span.
 func TestNeverMoreThanTheLimit(t *testing.T) {
 	t.Parallel()

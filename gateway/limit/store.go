@@ -3,7 +3,6 @@ package limit
 import (
 	"context"
 	"hash/maphash"
-	"math"
 	"sync"
 	"time"
 
@@ -117,33 +116,44 @@ func (s *Store) entry(sh *shard, key string, period time.Duration, window int64)
 }
 
 // used estimates what was let through in the period that ends now: the present
-// window, and of the former as much as the period still covers.
-func (e *entry) used(now time.Time) float64 {
-	gone := float64(now.UnixNano()%int64(e.period)) / float64(e.period)
-	return float64(e.counts[0].all()) + float64(e.counts[1].all())*(1-gone)
+// window, and of the former as much as the period still covers. It is counted in
+// acts times the period's microseconds, all whole numbers: in floats, an act
+// would be refused at the very instant that room gave.
+func (e *entry) used(now time.Time) int64 {
+	period := e.period.Microseconds()
+	return e.counts[0].all()*period + e.counts[1].all()*(period-now.UnixMicro()%period)
+}
+
+// fits tells whether n more than were used are within the limit.
+func (e *entry) fits(now time.Time, n int64) bool {
+	return e.used(now) <= (e.limit-n)*e.period.Microseconds()
 }
 
 // room is the earliest instant at which n more fit.
 func (e *entry) room(n int64) time.Time {
 	start := time.Unix(0, e.window*int64(e.period))
-	part := func(of float64) time.Duration { return time.Duration(of * float64(e.period)) }
-	left := float64(e.limit - n)
-	present, former := float64(e.counts[0].all()), float64(e.counts[1].all())
+	left, present, former := e.limit-n, e.counts[0].all(), e.counts[1].all()
 	switch {
 	case left < 0:
 		return start.Add(2 * e.period) // never; but nothing lasts longer
 	case present > left: // it fades in the next window
-		return start.Add(e.period + part(1-left/present))
+		return start.Add(e.period + e.fade(present, left))
 	case present+former > left: // the former fades in this one
-		return start.Add(part(1 - (left-present)/former))
+		return start.Add(e.fade(former, left-present))
 	}
 	return start
+}
+
+// fade is how far into the next window a count has faded to what it may be.
+func (e *entry) fade(from, to int64) time.Duration {
+	return time.Duration((e.period.Microseconds()*(from-to)+from-1)/from) * time.Microsecond // rounded up
 }
 
 // state is what a limiter.Limiter is told. Reset is when n more fit, in whole
 // seconds, rounded up.
 func (e *entry) state(now time.Time, n int64, reached bool) limiter.Context {
-	return limiter.Context{Limit: e.limit, Remaining: max(0, e.limit-int64(math.Ceil(e.used(now)))),
+	period := e.period.Microseconds()
+	return limiter.Context{Limit: e.limit, Remaining: max(0, (e.limit*period-e.used(now))/period),
 		Reset: e.room(n).Add(time.Second - 1).Unix(), Reached: reached}
 }
 
@@ -160,7 +170,7 @@ func (s *Store) Increment(_ context.Context, key string, n int64, rate limiter.R
 	defer sh.mu.Unlock()
 	e := s.entry(sh, key, rate.Period, now.UnixNano()/int64(rate.Period))
 	e.limit = rate.Limit
-	if e.used(now)+float64(n) > float64(rate.Limit) {
+	if !e.fits(now, n) {
 		return e.state(now, n, true), nil
 	}
 	e.counts[0].own += n
@@ -191,7 +201,7 @@ func (s *Store) Peek(_ context.Context, key string, rate limiter.Rate) (limiter.
 	}
 	e := s.entry(sh, key, rate.Period, now.UnixNano()/int64(rate.Period))
 	e.limit = rate.Limit
-	return e.state(now, 1, e.used(now) > float64(rate.Limit)), nil
+	return e.state(now, 1, !e.fits(now, 0)), nil
 }
 
 // Reset forgets what this gateway counted; what others did, and were told, stays.
