@@ -85,8 +85,8 @@ func ParseBudgets(text string) (Budgets, error) {
 			return nil, fmt.Errorf("limit %q: write it like join.address=3000-M", field)
 		}
 		rate, err := limiter.NewRateFromFormatted(formatted)
-		if err != nil || rate.Limit < 1 {
-			return nil, fmt.Errorf("limit %q: write a count and a period (S, M, H or D), like 3000-M", field)
+		if err != nil || rate.Limit < 1 || rate.Limit > maxActs {
+			return nil, fmt.Errorf("limit %q: write a count, of at most %d, and a period (S, M, H or D), like 3000-M", field, maxActs)
 		}
 		if b[Route(route)] == nil {
 			b[Route(route)] = map[Kind]limiter.Rate{}

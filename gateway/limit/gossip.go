@@ -262,12 +262,12 @@ func (s *Store) heard(gateway uint16, c Count, now time.Time) {
 	if i < 0 || i > 1 {
 		return
 	}
-	at := &e.counts[i]
+	at, n := &e.counts[i], min(c.N, maxActs)
 	for k := range at.others {
 		if o := &at.others[k]; o.gateway == gateway {
-			o.n = max(o.n, c.N)
+			o.n = max(o.n, n)
 			return
 		}
 	}
-	at.others = append(at.others, other{gateway, c.N})
+	at.others = append(at.others, other{gateway, n})
 }

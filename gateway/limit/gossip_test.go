@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -195,5 +196,23 @@ func TestBadGossip(t *testing.T) {
 	}
 	if e := w.stores[0].shard("k").younger["k"]; len(e.counts[0].others) > maxGateways || len(w.gossips[0].peers) > maxGateways {
 		t.Errorf("%d counts, %d peers", len(e.counts[0].others), len(w.gossips[0].peers))
+	}
+}
+
+// Counts beyond all sense add up to a refusal, not to a sum that overflows.
+func TestHugeCountsRefuse(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	w := newWireless(1, clk)
+	r := limiter.Rate{Period: maxPeriod, Limit: maxActs}
+	now := clk.now().UnixNano() / int64(r.Period)
+	for gateway := range maxGateways {
+		for _, window := range []int64{now - 1, now} {
+			raw, _ := json.Marshal(Message{fmt.Sprint("far", gateway), []Count{{"k", int64(r.Period / time.Second), window, math.MaxInt64}}})
+			w.hear(t, raw)
+		}
+	}
+	if c, _ := w.stores[0].Get(t.Context(), "k", r); !c.Reached || c.Remaining != 0 || c.Reset < clk.now().Unix() {
+		t.Errorf("%+v", c)
 	}
 }

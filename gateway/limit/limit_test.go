@@ -277,7 +277,7 @@ func TestBudgets(t *testing.T) {
 	if Defaults()[Join][Address].Limit != 3000 {
 		t.Error("the defaults were changed")
 	}
-	for _, bad := range []string{"join", "join=5-M", "join.address=5", "join.address=0-M", "join.address=-1-M", "join.everybody=5-M", "dance.fan=5-M", "join.address=5-Y"} {
+	for _, bad := range []string{"join", "join=5-M", "join.address=5", "join.address=0-M", "join.address=-1-M", "join.address=40000000-M", "join.everybody=5-M", "dance.fan=5-M", "join.address=5-Y"} {
 		if _, err := ParseBudgets(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}

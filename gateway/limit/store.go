@@ -16,6 +16,11 @@ const DefaultMaxKeys = 1 << 17
 // shardCount spreads the lock; a power of two.
 const shardCount = 64
 
+// maxActs bounds a limit, and what is counted of one key in a window: more count
+// as so many. Times the microseconds of the longest period, and twice, they are
+// whole numbers of 63 bits.
+const maxActs = 1 << 25
+
 // maxGateways bounds the others that are counted with, so that a key's size is
 // bounded too. Those beyond are not heard.
 const maxGateways = 64
@@ -70,7 +75,7 @@ func (c *count) all() int64 {
 	for _, o := range c.others {
 		n += o.n
 	}
-	return n
+	return min(n, maxActs)
 }
 
 // NewStore makes a store of at most maxKeys keys; 0 means DefaultMaxKeys.
