@@ -39,7 +39,7 @@ type region struct {
 const patience = 30 * time.Second
 
 func startRegion(ctx context.Context, dir string, seats, replicas int) (*region, error) {
-	r := &region{replicas: replicas, reserved: &loopback.Reservation{}}
+	r := &region{replicas: replicas}
 	err := r.start(ctx, dir)
 	if err == nil {
 		err = r.open(ctx, seats)

@@ -27,7 +27,7 @@ const lowest, kernels = 10_000, 32_768
 // maxTries bounds the ports looked at for each that is wanted.
 const maxTries = 1000
 
-// Reservation is of some ports of 127.0.0.1; the zero value is of none.
+// Reservation is of some ports of 127.0.0.1; nil is of none.
 type Reservation struct {
 	ports []int
 	// A socket in Linux' abstract namespace for each, named after its port: one
@@ -77,6 +77,9 @@ func (r *Reservation) Addrs() []string {
 
 // Close gives the ports back.
 func (r *Reservation) Close() {
+	if r == nil {
+		return
+	}
 	for _, m := range r.marks {
 		m.Close()
 	}

@@ -44,6 +44,12 @@ func TestReserve(t *testing.T) {
 	wg.Wait()
 }
 
+// Who never got any has nothing to give back.
+func TestNoneIsClosed(t *testing.T) {
+	var none *Reservation
+	none.Close()
+}
+
 // child is what the test below runs in another process: its argument is a port.
 const child = "LOOPBACK_TEST_PORT"
 

@@ -90,7 +90,7 @@ type Server struct {
 	port     int
 	password string
 	lock     *os.File
-	reserved *loopback.Reservation // of port
+	reserved *loopback.Reservation // of port; nil when that was given
 	process  *process
 
 	stop    sync.Once
@@ -133,7 +133,7 @@ func start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{lock: lock, reserved: &loopback.Reservation{}}
+	s := &Server{lock: lock}
 	if err := s.run(ctx, c, dir, who); err != nil {
 		s.release()
 		return nil, err
