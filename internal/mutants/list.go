@@ -122,7 +122,7 @@ var list = []mutant{
 	{"X-Forwarded-For believed of anybody", "gateway/client", "TestOf|TestNobodyChooses", []edit{
 		{"gateway/client/client.go", "if !ok || !trusted.Contain(peer) {", "if !ok {"}}},
 	{"gossip adds what it hears twice", "gateway/limit", "TestGossipOverABadWire", []edit{
-		{"gateway/limit/gossip.go", "o.n = max(o.n, c.N)", "o.n += c.N"}}},
+		{"gateway/limit/gossip.go", "o.n = max(o.n, n)", "o.n += n"}}},
 	{"a window's end gives the budget anew", "gateway/limit", "TestWindowEdges|TestNeverMoreThanTheLimit", []edit{
 		{"gateway/limit/store.go", "e.counts[1], e.counts[0], e.window = e.counts[0], count{}, window", "e.counts, e.window = [2]count{}, window"}}},
 	{"rotating addresses grow the memory", "gateway/limit", "TestMemoryIsBounded", []edit{
