@@ -159,6 +159,7 @@ func TestOversizedRequests(t *testing.T) {
 func TestConnectionsOfAnAddress(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(c *Config) {
+		c.Defences.Exempt = nil
 		c.Defences.Edge.MaxPerAddress, c.Defences.Edge.MaxHalfOpenOfAddress, c.Defences.Edge.MaxHalfOpen = 20, 10, 15
 	})
 	half := func(from string) (open int) {

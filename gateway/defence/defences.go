@@ -184,10 +184,10 @@ func (d *Defences) opens(c client.Client) bool {
 func (d *Defences) Edge() listener.Config {
 	cfg := d.cfg.Edge
 	cfg.Refused = func(reason string) { d.metrics.refusedConns.WithLabelValues(reason).Inc() }
-	cfg.Proxies = d.cfg.Proxies
+	cfg.Proxies, cfg.Exempt = d.cfg.Proxies, d.cfg.Exempt
 	if d.cfg.off(Edge) {
 		const unbounded = 1 << 30
-		cfg.MaxHalfOpen, cfg.MaxPerAddress, cfg.MaxHalfOpenOfAddress = unbounded, unbounded, unbounded
+		cfg.MaxHalfOpen, cfg.MaxPerAddress, cfg.MaxPerNetwork, cfg.MaxHalfOpenOfAddress = unbounded, unbounded, unbounded, unbounded
 	} else {
 		cfg.Admit = d.opens
 	}

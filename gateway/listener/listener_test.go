@@ -46,6 +46,14 @@ type server struct {
 
 func serve(t *testing.T, cfg Config, cert *Certificate) *server {
 	t.Helper()
+	return serveWith(t, cfg, cert, nil)
+}
+
+// printKey is the context key of a request's *Conn.
+type printKey struct{}
+
+func serveWith(t *testing.T, cfg Config, cert *Certificate, handler http.HandlerFunc) *server {
+	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	s := &server{addr: inner.Addr().String(), refused: map[string]int{}}
@@ -55,12 +63,16 @@ func serve(t *testing.T, cfg Config, cert *Certificate) *server {
 		s.refused[reason]++
 	}
 	s.Listener = New(inner, cfg)
-	type key struct{}
+	if handler == nil {
+		handler = func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, r.Context().Value(printKey{}).(*Conn).JA4())
+		}
+	}
 	h := &http.Server{ConnState: s.ConnState, ReadHeaderTimeout: waitLimit,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, key{}, Of(c)) },
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.WriteString(w, r.Context().Value(key{}).(*Conn).JA4())
-		})}
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, printKey{}, Of(c))
+		},
+		Handler: handler}
 	if cert != nil {
 		h.TLSConfig = cert.Config()
 		go h.ServeTLS(s, "", "") //nolint:errcheck // ends with the test
@@ -135,7 +147,7 @@ func refused(to, from string) bool {
 
 func TestBounds(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{MaxConns: 6, MaxPerAddress: 3, MaxHalfOpenOfAddress: 2}, nil)
+	s := serve(t, Config{MaxConns: 6, MaxPerAddress: 3, MaxPerNetwork: 6, MaxHalfOpen: 4, MaxHalfOpenOfAddress: 2}, nil)
 	a1, a2 := dial(t, s.addr, "127.0.0.1"), dial(t, s.addr, "127.0.0.1")
 	if !refused(s.addr, "127.0.0.1") {
 		t.Error("a third half-open connection of one address")
@@ -147,26 +159,81 @@ func TestBounds(t *testing.T) {
 	if !served(a3) || !served(a1) {
 		t.Error("a connection within its share is not served")
 	}
-	if !refused(s.addr, "127.0.0.1") {
-		t.Error("a fourth connection of one address")
+	s.idle(t, 3)
+	if !served(dial(t, s.addr, "127.0.0.1")) || !gone(a2) {
+		t.Error("a fourth connection of one address has not taken the room of the one that was idle longest")
 	}
 	for i := range 3 {
 		if !served(dial(t, s.addr, fmt.Sprint("127.0.0.", 2+i))) {
 			t.Error("another address is not served")
 		}
 	}
-	if !refused(s.addr, "127.0.0.9") {
-		t.Error("a seventh connection in all")
+	s.idle(t, 6)
+	if !served(dial(t, s.addr, "127.0.0.9")) || !gone(a3) {
+		t.Error("a seventh connection in all has not taken the room of the most crowded address")
 	}
-	if got := s.Stats(); got != (Stats{Conns: 6, Addresses: 4, Refused: 3}) {
+	s.idle(t, 6)
+	if got := s.Stats(); got != (Stats{Conns: 6, Idle: 6, Addresses: 5, Refused: 3}) {
 		t.Errorf("%+v", got)
 	}
-	_ = a3.Close()
-	s.until(t, "room", func() bool { return s.Stats().Conns == 5 })
-	if !served(dial(t, s.addr, "127.0.0.9")) {
-		t.Error("not served though there is room")
+	if !served(a1) {
+		t.Error("one that was used since made room")
 	}
-	for reason, want := range map[string]int{ReasonHalfOpen: 1, ReasonAddress: 1, ReasonFull: 1, ReasonMadeRoom: 0} {
+	for reason, want := range map[string]int{ReasonHalfOpen: 1, ReasonAddress: 0, ReasonFull: 0, ReasonMadeRoom: 2} {
+		if got := s.times(reason); got != want {
+			t.Errorf("%s: %d times, want %d", reason, got, want)
+		}
+	}
+}
+
+// idle waits until so many connections are idle: the server says so after its answer.
+func (s *server) idle(t *testing.T, n int) {
+	t.Helper()
+	s.until(t, "the answered are idle", func() bool { return s.Stats().Idle == n })
+}
+
+// TestServedStay: who is being served is not closed for others, who are refused
+// when nobody is idle; with room again they are served.
+func TestServedStay(t *testing.T) {
+	t.Parallel()
+	finish := make(chan struct{})
+	s := serveWith(t, Config{MaxConns: 4, MaxPerAddress: 2, MaxPerNetwork: 3}, nil, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/long" {
+			w.(http.Flusher).Flush()
+			<-finish
+		}
+	})
+	long := func(from string) net.Conn {
+		c := dial(t, s.addr, from)
+		_, err := io.WriteString(c, "GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+		must(t, err)
+		_, err = io.ReadFull(c, make([]byte, 12)) // it is being answered
+		must(t, err)
+		return c
+	}
+	long("127.0.0.1")
+	long("127.0.0.1")
+	if !refused(s.addr, "127.0.0.1") {
+		t.Error("a third of one address")
+	}
+	last := long("127.0.0.2")
+	if !refused(s.addr, "127.0.0.3") {
+		t.Error("a fourth of one network")
+	}
+	idle := dial(t, s.addr, "127.0.1.1")
+	if !served(idle) {
+		t.Error("another network is not served")
+	}
+	s.idle(t, 1)
+	if !served(dial(t, s.addr, "127.0.2.1")) || !gone(idle) {
+		t.Error("the idle one has not made room")
+	}
+	s.idle(t, 1)
+	close(finish)
+	if raw, err := io.ReadAll(io.LimitReader(last, 40)); err != nil || len(raw) != 40 {
+		t.Errorf("one that was being served was cut off: %q, %v", raw, err)
+	}
+	for reason, want := range map[string]int{ReasonAddress: 1, ReasonNetwork: 1, ReasonFull: 0, ReasonMadeRoom: 1} {
 		if got := s.times(reason); got != want {
 			t.Errorf("%s: %d times, want %d", reason, got, want)
 		}
@@ -200,9 +267,6 @@ func TestProxiesHaveNoShare(t *testing.T) {
 		if !served(dial(t, s.addr, "127.0.0.1")) {
 			t.Fatal("a proxy is refused")
 		}
-	}
-	if n := s.Stats().Addresses; n != 0 {
-		t.Errorf("%d addresses", n)
 	}
 	s = serve(t, Config{Admit: func(c client.Client) bool { return c.Addr.String() != "127.0.0.2" }}, nil)
 	if !served(dial(t, s.addr, "127.0.0.1")) || !refused(s.addr, "127.0.0.2") || s.times(ReasonTooFast) != 1 {
