@@ -50,6 +50,8 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusConflict, "Seats were taken"}
 	case wire.CodeLimit:
 		return refusal{http.StatusConflict, "Ticket limit reached"}
+	case wire.CodeResting:
+		return refusal{http.StatusConflict, "Others go first"}
 	case wire.CodeNoneLeft:
 		return refusal{http.StatusConflict, "Nothing free matches"}
 	case wire.CodeCheckoutBusy:

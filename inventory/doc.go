@@ -79,7 +79,10 @@
 //  6. log.<n> counts from 1 without gaps, and holds every act of its batch (I10).
 //  7. The ledger is authoritative for sold: Confirm wins over a hold, but not
 //     over a refund.
-//  8. Nothing is refunded that is not in the sale log, with who asked for it and why.
+//  8. Nobody keeps seats without buying them longer than the event's bound (I15):
+//     the records of held seats, and of those that came back, say what the next
+//     writer must know.
+//  9. Nothing is refunded that is not in the sale log, with who asked for it and why.
 //
 // # What a crash leaves
 //
@@ -98,6 +101,8 @@
 //	  the seat is given back
 //	giving the seat back, before   a refund the ledger has as untold the same request, which changes nothing
 //	  the ledger notes it
+//	a fan's holds ended, and       the seats' records tell of others      nobody: that fan may keep seats for as long once more
+//	  others have their seats
 //	losing all of JetStream        bookings in the ledger            the first writer of the event, applied again: sold before anything
 //	                                                                 is offered. Holds are lost; orders not committed fail, their
 //	                                                                 payments are voided

@@ -15,6 +15,7 @@ type batch struct {
 	commands         []command
 	answers          []func(*seating.Engine) any // to the commands, once all is stored
 	freed, unsettled []seating.Ended             // by deadlines
+	returned         []seating.Returned          // unbought
 	seats            []int                       // whose records it changes; set when it leaves
 }
 
@@ -125,6 +126,7 @@ func (w *writer) launch(ctx context.Context) {
 	w.expire(maxRecords - wire.MaxPerFan) // in the room that commands have left
 	seats := w.prepare()
 	b := w.deciding
+	b.returned = w.engine.Returned()
 	w.deciding = &batch{}
 	if len(w.msgs) == 0 {
 		w.finish(b)
@@ -166,6 +168,11 @@ func (w *writer) finish(b *batch) {
 	for _, h := range b.freed {
 		failpoint.Here(failpoint.HoldExpired)
 		notify(w.nc, w.event.id, h.Fan, wire.Notice{Kind: "hold", Hold: h.Hold, State: "expired", At: w.now().UTC()})
+	}
+	for _, h := range b.returned {
+		if !h.Faultless {
+			notify(w.nc, w.event.id, h.Fan, wire.Notice{Kind: wire.NoticeReturn, Hold: h.Hold, Net: h.Net, Seats: h.Seats, At: w.now().UTC()})
+		}
 	}
 	w.metrics.expired.Add(float64(len(b.freed)))
 	for _, h := range b.unsettled {

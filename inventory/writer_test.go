@@ -360,6 +360,36 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
+// What came back unbought rests from who kept it, also when another is writer; and
+// gateways are told of it.
+func TestTakeOverKnowsWhoKeptSeats(t *testing.T) {
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), func(s *wire.Spec) { s.Hold.TTL = wire.Duration(time.Second) })
+	told, err := h.nc.SubscribeSync(wire.NoticeAll("demo"))
+	must(t, err)
+	first := h.worker("first", nil)
+	fan := wire.NewFan()
+	claims := fanClaims(fan)
+	claims.Net = "n"
+	held := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: claims, Seats: []string{"A-1", "A-2"}})
+	if held.Problem != nil {
+		t.Fatal(held.Problem)
+	}
+	for n := (wire.Notice{}); n.Kind != wire.NoticeReturn; {
+		m, err := told.NextMsgWithContext(h.context())
+		must(t, err)
+		must(t, json.Unmarshal(m.Data, &n))
+		if n.Kind == wire.NoticeReturn && (n.Hold != held.Hold || n.Net != "n" || n.Seats != 2 || m.Subject != wire.NoticeSubject("demo", fan)) {
+			t.Errorf("%s: %s", m.Subject, m.Data)
+		}
+	}
+	first.crash()
+	h.worker("second", nil)
+	again := wire.HoldRequest{Hold: wire.NewHold(), Claims: claims, Seats: []string{"A-1"}}
+	if r := ask[wire.HoldReply](h, wire.ActHold, again); code(r.Problem) != wire.CodeResting {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A writer that was paused and wakes up after another took over must not get
 // a single record in.
 func TestLateWriterIsFenced(t *testing.T) {

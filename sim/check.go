@@ -26,6 +26,7 @@ type checker struct {
 type fact struct {
 	state wire.State
 	hold  *contract
+	left  *contract // the last hold, if it lapsed
 }
 
 // contract is a hold by the log.
@@ -33,7 +34,7 @@ type contract struct {
 	id, fan, order string
 	seats          []string
 	prices         map[string]wire.Amounts
-	until          time.Time
+	begun, until   time.Time // begun: or a moment before, when it was decided
 	over           bool
 }
 
@@ -117,8 +118,9 @@ func (c *checker) act(a wire.Act, at time.Time) {
 		if h != nil && (!h.over || h.order != "" && c.w.ledger.orders[h.order].state != wire.OrderFailed) {
 			c.w.violate("I2", "hold %s begins again", a.Hold) // only a late request for one that ended may do so
 		}
-		h = &contract{id: a.Hold, fan: a.Fan, seats: a.Seats, prices: map[string]wire.Amounts{}, until: *a.Until}
+		h = &contract{id: a.Hold, fan: a.Fan, seats: a.Seats, prices: map[string]wire.Amounts{}, begun: at, until: *a.Until}
 		for i, id := range a.Seats {
+			c.rested(id, h, at)
 			h.prices[id] = a.Prices[i]
 			c.move(a, id, wire.Available, nil, wire.Held, h)
 		}
@@ -142,6 +144,9 @@ func (c *checker) act(a wire.Act, at time.Time) {
 			c.w.violate("I2", "%s of %s shortens it", a.Kind, a.Hold)
 		}
 		h.order, h.until = a.Order, *a.Until
+		if life := c.w.event.Spec.Hold.Life(); h.until.After(h.begun.Add(time.Duration(life))) {
+			c.w.violate("I15", "%s of %s, which began at %v, is until %v, longer than %v", a.Kind, a.Hold, h.begun, h.until, life)
+		}
 	case wire.ActKindRelease:
 		c.released(a, h)
 	case wire.ActKindExpire:
@@ -170,6 +175,20 @@ func (c *checker) expired(a wire.Act, h *contract, at time.Time) {
 	}
 	c.w.counts.Expired++
 	c.end(a, h)
+	for _, id := range h.seats {
+		c.seats[id].left = h
+	}
+}
+
+// rested: who let a seat lapse does not have it again before it has rested, unless
+// somebody else had it.
+func (c *checker) rested(id string, h *contract, at time.Time) {
+	spec := c.w.event.Spec.Hold
+	was := c.seats[id].left
+	c.seats[id].left = nil
+	if was != nil && was.fan == h.fan && was.until.Sub(was.begun) > time.Duration(spec.TTL)*3/4 && at.Before(was.until.Add(time.Duration(spec.Keep))) {
+		c.w.violate("I15", "%s lapsed at %v for %s, who has it again at %v", id, was.until, h.fan, at)
+	}
 }
 
 func (c *checker) end(a wire.Act, h *contract) {

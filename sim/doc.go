@@ -55,6 +55,8 @@
 //	I8        the price captured = in the record = in the log = published at the hold,
 //	          for the seats that the fan was told he holds
 //	I10       log numbers have no gaps and are written once; the log replays to the records
+//	I15       no deadline is later than a hold may stand; who let a seat lapse has it again
+//	          only after it has rested, or others had it
 //	limit     nobody holds, or has bought, more tickets than he may
 //	liveness  after the last fault every order ends, ORDERS and outbox run empty
 //

@@ -33,6 +33,7 @@ type Bugs struct {
 	NoSeatCheck   bool // Commit looks neither at bookings nor at fences
 	CaptureEarly  bool // money is taken as soon as it is authorised
 	NoVoid        bool // a failed order leaves its authorisation alone
+	ForgetKept    bool // a new writer doesn't read who kept the seats
 }
 
 // Harsh is a world in which an assumption of the purchase path doesn't hold;

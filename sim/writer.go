@@ -136,6 +136,9 @@ func (wr *writer) restore() error {
 		if err := json.Unmarshal(e.value, &r); err != nil {
 			return err
 		}
+		if wr.w.cfg.Bugs.ForgetKept {
+			r.Kept = nil
+		}
 		if err := wr.engine.Restore(seat, r, e.revision); err != nil {
 			return err
 		}

@@ -31,6 +31,11 @@ func (s *Seat) AppendJSON(b []byte) []byte {
 		o.key("extended")
 		o.b = append(o.b, "true"...)
 	}
+	o.some("net", s.Net)
+	if k := s.Kept; k != nil {
+		o.key("kept")
+		o.b = k.appendJSON(o.b)
+	}
 	o.some("channel", s.Channel)
 	o.some("why", s.Why)
 	return o.end()
@@ -119,6 +124,16 @@ func (r *HoldReply) AppendJSON(b []byte) []byte {
 	}
 	o.some("order", r.Order)
 	o.some("why", r.Why)
+	return o.end()
+}
+
+func (k *Kept) appendJSON(b []byte) []byte {
+	o := object{b: b}
+	o.some("fan", k.Fan)
+	o.some("net", k.Net)
+	o.time("since", k.Since)
+	o.time("until", k.Until)
+	o.text("spent", k.Spent.String())
 	return o.end()
 }
 

@@ -22,6 +22,9 @@ func TestAppendJSONIsJSON(t *testing.T) {
 	quote := rapid.Custom(func(t *rapid.T) SeatQuote {
 		return SeatQuote{text.Draw(t, "id"), text.Draw(t, "label"), text.Draw(t, "level"), amounts.Draw(t, "price"), rapid.Int64().Draw(t, "version")}
 	})
+	kept := rapid.Custom(func(t *rapid.T) Kept {
+		return Kept{text.Draw(t, "fan"), text.Draw(t, "net"), instant.Draw(t, "since"), instant.Draw(t, "until"), Duration(rapid.Int64().Draw(t, "spent"))}
+	})
 	act := rapid.Custom(func(t *rapid.T) Act {
 		return Act{Kind: text.Draw(t, "kind"), Hold: text.Draw(t, "hold"), Order: text.Draw(t, "order"), Fan: text.Draw(t, "fan"),
 			Seats: rapid.SliceOfN(text, 0, 3).Draw(t, "seats"), Prices: rapid.SliceOfN(amounts, 0, 3).Draw(t, "prices"),
@@ -41,7 +44,7 @@ func TestAppendJSONIsJSON(t *testing.T) {
 		seat := Seat{State: State(text.Draw(t, "state")), At: instant.Draw(t, "at"), Hold: text.Draw(t, "hold"), Fan: text.Draw(t, "fan"),
 			Until: rapid.Ptr(instant, true).Draw(t, "until"), Quote: rapid.Ptr(quote, true).Draw(t, "quote"), Order: text.Draw(t, "order"),
 			Key: text.Draw(t, "key"), Body: text.Draw(t, "body"), Extended: rapid.Bool().Draw(t, "extended"),
-			Channel: text.Draw(t, "channel"), Why: text.Draw(t, "why")}
+			Channel: text.Draw(t, "channel"), Why: text.Draw(t, "why"), Net: text.Draw(t, "net"), Kept: rapid.Ptr(kept, true).Draw(t, "kept")}
 		same(t, seat.AppendJSON([]byte("x")), seat)
 		flush := Flush{N: rapid.Uint64Range(0, 1<<60).Draw(t, "n"), Term: rapid.Uint64Range(0, 1<<60).Draw(t, "term"),
 			Writer: text.Draw(t, "writer"), At: instant.Draw(t, "at"), Acts: rapid.OneOf(rapid.Just[[]Act](nil), rapid.SliceOfN(act, 0, 3)).Draw(t, "acts")}

@@ -69,6 +69,7 @@ type HoldSpec struct {
 	TTL      Duration `json:"ttl" yaml:"ttl"`                      // default 480 s
 	Checkout Duration `json:"checkout" yaml:"checkout"`            // how long a checkout keeps its seats from each attempt on; default 180 s
 	MoreTime Duration `json:"more_time,omitzero" yaml:"more_time"` // what a fan may add to TTL once per hold; 0: nothing
+	Keep     Duration `json:"keep,omitzero" yaml:"keep"`           // most a fan keeps seats without buying, across everything; then they rest as long; default twice the sum of the above
 	Orphans  string   `json:"orphans,omitempty" yaml:"orphans"`    // Orphans…: may a choice leave a single free seat? default off
 }
 
@@ -153,6 +154,7 @@ func (s Spec) WithDefaults() Spec {
 	}
 	set(&s.Hold.TTL, 480*time.Second)
 	set(&s.Hold.Checkout, 180*time.Second)
+	set(&s.Hold.Keep, 2*time.Duration(s.Hold.Life()))
 	set(&s.Admission.Tick, 30*time.Second)
 	set(&s.Admission.PassTTL, 15*time.Minute)
 	set(&s.Admission.Window, 10*time.Minute)
@@ -197,6 +199,7 @@ func (s Spec) Validate(categories []string) error {
 	within("hold.ttl", s.Hold.TTL, Duration(time.Second), MaxHoldTTL)
 	within("hold.checkout", s.Hold.Checkout, Duration(10*time.Second), MaxHoldTTL)
 	within("hold.more_time", s.Hold.MoreTime, 0, MaxHoldTTL)
+	within("hold.keep", s.Hold.Keep, s.Hold.TTL+s.Hold.Checkout, 12*MaxHoldTTL)
 	if !slices.Contains([]string{OrphansOff, OrphansLenient, OrphansStrict}, s.Hold.Orphans) {
 		bad("hold.orphans %q: off, lenient or strict", s.Hold.Orphans)
 	}

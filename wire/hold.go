@@ -13,6 +13,7 @@ type Claims struct {
 	Limit   int       `json:"limit"` // tickets the fan may have in all
 	Expires time.Time `json:"expires"`
 	Channel string    `json:"channel,omitempty"` // opens the seats blocked for it, beside those on general sale
+	Net     string    `json:"net,omitempty"`     // Keyring.NetTag of where the request comes from; empty: nobody's network
 }
 
 // Best asks the writer to choose: Count seats together where it can.
@@ -65,12 +66,15 @@ func ReadHold(raw []byte) (granted json.RawMessage, problem *Problem, err error)
 // that failed) or By (an operator) says otherwise. A fan can't release a hold
 // in checkout. Releasing a hold that has ended is success. By with a Fan and no
 // Hold gives back all of the fan's that are not in checkout.
+// Ours says that the order failed through no fault of the fan's: then the seats don't
+// rest from them.
 type ReleaseRequest struct {
 	Hold  string `json:"hold"`
 	Fan   string `json:"fan,omitempty"`
 	Order string `json:"order,omitempty"`
 	By    string `json:"by,omitempty"`
 	Why   string `json:"why,omitempty"`
+	Ours  bool   `json:"ours,omitempty"`
 }
 
 // CheckoutRequest marks a hold as in checkout and extends it, so that it
@@ -85,10 +89,13 @@ type CheckoutRequest struct {
 }
 
 // ExtendRequest moves the deadline of a hold in checkout to now plus the
-// checkout window; sent before each payment attempt.
+// checkout window, at most to the last that the hold may have; sent before each
+// payment attempt. Ours says that the payment waits for us, not for the fan: that
+// time is not counted as theirs.
 type ExtendRequest struct {
 	Hold  string `json:"hold"`
 	Order string `json:"order"`
+	Ours  bool   `json:"ours,omitempty"`
 }
 
 // ExtendReply carries the fence of the purchase: the highest revision among
@@ -156,11 +163,18 @@ type BlockReply struct {
 
 // Notice is what a fan's socket is told beside the board and the seats.
 type Notice struct {
-	Kind    string    `json:"kind"` // "hold" or "order"
+	Kind    string    `json:"kind"` // "hold" or "order"; NoticeReturn, for gateways alone
 	Hold    string    `json:"hold,omitempty"`
 	Order   string    `json:"order,omitempty"`
 	State   string    `json:"state"` // hold: "expired", "released"; order: OrderState
 	Reason  string    `json:"reason,omitempty"`
 	Tickets []string  `json:"tickets,omitempty"`
 	At      time.Time `json:"at"`
+
+	Net   string `json:"net,omitempty"`   // of a NoticeReturn: Claims.Net of the hold
+	Seats int    `json:"seats,omitempty"` // likewise: so many
 }
+
+// NoticeReturn is the kind of a notice that a hold ended unbought by its fan's doing:
+// it was given back, or lapsed, or its order failed. The writer knows all of these.
+const NoticeReturn = "return"

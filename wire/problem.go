@@ -12,6 +12,7 @@ const (
 	CodeTooLarge     Code = "too-large"          // body over the limit
 	CodeTaken        Code = "taken"              // Seats lists the seats that went to others
 	CodeLimit        Code = "limit"              // more tickets than one fan may have
+	CodeResting      Code = "resting"            // kept before and not bought: others go first, for RetryAfterMS; Seats lists those asked for by name
 	CodeUnknownSeat  Code = "unknown-seat"       // Seats lists the ids that the plan doesn't know
 	CodeUnknownArea  Code = "unknown-area"       //
 	CodeInvalid      Code = "invalid"            // understood, but makes no sense: a count of -1, no seats at all

@@ -58,6 +58,9 @@ type Seat struct {
 
 	Extended bool `json:"extended,omitempty"` // the hold was given its one "more time"
 
+	Net  string `json:"net,omitempty"`  // of the claims that it was held under
+	Kept *Kept  `json:"kept,omitempty"` // while held, and after it came back unbought
+
 	// Of a block. A held seat keeps them: it returns to its channel.
 	Channel string `json:"channel,omitempty"` // whose buyers may have it; empty: nobody's
 	Why     string `json:"why,omitempty"`

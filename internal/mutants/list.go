@@ -48,6 +48,16 @@ var list = []mutant{
 		{"inventory/seating/deadline.go", "if h.order == \"\" {", "if h.id != \"\" {"}}},
 	{"holds end by the machine's clock, not the writer's", "inventory/seating", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
 		{"inventory/seating/deadline.go", "!e.deadlines[0].until.After(now)", "!e.deadlines[0].until.After(time.Now())"}}},
+	{"payment that is never confirmed keeps its seats", "inventory/seating", "TestCheckoutIsBounded|TestNobodyKeepsSeats", []edit{
+		{"inventory/seating/deadline.go", "if until.After(h.last) {", "if until.Before(h.since) {"}}},
+	{"seats go back to who kept them", "inventory/seating", "TestSeatsRestFromWhoKeptThem|TestNobodyKeepsSeats", []edit{
+		{"inventory/seating/keep.go", "return k.Until.Sub(k.Since)", "return 0"}}},
+	{"two fans of an address take turns with a seat", "inventory/seating", "TestSeatsRestFromWhoKeptThem|TestNobodyKeepsSeats", []edit{
+		{"inventory/seating/keep.go", "k.Fan != c.Fan && (k.Net != c.Net || !e.returns.hoards(k.Net))", "k.Fan != c.Fan"}}},
+	{"one hold after the other", "inventory/seating", "TestAFanKeepsSeatsNoLonger|TestNobodyKeepsSeats", []edit{
+		{"inventory/seating/keep.go", "time.Duration(spec.Keep)-h.spent))", "time.Duration(spec.Keep)))"}}},
+	{"who kept seats is forgotten at take-over", "inventory", "TestTakeOverKnowsWhoKeptSeats", []edit{
+		{"inventory/seating/engine.go", "e.returns.note(seat, *k)", ""}}},
 	{"deadline a moment late", "inventory/seating", "TestExpiryIsExactAndBounded|TestLifeOfAHold", []edit{
 		{"inventory/seating/deadline.go", "!e.deadlines[0].until.After(now)", "e.deadlines[0].until.Before(now)"}}},
 

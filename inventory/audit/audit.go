@@ -91,7 +91,7 @@ func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event st
 	for _, n := range a.joined {
 		r.Places += n
 	}
-	for _, check := range []func() Check{a.everySeatHasARecord, a.soldIsBooked, a.bookedIsSold, a.pricesAreAsQuoted, a.holdsEndInTime,
+	for _, check := range []func() Check{a.everySeatHasARecord, a.soldIsBooked, a.bookedIsSold, a.pricesAreAsQuoted, a.holdsEndInTime, a.keepsAreBounded,
 		a.limitsAreKept, a.passesAreUnderTheCeiling, a.passesWereCalled, a.logHasNoGaps, a.logIsFed, a.logReplays, a.ledgerIsSound} {
 		c := check()
 		r.Checks = append(r.Checks, c)

@@ -199,6 +199,9 @@ func TestPatienceWithAMuteProvider(t *testing.T) {
 	if w.seats.extends(m.Hold) < 2 {
 		t.Error("given up at the first try")
 	}
+	if n := w.seats.ours(m.Hold); n < 2 { // an extension, and the release
+		t.Errorf("%d times on our account", n)
+	}
 	if totals, err := w.pay.Totals(bounded(t)); err != nil || totals[payment.Voided].Count != 1 {
 		t.Errorf("%v, %v", totals, err)
 	}
@@ -276,7 +279,7 @@ func TestPostgreSQLAway(t *testing.T) {
 		end()
 		m := w.buy("ok", next)
 		next++
-		w.wait("an order that waits keeps its seats", func(context.Context) bool { return w.seats.extends(m.Hold) > 1 })
+		w.wait("an order that waits keeps its seats", func(context.Context) bool { return w.seats.extends(m.Hold) > 1 && w.seats.ours(m.Hold) > 0 })
 		server.Start()
 	}
 	if got := w.settled(); got[wire.OrderPaid] != next || len(got) != 1 {

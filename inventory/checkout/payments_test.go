@@ -127,6 +127,9 @@ func TestNeverConfirmed(t *testing.T) {
 	if o := w.ask(m); o.Reason != reasonUnconfirmed || o.Action != nil {
 		t.Errorf("%+v", o)
 	}
+	if n := w.seats.ours(m.Hold); n != 0 {
+		t.Errorf("the fan let it wait, and we took the blame %d times", n)
+	}
 	decide(t, action, "approve")
 	if a, err := w.pay.Get(bounded(t), m.Order); err != nil || a.State != payment.Voided {
 		t.Errorf("%+v, %v", a, err)
@@ -288,8 +291,8 @@ func TestOutageOfTheProvider(t *testing.T) {
 		if o.State != wire.OrderPending || !strings.HasPrefix(o.Reason, "Payments are paused just now; your seats are kept until ") {
 			t.Errorf("%+v", o)
 		}
-		if w.seats.state(m.Hold) != "held" || w.seats.extends(m.Hold) == 0 {
-			t.Errorf("seats are %s, extended %d times", w.seats.state(m.Hold), w.seats.extends(m.Hold))
+		if w.seats.state(m.Hold) != "held" || w.seats.extends(m.Hold) == 0 || w.seats.ours(m.Hold) == 0 {
+			t.Errorf("seats are %s, extended %d times, %d on our account", w.seats.state(m.Hold), w.seats.extends(m.Hold), w.seats.ours(m.Hold))
 		}
 	}
 	must(t, w.pay.Outage(bounded(t), 0))

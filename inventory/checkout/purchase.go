@@ -52,9 +52,8 @@ func (c *Checkout) handle(ctx context.Context, m jetstream.Msg) error {
 func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time.Time) error {
 	order, err := c.cfg.Ledger.Begin(ctx, m)
 	if err != nil {
-		// An order that waits for PostgreSQL keeps its seats. If the writer can't
-		// be asked either, they stay as they are.
-		_, _ = c.cfg.Seats.Extend(ctx, m.Event, wire.ExtendRequest{Hold: m.Hold, Order: m.Order})
+		// An order that waits for PostgreSQL keeps its seats.
+		c.waitsForUs(ctx, m)
 		return fmt.Errorf("begin: %w", err)
 	}
 	if order.Event != m.Event || order.Fan != m.Fan {
@@ -85,9 +84,13 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 		c.cfg.Logger.Warn("payment provider does not answer, giving the order up", "order", m.Order, "error", err)
 		return c.fail(ctx, m, reasonUnreachable, false)
 	case errors.Is(err, payment.ErrPaused):
+		if until := c.waitsForUs(ctx, m); until.After(hold.Expires) {
+			hold.Expires = until
+		}
 		c.wait(ctx, m, wire.Waiting{Reason: reasonPaused(hold.Expires), Until: hold.Expires})
 		return err
 	case err != nil:
+		c.waitsForUs(ctx, m)
 		return fmt.Errorf("authorize: %w", err)
 	case auth.State == payment.Declined:
 		reason := auth.Reason
@@ -116,6 +119,14 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 	return c.conclude(ctx, order)
 }
 
+// waitsForUs keeps the seats of an order that can't go on through no fault of its
+// fan's beyond what they may be kept for else, and says until when. If the writer
+// can't be asked either, they stay as they are.
+func (c *Checkout) waitsForUs(ctx context.Context, m wire.OrderMessage) time.Time {
+	r, _ := c.cfg.Seats.Extend(ctx, m.Event, wire.ExtendRequest{Hold: m.Hold, Order: m.Order, Ours: true})
+	return r.Expires
+}
+
 // fail ends a pending order, unless it is paid meanwhile.
 func (c *Checkout) fail(ctx context.Context, m wire.OrderMessage, reason string, declined bool) error {
 	order, err := c.cfg.Ledger.Fail(ctx, m.Order, reason, declined)
@@ -136,7 +147,8 @@ func (c *Checkout) conclude(ctx context.Context, o ledger.Order) error {
 		}
 		failpoint.Here(failpoint.SaleConfirmed)
 	case wire.OrderFailed:
-		err := c.cfg.Seats.Release(ctx, o.Event, wire.ReleaseRequest{Hold: o.Hold, Order: o.ID, Why: o.Reason})
+		err := c.cfg.Seats.Release(ctx, o.Event, wire.ReleaseRequest{Hold: o.Hold, Order: o.ID, Why: o.Reason,
+			Ours: o.Reason == reasonUnreachable || o.Reason == reasonRefused})
 		if err != nil && !over(err) {
 			return fmt.Errorf("release: %w", err)
 		}

@@ -216,6 +216,7 @@ type seatsWriter struct {
 type testHold struct {
 	state   string // held, sold, released, over
 	extends int
+	ours    int // of them, and releases, that say that it is our fault
 }
 
 func (s *seatsWriter) listen() {
@@ -267,8 +268,17 @@ func (s *seatsWriter) extends(id string) int {
 	return s.holds[id].extends
 }
 
+func (s *seatsWriter) ours(id string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.holds[id].ours
+}
+
 func (s *seatsWriter) answer(m *nats.Msg) any {
-	var r wire.ConfirmRequest // the others have fewer of its fields
+	var r struct {
+		wire.ConfirmRequest // the others have fewer of its fields
+		Ours                bool
+	}
 	if err := json.Unmarshal(m.Data, &r); err != nil {
 		s.t.Error(err)
 	}
@@ -278,6 +288,9 @@ func (s *seatsWriter) answer(m *nats.Msg) any {
 	if h == nil || r.Order != wire.OrderOfHold(r.Hold) {
 		s.t.Errorf("%s: %s", m.Subject, m.Data)
 		return wire.Reply{Problem: wire.Refuse(wire.CodeNotFound, "no such hold")}
+	}
+	if r.Ours {
+		h.ours++
 	}
 	switch m.Subject {
 	case wire.SeatsSubject(testEvent, wire.ActExtend):

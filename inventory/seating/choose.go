@@ -22,7 +22,7 @@ func (e *Engine) onSale(now time.Time) *wire.Problem {
 }
 
 // choose picks the seats a request means, none of them taken.
-func (e *Engine) choose(r wire.HoldRequest) (seats []int, why string, p *wire.Problem) {
+func (e *Engine) choose(r wire.HoldRequest, now time.Time) (seats []int, why string, p *wire.Problem) {
 	ways, count := 0, r.Count
 	if len(r.Seats) > 0 {
 		ways, count = ways+1, len(r.Seats)
@@ -40,15 +40,24 @@ func (e *Engine) choose(r wire.HoldRequest) (seats []int, why string, p *wire.Pr
 	if have := e.tickets[r.Claims.Fan]; have+count > limit {
 		return nil, "", wire.Refuse(wire.CodeLimit, fmt.Sprintf("One person may have %d tickets for this event; you have %d and asked for %d more.", limit, have, count))
 	}
-	switch {
-	case r.Best != nil:
-		return e.best(*r.Best, e.finder.among(r.Claims.Channel), r.Hold)
-	case r.Area != "":
-		seats, p = e.standing(r.Area, count, e.finder.among(r.Claims.Channel))
+	if len(r.Seats) > 0 {
+		if seats, p = e.named(r.Seats, r.Claims.Channel); p == nil {
+			p = e.resting(seats, &r.Claims, now)
+		}
 		return seats, "", p
 	}
-	seats, p = e.named(r.Seats, r.Claims.Channel)
-	return seats, "", p
+	among := e.finder.among(r.Claims.Channel)
+	hidden, back := e.aside(among, &r.Claims, now)
+	defer back()
+	if r.Best != nil {
+		seats, why, p = e.best(*r.Best, among, r.Hold)
+	} else {
+		seats, p = e.standing(r.Area, count, among)
+	}
+	if p != nil && p.Code == wire.CodeNoneLeft && hidden > 0 {
+		p.Detail += " Seats that you, or your network, have kept and not bought are others' for " + spell(e.rest()) + " after."
+	}
+	return seats, why, p
 }
 
 func (e *Engine) named(ids []string, channel string) ([]int, *wire.Problem) {

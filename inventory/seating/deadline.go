@@ -44,8 +44,14 @@ func (e *Engine) Extend(r wire.ExtendRequest, now time.Time) wire.ExtendReply {
 	// itself extends it just before the first attempt. One whose deadline the
 	// ledger is being asked about (no slot) always gets it.
 	fresh := h.slot >= 0 && h.until.Sub(now) > time.Duration(e.spec.Hold.Checkout)-extendSlack
-	if !h.sold && !fresh {
-		e.extend(h, wire.ActKindExtend, now)
+	if h.sold || fresh {
+		return wire.ExtendReply{Expires: h.until}
+	}
+	if most := now.Add(time.Duration(e.spec.Hold.Checkout)).UTC(); r.Ours && most.After(h.last) {
+		h.last = most
+	}
+	if until := e.extended(h, now); until.After(h.until) {
+		e.prolong(h, until, wire.ActKindExtend, now)
 	}
 	return wire.ExtendReply{Expires: h.until}
 }
@@ -53,13 +59,17 @@ func (e *Engine) Extend(r wire.ExtendRequest, now time.Time) wire.ExtendReply {
 // extendSlack is how much shorter than asked for an extension may turn out.
 const extendSlack = 5 * time.Second
 
-// extend never shortens a hold.
-func (e *Engine) extend(h *hold, kind string, now time.Time) {
+// extended is the deadline of a hold that is being paid for: never earlier than it
+// was, nor later than its last.
+func (e *Engine) extended(h *hold, now time.Time) time.Time {
 	until := now.Add(time.Duration(e.spec.Hold.Checkout)).UTC()
+	if until.After(h.last) {
+		until = h.last
+	}
 	if h.until.After(until) {
 		until = h.until
 	}
-	e.prolong(h, until, kind, now)
+	return until
 }
 
 // MoreTime moves a hold's deadline once by what the spec allows.
@@ -80,8 +90,15 @@ func (e *Engine) MoreTime(r wire.MoreTimeRequest, now time.Time) wire.HoldReply 
 	case h.extended:
 		return refusal(wire.Refuse(wire.CodeInvalid, "You were given more time once, until "+h.until.Format(time.RFC3339)+"; pay or choose again."))
 	}
+	if last := e.lastOf(h); last.After(h.last) { // the event gives more than when it was held
+		h.last = last
+	}
+	until := e.plain(h, h.until.Add(more))
+	if !until.After(h.until) {
+		return refusal(wire.Refuse(wire.CodeInvalid, "You have kept seats for as long as one may without buying; pay until "+e.clock(h.until)+"."))
+	}
 	h.extended = true
-	e.prolong(h, h.until.Add(more), wire.ActKindMoreTime, now)
+	e.prolong(h, until, wire.ActKindMoreTime, now)
 	return e.reply(h)
 }
 
@@ -118,7 +135,7 @@ func (e *Engine) Expire(now time.Time, most int) (freed, settle []Ended) {
 	for len(e.deadlines) > 0 && !e.deadlines[0].until.After(now) && len(e.pending) < most {
 		h := e.deadlines[0]
 		if h.order == "" {
-			e.end(h, wire.Act{Kind: wire.ActKindExpire}, now)
+			e.end(h, wire.Act{Kind: wire.ActKindExpire}, false, now)
 			freed = append(freed, Ended{Hold: h.id, Fan: h.fan})
 			continue
 		}
@@ -136,6 +153,9 @@ func (e *Engine) Postpone(id string, until time.Time) {
 	if h := e.holds[id]; h != nil && !h.sold && h.slot < 0 {
 		if until.After(h.until) {
 			h.until = until.UTC()
+		}
+		if h.until.After(h.last) {
+			h.last = h.until
 		}
 		heap.Push(&e.deadlines, h)
 	}

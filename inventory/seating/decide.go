@@ -29,7 +29,10 @@ func (e *Engine) Hold(r wire.HoldRequest, now time.Time) wire.HoldReply {
 	if !r.Claims.Expires.After(now) {
 		return refusal(wire.Refuse(wire.CodeUnauthorized, "Your time to choose seats is over."))
 	}
-	seats, why, p := e.choose(r)
+	if p := e.usedUp(r.Claims.Fan, now); p != nil {
+		return refusal(p)
+	}
+	seats, why, p := e.choose(r, now)
 	if p != nil {
 		return refusal(p)
 	}
@@ -37,8 +40,9 @@ func (e *Engine) Hold(r wire.HoldRequest, now time.Time) wire.HoldReply {
 	if p != nil {
 		return refusal(p)
 	}
-	h := &hold{id: r.Hold, fan: r.Claims.Fan, seats: seats, quotes: quotes, why: why,
-		until: now.Add(time.Duration(e.spec.Hold.TTL)).UTC(), slot: -1}
+	h := &hold{id: r.Hold, fan: r.Claims.Fan, seats: seats, quotes: quotes, why: why, slot: -1}
+	e.grant(h, &r.Claims, now)
+	e.keepers.begin(h.fan, now, e.rest())
 	e.remember(h)
 	until := h.until
 	act := wire.Act{Kind: wire.ActKindHold, Hold: h.id, Fan: h.fan, Seats: e.ids(seats), Until: &until, Channel: r.Claims.Channel}
@@ -91,7 +95,7 @@ func (e *Engine) Release(r wire.ReleaseRequest, now time.Time) *wire.Problem {
 		p.Order = h.order
 		return p
 	}
-	e.end(h, wire.Act{Kind: wire.ActKindRelease, By: r.By, Why: r.Why}, now)
+	e.end(h, wire.Act{Kind: wire.ActKindRelease, By: r.By, Why: r.Why}, r.Ours, now)
 	return nil
 }
 
@@ -108,17 +112,18 @@ func (e *Engine) releaseAll(r wire.ReleaseRequest, now time.Time) {
 	}
 	slices.SortFunc(his, func(a, b *hold) int { return strings.Compare(a.id, b.id) }) // the log's order is not left to chance
 	for _, h := range his {
-		e.end(h, wire.Act{Kind: wire.ActKindRelease, By: r.By, Why: r.Why}, now)
+		e.end(h, wire.Act{Kind: wire.ActKindRelease, By: r.By, Why: r.Why}, false, now)
 	}
 }
 
-// end frees a standing hold's seats.
-func (e *Engine) end(h *hold, act wire.Act, now time.Time) {
+// end frees a standing hold's seats; faultless is not by the fan's doing.
+func (e *Engine) end(h *hold, act wire.Act, faultless bool, now time.Time) {
 	act.Hold, act.Fan, act.Order, act.Seats = h.id, h.fan, h.order, e.ids(h.seats)
 	e.forget(h)
 	e.ended.add(h.id, now)
 	e.acts = append(e.acts, act)
 	e.giveBack(h.seats, now)
+	e.unbought(h, faultless, now)
 }
 
 // giveBack makes owned seats free; those that came from a channel return to it.
@@ -145,6 +150,9 @@ func (e *Engine) forget(h *hold) {
 	}
 	delete(e.holds, h.id)
 	e.tally(h.fan, -len(h.seats))
+	if h.sold {
+		e.returns.buys(h.net, -len(h.seats))
+	}
 }
 
 // tally counts n more tickets for a fan.
@@ -160,7 +168,9 @@ func (e *Engine) tally(fan string, n int) {
 func (e *Engine) remember(h *hold) {
 	e.holds[h.id] = h
 	e.tally(h.fan, len(h.seats))
-	if !h.sold {
+	if h.sold {
+		e.returns.buys(h.net, len(h.seats))
+	} else {
 		heap.Push(&e.deadlines, h)
 	}
 }
@@ -185,7 +195,7 @@ func (e *Engine) Checkout(r wire.CheckoutRequest, now time.Time) wire.HoldReply 
 		return refusal(wire.Refuse(wire.CodeHoldOver, "The time to pay is over. Choose again."))
 	}
 	h.order, h.key, h.body = wire.OrderOfHold(h.id), r.Key, r.Body
-	e.extend(h, wire.ActKindCheckout, now)
+	e.prolong(h, e.extended(h, now), wire.ActKindCheckout, now)
 	return e.reply(h)
 }
 
@@ -223,15 +233,18 @@ func (e *Engine) Confirm(r wire.ConfirmRequest, now time.Time) *wire.Problem {
 	}
 	if h != nil {
 		e.forget(h)
+		if !h.sold {
+			e.keepers.end(h.fan, false, now, e.rest())
+		}
 	}
 	for _, i := range seats { // a hold of somebody else loses the seat, and with it its sense
 		if o := e.owner[i]; o != nil && o != h {
-			e.end(o, wire.Act{Kind: wire.ActKindRelease, Why: "a seat of it was sold by order " + r.Order}, now)
+			e.end(o, wire.Act{Kind: wire.ActKindRelease, Why: "a seat of it was sold by order " + r.Order}, true, now)
 		}
 	}
 	sold := &hold{id: r.Hold, fan: r.Fan, seats: seats, quotes: quotes, order: r.Order, sold: true, slot: -1}
 	if h != nil {
-		sold.key, sold.body, sold.until, sold.extended = h.key, h.body, h.until, h.extended
+		sold.key, sold.body, sold.until, sold.extended, sold.net = h.key, h.body, h.until, h.extended, h.net
 	}
 	e.remember(sold)
 	for _, i := range seats {

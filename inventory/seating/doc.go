@@ -21,6 +21,7 @@
 //	channel.go   blocks, and channels that open them   ended.go     holds that are over
 //	orphan.go    the rule about single seats           layer.go     free seats as bits of words
 //	best.go      best available                        split.go     in groups; accessible seats
+//	keep.go      how long seats are kept without buying
 //
 // # Invariants
 //
@@ -36,6 +37,10 @@
 //     be had, unless the accessible seat is held or blocked alone.
 //  7. The acts, folded in order, give the states; the records, restored, give
 //     the same engine.
-//  8. Confirm wins over any hold: the ledger is authoritative for sold. It does
+//  8. A fan who doesn't buy keeps seats for Spec.Hold.Keep at most before they rest
+//     as long, a hold stands for its Life, and the same fan, or network that buys
+//     less than it gives back, has no seat for longer than that before others could
+//     have it (keep.go). A payment that begins before the deadline has all of its time.
+//  9. Confirm wins over any hold: the ledger is authoritative for sold. It does
 //     not win over a Refund of the same order.
 package seating

@@ -33,6 +33,9 @@ type Engine struct {
 	returned  ended            // seats, by returned
 	tickets   map[string]int   // by fan: seats held and bought
 	squares   int              // sum of the squares of tickets
+	returns   returns
+	keepers   keepers
+	back      []Returned // since it was asked for
 	deadlines deadlines
 	finder    *finder
 
@@ -57,6 +60,10 @@ type hold struct {
 	extended         bool   // was given its one "more time"
 	why              string // of best available
 	slot             int    // in deadlines; -1 when sold, ended, or while the ledger is asked
+
+	net         string        // of who holds it
+	since, last time.Time     // its keeping began, and may end at the latest: see wire.Kept
+	spent       time.Duration // by the fan, until since
 }
 
 // NewEngine returns the engine of an event none of whose seats has a record yet.
@@ -66,7 +73,7 @@ func NewEngine(event wire.Event, index *plan.Index) *Engine {
 		index: index, levelOf: make([]uint8, n),
 		state: make([]wire.State, n), owner: make([]*hold, n), at: make([]time.Time, n),
 		revision: make([]uint64, n), blocks: map[int]block{}, channels: map[string]int{},
-		holds: map[string]*hold{}, tickets: map[string]int{},
+		holds: map[string]*hold{}, tickets: map[string]int{}, returns: newReturns(), keepers: keepers{of: map[string]*keeper{}},
 		sectionOf: make([]uint16, n), dirty: map[int]struct{}{},
 	}
 	e.SetEvent(event)
@@ -154,6 +161,10 @@ func (e *Engine) SetPrice(id string, p wire.Price) {
 func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	e.revision[seat] = revision
 	e.at[seat] = r.At
+	if k := r.Kept; k != nil && r.State != wire.Held {
+		e.returns.note(seat, *k)
+		e.keepers.restored(k.Fan, time.Duration(k.Spent), k.Until, false)
+	}
 	switch r.State {
 	case wire.Available:
 		return nil
@@ -170,12 +181,16 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	}
 	h := e.holds[r.Hold]
 	if h == nil {
-		h = &hold{id: r.Hold, fan: r.Fan, order: r.Order, key: r.Key, body: r.Body, sold: r.State == wire.Sold, extended: r.Extended, slot: -1}
+		h = &hold{id: r.Hold, fan: r.Fan, order: r.Order, key: r.Key, body: r.Body, sold: r.State == wire.Sold, extended: r.Extended, slot: -1, net: r.Net}
 		e.holds[h.id] = h
 		if !h.sold {
 			h.until = *r.Until
+			e.restoreTerms(h, r)
 			heap.Push(&e.deadlines, h)
 		}
+	}
+	if h.sold {
+		e.returns.buys(h.net, 1)
 	}
 	h.seats, h.quotes = append(h.seats, seat), append(h.quotes, *r.Quote)
 	e.tally(h.fan, 1)
@@ -184,6 +199,20 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	}
 	e.set(seat, r.State, h)
 	return nil
+}
+
+// restoreTerms is grant's counterpart. A hold of a version that knew no bound
+// begins its keeping now.
+func (e *Engine) restoreTerms(h *hold, r wire.Seat) {
+	if k := r.Kept; k != nil {
+		h.since, h.last, h.spent = k.Since, k.Until, time.Duration(k.Spent)
+	} else {
+		h.since, h.last = r.At, r.At.Add(time.Duration(e.spec.Hold.Life()))
+	}
+	if h.last.Before(h.until) {
+		h.last = h.until
+	}
+	e.keepers.restored(h.fan, h.spent, h.since, true)
 }
 
 // Unopened lists up to most seats that have no record yet, from seat on.
@@ -230,11 +259,16 @@ func (e *Engine) Record(seat int) wire.Seat {
 	r := wire.Seat{State: e.state[seat], At: e.at[seat], Channel: b.channel, Why: b.why}
 	h := e.owner[seat]
 	if h == nil {
+		if k, ok := e.returns.kept[seat]; ok {
+			r.Kept = &k
+		}
 		return r
 	}
+	r.Net = h.net
 	r.Hold, r.Fan, r.Order, r.Key, r.Body, r.Extended = h.id, h.fan, h.order, h.key, h.body, h.extended
 	if !h.sold {
 		r.Until = &h.until
+		r.Kept = &wire.Kept{Since: h.since, Until: h.last, Spent: wire.Duration(h.spent)}
 	}
 	for k, i := range h.seats {
 		if i == seat {
@@ -287,6 +321,9 @@ func (e *Engine) set(seat int, to wire.State, owner *hold) {
 		e.finder.keep(seat, to != wire.Sold)
 	}
 	e.state[seat], e.owner[seat] = to, owner
+	if owner != nil {
+		e.returns.forget(seat)
+	}
 	e.finder.set(seat, to == wire.Available, e.channelOf(seat, to))
 }
 
