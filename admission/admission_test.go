@@ -68,7 +68,7 @@ func TestFansAreCalledInOrder(t *testing.T) {
 		}
 		// His turn is over, and so there is room for others.
 		w.clock.pass(14 * time.Minute)
-		w.refused(w.redeem(w.fans[9]), wire.CodeGone)
+		w.refused(w.redeem(w.fans[9]), wire.CodeJoinAgain)
 		w.board("one more called", head(uint64(last)+1))
 	})
 }
@@ -207,7 +207,7 @@ func TestStormNeverExceedsTheCeiling(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range w.fans {
 				wg.Go(func() {
-					if r, err := w.tryRedeem(w.fans[i]); err != nil || r.Problem != nil && r.Problem.Code != wire.CodeWait && r.Problem.Code != wire.CodeGone {
+					if r, err := w.tryRedeem(w.fans[i]); err != nil || r.Problem != nil && r.Problem.Code != wire.CodeWait && r.Problem.Code != wire.CodeJoinAgain {
 						t.Errorf("%v %v", err, r.Problem)
 					}
 				})

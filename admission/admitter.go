@@ -180,6 +180,7 @@ func (a *admitter) run(outer context.Context) error {
 	}
 	for subject, handle := range map[string]nats.MsgHandler{
 		wire.PassesSubject(a.id, wire.ActRedeem): a.onRedeem,
+		wire.PassesSubject(a.id, wire.ActStand):  a.onStand,
 		wire.PassesSubject(a.id, wire.ActMeter):  a.onMeter,
 		wire.PassesSubject(a.id, wire.ActRevoke): a.onRevoke,
 	} {

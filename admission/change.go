@@ -78,10 +78,10 @@ func (a *admitter) rewrite(ctx context.Context, p *roll.Pass, next wire.PassReco
 	return nil
 }
 
-// count ends a pass that its record, or what was said of all, has withdrawn. Its
-// caller holds mu.
+// count ends a pass that its record, or what was said of all, has withdrawn. What
+// had expired before was not: its fan may join again. Its caller holds mu.
 func (a *admitter) count(p *roll.Pass) {
-	if p.Revoked.IsZero() && p.At.Before(a.withdrawn.At) {
+	if p.Revoked.IsZero() && p.At.Before(a.withdrawn.At) && p.Expires.After(a.withdrawn.At) {
 		p.Revoked, p.Why = a.withdrawn.At, a.withdrawn.Why
 	}
 	if !p.Revoked.IsZero() {
@@ -95,11 +95,11 @@ func (a *admitter) replace(ctx context.Context, next wire.PassRecord) error {
 	if err != nil {
 		return err
 	}
-	e, err := kv.Open(a.js, wire.PassesBucket(a.id)).Get(ctx, wire.PlaceKey(next.Fan))
+	e, err := kv.Open(a.js, wire.PassesBucket(a.id)).Get(ctx, wire.TurnKey(next.Fan, next.Turn))
 	if err != nil {
 		return fmt.Errorf("%w: %w", kv.ErrBusy, err)
 	}
-	_, err = a.writes.Do(ctx, kv.Write{Key: wire.PlaceKey(next.Fan), Value: value, Expect: kv.At(e.Revision)})
+	_, err = a.writes.Do(ctx, kv.Write{Key: wire.TurnKey(next.Fan, next.Turn), Value: value, Expect: kv.At(e.Revision)})
 	return err
 }
 
@@ -207,8 +207,6 @@ func (a *admitter) revoke(ctx context.Context, req wire.RevokeRequest) (reply wi
 	case !rec.Revoked.IsZero():
 		a.release([]string{rec.Fan}, req)
 		return wire.RevokeReply{Passes: 1, At: rec.Revoked}, nil
-	case !rec.Expires.After(now):
-		return wire.RevokeReply{At: rec.Expires}, nil
 	}
 	if err := a.logAct(ctx, a.id, wire.ActRevoke, req.By, req); err != nil {
 		return reply, err

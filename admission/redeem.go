@@ -58,7 +58,7 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 	if place.Limit > 0 {
 		limit = min(limit, place.Limit)
 	}
-	p, verdict := a.admit(s, wire.PassRecord{
+	p, verdict := a.admit(s, place, wire.PassRecord{
 		ID: rand.Text(), Fan: place.Fan, Lane: place.Lane, Region: place.Region, Number: place.Number,
 		Limit: limit, Channel: place.Channel, Code: place.Code, Device: req.Device,
 		// A token counts in whole seconds, and the record says what the token says.
@@ -73,7 +73,7 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 		if rec, ok := a.stored(p); ok && !rec.Revoked.IsZero() {
 			return a.answer(rec)
 		}
-		return refuse(wire.CodeGone, "Your time to choose seats is over.")
+		return refuse(wire.CodeJoinAgain, "Your time to choose seats is over. Join again for a new place at the end of the queue. What you hold or are paying for stays yours.")
 	case gone:
 		return refuse(wire.CodeGone, goneDetail(s))
 	case roll.Full:
@@ -81,6 +81,27 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 			Detail: "It is your turn, and just now there is no room. Your place is kept: you get in as soon as somebody leaves."}}
 	}
 	return wire.RedeemReply{Problem: a.waitFor(s, place)}
+}
+
+// onStand says whether a place is used up, without looking at anything stored.
+func (a *admitter) onStand(m *nats.Msg) {
+	req, problem := a.request(m.Data)
+	if problem != nil {
+		respond(m, wire.StandReply{Problem: problem})
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.roll.Pass(req.Place.Fan); p != nil && !p.Revoked.IsZero() {
+		respond(m, wire.StandReply{Problem: withdrawn()})
+		return
+	}
+	used, turn := a.roll.Stand(req.Place, a.cfg.Now())
+	respond(m, wire.StandReply{Used: used, Turn: turn})
+}
+
+func withdrawn() *wire.Problem {
+	return wire.Refuse(wire.CodeRevoked, "Your pass was withdrawn by the organiser.")
 }
 
 // request reads a request, and refuses a place of another queue.
@@ -102,10 +123,10 @@ func (a *admitter) request(data []byte) (wire.RedeemRequest, *wire.Problem) {
 }
 
 // admit asks the roll, unless the sale is over for all who have no pass yet.
-func (a *admitter) admit(s scene.Scene, rec wire.PassRecord) (*roll.Pass, roll.Verdict) {
+func (a *admitter) admit(s scene.Scene, place wire.Place, rec wire.PassRecord) (*roll.Pass, roll.Verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.roll.Pass(rec.Fan) == nil {
+	if p := a.roll.Pass(rec.Fan); p == nil || !p.Expires.After(s.Now) && p.Revoked.IsZero() {
 		switch s.State() {
 		case wire.SaleClosed, wire.SaleSoldOut:
 			return nil, gone
@@ -116,7 +137,7 @@ func (a *admitter) admit(s scene.Scene, rec wire.PassRecord) (*roll.Pass, roll.V
 	if rec.At.Before(a.withdrawn.At) { // that was for those before, less than a second ago
 		rec.At = a.withdrawn.At
 	}
-	return a.roll.Admit(rec, s.Now)
+	return a.roll.Admit(place, rec, s.Now)
 }
 
 // grant stores the pass, behind the claim to its access code if it has one, and
@@ -127,7 +148,7 @@ func (a *admitter) grant(p *roll.Pass) wire.RedeemReply {
 	a.mu.Unlock()
 	problem, err := a.claim(rec)
 	if problem == nil && err == nil {
-		err = a.create(wire.PlaceKey(rec.Fan), rec)
+		err = a.create(wire.TurnKey(rec.Fan, rec.Turn), rec)
 	}
 	a.mu.Lock()
 	switch {
@@ -228,7 +249,7 @@ func (a *admitter) stored(p *roll.Pass) (wire.PassRecord, bool) {
 // answer signs a stored pass, unless it was withdrawn.
 func (a *admitter) answer(rec wire.PassRecord) wire.RedeemReply {
 	if !rec.Revoked.IsZero() {
-		return refuse(wire.CodeRevoked, "Your pass was withdrawn by the organiser.")
+		return wire.RedeemReply{Problem: withdrawn()}
 	}
 	token, err := a.cfg.Keys.SignPass(wire.NewPass(a.id, rec))
 	if err != nil {

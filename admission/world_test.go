@@ -255,16 +255,35 @@ func (w *world) refused(r wire.RedeemReply, code wire.Code) *wire.Problem {
 	return r.Problem
 }
 
-// passes are the records stored.
+// place gives a fan another place, of a turn.
+func (w *world) place(turn int, fan string) wire.Place {
+	w.t.Helper()
+	at := w.clock.now()
+	n, err := kv.Open(w.js, wire.QueueBucket("demo", wire.LaneGeneral)).Create(ctxOf(w.t), wire.TurnKey(fan, turn), mustRaw(wire.PlaceRecord{Fan: fan, Turn: turn, At: at}))
+	must(w.t, err)
+	return wire.Place{Event: "demo", Lane: wire.LaneGeneral, Region: "home", Number: uint64(n), Fan: fan, Turn: turn, At: at}
+}
+
+// passes are the latest records stored, by fan.
 func (w *world) passes() map[string]wire.PassRecord {
 	w.t.Helper()
-	entries, err := kv.Open(w.js, wire.PassesBucket("demo")).All(ctxOf(w.t), "fan.*")
-	must(w.t, err)
 	all := map[string]wire.PassRecord{}
+	for _, p := range w.passRecords() {
+		if had, ok := all[p.Fan]; !ok || p.Turn > had.Turn {
+			all[p.Fan] = p
+		}
+	}
+	return all
+}
+
+func (w *world) passRecords() (all []wire.PassRecord) {
+	w.t.Helper()
+	entries, err := kv.Open(w.js, wire.PassesBucket("demo")).All(ctxOf(w.t), "fan.>")
+	must(w.t, err)
 	for _, e := range entries {
 		var p wire.PassRecord
 		must(w.t, json.Unmarshal(e.Value, &p))
-		all[p.Fan] = p
+		all = append(all, p)
 	}
 	return all
 }

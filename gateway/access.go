@@ -13,8 +13,18 @@ import (
 // by a lane, with what a code grants.
 type entrance struct {
 	kept  wire.Place // no number: none
-	lane  string
+	lane  string     // of the next one, if that is used up
 	grant wire.Grant
+}
+
+// by is the entrance of a place that was kept. Its lane and what was granted with
+// it are the fan's still when it is used up; from the slow lane he comes anew.
+func by(kept wire.Place) entrance {
+	in := entrance{kept: kept, lane: kept.Lane, grant: kept.Grant}
+	if in.lane == wire.LaneSlow {
+		in.lane = wire.LaneGeneral
+	}
+	return in
 }
 
 // entrance looks at what an arrival presents: an access code, or the cookie of a
@@ -24,14 +34,14 @@ func (g *Gateway) entrance(r *http.Request, ev *catalogue.Event, fan string, req
 	code := strings.TrimSpace(req.Code)
 	if code == "" {
 		if has {
-			return entrance{kept: kept}, nil
+			return by(kept), nil
 		}
 		return entrance{lane: wire.LaneGeneral}, nil
 	}
 	now := g.cfg.Now()
 	c, err := g.cfg.Keys.CheckCode(code, ev.ID(), fan, req.Email, now)
 	if has && c.ID != "" && kept.Code == c.ID { // the link again, however late
-		return entrance{kept: kept}, nil
+		return by(kept), nil
 	}
 	if err == nil && ev.Queue(c.Lane) == nil {
 		err = wire.ErrToken

@@ -70,6 +70,8 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusGone, "The hold has ended"}
 	case wire.CodeGone:
 		return refusal{http.StatusGone, "No longer there"}
+	case wire.CodeJoinAgain:
+		return refusal{http.StatusGone, "Join again"}
 	case wire.CodeNotPaid:
 		return refusal{http.StatusConflict, "The order is not paid"}
 	case wire.CodeWait:

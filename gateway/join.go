@@ -34,12 +34,13 @@ type joinReply struct {
 	Region string `json:"region"`
 	Number uint64 `json:"number"`
 	Ahead  uint64 `json:"ahead"`
+	Again  bool   `json:"again,omitempty"` // a new place, at the end: the one before is used up
 
 	Slow *defence.Slow `json:"slow,omitempty"` // in the slow lane: why, and how to leave it
 }
 
 // join answers POST /v1/events/{event}/places: 201 with a new place, 200 with
-// the one the fan already has.
+// the one the fan already has. Who has used his up gets another, behind all.
 func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
@@ -74,7 +75,8 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	}
 	g.metrics.joins.WithLabelValues(joinClass(fresh)).Inc()
 	ahead, _, _ := ev.Turn(place)
-	reply := joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region, Number: place.Number, Ahead: ahead}
+	reply := joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region, Number: place.Number, Ahead: ahead,
+		Again: fresh && place.Turn > 0}
 	if place.Lane == wire.LaneSlow {
 		reply.Slow = g.defences.WhySlow(r, ev.ID(), fan)
 	}
@@ -103,13 +105,34 @@ func joinable(ev *catalogue.Event, now time.Time) *wire.Problem {
 	return nil
 }
 
-// arrive gives a fan his place in the lane that he may come in by.
-func (g *Gateway) arrive(r *http.Request, ev *catalogue.Event, fan string, req joinRequest) (wire.Place, bool, error) {
+// arrive gives a fan his place in the lane that he may come in by; if that is used
+// up, one of his next turn. Nobody is asked of a place that was never called.
+func (g *Gateway) arrive(r *http.Request, ev *catalogue.Event, fan string, req joinRequest) (place wire.Place, fresh bool, err error) {
 	in, err := g.entrance(r, ev, fan, req)
-	if err != nil || in.kept.Number > 0 {
-		return in.kept, false, err
+	if err != nil {
+		return place, false, err
 	}
-	rec := wire.PlaceRecord{Fan: fan, At: g.cfg.Now().UTC(), Grant: in.grant}
+	if place = in.kept; place.Number == 0 {
+		place, fresh, err = g.enter(r, ev, fan, 0, in, req)
+	}
+	if err != nil || fresh || !ev.Reached(place) {
+		return place, fresh, err
+	}
+	stand, err := ask[wire.StandReply](r.Context(), g, wire.PassesSubject(ev.ID(), wire.ActStand), wire.StandRequest{Place: place})
+	switch {
+	case err != nil: // he has this place at least, and comes again
+		return place, false, nil
+	case stand.Problem != nil:
+		return place, false, stand.Problem
+	case stand.Used:
+		return g.enter(r, ev, fan, stand.Turn, in, req)
+	}
+	return place, false, nil
+}
+
+// enter gives a fan his place of a turn, unless he has to prove something first.
+func (g *Gateway) enter(r *http.Request, ev *catalogue.Event, fan string, turn int, in entrance, req joinRequest) (wire.Place, bool, error) {
+	rec := wire.PlaceRecord{Fan: fan, Turn: turn, At: g.cfg.Now().UTC(), Grant: in.grant}
 	lane, err := g.defences.Screen(r, ev, &rec, in.lane, req.Challenge)
 	if err != nil {
 		return wire.Place{}, false, err

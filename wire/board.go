@@ -103,6 +103,14 @@ func (b *Board) Turn(lane, region string, number uint64) (ahead uint64, called, 
 	return Ahead(number, h.Head), number <= h.Head, true
 }
 
+// Reached tells whether a place may have been called before, as far as the board
+// shows: of those drawn by rank any may have been.
+func (b *Board) Reached(lane, region string, number uint64) bool {
+	l := b.Lanes[lane]
+	h, ok := l.Regions[region]
+	return ok && (number <= h.Reached() || number <= h.Drawn && l.Called > 0)
+}
+
 // Ahead is how many fans who aren't called yet stand before a number.
 func Ahead(number, head uint64) uint64 {
 	if number <= head {

@@ -16,7 +16,7 @@ var ErrCarryExpired = errors.New("link has expired")
 
 const (
 	carryContext = "frontrow carry v1\n"
-	carryParts   = 10
+	carryParts   = 11 // 10 before fans had more than one turn
 )
 
 // SignCarry renders what makes another device the fan of a place until expires.
@@ -25,17 +25,20 @@ const (
 func (k *Keyring) SignCarry(p Place, expires time.Time) string {
 	return k.seal(carryContext, []byte(strings.Join([]string{
 		strconv.FormatInt(expires.Unix(), 10), p.Event, p.Lane, p.Region, strconv.FormatUint(p.Number, 10), p.Fan,
-		strconv.FormatInt(p.At.UnixMilli(), 10), p.Code, p.Channel, strconv.Itoa(p.Limit)}, ".")))
+		strconv.FormatInt(p.At.UnixMilli(), 10), p.Code, p.Channel, strconv.Itoa(p.Limit), strconv.Itoa(p.Turn)}, ".")))
 }
 
 // OpenCarry returns the place that is carried; ErrCarryExpired, or ErrToken.
 func (k *Keyring) OpenCarry(token string, now time.Time) (Place, error) {
 	raw, _, ok := k.open(carryContext, token)
 	part := strings.Split(string(raw), ".")
+	if len(part) == carryParts-1 {
+		part = append(part, "0")
+	}
 	if !ok || len(part) != carryParts {
 		return Place{}, ErrToken
 	}
-	var errs [4]error
+	var errs [5]error
 	var p Place
 	expires, at := int64(0), int64(0)
 	expires, errs[0] = strconv.ParseInt(part[0], 10, 64)
@@ -43,6 +46,7 @@ func (k *Keyring) OpenCarry(token string, now time.Time) (Place, error) {
 	p.Number, errs[1] = strconv.ParseUint(part[4], 10, 64)
 	at, errs[2] = strconv.ParseInt(part[6], 10, 64)
 	p.Limit, errs[3] = strconv.Atoi(part[9])
+	p.Turn, errs[4] = strconv.Atoi(part[10])
 	if errors.Join(errs[:]...) != nil || !IsName(p.Event) || !slices.Contains(Lanes(), p.Lane) || !IsFan(p.Fan) {
 		return Place{}, ErrToken
 	}

@@ -153,8 +153,9 @@ func uniqueMembers(raw []byte) bool {
 	return true
 }
 
-// PassRecord is the value under fan.<fan> in PASSES_<event>: created once, so a
-// place redeems to one pass however often and from wherever it is redeemed.
+// PassRecord is the value under fan.<fan> in PASSES_<event>, of a fan's later
+// passes under fan.<fan>.<turn>: created once, so a place redeems to one pass
+// however often and from wherever it is redeemed, and a fan has one at a time.
 // After that it changes by compare-and-swap alone: when the fan goes on with
 // another device, under a new ID, and when the pass is revoked.
 type PassRecord struct {
@@ -163,6 +164,7 @@ type PassRecord struct {
 	Lane    string    `json:"lane"`
 	Region  string    `json:"region"`
 	Number  uint64    `json:"number"`
+	Turn    int       `json:"turn,omitempty"` // how many passes the fan had before
 	Limit   int       `json:"limit"`
 	Channel string    `json:"channel,omitempty"`
 	Code    string    `json:"code,omitempty"` // id of the access code that it was given for
@@ -177,7 +179,7 @@ type PassRecord struct {
 
 // Ends is when the pass stops counting.
 func (r PassRecord) Ends() time.Time {
-	if !r.Revoked.IsZero() {
+	if !r.Revoked.IsZero() && r.Revoked.Before(r.Expires) {
 		return r.Revoked
 	}
 	return r.Expires

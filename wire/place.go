@@ -30,12 +30,14 @@ const (
 func Lanes() []string { return []string{LanePriority, LaneGeneral, LaneSlow} }
 
 // PlaceRecord is a fan's place: the value under fan.<fan> in
-// QUEUE_<event>_<lane>. It is created once and never changed; its revision in
-// the stream is the place's number, and the instant at which the stream stored
-// it is the arrival that regions are merged by.
+// QUEUE_<event>_<lane>, and under fan.<fan>.<turn> once he has used up others. It
+// is created once and never changed; its revision in the stream is the place's
+// number, and the instant at which the stream stored it is the arrival that
+// regions are merged by.
 type PlaceRecord struct {
-	Fan string    `json:"fan"`
-	At  time.Time `json:"at"` // when the gateway took the arrival
+	Fan  string    `json:"fan"`
+	Turn int       `json:"turn,omitempty"` // how many passes of the fan had ended when it was given out
+	At   time.Time `json:"at"`             // when the gateway took the arrival
 	Grant
 
 	Risk    int      `json:"risk,omitempty"`    // 0 to 100, as the gateway saw the arrival
@@ -49,8 +51,16 @@ type Grant struct {
 	Limit   int    `json:"limit,omitempty"`   // tickets the fan may have in all; 0: the event's
 }
 
-// PlaceKey is the key of a fan's place, and of his pass in PASSES_<event>.
+// PlaceKey is the key of a fan's first place, and of his first pass in PASSES_<event>.
 func PlaceKey(fan string) string { return PlacePrefix + fan }
+
+// TurnKey is PlaceKey for a fan's turn, counted from 0.
+func TurnKey(fan string, turn int) string {
+	if turn == 0 {
+		return PlaceKey(fan)
+	}
+	return PlaceKey(fan) + "." + strconv.Itoa(turn)
+}
 
 // Place is a fan's number in a lane of a region.
 type Place struct {
@@ -59,8 +69,23 @@ type Place struct {
 	Region string    `json:"region"`
 	Number uint64    `json:"number"`
 	Fan    string    `json:"fan"`
+	Turn   int       `json:"turn,omitempty"` // see PlaceRecord
 	At     time.Time `json:"at"`
 	Grant
+}
+
+// StandRequest asks the admitter whether a place is still good. StandReply says
+// that it is used up, as its fan's pass has ended since it was given out; and which
+// turn the next place of the fan is for. The problem of a fan who gets no other is
+// that his pass was revoked.
+type StandRequest struct {
+	Place Place `json:"place"`
+}
+
+type StandReply struct {
+	Used    bool     `json:"used,omitempty"`
+	Turn    int      `json:"turn,omitempty"`
+	Problem *Problem `json:"problem,omitempty"`
 }
 
 // ErrToken is any receipt or cookie that frontrow did not issue.

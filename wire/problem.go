@@ -23,6 +23,7 @@ const (
 	CodeKeyReused    Code = "idempotency-reuse"  // same idempotency key, another body
 	CodeWait         Code = "not-called"         // the place isn't called yet; Ahead and RetryAfterMS say more
 	CodeGone         Code = "gone"               // the sale is over, nothing can be left, or a ticket is void
+	CodeJoinAgain    Code = "join-again"         // the place is used up; joining again gives a new one at the end
 	CodeNotPaid      Code = "not-paid"           // a refund of an order that is pending or has failed
 	CodeNotOpen      Code = "not-open"           // the sale hasn't opened
 	CodeSlowDown     Code = "slow-down"          // too often, or too much at once; RetryAfterMS says when again

@@ -44,7 +44,7 @@ const (
 	FenceKey     = "fence"    // the guard of the admitter: rewritten by each new one and with each batch
 	DrawKey      = "draw"     // DrawRecord: the secret of the draw, made before the room opens
 	AllKey       = "all"      // Revocation of all passes given out until then
-	PlacePrefix  = "fan."     // in QUEUE and PASSES: fan.<fan>
+	PlacePrefix  = "fan."     // in QUEUE and PASSES: fan.<fan>, of later turns fan.<fan>.<turn>
 	CodePrefix   = "code."    // in CODES and PASSES: code.<id>
 	RoleWriter   = "writer"
 	RoleAdmitter = "admitter"
@@ -95,6 +95,7 @@ const (
 	ActRedeem = "redeem" // RedeemRequest → RedeemReply
 	ActMeter  = "meter"  // MeterRequest → MeterReply; what operators see and set
 	ActRevoke = "revoke" // RevokeRequest → RevokeReply
+	ActStand  = "stand"  // StandRequest → StandReply
 )
 
 // PassesSubject addresses one act of the admitter of an event, PassesAll all of them.

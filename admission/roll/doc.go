@@ -3,7 +3,7 @@
 // the admitter of package admission, locks it, says what time it is, and stores
 // what it decides.
 //
-//	waiting ──Propose, Called──► called ──Admit, Kept──► alive ──Expire, End──► over
+//	waiting ──Propose, Called──► called ──Admit, Kept──► alive ──Expire, End──► over ──joined again──► waiting
 //	   ▲                          │ │ ▲                   ▲
 //	   └──Suspend: all is sold────┘ │ └─no room─ early    │
 //	                                └──window──► late ────┘ if there is room
@@ -26,7 +26,8 @@
 //
 //  1. Passes alive never exceed the ceiling, at any instant, whoever comes.
 //     (Lowering the ceiling stops new passes; it takes none away.)
-//  2. A fan has one pass.
+//  2. A fan has one pass at a time, and a place is good for one: once a pass of its
+//     fan has ended it is used up. Who is revoked gets no other.
 //  3. A called fan who comes in time and finds no room is not late however long it
 //     takes. A fan who is late takes no room of those who are expected in time.
 //  4. Open never goes back but by Suspend, and Head never.

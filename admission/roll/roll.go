@@ -1,6 +1,7 @@
 package roll
 
 import (
+	"cmp"
 	"container/heap"
 	"maps"
 	"slices"
@@ -20,7 +21,8 @@ type Roll struct {
 	callAt time.Time // of the places about to be called
 	shows  share     // of those called, who comes
 
-	passes map[string]*Pass // by fan, expired ones too
+	passes map[string]*Pass // by fan his latest, expired ones too
+	issued int              // with all before
 	expiry expiryHeap
 	alive  int
 	early  map[string]bool // fans who came in time and found no room
@@ -39,6 +41,7 @@ func New(lines []wire.Line, draws map[string]wire.Draw, passes []wire.PassRecord
 	}
 	settled := make(chan struct{})
 	close(settled)
+	passes = slices.SortedStableFunc(slices.Values(passes), func(a, b wire.PassRecord) int { return cmp.Compare(a.Turn, b.Turn) })
 	for _, rec := range passes {
 		r.add(&Pass{PassRecord: rec, settled: settled}, now)
 	}
@@ -174,7 +177,7 @@ func (r *Roll) Withdraw() { r.Propose(nil, r.callAt) }
 func (r *Roll) recount(l Line, c *calls, from uint64) {
 	s := c.of(from + 1)
 	s.redeemed = 0
-	for _, p := range r.passes {
+	for p := range r.Passes() {
 		if of, number := r.Stands(p.Lane, p.Region, p.Number); of == l && number > s.from && number <= s.to {
 			s.redeemed++
 		}

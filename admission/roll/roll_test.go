@@ -24,7 +24,13 @@ func place(fan string, number uint64, at time.Time, ttl time.Duration) wire.Pass
 	return wire.PassRecord{Fan: fan, Lane: general.Lane, Region: general.Region, Number: number, At: at, Expires: at.Add(ttl)}
 }
 
-// A roll among fans who come early, late, twice or never, with writes that
+// admit is Admit for a place of no turn before.
+func (r *Roll) admit(rec wire.PassRecord, now time.Time) (*Pass, Verdict) {
+	return r.Admit(wire.Place{Fan: rec.Fan, Lane: rec.Lane, Region: rec.Region, Number: rec.Number}, rec, now)
+}
+
+// A roll among fans who come early, late, twice or never, or join again when their
+// pass is over, with writes that
 // fail, a clock that runs, a ceiling and a window that change, and admitters
 // that crash: whatever happens, what its comment promises holds.
 func TestRollHoldsTheCeiling(t *testing.T) {
@@ -51,16 +57,40 @@ func TestRollHoldsTheCeiling(t *testing.T) {
 			}
 			return n
 		}
-		fan := func(number uint64) string { return string(rune('a' + number)) }
+		const fans = 7 // each has the places of his number modulo fans
+		places := map[uint64]wire.Place{}
+		join := func(t *rapid.T, number uint64) wire.Place {
+			if _, ok := places[number]; !ok {
+				p := wire.Place{Fan: string(rune('a' + number%fans)), Lane: general.Lane, Region: general.Region, Number: number, At: now}
+				if rapid.Bool().Draw(t, "in the same lane") { // else he has joined it for the first time
+					_, p.Turn = r.Stand(p, now)
+				}
+				places[number] = p
+			}
+			return places[number]
+		}
+		latest := func(fan string) (had wire.PassRecord, known bool) {
+			for _, p := range stored {
+				if p.Fan == fan && (!known || p.Turn > had.Turn) {
+					had, known = p, true
+				}
+			}
+			return had, known
+		}
 		redeem := func(t *rapid.T, number uint64, fails bool) {
-			rec := place(fan(number), number, now, time.Duration(spec.PassTTL))
-			had, known := stored[rec.Fan]
-			p, v := r.Admit(rec, now)
+			from := join(t, number)
+			rec := place(from.Fan, number, now, time.Duration(spec.PassTTL))
+			had, known := latest(rec.Fan)
+			p, v := r.Admit(from, rec, now)
+			used := known && from.Turn <= had.Turn && !from.At.After(had.Expires)
+			if known && !had.Expires.After(now) && !used {
+				known = false // he has joined again
+			}
 			switch {
 			case known && had.Expires.After(now) && (v != Again || p.PassRecord != had):
 				t.Fatalf("fan %d has a pass and heard %d", number, v)
 			case known && !had.Expires.After(now) && v != Over:
-				t.Fatalf("fan %d had a pass and heard %d", number, v)
+				t.Fatalf("place %d is used up and heard %d", number, v)
 			case !known && (v == NotCalled) != (number > head):
 				t.Fatalf("fan %d heard %d at head %d", number, v, head)
 			case !known && v == Full && now.Sub(calledAt[number]) < time.Duration(spec.Window) && r.shows.of == 0:
@@ -74,7 +104,11 @@ func TestRollHoldsTheCeiling(t *testing.T) {
 				return
 			}
 			r.Kept(p)
-			stored[rec.Fan] = rec
+			key := wire.TurnKey(p.Fan, p.Turn)
+			if _, twice := stored[key]; twice {
+				t.Fatalf("pass %s is given out again", key)
+			}
+			stored[key] = p.PassRecord
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"wait": func(t *rapid.T) {
@@ -132,8 +166,14 @@ func TestRollHoldsTheCeiling(t *testing.T) {
 				if len(record) > 0 && len(record[0].Calls) > maxCalls {
 					t.Fatalf("%d calls in the record", len(record[0].Calls))
 				}
+				if n := len(stored); n != r.Issued() {
+					t.Fatalf("%d passes, counted %d", n, r.Issued())
+				}
 				counted := map[uint64]bool{}
 				for _, p := range stored {
+					if counted[p.Number] {
+						t.Fatalf("place %d has two passes", p.Number)
+					}
 					counted[p.Number] = true
 				}
 				for _, s := range r.of(general).spans {
@@ -195,7 +235,7 @@ func TestALongerWindowRevivesNobody(t *testing.T) {
 		if n := r.Coming(now); n != 4 {
 			t.Errorf("%v fans may redeem in time, want 4", n)
 		}
-		if _, v := r.Admit(place("x", 3, now, time.Minute), now); v != Granted {
+		if _, v := r.admit(place("x", 3, now, time.Minute), now); v != Granted {
 			t.Errorf("a late fan heard %d although there is room", v)
 		}
 	}
@@ -218,7 +258,7 @@ func TestAbsentFansAreLearned(t *testing.T) {
 		r.proposeMore(n, now)
 		r.Called()
 		come := func(number uint64) {
-			p, v := r.Admit(place(fmt.Sprint(number), number, now, 90*time.Second), now)
+			p, v := r.admit(place(fmt.Sprint(number), number, now, 90*time.Second), now)
 			switch v {
 			case Granted:
 				r.Kept(p)
@@ -271,7 +311,7 @@ func TestTicketsThatComeBack(t *testing.T) {
 		return lines
 	}
 	heard := func(number uint64) Verdict {
-		p, v := r.Admit(place(fmt.Sprint(number), number, now, time.Hour), now)
+		p, v := r.admit(place(fmt.Sprint(number), number, now, time.Hour), now)
 		if v == Granted {
 			r.Kept(p)
 		}
@@ -323,7 +363,7 @@ func TestDrawnPlacesAreCalledByRank(t *testing.T) {
 	r.Propose(map[Line]uint64{{wire.LaneGeneral, ""}: 10}, now)
 	r.Called()
 	for number := uint64(1); number <= 55; number++ {
-		_, v := r.Admit(place(fmt.Sprint(number), number, now, time.Hour), now)
+		_, v := r.admit(place(fmt.Sprint(number), number, now, time.Hour), now)
 		if called := number <= 50 && d.Rank("home", number) <= 10; (v == Granted) != called {
 			t.Errorf("place %d of rank %d heard %d", number, d.Rank("home", number), v)
 		}
@@ -331,7 +371,7 @@ func TestDrawnPlacesAreCalledByRank(t *testing.T) {
 	r.Propose(map[Line]uint64{{wire.LaneGeneral, ""}: 50, general: 53}, now)
 	r.Called()
 	for number, want := range map[uint64]Verdict{52: Granted, 54: NotCalled} {
-		if _, v := r.Admit(place(fmt.Sprint("again", number), number, now, time.Hour), now); v != want {
+		if _, v := r.admit(place(fmt.Sprint("again", number), number, now, time.Hour), now); v != want {
 			t.Errorf("place %d heard %d", number, v)
 		}
 	}

@@ -14,8 +14,8 @@
 //
 // # Invariants
 //
-//  1. A fan has one place a lane, however often and wherever he joins, and its number is
-//     the revision of its record.
+//  1. A fan has one place a lane and turn, however often and wherever he joins, and its
+//     number is the revision of its record. Which turn it is, the admitter says.
 //  2. An access code is one fan's. He may use it again.
 //  3. What is remembered here decides nothing: it saves asking for what never changes.
 //  4. Silence is no answer: who can't be told whether he has a place is told to ask again.

@@ -41,8 +41,8 @@ type Queue struct {
 
 	bucket  *kv.Bucket
 	joins   *kv.Committer
-	joined  *recent.Memory[string, wire.Place] // by fan: a place never changes
-	joining singleflight.Group                 // by fan
+	joined  *recent.Memory[string, wire.Place] // by key: a place never changes
+	joining singleflight.Group                 // by key
 	log     *slog.Logger
 }
 
@@ -56,14 +56,15 @@ func NewQueue(cfg Config, event, lane string) *Queue {
 // Run stores places until ctx ends.
 func (q *Queue) Run(ctx context.Context) error { return q.joins.Run(ctx) }
 
-// Place gives a fan his place. A join that is refused spoils the batch of all
+// Place gives a fan his place of a turn. A join that is refused spoils the batch of all
 // who join in the same moment, so one who repeats is answered from memory where
 // possible, and his joins in flight are one. Fresh is true for one of them at most.
 func (q *Queue) Place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
-	if p, ok := q.joined.Get(rec.Fan); ok {
+	key := wire.TurnKey(rec.Fan, rec.Turn)
+	if p, ok := q.joined.Get(key); ok {
 		return p, false, nil
 	}
-	v, err, _ := q.joining.Do(rec.Fan, func() (any, error) {
+	v, err, _ := q.joining.Do(key, func() (any, error) {
 		// Others may wait for this, so it doesn't end with its first caller.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
 		defer cancel()
@@ -75,7 +76,7 @@ func (q *Queue) Place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, 
 		return wire.Place{}, false, err
 	}
 	p = v.(wire.Place)
-	q.joined.Put(rec.Fan, p)
+	q.joined.Put(key, p)
 	return p, fresh, nil
 }
 
@@ -88,7 +89,7 @@ func (q *Queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place,
 		return p, false, err
 	}
 	for range joinAttempts {
-		number, err := q.joins.Do(ctx, kv.Write{Key: wire.PlaceKey(rec.Fan), Value: value, Expect: kv.Absent()})
+		number, err := q.joins.Do(ctx, kv.Write{Key: wire.TurnKey(rec.Fan, rec.Turn), Value: value, Expect: kv.Absent()})
 		if err == nil {
 			failpoint.Here(failpoint.PlaceStored)
 			return q.of(rec, number), true, nil
@@ -97,28 +98,29 @@ func (q *Queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place,
 			q.log.Warn("join", "event", q.event, "lane", q.lane, "err", err)
 			return p, false, wire.Busy("The queue can't be joined just now. Please try again.")
 		}
-		if p, ok, err := q.find(ctx, rec.Fan); ok || err != nil {
+		if p, ok, err := q.find(ctx, wire.TurnKey(rec.Fan, rec.Turn)); ok || err != nil {
 			return p, false, err
 		}
 	}
 	return p, false, wire.Busy("The queue is very busy. Please try again.")
 }
 
-// Has tells whether a fan has a place here; Place then finds it in memory.
-func (q *Queue) Has(ctx context.Context, fan string) (bool, error) {
-	if _, ok := q.joined.Get(fan); ok {
+// Has tells whether a fan has a place of a turn here; Place then finds it in memory.
+func (q *Queue) Has(ctx context.Context, fan string, turn int) (bool, error) {
+	key := wire.TurnKey(fan, turn)
+	if _, ok := q.joined.Get(key); ok {
 		return true, nil
 	}
-	p, ok, err := q.find(ctx, fan)
+	p, ok, err := q.find(ctx, key)
 	if ok {
-		q.joined.Put(fan, p)
+		q.joined.Put(key, p)
 	}
 	return ok, err
 }
 
-// find is the place that a fan has, if he has one.
-func (q *Queue) find(ctx context.Context, fan string) (p wire.Place, ok bool, err error) {
-	stored, err := q.bucket.Get(ctx, wire.PlaceKey(fan))
+// find is the place under a key, if there is one.
+func (q *Queue) find(ctx context.Context, key string) (p wire.Place, ok bool, err error) {
+	stored, err := q.bucket.Get(ctx, key)
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
 		return p, false, nil
@@ -133,5 +135,5 @@ func (q *Queue) find(ctx context.Context, fan string) (p wire.Place, ok bool, er
 }
 
 func (q *Queue) of(rec wire.PlaceRecord, number kv.Revision) wire.Place {
-	return wire.Place{Event: q.event, Lane: q.lane, Region: q.region, Number: uint64(number), Fan: rec.Fan, At: rec.At, Grant: rec.Grant}
+	return wire.Place{Event: q.event, Lane: q.lane, Region: q.region, Number: uint64(number), Fan: rec.Fan, Turn: rec.Turn, At: rec.At, Grant: rec.Grant}
 }

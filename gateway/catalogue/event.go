@@ -36,9 +36,9 @@ func (ev *Event) Record() *wire.Event { return ev.record.Load() }
 // Queue is a lane, in this gateway's region; nil if there is none of that name.
 func (ev *Event) Queue(lane string) *arrivals.Queue { return ev.queues[lane] }
 
-// HasPlace tells whether a fan has a place in a lane of this gateway's region.
-func (ev *Event) HasPlace(ctx context.Context, lane, fan string) (bool, error) {
-	return ev.queues[lane].Has(ctx, fan)
+// HasPlace tells whether a fan has a place of a turn in a lane of this gateway's region.
+func (ev *Event) HasPlace(ctx context.Context, lane, fan string, turn int) (bool, error) {
+	return ev.queues[lane].Has(ctx, fan, turn)
 }
 
 // HasSlowLane tells whether suspects may come in by the slow lane unproven.
@@ -77,4 +77,10 @@ func (ev *Event) Turn(p wire.Place) (ahead uint64, called, known bool) {
 		return 0, false, false
 	}
 	return b.Turn(p.Lane, p.Region, p.Number)
+}
+
+// Reached tells whether a place may have been called by now, so that it may be used up.
+func (ev *Event) Reached(p wire.Place) bool {
+	b := ev.Board()
+	return b != nil && b.Reached(p.Lane, p.Region, p.Number)
 }

@@ -73,8 +73,8 @@ type Event interface {
 	ID() string
 	// HasSlowLane tells whether suspects may come in by the slow lane unproven.
 	HasSlowLane() bool
-	// HasPlace tells whether a fan has a place in a lane.
-	HasPlace(ctx context.Context, lane, fan string) (bool, error)
+	// HasPlace tells whether a fan has a place of a turn in a lane.
+	HasPlace(ctx context.Context, lane, fan string, turn int) (bool, error)
 }
 
 // Screen says by which lane an arrival may come in who wants to come in by lane:
@@ -97,7 +97,7 @@ func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane
 			lanes = lanes[:1] // he pays to leave the slow lane
 		}
 		for _, l := range lanes {
-			if has, err := ev.HasPlace(r.Context(), l, rec.Fan); has || err != nil {
+			if has, err := ev.HasPlace(r.Context(), l, rec.Fan, rec.Turn); has || err != nil {
 				return l, err
 			}
 		}

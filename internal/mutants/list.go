@@ -87,6 +87,8 @@ var list = []mutant{
 	{"money taken before the seats are booked", "inventory/checkout", "TestOneWinnerASeat", []edit{
 		{"inventory/checkout/purchase.go", "order, err = c.cfg.Ledger.Commit(ctx, ", "_ = c.cfg.Provider.Capture(ctx, m.Order, auth.Reference)\n\torder, err = c.cfg.Ledger.Commit(ctx, "}}},
 
+	{"place that is used up lets its fan in again", "admission/roll", "TestRollHoldsTheCeiling", []edit{
+		{"admission/roll/pass.go", "case used || !p.Revoked.IsZero():", "case !p.Revoked.IsZero():"}}},
 	{"ceiling not checked when a place is redeemed", "admission/roll", "TestRollHoldsTheCeiling", []edit{
 		{"admission/roll/pass.go", "if room < 1 {", "if room < -1<<30 {"}}},
 	{"pass signed before it is stored", "admission", "TestTheSecondAdmitterFencesTheFirst|TestCrashOfTheAdmitter", []edit{
@@ -107,9 +109,9 @@ var list = []mutant{
 	{"place created over the one the fan has", "gateway", "TestJoinInParallelIsOnePlace", []edit{
 		{"gateway/arrivals/queue.go", "Expect: kv.Absent()", ""}}},
 	{"fan who joins again is given a new number", "gateway", "TestJoinInParallelIsOnePlace", []edit{
-		{"gateway/arrivals/queue.go", "kv.Write{Key: wire.PlaceKey(rec.Fan), Value", "kv.Write{Key: wire.PlaceKey(wire.NewFan()), Value"}}},
+		{"gateway/arrivals/queue.go", "kv.Write{Key: wire.TurnKey(rec.Fan, rec.Turn), Value", "kv.Write{Key: wire.PlaceKey(wire.NewFan()), Value"}}},
 	{"fan who joins again is given another receipt", "gateway", "TestJoinInParallelIsOnePlace", []edit{
-		{"gateway/arrivals/queue.go", "Fan: rec.Fan, At: rec.At, Grant", "Fan: rec.Fan, At: time.Now(), Grant"}}},
+		{"gateway/arrivals/queue.go", "Turn: rec.Turn, At: rec.At, Grant", "Turn: rec.Turn, At: time.Now(), Grant"}}},
 	{"pass taken at another event", "wire", "TestPasses", []edit{
 		{"wire/pass.go", "case p.Audience[0] != event:", "case p.Audience[0] == \"\":"}}},
 	{"pass with a member twice", "wire", "TestPasses", []edit{
@@ -148,7 +150,7 @@ var list = []mutant{
 	{"a widget's provider that is away lets everybody in", "gateway/challenge/siteverify", "TestProviderInTrouble|TestEveryDocumentedCode", []edit{
 		{"gateway/challenge/siteverify/siteverify.go", "case err != nil:\n\t\treturn fmt.Errorf(\"%w: %w\", ErrUnavailable, err)", "case err != nil:\n\t\treturn nil"}}},
 	{"a suspect loses the place that he has", "gateway", "TestKeptPlace|TestSlowLane", []edit{
-		{"gateway/defence/prove.go", "if has, err := ev.HasPlace(r.Context(), l, rec.Fan); has || err != nil {", "if has, err := false, error(nil); has || err != nil {"}}},
+		{"gateway/defence/prove.go", "if has, err := ev.HasPlace(r.Context(), l, rec.Fan, rec.Turn); has || err != nil {", "if has, err := false, error(nil); has || err != nil {"}}},
 	{"slow clients keep out the quick", "gateway/listener", "TestHalfOpenMakeRoom", []edit{
 		{"gateway/listener/listener.go", "oldest = l.half.Front().Value.(*Conn)", "oldest = l.half.Back().Value.(*Conn)"}}},
 }

@@ -203,7 +203,7 @@ func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event str
 	if err := load(ctx, passes, wire.AdmitterKey, &admitter); err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
-	entries, err := passes.All(ctx, wire.PlacePrefix+"*")
+	entries, err := passes.All(ctx, wire.PlacePrefix+">")
 	if err != nil {
 		return err
 	}
