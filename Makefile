@@ -37,13 +37,13 @@ lint:
 	$(STATICCHECK) ./...
 	cd bench && $(STATICCHECK) ./...
 
-bench: ## each figure beside its baseline, measured in the same run
+bench: ## each figure beside its baseline, measured in the same run (ARGS: its flags)
 	@deploy/install $(GO) '$(POSTGRES)' $(REDIS)
-	cd bench && go run . -o results.json
+	cd bench && go run . -o results.json $(ARGS)
 
-millions: ## 14 million places, boards, the head to the end, the last passes: ten minutes
+millions: ## 14 million places, boards, the head to the end, the last passes: ten minutes (ARGS: its flags)
 	@deploy/install $(GO) $(REDIS)
-	cd bench && go run . -row '14 million' -o millions.json
+	cd bench && go run . -row '14 million' -o millions.json $(ARGS)
 
 halfopen: ## 10,000 connections that never finish their request, from five processes
 	@deploy/install $(GO)

@@ -2,7 +2,7 @@
 // both with every acknowledged write fsynced, in the same run on the same
 // machine, client included:
 //
-//	go run . [-o results.json] [-quick] [-row substring] [-profile dir]
+//	go run . [-o results.json] [-quick | -smoke] [-row substring] [-profile dir]
 //
 // # How
 //

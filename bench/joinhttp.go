@@ -33,7 +33,7 @@ func benchJoinHTTP(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer nc.Close()
-	unspent, err := limit.ParseBudgets("join.address=1000000000-M join.network=1000000000-M new-fan.address=1000000000-M")
+	unspent, err := limit.ParseBudgets("join.address=30000000-M join.network=30000000-M new-fan.address=30000000-M")
 	if err != nil {
 		return err
 	}

@@ -48,16 +48,18 @@ const alone = "14 million"
 
 // bench is one run.
 type bench struct {
-	dir      string
-	seats    int // of the plans on sale
-	rounds   int
-	limit    time.Duration // of a round
-	profile  string        // directory; empty: none
-	row      string        // the one running
-	replicas int           // nats-servers it runs on
-	meter    meter
-	machine  machine
-	results  []result
+	dir        string
+	seats      int // of the plans on sale
+	rounds     int
+	limit      time.Duration // of a round
+	share      int           // of fans, sockets and places one in so many comes
+	sweepEvery time.Duration // of the classic job that looks for holds that are over
+	profile    string        // directory; empty: none
+	row        string        // the one running
+	replicas   int           // nats-servers it runs on
+	meter      meter
+	machine    machine
+	results    []result
 }
 
 // side is ours or a baseline. prepare readies a round, which is not measured,
@@ -69,12 +71,16 @@ type side struct {
 
 func main() {
 	out := flag.String("o", "results.json", "file for the results")
-	quick := flag.Bool("quick", false, "short rounds and smaller plans: half a minute, noisier")
+	quick := flag.Bool("quick", false, "short rounds and smaller plans: a few minutes, noisier")
+	smoke := flag.Bool("smoke", false, "each row once and as small as it goes: shows that it runs; its figures mean nothing")
 	filter := flag.String("row", "", "only rows whose name contains this")
 	profile := flag.String("profile", "", "directory for a CPU profile of each of our rounds")
 	flag.Parse()
-	b := &bench{seats: 80_000, rounds: 3, limit: 3 * time.Second, profile: *profile}
-	if *quick {
+	b := &bench{seats: 80_000, rounds: 3, limit: 3 * time.Second, share: 1, sweepEvery: 30 * time.Second, profile: *profile}
+	switch {
+	case *smoke:
+		b.seats, b.rounds, b.limit, b.share, b.sweepEvery = 2000, 1, 50*time.Millisecond, 50, time.Second
+	case *quick:
 		b.seats, b.limit = 12_000, 700*time.Millisecond
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -127,6 +133,9 @@ func (b *bench) run(ctx context.Context, filter, out string) (err error) {
 	}
 	return b.save(out)
 }
+
+// few is n, or so much less of it as comes.
+func (b *bench) few(n int) int { return n / b.share }
 
 // row is one line of the table, with its baseline.
 type row struct {

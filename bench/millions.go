@@ -31,8 +31,8 @@ const (
 // the head is moved to the end and the last fans get their passes. The NATS
 // server is a process of its own, so that its memory can be told.
 func benchMillions(ctx context.Context, b *bench) error {
-	n := millions
-	if b.limit < time.Second { // -quick
+	n, late := b.few(millions), b.few(lastFans)
+	if b.limit < time.Second { // -quick, -smoke
 		n /= 100
 	}
 	server, err := startServer(ctx, filepath.Join(b.dir, "nats"))
@@ -64,18 +64,18 @@ func benchMillions(ctx context.Context, b *bench) error {
 		return err
 	}
 	memory := resident(server.cmd.Process.Pid)
-	last, err := region.joined(ctx, event, lastFans)
+	last, err := region.joined(ctx, event, late)
 	if err != nil {
 		return err
 	}
-	boards, err := drive(ctx, load{callers: boardReaders, limit: boardTime, ops: unbounded}, func(ctx context.Context, _ int) error {
+	boards, err := drive(ctx, load{callers: boardReaders, limit: min(boardTime, 4*b.limit), ops: unbounded}, func(ctx context.Context, _ int) error {
 		return readBoard(ctx, "http://"+g.Addr(), event)
 	})
 	if err != nil {
 		return err
 	}
 	called := time.Now()
-	if err := region.callAll(ctx, event, n+lastFans); err != nil {
+	if err := region.callAll(ctx, event, n+late); err != nil {
 		return err
 	}
 	moved := time.Since(called)

@@ -65,19 +65,19 @@ func benchPosition(ctx context.Context, b *bench) error {
 		return err
 	}
 	before := residentBytes()
-	crowd, err := startViewers(ctx, "ws://"+g.Addr(), event)
+	crowd, err := startViewers(ctx, "ws://"+g.Addr(), event, b.few(viewersEach))
 	if err != nil {
 		return err
 	}
 	defer crowd.stop()
-	const all = viewerChildren * viewersEach
+	all, seconds := viewerChildren*b.few(viewersEach), max(3, b.few(boardSeconds))
 	if err := crowd.await(ctx, "viewers", func(open, frames int) bool { return open == all && frames >= all }); err != nil {
 		return err
 	}
-	perSocket := float64(residentBytes()-before) / all
+	perSocket := float64(residentBytes()-before) / float64(all)
 	began, cpu := time.Now(), selfSeconds()
 	_, seen := crowd.count()
-	for n := range boardSeconds {
+	for n := range seconds {
 		if err := region.tell(ctx, event, uint64(n+2)); err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func benchPosition(ctx context.Context, b *bench) error {
 	}
 	spent := selfSeconds() - cpu
 	// Of two boards that come close together viewers are told the later one alone.
-	if err := crowd.await(ctx, "boards", func(_, frames int) bool { return frames-seen >= (boardSeconds-2)*all }); err != nil {
+	if err := crowd.await(ctx, "boards", func(_, frames int) bool { return frames-seen >= (seconds-2)*all }); err != nil {
 		return err
 	}
 	_, now := crowd.count()
@@ -135,7 +135,7 @@ type crowd struct {
 	told chan struct{} // something was said
 }
 
-func startViewers(ctx context.Context, url, event string) (*crowd, error) {
+func startViewers(ctx context.Context, url, event string, each int) (*crowd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func startViewers(ctx context.Context, url, event string) (*crowd, error) {
 	c := &crowd{told: make(chan struct{}, 1)}
 	for child := range viewerChildren {
 		cmd := exec.CommandContext(ctx, self)
-		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", viewersEnv, url, event, viewersEach))
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", viewersEnv, url, event, each))
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()
 		if err == nil {
@@ -278,7 +278,7 @@ func (b *bench) redisRanks(ctx context.Context) (sample, error) {
 		return sample{}, err
 	}
 	defer r.stop() //nolint:errcheck // its directory goes next
-	fans := make([]string, rankedFans)
+	fans := make([]string, b.few(rankedFans))
 	for i := 0; i < len(fans); {
 		add := []string{"ZADD", "queue"}
 		for range min(1000, len(fans)-i) {
@@ -292,7 +292,7 @@ func (b *bench) redisRanks(ctx context.Context) (sample, error) {
 	}
 	before := ourSeconds()
 	self := selfSeconds()
-	s, err := drive(ctx, load{callers: rankCallers, limit: b.limit, ops: rankedFans}, func(_ context.Context, i int) error {
+	s, err := drive(ctx, load{callers: rankCallers, limit: b.limit, ops: len(fans)}, func(_ context.Context, i int) error {
 		rank, err := r.do([]string{"ZRANK", "queue", fans[i*7919%len(fans)]})
 		if err == nil && rank == "" {
 			err = errors.New("a fan without a rank")

@@ -46,7 +46,7 @@ func benchRedeem(ctx context.Context, b *bench) error {
 	}
 	ours := side{name: "frontrow", prepare: func(ctx context.Context, round int) (func(context.Context, int) error, int, error) {
 		event := fmt.Sprint("redeem-", round)
-		places, err := region.called(ctx, event, redeemPlaces)
+		places, err := region.called(ctx, event, b.few(redeemPlaces))
 		return func(ctx context.Context, i int) error {
 			r, err := ask[wire.RedeemReply](ctx, conns[i%holdConns], wire.PassesSubject(event, wire.ActRedeem), wire.RedeemRequest{Place: places[i]})
 			if err == nil && r.Problem != nil {

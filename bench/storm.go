@@ -28,7 +28,7 @@ func benchStorm(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer end()
-	seats := region.singles()
+	seats, fans := region.singles(), b.few(stormFans)
 	var won atomic.Int64
 	var losers slowest
 	ours := side{name: "frontrow", prepare: func(ctx context.Context, round int) (func(context.Context, int) error, int, error) {
@@ -47,7 +47,7 @@ func benchStorm(ctx context.Context, b *bench) error {
 				losers.note(time.Since(from))
 			}
 			return err
-		}, stormFans, region.onSale(ctx, conns[0], event)
+		}, fans, region.onSale(ctx, conns[0], event)
 	}}
 	base, err := b.redisStorm(ctx, seats)
 	if err != nil {
@@ -65,7 +65,7 @@ func benchStorm(ctx context.Context, b *bench) error {
 		return fmt.Errorf("%d fans won %d seats", n, len(seats))
 	}
 	b.report(result{Row: "storm", Mode: region.mode(), Unit: "fans/s", Callers: stormCallers,
-		Note: fmt.Sprintf("%d fans ask for %d seats by name, each for one; in the last round %d won, the slowest loser was answered after %v", stormFans, len(seats), won.Load(), losers.most())},
+		Note: fmt.Sprintf("%d fans ask for %d seats by name, each for one; in the last round %d won, the slowest loser was answered after %v", fans, len(seats), won.Load(), losers.most())},
 		figures[0], figures[1], "Redis, SET NX EX, AOF always")
 	return nil
 }
@@ -132,6 +132,6 @@ func (b *bench) redisStorm(ctx context.Context, seats []string) (redisSide, erro
 				err = errors.New("redis: " + answer)
 			}
 			return err
-		}, stormFans, err
+		}, b.few(stormFans), err
 	}}}, nil
 }

@@ -17,7 +17,7 @@ import (
 // BenchmarkDefences is what a join costs besides the join.
 func BenchmarkDefences(b *testing.B) {
 	keys := wire.NewKeyring()
-	unspent, err := limit.ParseBudgets("join.address=1000000000-M join.network=1000000000-M join.fan=1000000000-M")
+	unspent, err := limit.ParseBudgets("join.address=30000000-M join.network=30000000-M join.fan=30000000-M")
 	must(b, err)
 	id, err := identity.New(identity.Config{Keys: keys, Now: time.Now})
 	must(b, err)
