@@ -156,7 +156,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
 	g.identity, err = identity.New(identity.Config{Keys: cfg.Keys, Secure: cfg.Secure, AllowedOrigins: cfg.AllowedOrigins, Now: cfg.Now,
-		Named: func(r *http.Request) { g.defences.Named(r) }})
+		Named: func(r *http.Request) (string, bool) { return g.defences.Named(r) }})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
 	}
@@ -166,11 +166,11 @@ func New(cfg Config) (*Gateway, error) {
 		}
 	}
 	g.defences = defence.New(cfg.Defences, defence.Env{Region: cfg.Region, NATS: cfg.NATS, JetStream: js, Keys: cfg.Keys, Fans: g.identity,
-		Logger: cfg.Logger, Registerer: cfg.Registerer, Now: cfg.Now})
+		Places: g.places, Logger: cfg.Logger, Registerer: cfg.Registerer, Now: cfg.Now})
 	g.sockets = live.NewSockets(live.Config{Max: cfg.MaxSockets, OfAddress: cfg.Defences.MaxSocketsOfAddress, OfFan: cfg.Defences.MaxSocketsOfFan,
 		Code: closeCode, Registerer: cfg.Registerer})
 	g.events = catalogue.New(catalogue.Config{NATS: cfg.NATS, JetStream: js, Region: cfg.Region, Revoked: g.identity.Revoked, Sockets: g.sockets,
-		Lapsed: g.defences.Lapsed, Logger: cfg.Logger, Registerer: cfg.Registerer})
+		Told: g.defences.Told, Logger: cfg.Logger, Registerer: cfg.Registerer})
 	g.waiting = kv.OpenStream(home, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})
 	inner, err := net.Listen("tcp", cfg.Addr)

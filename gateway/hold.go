@@ -12,6 +12,7 @@ import (
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/defence"
 	"frontrow/gateway/identity"
+	"frontrow/gateway/limit"
 	"frontrow/internal/failpoint"
 	"frontrow/wire"
 
@@ -138,11 +139,13 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	if err := g.defences.Pays(r, challenge.Purpose{Event: ev.ID(), Fan: pass.Subject, Act: defence.ActHold, ID: id}, req.Challenge); err != nil {
 		return err
 	}
+	claims := pass.Claims()
+	claims.Net = g.defences.Net(r, ev.ID())
 	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActHold, wire.HoldRequest{
-		Hold: id, Claims: pass.Claims(), Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
+		Hold: id, Claims: claims, Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
 	g.metrics.holds.WithLabelValues(outcome(err, refused)).Inc()
 	if err == nil && refused == nil {
-		g.defences.Held(r, pass.Subject, id)
+		g.defences.Held(r, pass.Subject, id, limit.House{Event: ev.ID(), Places: ev.Record().Places}, req.places())
 	}
 	switch {
 	case err != nil:
@@ -172,6 +175,14 @@ func outcome(err error, p *wire.Problem) string {
 		return string(p.Code)
 	}
 	return "done"
+}
+
+// places is how many are asked for.
+func (h *holdRequest) places() int {
+	if h.Best != nil {
+		return h.Best.Count
+	}
+	return len(h.Seats) + h.Count
 }
 
 // check is a pure rule: is the wish well-formed, for places that exist, and
@@ -282,7 +293,6 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
-	g.defences.GaveBack(r, pass.Subject, hold)
 	failpoint.Here(failpoint.HoldGivenUp)
 	w.WriteHeader(http.StatusNoContent)
 	return nil

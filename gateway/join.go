@@ -67,6 +67,10 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
+	if face, err := g.identity.Face(r); err == nil && face.Owes && fresh && place.Lane != wire.LaneSlow && req.Challenge != "" {
+		face.Owes = false // what was owed is proven
+		g.identity.Show(w, face)
+	}
 	g.identity.Device(w, r)
 	g.identity.KeepPlace(w, place)
 	status := http.StatusOK

@@ -155,8 +155,20 @@ func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && err != identity.ErrNoFan {
 		return wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
 	}
+	if face, fresh := g.defences.Seen(r); fresh {
+		g.identity.Show(w, face)
+	}
 	address, of := g.defences.SocketOwner(r, fan)
 	return ev.Hub.Accept(w, r, fan, live.Owner{Address: address, Fan: of})
+}
+
+// places is how many an event has; 0 if it is not known.
+func (g *Gateway) places(event string) int {
+	ev, err := g.events.Find(event)
+	if err != nil {
+		return 0
+	}
+	return ev.Record().Places
 }
 
 // keySet is /.well-known/jwks.json, and the keys that it is of.

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/base64"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -41,6 +42,22 @@ func (k *Keyring) NetTag(event string, network netip.Prefix) string {
 	if !network.IsValid() {
 		return ""
 	}
-	sum := mac(Signer(k.ring.Load().Secret, k.now()), tagContext, []byte(event+"\n"+network.Masked().String()))
-	return base64.RawURLEncoding.EncodeToString(sum[:tagBytes])
+	return netTags(k.MACs(tagContext, tagMessage(event, network))[:1])[0]
+}
+
+// IsNetTag reports whether a tag is a network's, under whichever key.
+func (k *Keyring) IsNetTag(tag, event string, network netip.Prefix) bool {
+	return tag != "" && network.IsValid() && slices.Contains(netTags(k.MACs(tagContext, tagMessage(event, network))), tag)
+}
+
+func tagMessage(event string, network netip.Prefix) []byte {
+	return []byte(event + "\n" + network.Masked().String())
+}
+
+func netTags(sums [][]byte) []string {
+	tags := make([]string, len(sums))
+	for i, sum := range sums {
+		tags[i] = base64.RawURLEncoding.EncodeToString(sum[:tagBytes])
+	}
+	return tags
 }

@@ -116,31 +116,65 @@ func (k *Keyring) VerifyReceipt(receipt string) (Place, error) {
 	return p, nil
 }
 
-// SignFan renders the value of the fr_fan cookie. At is when it is issued.
-func (k *Keyring) SignFan(fan string, at time.Time) string {
-	return k.seal(cookieContext, []byte(fan+cookieInstant+strconv.FormatInt(at.Unix(), 36)))
+// Face is what the fr_fan cookie says: a fan, and what they have shown of being a
+// person. All of it counts only in the network that it was shown in.
+type Face struct {
+	Fan  string
+	At   time.Time // when the fan was named; zero: before that was noted
+	Net  string    // NetTag of where; empty: not noted
+	Used bool      // a page was seen in use: its live socket, some time after
+	Owes bool      // named beyond what the network may have for nothing: a proof is due
 }
 
-// cookieInstant stands before the instant in a cookie; it is in no fan's id.
-const cookieInstant = "@"
+// SignFan renders the value of the fr_fan cookie of a fan named at an instant,
+// nobody knows where.
+func (k *Keyring) SignFan(fan string, at time.Time) string { return k.SignFace(Face{Fan: fan, At: at}) }
 
-// VerifyFan returns the fan named by an fr_fan cookie and when it was issued, or
-// ErrToken. Of cookies from before instants were kept, it is zero.
+// SignFace renders the value of the fr_fan cookie.
+func (k *Keyring) SignFace(f Face) string {
+	text := f.Fan + cookieMark + strconv.FormatInt(f.At.Unix(), 36)
+	if f.Net != "" || f.Used || f.Owes {
+		text += cookieMark + f.Net + cookieMark
+	}
+	if f.Used {
+		text += "u"
+	}
+	if f.Owes {
+		text += "o"
+	}
+	return k.seal(cookieContext, []byte(text))
+}
+
+// cookieMark stands between the parts of a cookie; it is in none of them.
+const cookieMark = "@"
+
+// VerifyFan is VerifyFace for who and when.
 func (k *Keyring) VerifyFan(cookie string) (fan string, at time.Time, err error) {
+	f, err := k.VerifyFace(cookie)
+	return f.Fan, f.At, err
+}
+
+// VerifyFace returns what an fr_fan cookie says, or ErrToken. Cookies of former
+// versions say less.
+func (k *Keyring) VerifyFace(cookie string) (Face, error) {
 	raw, _, ok := k.open(cookieContext, cookie)
 	if !ok {
-		return "", at, ErrToken
+		return Face{}, ErrToken
 	}
-	fan, instant, dated := strings.Cut(string(raw), cookieInstant)
-	if dated {
-		seconds, err := strconv.ParseInt(instant, 36, 64)
+	parts := strings.Split(string(raw), cookieMark)
+	f := Face{Fan: parts[0]}
+	if len(parts) > 4 || len(parts) == 3 || !IsFan(f.Fan) {
+		return Face{}, ErrToken
+	}
+	if len(parts) > 1 {
+		seconds, err := strconv.ParseInt(parts[1], 36, 64)
 		if err != nil {
-			return "", at, ErrToken
+			return Face{}, ErrToken
 		}
-		at = time.Unix(seconds, 0).UTC()
+		f.At = time.Unix(seconds, 0).UTC()
 	}
-	if !IsFan(fan) {
-		return "", time.Time{}, ErrToken
+	if len(parts) == 4 {
+		f.Net, f.Used, f.Owes = parts[2], strings.Contains(parts[3], "u"), strings.Contains(parts[3], "o")
 	}
-	return fan, at, nil
+	return f, nil
 }

@@ -55,7 +55,12 @@ func TestFanCookie(t *testing.T) {
 	if got, at, err := k.VerifyFan(k.seal(cookieContext, []byte(fan))); err != nil || got != fan || !at.IsZero() {
 		t.Errorf("a cookie from before instants were kept: %q, %v, %v", got, at, err)
 	}
-	for _, bad := range []string{"f_x.y", "f_x@s44we8", fan + "@", fan + "@!", fan + "@1@2", fan + "@99999999999999999999"} {
+	for _, f := range []Face{{Fan: fan, At: issued}, {Fan: fan, At: issued, Net: "x-_"}, {Fan: fan, At: issued, Used: true}, {Fan: fan, At: issued, Net: "n", Owes: true, Used: true}} {
+		if got, err := k.VerifyFace(k.SignFace(f)); err != nil || got != f {
+			t.Errorf("%+v came back as %+v, %v", f, got, err)
+		}
+	}
+	for _, bad := range []string{"f_x.y", "f_x@s44we8", fan + "@", fan + "@!", fan + "@1@2", fan + "@1@2@u@o", fan + "@99999999999999999999"} {
 		if _, _, err := k.VerifyFan(k.seal(cookieContext, []byte(bad))); !errors.Is(err, ErrToken) {
 			t.Errorf("%s: %v", bad, err)
 		}

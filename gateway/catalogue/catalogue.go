@@ -42,8 +42,8 @@ type Config struct {
 	Revoked   Revocations
 	// Sockets are those of the process, which the events' viewers are among.
 	Sockets *live.Sockets
-	// Lapsed is told of holds that ended without a sale.
-	Lapsed     func(hold string)
+	// Told is told of every notice to a fan.
+	Told       func(fan string, n *wire.Notice)
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 }
@@ -274,10 +274,10 @@ func (c *Catalogue) notices(ctx context.Context, ev *Event) error {
 			c.cfg.Logger.Error("notice was not understood", "event", ev.id, "err", err)
 			return
 		}
-		if n.Kind == "hold" && n.State == "expired" {
-			c.cfg.Lapsed(n.Hold)
+		c.cfg.Told(m.Subject[at:], &n)
+		if n.Kind != wire.NoticeReturn {
+			ev.Hub.Notice(m.Subject[at:], &n)
 		}
-		ev.Hub.Notice(m.Subject[at:], &n)
 	})
 	if err != nil {
 		return fmt.Errorf("subscribe to notices of %s: %w", ev.id, err)

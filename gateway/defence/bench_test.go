@@ -23,7 +23,8 @@ func BenchmarkDefences(b *testing.B) {
 	must(b, err)
 	store := limit.NewStore(0, time.Now)
 	d := &Defences{cfg: Config{Proxies: client.Loopback(), Thresholds: challenge.DefaultThresholds()}, env: Env{Keys: keys, Fans: id, Now: time.Now},
-		metrics: newMetrics(prometheus.NewRegistry()), store: store, table: risk.Weights(), limits: limit.New(limit.Defaults().With(unspent), store, time.Now)}
+		metrics: newMetrics(prometheus.NewRegistry()), store: store, table: risk.Weights(), limits: limit.New(limit.Defaults().With(unspent), store, time.Now),
+		seats: limit.NewSeats(store), returns: limit.New(limit.Defaults(), limit.NewStore(0, time.Now), time.Now)}
 	fan := wire.NewFan()
 	r := join("198.51.100.7")
 	r.Header.Set("Cookie", identity.FanCookie+"="+keys.SignFan(fan, time.Now().Add(-time.Hour)))
@@ -33,6 +34,6 @@ func BenchmarkDefences(b *testing.B) {
 		}
 		c := d.caller(r)
 		d.arrived(c, true)
-		d.scored(r, c, fan)
+		d.scored(r, c, challenge.Purpose{Event: "show", Fan: fan, Act: ActJoin})
 	}
 }

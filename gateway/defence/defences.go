@@ -45,6 +45,7 @@ type Env struct {
 	JetStream  jetstream.JetStream
 	Keys       *wire.Keyring
 	Fans       Fans
+	Places     func(event string) int // how many an event has; nil: not known
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 	Now        func() time.Time
@@ -54,9 +55,8 @@ type Env struct {
 type Fans interface {
 	// Presented is the fan; an error, and nobody, without a good cookie.
 	Presented(*http.Request) (fan string, err error)
-	// Age is how long ago the cookie was issued; 0 if that was never noted. Known is
-	// false without a cookie of ours.
-	Age(*http.Request) (age time.Duration, known bool)
+	// Face is what the cookie says; an error without one of ours.
+	Face(*http.Request) (wire.Face, error)
 }
 
 // Defences is the part of a gateway that looks at who asks.
@@ -68,20 +68,24 @@ type Defences struct {
 	store    *limit.Store
 	gossip   *limit.Gossip
 	limits   *limit.Limits
+	seats    limit.Seats
+	returns  *limit.Limits // holds that ended unbought: every gateway is told of all of them, so none tells another
 	table    risk.Table
 	spent    *challenge.Spent
 	desk     *challenge.Desk
 	evidence *evidence.Log
-	holders  *recent.Memory[string, limit.Who] // by hold; nobody of one that has ended
+	holders  *recent.Memory[string, holder] // by hold
 	verdicts [challenge.Verdicts]atomic.Int64
 }
 
 // New is what cfg says, which has been validated.
 func New(cfg Config, env Env) *Defences {
 	d := &Defences{cfg: cfg, env: env, name: nuid.Next(), metrics: newMetrics(env.Registerer), table: risk.Weights(),
-		holders: recent.New[string, limit.Who](maxHolds), store: limit.NewStore(cfg.MaxKeys, env.Now), spent: challenge.NewSpent(env.JetStream, env.Registerer),
+		holders: recent.New[string, holder](maxHolds), store: limit.NewStore(cfg.MaxKeys, env.Now), spent: challenge.NewSpent(env.JetStream, env.Registerer),
 		evidence: evidence.New(env.NATS, env.Logger, env.Registerer)}
-	d.limits = limit.New(limit.Defaults().With(cfg.Budgets), d.store, env.Now)
+	budgets := limit.Defaults().With(cfg.Budgets)
+	d.limits, d.seats = limit.New(budgets, d.store, env.Now), limit.NewSeats(d.store)
+	d.returns = limit.New(limit.Budgets{limit.Spin: budgets[limit.Spin]}, limit.NewStore(cfg.MaxKeys, env.Now), env.Now)
 	d.gossip = limit.NewGossip(d.store, limit.GossipConfig{NATS: env.NATS, Subject: wire.LimitsSubject(env.Region), Name: d.name, Now: env.Now,
 		Logger: env.Logger, Registerer: env.Registerer})
 	var widget challenge.Verifier
@@ -194,31 +198,80 @@ func (d *Defences) Edge() listener.Config {
 	return cfg
 }
 
-// assess scores a request of a fan.
-func (d *Defences) assess(r *http.Request, c caller, fan string) risk.Assessment {
+// newcomer is an age at which a cookie may have been had in place of opening the
+// page: with the challenge that was asked for, for one.
+const newcomer = time.Minute
+
+// assess scores a request of a fan for an act at an event. What they owe is due before
+// they hold seats: whoever comes so far has paid it.
+func (d *Defences) assess(r *http.Request, c caller, p challenge.Purpose) risk.Assessment {
 	if c.exempt || d.cfg.off(Risk) {
 		return risk.Assessment{}
 	}
 	who := c.who
-	who.Fan = fan
+	who.Fan = p.Fan
+	house := d.house(p.Event)
 	share := func(route limit.Route, kind limit.Kind) float64 {
 		used, of := d.limits.Used(route, kind, who)
 		return float64(used) / float64(max(of, 1))
 	}
 	s := risk.Signals{Headers: risk.HeadersOf(r.Header), JA4: c.ja4, Secure: c.secure, Datacenter: d.cfg.Datacenters.Contain(c.Addr),
 		AddressJoins: share(limit.Join, limit.Address), NetworkJoins: share(limit.Join, limit.Network),
-		AddressNewFans: share(limit.NewFan, limit.Address), NetworkStrangers: share(limit.Stranger, limit.Network), Rotation: share(limit.Rotation, limit.Network),
+		NetworkStrangers: share(limit.Stranger, limit.Network), Rotation: share(limit.Rotation, limit.Network),
 		FanHolds: share(limit.Held, limit.Fan), AddressHolds: share(limit.Held, limit.Address),
-		FanSpins: share(limit.Spin, limit.Fan), AddressSpins: share(limit.Spin, limit.Address)}
-	s.FanAge, s.FanKnown = d.env.Fans.Age(r)
+		AddressSeats: d.seats.Share(house, limit.Address, who), NetworkSeats: d.seats.Share(house, limit.Network, who)}
+	back := limit.Who{Fan: p.Fan, Tag: d.env.Keys.NetTag(house.Event, c.who.Network)}
+	s.FanSpins, s.NetworkSpins = spins(d.returns, limit.Fan, back), spins(d.returns, limit.Network, back)
+	if face, err := d.env.Fans.Face(r); err == nil {
+		s.FanKnown, s.FanAge, s.FanOwes = true, d.age(face), face.Owes && p.Act != ActHold
+		s.FanEarned = face.Used && s.FanAge >= newcomer && d.env.Keys.IsNetTag(face.Net, "", c.who.Network)
+	}
 	return d.table.Score(s)
 }
 
-// Named notes that a request was given a new fan's cookie.
-func (d *Defences) Named(r *http.Request) {
-	if c := d.caller(r); !c.exempt {
-		d.limits.Note(limit.NewFan, c.who)
+func spins(l *limit.Limits, kind limit.Kind, who limit.Who) float64 {
+	used, of := l.Used(limit.Spin, kind, who)
+	return float64(used) / float64(max(of, 1))
+}
+
+// age of a cookie, at least a nanosecond; 0 if it was never noted.
+func (d *Defences) age(f wire.Face) time.Duration {
+	if f.At.IsZero() {
+		return 0
 	}
+	return max(d.env.Now().Sub(f.At), 1)
+}
+
+// Named notes that a request is given a new fan's cookie, and says for it in which
+// network, and whether that has had as many as it may have for nothing.
+func (d *Defences) Named(r *http.Request) (net string, owes bool) {
+	c := d.caller(r)
+	if c.exempt {
+		return "", false
+	}
+	return d.env.Keys.NetTag("", c.who.Network), !d.limits.Note(limit.NewFan, c.who)
+}
+
+// Seen tells what a cookie must say from now on, when a page that has it is seen in
+// use: its live socket is opened, in the network where it was had, after a person
+// could have looked at the page. Fresh is false when nothing has changed.
+func (d *Defences) Seen(r *http.Request) (face wire.Face, fresh bool) {
+	face, err := d.env.Fans.Face(r)
+	if err != nil || face.Used || d.age(face) < risk.Fresh || !d.env.Keys.IsNetTag(face.Net, "", d.caller(r).who.Network) {
+		return face, false
+	}
+	face.Used = true
+	return face, true
+}
+
+// Net is what stands for the network of a request at an event; empty for one that
+// is exempt.
+func (d *Defences) Net(r *http.Request, event string) string {
+	c := d.caller(r)
+	if c.exempt {
+		return ""
+	}
+	return d.env.Keys.NetTag(event, c.who.Network)
 }
 
 // arrived notes a join, which Admit has counted: of a stranger, whom we have
@@ -233,40 +286,37 @@ func (d *Defences) arrived(c caller, known bool) {
 	}
 }
 
-// Held notes that a hold was granted to a fan, so that its end can be put down to
-// him.
-func (d *Defences) Held(r *http.Request, fan, hold string) {
+// holder is whom a hold was granted to.
+type holder struct {
+	who   limit.Who
+	house limit.House
+	seats int
+}
+
+// Held notes that a hold of so many seats was granted to a fan.
+func (d *Defences) Held(r *http.Request, fan, hold string, house limit.House, seats int) {
 	c := d.caller(r)
-	if c.exempt {
+	if _, again := d.holders.Get(hold); c.exempt || again {
 		return
 	}
 	c.who.Fan = fan
 	d.limits.Note(limit.Held, c.who)
-	d.holders.Put(hold, c.who)
+	d.seats.Granted(house, c.who, seats)
+	d.holders.Put(hold, holder{c.who, house, seats})
 }
 
-// Lapsed notes that a hold ran out. The gateway that granted it knows to whom.
-func (d *Defences) Lapsed(hold string) {
-	if who, ok := d.holders.Get(hold); ok {
-		d.spun(hold, who)
+// Told takes what the writer and the checkout tell of a fan's holds. All gateways
+// hear that one ended unbought; the one that granted it knows what was bought.
+func (d *Defences) Told(fan string, n *wire.Notice) {
+	switch {
+	case n.Kind == wire.NoticeReturn:
+		d.returns.Note(limit.Spin, limit.Who{Fan: fan, Tag: n.Net})
+	case n.Kind == "order" && n.State == string(wire.OrderPaid):
+		if h, ok := d.holders.Get(n.Hold); ok && h.seats > 0 {
+			d.seats.Bought(h.house, h.who, h.seats)
+			d.holders.Put(n.Hold, holder{}) // it may be told again
+		}
 	}
-}
-
-// GaveBack notes that a fan gave a hold back, wherever it was granted.
-func (d *Defences) GaveBack(r *http.Request, fan, hold string) {
-	if c := d.caller(r); !c.exempt {
-		c.who.Fan = fan
-		d.spun(hold, c.who)
-	}
-}
-
-// spun counts the end of a hold without a sale, once.
-func (d *Defences) spun(hold string, who limit.Who) {
-	if was, ok := d.holders.Get(hold); ok && was == (limit.Who{}) {
-		return
-	}
-	d.holders.Put(hold, limit.Who{})
-	d.limits.Note(limit.Spin, who)
 }
 
 // Address is where a request comes from.

@@ -6,13 +6,17 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"frontrow/gateway/challenge"
 	"frontrow/gateway/client"
 	"frontrow/gateway/identity"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
+	"frontrow/gateway/risk"
 	"frontrow/internal/natstest"
 	"frontrow/wire"
 )
@@ -94,28 +98,160 @@ func TestGatewaysShareBudgets(t *testing.T) {
 	}
 }
 
-// TestSpinsAreCountedOnce: a hold that ends without a sale counts once for whom it was
-// granted to, however often and by whomever its end is told.
-func TestSpinsAreCountedOnce(t *testing.T) {
+// with is a request of a browser that shows a face, from an address.
+func with(d *Defences, address string, f wire.Face) *http.Request {
+	r := join(address)
+	r.Header.Set("Cookie", identity.FanCookie+"="+d.env.Keys.SignFace(f))
+	return r
+}
+
+func (d *Defences) signs(r *http.Request, fan string) risk.Assessment {
+	return d.assess(r, d.caller(r), challenge.Purpose{Event: "show", Fan: fan, Act: ActJoin})
+}
+
+// TestReturnsCountEverywhere: what the writer tells counts for the fan, and for all
+// fans of the network that it names, whichever gateway granted the hold.
+func TestReturnsCountEverywhere(t *testing.T) {
 	t.Parallel()
-	d := start(t, natstest.Run(t), "join.address=8-H")
-	fan, r := wire.NewFan(), join("192.0.2.1")
-	spins := func() int64 { n, _ := d.limits.Used(limit.Spin, limit.Fan, limit.Who{Fan: fan}); return int64(n) }
-	for i, end := range []func(hold string){
-		d.Lapsed,
-		func(hold string) { d.GaveBack(r, fan, hold) },
-		func(hold string) { d.GaveBack(r, fan, hold); d.Lapsed(hold) },
-	} {
-		hold := wire.NewHold()
-		d.Held(r, fan, hold)
-		end(hold)
-		end(hold)
-		if n := spins(); n != int64(i+1) {
-			t.Errorf("%d spins after %d holds", n, i+1)
+	d := start(t, natstest.Run(t), "spin.fan=4-H spin.network=10-H")
+	fan, face := wire.NewFan(), wire.Face{Fan: wire.NewFan(), At: time.Now().Add(-time.Hour)}
+	net := d.Net(join("192.0.2.1"), "show")
+	if net == "" || net == d.Net(join("192.0.2.1"), "other") || net != d.Net(join("192.0.2.200"), "show") || net == d.Net(join("192.0.3.1"), "show") {
+		t.Fatalf("the tag of a network: %q", net)
+	}
+	for range 5 {
+		d.Told(fan, &wire.Notice{Kind: wire.NoticeReturn, Hold: wire.NewHold(), Net: net, Seats: 2})
+	}
+	if a := d.signs(with(d, "203.0.113.1", wire.Face{Fan: fan}), fan); !slices.Contains(a.Reasons, "fan-spins") || slices.Contains(a.Reasons, "network-spins") {
+		t.Errorf("the fan elsewhere: %+v", a)
+	}
+	if a := d.signs(with(d, "192.0.2.7", face), face.Fan); !slices.Contains(a.Reasons, "network-spins") || slices.Contains(a.Reasons, "fan-spins") {
+		t.Errorf("another fan of the network: %+v", a)
+	}
+	if a := d.signs(with(d, "192.0.3.7", face), face.Fan); slices.Contains(a.Reasons, "network-spins") {
+		t.Errorf("another network: %+v", a)
+	}
+}
+
+// TestShareOfAHouse: what an address was granted and has not bought counts by the
+// size of the house, at all gateways of a region; a proof is asked for before it is
+// much of it, a strong one when it is more.
+func TestShareOfAHouse(t *testing.T) {
+	t.Parallel()
+	env := natstest.Run(t)
+	here, there := start(t, env, "join.address=8-H"), start(t, env, "join.address=8-H")
+	for _, d := range []*Defences{here, there} {
+		d.env.Places = func(string) int { return 1000 }
+	}
+	house := limit.House{Event: "show", Places: 1000}
+	var holds []string
+	grant := func(seats int) {
+		for ; seats > 0; seats -= 4 {
+			holds = append(holds, wire.NewHold())
+			for range 2 { // asked for twice, granted once
+				here.Held(join("192.0.2.1"), wire.NewFan(), holds[len(holds)-1], house, 4)
+			}
 		}
 	}
-	d.Lapsed(wire.NewHold()) // granted by another gateway, which counts it
-	if n := spins(); n != 3 {
-		t.Errorf("%d spins", n)
+	face := wire.Face{Fan: wire.NewFan(), At: time.Now().Add(-time.Hour)}
+	asked := func(d *Defences, address string) int {
+		a := d.signs(with(d, address, face), face.Fan)
+		if !slices.ContainsFunc(a.Reasons, func(r string) bool { return strings.HasSuffix(r, "-seats") }) {
+			return 0
+		}
+		return a.Score
+	}
+	share := func(d *Defences) float64 {
+		return d.seats.Share(house, limit.Address, limit.Who{Address: client.Of("192.0.2.1", nil, nil).Host()})
+	}
+	grant(112) // an office of fifty
+	if n := asked(here, "192.0.2.1"); n != 0 {
+		t.Errorf("an office: %d", n)
+	}
+	grant(88)
+	if n := asked(here, "192.0.2.1"); n < 50 || n >= 75 {
+		t.Errorf("a fifth of the house: %d", n)
+	}
+	grant(60)
+	if n := asked(here, "192.0.2.1"); n < 75 {
+		t.Errorf("a quarter of the house: %d", n)
+	}
+	until(t, "the other gateway", func() bool { here.Held(join("192.0.2.1"), "", wire.NewHold(), house, 0); return share(there) > 0.2 })
+	if n := asked(there, "192.0.2.1"); n < 50 {
+		t.Errorf("at the other gateway: %d", n)
+	}
+	if n := asked(here, "203.0.113.1"); n != 0 {
+		t.Errorf("another network: %d", n)
+	}
+	for range 2 { // told twice
+		for _, h := range holds {
+			here.Told("", &wire.Notice{Kind: "order", Hold: h, State: string(wire.OrderPaid)})
+		}
+	}
+	if n, left := asked(here, "192.0.2.1"), share(here); n != 0 || left != 0 {
+		t.Errorf("all of it bought: %d, %v left", n, left)
+	}
+}
+
+// TestFacesArePriced: the first new fans of an address are free, each of the others
+// owes a proof, however long its cookie is kept.
+func TestFacesArePriced(t *testing.T) {
+	t.Parallel()
+	d := start(t, natstest.Run(t), "new-fan.address=3-H new-fan.network=5-H")
+	owing := func(address string) int {
+		net, owes := d.Named(join(address))
+		f := wire.Face{Fan: wire.NewFan(), At: time.Now().Add(-24 * time.Hour), Net: net, Owes: owes, Used: true}
+		return d.signs(with(d, address, f), f.Fan).Score
+	}
+	for i, want := range []int{0, 0, 0, 50, 50} {
+		if got := owing("192.0.2.1"); got/50 != want/50 {
+			t.Errorf("fan %d of the address: %d", i+1, got)
+		}
+	}
+	for i, want := range []int{0, 50} { // the refused counted for the network, which had room
+		if got := owing(fmt.Sprint("192.0.2.", 10+i)); i > 0 && got/50 != want/50 {
+			t.Errorf("fan %d of the network: %d", i+1, got)
+		}
+	}
+	if got := owing("203.0.113.1"); got >= 50 {
+		t.Errorf("another network: %d", got)
+	}
+}
+
+// TestAgeIsEarned: a cookie's age counts where it was had, once its page was seen in use.
+func TestAgeIsEarned(t *testing.T) {
+	t.Parallel()
+	d := start(t, natstest.Run(t), "join.address=100-H")
+	const home, away = "192.0.2.1", "203.0.113.1"
+	net, _ := d.Named(join(home))
+	old := wire.Face{Fan: wire.NewFan(), At: time.Now().Add(-time.Hour), Net: net}
+	for _, address := range []string{home, away} {
+		for range 20 {
+			d.arrived(d.caller(join(address)), false)
+		}
+	}
+	suspect := func(address string, f wire.Face) bool {
+		return slices.Contains(d.signs(with(d, address, f), f.Fan).Reasons, "network-strangers")
+	}
+	if !suspect(home, old) {
+		t.Error("age alone is no evidence")
+	}
+	young := old
+	young.At = time.Now()
+	if _, fresh := d.Seen(with(d, home, young)); fresh {
+		t.Error("a socket at once is none")
+	}
+	if _, fresh := d.Seen(with(d, away, old)); fresh {
+		t.Error("nor is one elsewhere")
+	}
+	used, fresh := d.Seen(with(d, home, old))
+	if !fresh || !used.Used || used.At != old.At.Truncate(time.Second).UTC() {
+		t.Fatalf("%+v %v", used, fresh)
+	}
+	if suspect(home, used) || !suspect(away, used) {
+		t.Error("age counts where it was earned, and nowhere else")
+	}
+	if _, fresh := d.Seen(with(d, home, used)); fresh {
+		t.Error("said twice")
 	}
 }

@@ -11,7 +11,8 @@
 //	                                                             │
 //	                                                             └─► evidence: why
 //
-// What happens later is a sign too: Named, Held, GaveBack and Lapsed note it.
+// What happens later is a sign too: Named, Seen and Held note it, and Told what the
+// writer says of holds that ended unbought, wherever they were granted.
 //
 // # Reading guide
 //

@@ -7,6 +7,7 @@ import (
 
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/challenge/altcha"
+	"frontrow/gateway/limit"
 	"frontrow/gateway/risk"
 	"frontrow/wire"
 )
@@ -52,7 +53,7 @@ func challengePath(event, query string) string { return "/v1/events/" + event + 
 // Issue makes a challenge for an act. It is as strong as the fan's score asks for, or
 // as level says, whichever is more.
 func (d *Defences) Issue(r *http.Request, p challenge.Purpose, level challenge.Level) (Task, error) {
-	level = max(level, d.cfg.Thresholds.Needs(d.assess(r, d.caller(r), p.Fan).Score))
+	level = max(level, d.cfg.Thresholds.Needs(d.assess(r, d.caller(r), p).Score))
 	c, err := d.desk.Issue(r.Context(), p, level)
 	if errors.Is(err, challenge.ErrBusy) {
 		return Task{}, wire.Busy("Very many proofs are being made. Please try again.")
@@ -83,9 +84,11 @@ type Event interface {
 // comes back. An access code is not spent on the slow lane: who has one proves.
 func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane, answer string) (string, error) {
 	c := d.caller(r)
-	_, known := d.env.Fans.Age(r)
+	_, err := d.env.Fans.Face(r)
+	known := err == nil
 	d.arrived(c, known)
-	a := d.scored(r, c, rec.Fan)
+	p := challenge.Purpose{Event: ev.ID(), Fan: rec.Fan, Act: ActJoin}
+	a := d.scored(r, c, p)
 	rec.Risk, rec.Reasons = a.Score, a.Reasons
 	needs := d.needs(a)
 	if needs == challenge.None {
@@ -103,7 +106,6 @@ func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane
 		}
 	}
 	slow := ev.HasSlowLane() && rec.Code == ""
-	p := challenge.Purpose{Event: ev.ID(), Fan: rec.Fan, Act: ActJoin}
 	verdict, problem := d.decide(r, p, c, a, answer, slow)
 	if verdict == challenge.Slow {
 		return wire.LaneSlow, nil
@@ -118,7 +120,7 @@ func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane
 // lane after the queue.
 func (d *Defences) Pays(r *http.Request, p challenge.Purpose, answer string) error {
 	c := d.caller(r)
-	a := d.scored(r, c, p.Fan)
+	a := d.scored(r, c, p)
 	if d.needs(a) == challenge.None {
 		return nil
 	}
@@ -126,6 +128,15 @@ func (d *Defences) Pays(r *http.Request, p challenge.Purpose, answer string) err
 		return problem
 	}
 	return nil
+}
+
+// house is an event by its size.
+func (d *Defences) house(event string) limit.House {
+	h := limit.House{Event: event}
+	if d.env.Places != nil {
+		h.Places = d.env.Places(event)
+	}
+	return h
 }
 
 func (d *Defences) needs(a risk.Assessment) challenge.Level {
@@ -136,8 +147,8 @@ func (d *Defences) needs(a risk.Assessment) challenge.Level {
 }
 
 // scored is assess with the metrics.
-func (d *Defences) scored(r *http.Request, c caller, fan string) risk.Assessment {
-	a := d.assess(r, c, fan)
+func (d *Defences) scored(r *http.Request, c caller, p challenge.Purpose) risk.Assessment {
+	a := d.assess(r, c, p)
 	d.metrics.risk.Observe(float64(a.Score))
 	for _, reason := range a.Reasons {
 		d.metrics.reasons.WithLabelValues(reason).Inc()
@@ -211,7 +222,7 @@ type Slow struct {
 
 // WhySlow is for a fan whose place in an event's slow lane this request gave or found.
 func (d *Defences) WhySlow(r *http.Request, event, fan string) *Slow {
-	why := d.table.Words(d.assess(r, d.caller(r), fan).Reasons)
+	why := d.table.Words(d.assess(r, d.caller(r), challenge.Purpose{Event: event, Fan: fan, Act: ActJoin}).Reasons)
 	if len(why) == 0 {
 		why = []string{"The request looked like a program's when you joined."}
 	}

@@ -30,8 +30,9 @@ type Config struct {
 	Secure bool
 	// AllowedOrigins may act for a fan besides the request's own host.
 	AllowedOrigins []string
-	// Named is told of each request that a new fan was named for; nil: nobody is.
-	Named func(*http.Request)
+	// Named is told of each request that a new fan is named for, and says in which
+	// network, and whether that is one more than it may have for nothing; nil: nobody is.
+	Named func(*http.Request) (net string, owes bool)
 	Now   func() time.Time
 }
 
@@ -94,18 +95,13 @@ func (id *Identity) Presented(r *http.Request) (string, error) {
 	return fan, err
 }
 
-// Age is how long ago the request's cookie was issued, at least a nanosecond; 0 if
-// that was never noted. Known is false without a cookie of ours.
-func (id *Identity) Age(r *http.Request) (age time.Duration, known bool) {
+// Face is what the request's cookie says; ErrNoFan or wire.ErrToken.
+func (id *Identity) Face(r *http.Request) (wire.Face, error) {
 	c, err := r.Cookie(FanCookie)
 	if err != nil {
-		return 0, false
+		return wire.Face{}, ErrNoFan
 	}
-	_, at, err := id.cfg.Keys.VerifyFan(c.Value)
-	if err != nil || at.IsZero() {
-		return 0, err == nil
-	}
-	return max(id.cfg.Now().Sub(at), 1), true
+	return id.cfg.Keys.VerifyFace(c.Value)
 }
 
 // Fan is the fan of the request, who must have a cookie of ours.
@@ -123,17 +119,23 @@ func (id *Identity) Meet(w http.ResponseWriter, r *http.Request) string {
 	fan, err := id.Presented(r)
 	if err != nil {
 		fan = wire.NewFan()
+		face := wire.Face{Fan: fan, At: id.cfg.Now()}
 		if id.cfg.Named != nil {
-			id.cfg.Named(r)
+			face.Net, face.Owes = id.cfg.Named(r)
 		}
-		id.Become(w, fan)
+		id.Show(w, face)
 	}
 	return fan
 }
 
-// Become makes a device the fan's.
+// Become makes a device the fan's. What they have shown elsewhere does not count there.
 func (id *Identity) Become(w http.ResponseWriter, fan string) {
-	id.give(w, FanCookie, id.cfg.Keys.SignFan(fan, id.cfg.Now()), "/")
+	id.Show(w, wire.Face{Fan: fan, At: id.cfg.Now()})
+}
+
+// Show gives a browser its cookie, or what it has shown since.
+func (id *Identity) Show(w http.ResponseWriter, f wire.Face) {
+	id.give(w, FanCookie, id.cfg.Keys.SignFace(f), "/")
 }
 
 func (id *Identity) give(w http.ResponseWriter, name, value, path string) {

@@ -36,7 +36,7 @@ const (
 	Live      Route = "live"
 	Connect   Route = "connect"
 
-	NewFan   Route = "new-fan"  // fans that a request made us name
+	NewFan   Route = "new-fan"  // fans that a request made us name: more than the budget owe a proof
 	Stranger Route = "stranger" // joins of who has not opened the page
 	Rotation Route = "rotation" // addresses of a network that come for the first time
 	Held     Route = "held"     // holds that were granted
@@ -50,7 +50,8 @@ type Budgets map[Route]map[Kind]limiter.Rate
 // thousands of fans, all of whom come in the opening minute: so the budget of an
 // address is large, and long before it is spent the share that is makes the risk
 // score ask for a proof (package risk). The budgets of a fan are far above what
-// a person does, and what his page does when everything goes wrong.
+// a person does, and what his page does when everything goes wrong. New fans are what
+// somebody has who keeps cookies for later: an office's are free, a campus's too.
 const defaults = `
 	join.address=3000-M      join.network=12000-M      join.fan=600-M
 	redeem.address=12000-M   redeem.network=48000-M    redeem.fan=2400-M
@@ -62,8 +63,8 @@ const defaults = `
 	live.address=12000-M     live.network=48000-M      live.fan=120-M
 	connect.address=60000-M  connect.network=240000-M
 
-	new-fan.address=3000-M   stranger.network=60-M   rotation.network=256-M
-	held.address=3000-M      held.fan=240-M            spin.address=400-H       spin.fan=20-H`
+	new-fan.address=96-H     new-fan.network=768-H   stranger.network=60-M   rotation.network=256-M
+	held.address=3000-M      held.fan=240-M          spin.network=400-H      spin.fan=20-H`
 
 // Defaults are the budgets of an operator who sets none.
 func Defaults() Budgets {

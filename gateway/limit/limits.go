@@ -16,6 +16,7 @@ type Who struct {
 	Address netip.Prefix
 	Network netip.Prefix
 	Fan     string
+	Tag     string // of the network, where the network itself isn't known: wire.Claims.Net
 }
 
 // Refusal says whose budget is spent and when it has room again.
@@ -60,6 +61,8 @@ func (b budget) key(w Who) string {
 		return b.prefix + w.Address.String()
 	case b.kind == Network && w.Network.IsValid():
 		return b.prefix + w.Network.String()
+	case b.kind == Network && w.Tag != "":
+		return b.prefix + w.Tag
 	case b.kind == Fan && w.Fan != "":
 		return b.prefix + w.Fan
 	}
@@ -93,13 +96,17 @@ func (l *Limits) Return(route Route, w Who) {
 	}
 }
 
-// Note counts one act that is never refused.
-func (l *Limits) Note(route Route, w Who) {
+// Note counts one act that is never refused, and reports whether all budgets had
+// room for it.
+func (l *Limits) Note(route Route, w Who) (fits bool) {
+	fits = true
 	for _, b := range l.budgets[route] {
 		if key := b.key(w); key != "" {
-			_, _ = b.limiter.Get(context.Background(), key)
+			c, _ := b.limiter.Get(context.Background(), key)
+			fits = fits && !c.Reached
 		}
 	}
+	return fits
 }
 
 // Used is how much of a budget is used, and how much there is; of no budget, 0 of 0.

@@ -79,7 +79,7 @@ func TestScores(t *testing.T) {
 		{"a program from a datacenter", with(tool, func(s *Signals) { s.Datacenter = true }), 50, 100, nil},
 		{"many programs of one address", with(tool, func(s *Signals) { s.AddressJoins = 0.2 }), 50, 74, nil},
 		{"no User-Agent", Signals{}, 50, 74, []string{"agent-missing", "headers-missing", "fan-unknown"}},
-		{"three hundred programs of one address in a minute", with(tool, func(s *Signals) { s.AddressJoins, s.AddressNewFans = 0.1, 0.1 }), 1, 49, nil},
+		{"three hundred programs of one address in a minute", with(tool, func(s *Signals) { s.AddressJoins = 0.1 }), 1, 49, nil},
 		{"a program that says it is Chrome", with(tool, func(s *Signals) { s.UserAgent, s.Secure, s.JA4 = chromeWin, true, goJA4 }), 75, 100, nil},
 		{"Go's TLS with all of Chrome's headers", with(chrome, func(s *Signals) { s.JA4 = goJA4 }), 40, 49, []string{"tls-mismatch"}},
 		{"the same, and it threw its cookie away", with(chrome, func(s *Signals) { s.JA4, s.FanKnown = goJA4, false }), 50, 74, nil},
@@ -92,13 +92,21 @@ func TestScores(t *testing.T) {
 		{"a cookie of a second ago", with(chrome, func(s *Signals) { s.FanAge = time.Second }), 10, 10, []string{"fan-fresh"}},
 		{"a cookie from before instants were kept", with(chrome, func(s *Signals) { s.FanAge = 0 }), 0, 0, nil},
 		{"a VPN", with(chrome, func(s *Signals) { s.Datacenter = true }), 30, 30, []string{"datacenter"}},
-		{"an office in the opening minute", with(chrome, func(s *Signals) { s.AddressJoins, s.NetworkJoins, s.AddressNewFans = 0.15, 0.04, 0.15 }), 1, 40, nil},
+		{"an office in the opening minute", with(chrome, func(s *Signals) { s.AddressJoins, s.NetworkJoins = 0.15, 0.04 }), 1, 40, nil},
 		{"three tenths of an address's budget", with(chrome, func(s *Signals) { s.AddressJoins = 0.3 }), 50, 50, []string{"address-joins"}},
 		{"a program under two names", with(tool, func(s *Signals) { s.NetworkStrangers = 2. / 60 }), 1, 49, nil},
 		{"a program under ten names", with(tool, func(s *Signals) { s.NetworkStrangers = 10. / 60 }), 50, 74, []string{"network-strangers", "agent-tool", "headers-missing", "fan-unknown"}},
 		{"one that never opened the page, with all of Chrome's headers, under ten names", with(chrome, func(s *Signals) { s.NetworkStrangers, s.FanKnown = 10./60, false }), 50, 74, nil},
 		{"a fan in its network, who opened the page just now", with(chrome, func(s *Signals) { s.NetworkStrangers, s.FanAge = 1, 5*time.Second }), 40, 40, []string{"network-strangers"}},
-		{"a fan in its network, who was there before", with(chrome, func(s *Signals) { s.NetworkStrangers, s.FanAge = 1, time.Minute }), 0, 0, nil},
+		{"a fan in its network, who was there before", with(chrome, func(s *Signals) { s.NetworkStrangers, s.FanAge = 1, time.Minute }), 40, 40, nil},
+		{"and used the page", with(chrome, func(s *Signals) { s.NetworkStrangers, s.FanAge, s.FanEarned = 1, time.Minute, true }), 0, 0, nil},
+		{"one cookie of very many, a day old", with(chrome, func(s *Signals) { s.FanOwes, s.FanAge = true, 24*time.Hour }), 50, 50, []string{"fan-owes"}},
+		{"fifty fans of an office with two seats each of a thousand", with(chrome, func(s *Signals) { s.AddressSeats, s.NetworkSeats = 0.11, 0.11 }), 0, 0, nil},
+		{"a campus with a quarter of the house", with(chrome, func(s *Signals) { s.NetworkSeats = 0.25 }), 0, 0, nil},
+		{"an address with a fifth of it", with(chrome, func(s *Signals) { s.AddressSeats = 0.2 }), 50, 74, []string{"address-seats"}},
+		{"an address with a quarter of it", with(chrome, func(s *Signals) { s.AddressSeats = 0.25 }), 75, 100, []string{"address-seats"}},
+		{"a network with half of it", with(chrome, func(s *Signals) { s.NetworkSeats = 0.5 }), 75, 100, []string{"network-seats"}},
+		{"a network that gives back two hundred holds an hour", with(chrome, func(s *Signals) { s.NetworkSpins = 0.5 }), 40, 40, []string{"network-spins"}},
 		{"a /48 that rotates", with(chrome, func(s *Signals) { s.Rotation, s.NetworkJoins, s.FanKnown = 0.3, 0.05, false }), 50, 74, nil},
 		{"sixteen holds given back", with(chrome, func(s *Signals) { s.FanSpins = 16. / 20 }), 60, 60, []string{"fan-spins"}},
 		{"six holds given back", with(chrome, func(s *Signals) { s.FanSpins = 6. / 20 }), 0, 0, nil},
@@ -122,7 +130,7 @@ func TestMonotonic(t *testing.T) {
 		s.UserAgent = rapid.SampledFrom([]string{"", chromeWin, "curl/8", "Mozilla/5.0 (", strings.Repeat("Chrome/", 5000)}).Draw(t, "agent")
 		s.JA4 = rapid.SampledFrom([]string{"", chromiumJA4, goJA4, "x"}).Draw(t, "ja4")
 		s.Secure, s.FanKnown = rapid.Bool().Draw(t, "secure"), rapid.Bool().Draw(t, "known")
-		shares := []*float64{&s.AddressJoins, &s.NetworkJoins, &s.AddressNewFans, &s.NetworkStrangers, &s.Rotation, &s.FanHolds, &s.AddressHolds, &s.FanSpins, &s.AddressSpins}
+		shares := []*float64{&s.AddressJoins, &s.NetworkJoins, &s.NetworkStrangers, &s.Rotation, &s.FanHolds, &s.AddressHolds, &s.FanSpins, &s.NetworkSpins, &s.AddressSeats, &s.NetworkSeats}
 		for _, p := range shares {
 			*p = share.Draw(t, "share")
 		}

@@ -14,15 +14,19 @@ type Signals struct {
 
 	FanKnown   bool          // it had a fan's cookie of ours
 	FanAge     time.Duration // since that was issued; 0: not known, which is long ago
+	FanEarned  bool          // it was issued in this network a while ago, and its page was seen in use since
+	FanOwes    bool          // the network had so many new fans that this one owes a proof
 	Datacenter bool          // the address is in a range of the operator's list
 
 	// Shares of budgets that are used (package limit): 0 of nothing, 1 of all.
 	AddressJoins, NetworkJoins float64
-	AddressNewFans             float64 // fans that were named at this address
 	NetworkStrangers           float64 // joins without a cookie of ours
 	Rotation                   float64 // addresses of this network seen for the first time
 	FanHolds, AddressHolds     float64
-	FanSpins, AddressSpins     float64 // holds that ended without a sale
+	FanSpins, NetworkSpins     float64 // holds that ended without a sale, in whatever way
+
+	// Shares of the event's seats that were granted lately and not bought.
+	AddressSeats, NetworkSeats float64
 }
 
 // Headers is what a request says of its program.

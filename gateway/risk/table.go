@@ -9,12 +9,8 @@ import (
 	"frontrow/gateway/ja4"
 )
 
-// fresh is an age at which nobody has found and pressed "Join" yet.
-const fresh = 2 * time.Second
-
-// newcomer is an age at which a cookie may have been had in place of opening the
-// page: with the challenge that was asked for, for one.
-const newcomer = time.Minute
+// Fresh is an age at which nobody has found and pressed "Join" yet.
+const Fresh = 2 * time.Second
 
 // Assessment is a score with its reasons, the heaviest first.
 type Assessment struct {
@@ -42,6 +38,7 @@ func Weights() Table {
 		program = "The request looks like a program's."
 		crowd   = "Very many join from your network just now."
 		spin    = "Seats were held and given up again very often."
+		keep    = "Very many seats are kept from your network and not bought."
 		quick   = "Seats were asked for faster than a person can."
 	)
 	return Table{
@@ -65,7 +62,7 @@ func Weights() Table {
 		{"fan-unknown", 10, "no cookie of ours: whoever opened the page has one", "The event's page was not opened first.",
 			yes(func(s *Signals, _ agent) bool { return !s.FanKnown })},
 		{"fan-fresh", 10, "the cookie is seconds old: nobody finds the button that fast", "The queue was joined faster than a person can.",
-			yes(func(s *Signals, _ agent) bool { return s.FanKnown && s.FanAge > 0 && s.FanAge < fresh })},
+			yes(func(s *Signals, _ agent) bool { return s.FanKnown && s.FanAge > 0 && s.FanAge < Fresh })},
 		{"datacenter", 30, "the address is in a range that the operator lists as a datacenter; VPNs are there too", "The address belongs to a datacenter or a VPN.",
 			yes(func(s *Signals, _ agent) bool { return s.Datacenter })},
 
@@ -73,11 +70,11 @@ func Weights() Table {
 			ramp(0.05, 0.3, func(s *Signals) float64 { return s.AddressJoins })},
 		{"network-joins", 30, "joins of the network around it, likewise", crowd,
 			ramp(0.05, 0.3, func(s *Signals) float64 { return s.NetworkJoins })},
-		{"address-new-fans", 20, "fans named at the address, likewise: clients that throw their cookie away", crowd,
-			ramp(0.05, 0.3, func(s *Signals) float64 { return s.AddressNewFans })},
+		{"fan-owes", 50, "the cookie is one of very many that were given to its address or network within an hour: the first are free, each of the others costs one proof, however long it is kept", "Very many new browsers came from your network.",
+			yes(func(s *Signals, _ agent) bool { return s.FanOwes })},
 		{"network-strangers", 40, "joins of the network by who has not opened the page, from three a minute, in full at nine: one program under many names. It counts against the network's newcomers alone", "Programs join from your network just now.",
 			func(s *Signals, a agent) float64 {
-				if s.FanKnown && (s.FanAge == 0 || s.FanAge >= newcomer) {
+				if s.FanEarned {
 					return 0
 				}
 				return ramp(0.05, 0.15, func(s *Signals) float64 { return s.NetworkStrangers })(s, a)
@@ -90,8 +87,12 @@ func Weights() Table {
 			ramp(0.1, 0.5, func(s *Signals) float64 { return s.AddressHolds })},
 		{"fan-spins", 60, "holds of the fan that lapsed or were given back: keeping seats from others (OWASP OAT-021)", spin,
 			ramp(0.3, 0.8, func(s *Signals) float64 { return s.FanSpins })},
-		{"address-spins", 40, "the same of all fans of the address", spin,
-			ramp(0.1, 0.5, func(s *Signals) float64 { return s.AddressSpins })},
+		{"network-spins", 40, "the same of all fans of the network", spin,
+			ramp(0.1, 0.5, func(s *Signals) float64 { return s.NetworkSpins })},
+		{"address-seats", 100, "the part of the house that the address was granted and has not bought: an office of fifty that chooses at once is below it, beyond it the proof grows with the share", keep,
+			ramp(0.12, 0.24, func(s *Signals) float64 { return s.AddressSeats })},
+		{"network-seats", 100, "the same of the network around it, in which a campus may be", keep,
+			ramp(0.25, 0.5, func(s *Signals) float64 { return s.NetworkSeats })},
 	}
 }
 

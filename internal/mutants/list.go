@@ -142,7 +142,15 @@ var list = []mutant{
 	{"strangers to a network are not counted", "gateway", "TestStrangers", []edit{
 		{"gateway/defence/defences.go", "if !known && !c.exempt {", "if known && !c.exempt {"}}},
 	{"the cookie of a challenge makes a stranger known", "gateway", "TestStrangers", []edit{
-		{"gateway/risk/table.go", "if s.FanKnown && (s.FanAge == 0 || s.FanAge >= newcomer) {", "if s.FanKnown {"}}},
+		{"gateway/risk/table.go", "if s.FanEarned {", "if s.FanKnown {"}}},
+	{"a cookie's age counts wherever it is shown", "gateway/defence", "TestAgeIsEarned", []edit{
+		{"gateway/defence/defences.go", "s.FanAge >= newcomer && d.env.Keys.IsNetTag(face.Net, \"\", c.who.Network)", "s.FanAge >= newcomer"}}},
+	{"new fans of an address are free", "gateway/defence", "TestFacesArePriced", []edit{
+		{"gateway/defence/defences.go", "!d.limits.Note(limit.NewFan, c.who)", "d.limits.Note(limit.NewFan, c.who) && false"}}},
+	{"holds that end unbought are not counted", "gateway/defence", "TestReturnsCountEverywhere", []edit{
+		{"gateway/defence/defences.go", "case n.Kind == wire.NoticeReturn:", "case n.Kind == \"\":"}}},
+	{"what was bought counts as kept", "gateway/defence", "TestShareOfAHouse", []edit{
+		{"gateway/defence/defences.go", "d.seats.Bought(h.house, h.who, h.seats)", "d.seats.Bought(h.house, h.who, 0)"}}},
 	{"a proof opens as many acts as one likes", "gateway/challenge", "TestAnswerIsGoodOnce/R1", []edit{
 		{"gateway/challenge/spent.go", "return was.Fan == use.Fan && was.Act == use.Act, nil", "return was.Fan == use.Fan, nil"}}},
 	{"a proof is good for anybody", "gateway/challenge/altcha", "TestNothingIsProven", []edit{
