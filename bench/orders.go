@@ -104,9 +104,15 @@ type bank struct{}
 func (bank) Authorize(_ context.Context, r payment.AuthRequest) (payment.Auth, error) {
 	return payment.Auth{Order: r.Order, Reference: r.Order, State: payment.Authorized, Amount: r.Amount, Currency: r.Currency}, nil
 }
-func (bank) Capture(context.Context, string, string) error       { return nil }
-func (bank) Void(context.Context, string, string) error          { return nil }
-func (bank) Refund(context.Context, payment.RefundRequest) error { return nil }
+func (bank) Capture(_ context.Context, t payment.Terms) (payment.Auth, error) {
+	return payment.Auth{Order: t.Order, Reference: t.Reference, State: payment.Captured, Amount: t.Amount, Currency: t.Currency}, nil
+}
+func (bank) Void(_ context.Context, t payment.Terms) (payment.Auth, error) {
+	return payment.Auth{Order: t.Order, Reference: t.Reference, State: payment.Voided, Amount: t.Amount, Currency: t.Currency}, nil
+}
+func (bank) Refund(context.Context, payment.RefundRequest) (payment.Auth, error) {
+	return payment.Auth{}, payment.ErrPermanent
+}
 func (bank) Get(context.Context, string) (payment.Auth, error) {
 	return payment.Auth{}, payment.ErrNotFound
 }

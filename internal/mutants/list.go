@@ -84,8 +84,12 @@ var list = []mutant{
 
 	{"checkout acknowledged before it is committed", "inventory/checkout", "TestNoWriterForAWhile", []edit{
 		{"inventory/checkout/purchase.go", "if err := c.purchase(ctx, o, md.Timestamp); err != nil {", "_ = m.Ack()\n\tif err := c.purchase(ctx, o, md.Timestamp); err != nil {"}}},
+	{"provider's amount believed", "inventory/checkout", "TestProviderLies", []edit{
+		{"inventory/payment/agree.go", "said.Amount != want.Amount", "said.Amount < 0"}}},
+	{"provider's unknown state believed", "inventory/checkout", "TestProviderLies", []edit{
+		{"inventory/payment/agree.go", "case !slices.Contains(possible, said.State):", "case said.State == \"\":"}}},
 	{"money taken before the seats are booked", "inventory/checkout", "TestOneWinnerASeat", []edit{
-		{"inventory/checkout/purchase.go", "order, err = c.cfg.Ledger.Commit(ctx, ", "_ = c.cfg.Provider.Capture(ctx, m.Order, auth.Reference)\n\torder, err = c.cfg.Ledger.Commit(ctx, "}}},
+		{"inventory/checkout/purchase.go", "order, err = c.cfg.Ledger.Commit(ctx, ", "_, _ = c.cfg.Provider.Capture(ctx, payment.Terms{Order: m.Order, Reference: reference, Amount: m.Total, Currency: m.Currency})\n\torder, err = c.cfg.Ledger.Commit(ctx, "}}},
 
 	{"place that is used up lets its fan in again", "admission/roll", "TestRollHoldsTheCeiling", []edit{
 		{"admission/roll/pass.go", "case used || !p.Revoked.IsZero():", "case !p.Revoked.IsZero():"}}},

@@ -21,9 +21,15 @@ type instant struct{}
 func (instant) Authorize(_ context.Context, r payment.AuthRequest) (payment.Auth, error) {
 	return payment.Auth{Order: r.Order, Reference: r.Order, State: payment.Authorized, Amount: r.Amount, Currency: r.Currency}, nil
 }
-func (instant) Capture(context.Context, string, string) error       { return nil }
-func (instant) Void(context.Context, string, string) error          { return nil }
-func (instant) Refund(context.Context, payment.RefundRequest) error { return nil }
+func (instant) Capture(_ context.Context, t payment.Terms) (payment.Auth, error) {
+	return payment.Auth{Order: t.Order, Reference: t.Reference, State: payment.Captured, Amount: t.Amount, Currency: t.Currency}, nil
+}
+func (instant) Void(_ context.Context, t payment.Terms) (payment.Auth, error) {
+	return payment.Auth{Order: t.Order, Reference: t.Reference, State: payment.Voided, Amount: t.Amount, Currency: t.Currency}, nil
+}
+func (instant) Refund(context.Context, payment.RefundRequest) (payment.Auth, error) {
+	return payment.Auth{}, payment.ErrPermanent
+}
 func (instant) Get(context.Context, string) (payment.Auth, error) {
 	return payment.Auth{}, payment.ErrNotFound
 }

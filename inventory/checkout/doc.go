@@ -95,6 +95,11 @@
 // ORDERS may keep what is acknowledged; it is trimmed now and then. A paid order
 // then reads as pending while PostgreSQL is away.
 //
-// A poison message (not understood, or at odds with itself) is recorded in the
+// What the provider says is compared with what it was asked (payment.Agree). What
+// disagrees fails an order at its authorisation, is asked again from the outbox, and
+// is counted. A free order asks no provider.
+//
+// A poison message (not understood, at odds with itself, or refused by the ledger
+// whatever comes) is recorded in the
 // sale log and buried; its hold ends by its deadline, through GiveUp.
 package checkout

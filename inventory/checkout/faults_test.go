@@ -101,14 +101,12 @@ func (p faultyProvider) Authorize(ctx context.Context, r payment.AuthRequest) (p
 	return hit(p.f, func() (payment.Auth, error) { return p.Provider.Authorize(ctx, r) })
 }
 
-func (p faultyProvider) Capture(ctx context.Context, order, reference string) error {
-	_, err := hit(p.f, func() (any, error) { return nil, p.Provider.Capture(ctx, order, reference) })
-	return err
+func (p faultyProvider) Capture(ctx context.Context, t payment.Terms) (payment.Auth, error) {
+	return hit(p.f, func() (payment.Auth, error) { return p.Provider.Capture(ctx, t) })
 }
 
-func (p faultyProvider) Void(ctx context.Context, order, reference string) error {
-	_, err := hit(p.f, func() (any, error) { return nil, p.Provider.Void(ctx, order, reference) })
-	return err
+func (p faultyProvider) Void(ctx context.Context, t payment.Terms) (payment.Auth, error) {
+	return hit(p.f, func() (payment.Auth, error) { return p.Provider.Void(ctx, t) })
 }
 
 func (p faultyProvider) Get(ctx context.Context, order string) (payment.Auth, error) {

@@ -9,6 +9,8 @@ type metrics struct {
 	settled   *prometheus.CounterVec
 	webhooks  *prometheus.CounterVec
 	paused    prometheus.Gauge
+
+	disagreements *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -23,11 +25,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Payments that the provider was found to have for orders not to be paid, by their state."}, []string{"state"}),
 		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_checkout_webhooks_total",
 			Help: "Webhooks: taken, duplicate, refused, shed, failed."}, []string{"outcome"}),
+		disagreements: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_checkout_disagreements_total",
+			Help: "Answers of the payment provider that contradict the order they are about, by what was asked. Any is a reason to look."}, []string{"step"}),
 		paused: prometheus.NewGauge(prometheus.GaugeOpts{Name: "frontrow_checkout_payments_paused",
 			Help: "1 while the payment provider is left alone because it fails."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.orders, m.tasks, m.authorize, m.settled, m.webhooks, m.paused)
+		reg.MustRegister(m.orders, m.tasks, m.authorize, m.settled, m.webhooks, m.paused, m.disagreements)
 	}
 	return m
 }

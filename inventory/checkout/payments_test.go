@@ -142,12 +142,12 @@ type counting struct {
 	voids, refunds atomic.Int32
 }
 
-func (c *counting) Void(ctx context.Context, order, reference string) error {
+func (c *counting) Void(ctx context.Context, t payment.Terms) (payment.Auth, error) {
 	c.voids.Add(1)
-	return c.Provider.Void(ctx, order, reference)
+	return c.Provider.Void(ctx, t)
 }
 
-func (c *counting) Refund(ctx context.Context, r payment.RefundRequest) error {
+func (c *counting) Refund(ctx context.Context, r payment.RefundRequest) (payment.Auth, error) {
 	c.refunds.Add(1)
 	return c.Provider.Refund(ctx, r)
 }
@@ -225,7 +225,8 @@ func TestCapturedForAnOrderGivenUp(t *testing.T) {
 	}
 	auth, err := w.pay.Authorize(bounded(t), payment.AuthRequest{Order: m.Order, Amount: m.Total, Currency: "EUR", Method: "ok"})
 	must(t, err)
-	must(t, w.pay.Capture(bounded(t), m.Order, auth.Reference))
+	_, err = w.pay.Capture(bounded(t), payment.Terms{Order: m.Order, Reference: auth.Reference})
+	must(t, err)
 	w.run(c)
 	w.wait("it is refunded", func(ctx context.Context) bool {
 		a, err := w.pay.Get(ctx, m.Order)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"frontrow/internal/consume"
@@ -25,6 +26,7 @@ const (
 	reasonUnreachable = "The payment provider could not be reached. Nothing was charged."
 	reasonRefused     = "The payment could not be made. Nothing was charged."
 	reasonDeclined    = "The payment was declined."
+	reasonDisagrees   = "The payment could not be verified, so nothing was sold. What your bank shows for it is given up and goes back to you. Please try again."
 	reasonUnconfirmed = "The payment was not confirmed in time. Nothing was charged."
 )
 
@@ -51,6 +53,9 @@ func (c *Checkout) handle(ctx context.Context, m jetstream.Msg) error {
 // was published.
 func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time.Time) error {
 	order, err := c.cfg.Ledger.Begin(ctx, m)
+	if errors.Is(err, ledger.ErrRefused) { // however often it comes; its deadline frees the seats, through GiveUp
+		return fmt.Errorf("%w: begin: %w", consume.ErrPoison, err)
+	}
 	if err != nil {
 		// An order that waits for PostgreSQL keeps its seats.
 		c.waitsForUs(ctx, m)
@@ -73,50 +78,64 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 	}
 	failpoint.Here(failpoint.HoldExtended)
 
-	started := time.Now()
-	auth, err := c.cfg.Provider.Authorize(ctx, payment.AuthRequest{Order: m.Order, Amount: m.Total, Currency: m.Currency, Method: m.Payment.Method})
-	c.metrics.authorize.Observe(time.Since(started).Seconds())
-	switch {
-	case errors.Is(err, payment.ErrPermanent):
-		c.cfg.Logger.Error("payment provider refuses the request", "order", m.Order, "error", err)
-		return c.fail(ctx, m, reasonRefused, false)
-	case err != nil && c.cfg.Now().Sub(since) > c.cfg.Patience:
-		c.cfg.Logger.Warn("payment provider does not answer, giving the order up", "order", m.Order, "error", err)
-		return c.fail(ctx, m, reasonUnreachable, false)
-	case errors.Is(err, payment.ErrPaused):
-		if until := c.waitsForUs(ctx, m); until.After(hold.Expires) {
-			hold.Expires = until
+	var reference string
+	if m.Total > 0 {
+		if reference, err = c.pay(ctx, m, since, hold); err != nil || reference == "" {
+			return err
 		}
-		c.wait(ctx, m, wire.Waiting{Reason: reasonPaused(hold.Expires), Until: hold.Expires})
-		return err
-	case err != nil:
-		c.waitsForUs(ctx, m)
-		return fmt.Errorf("authorize: %w", err)
-	case auth.State == payment.Declined:
-		reason := auth.Reason
-		if reason == "" {
-			reason = reasonDeclined
-		}
-		return c.fail(ctx, m, reason, true)
-	case auth.State == payment.Voided || auth.State == payment.Refunded: // for an order given up meanwhile
-		return c.fail(ctx, m, ledger.ReasonGivenUp, true)
-	case auth.State == payment.RequiresAction && c.cfg.Now().Sub(since) > c.cfg.ActionPatience:
-		return c.fail(ctx, m, reasonUnconfirmed, false)
-	case auth.State == payment.RequiresAction: // a webhook or the next delivery goes on
-		failpoint.Here(failpoint.ConfirmationAsked)
-		c.wait(ctx, m, wire.Waiting{Reason: reasonConfirm, Action: &wire.Action{URL: auth.Action}, Until: hold.Expires})
-		return errUnconfirmed
 	}
-	failpoint.Here(failpoint.PaymentAuthorized)
 
 	order, err = c.cfg.Ledger.Commit(ctx, ledger.Purchase{Order: m, Revision: hold.Revision,
-		Provider: c.cfg.ProviderName, Reference: auth.Reference})
+		Provider: c.cfg.ProviderName, Reference: reference})
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	failpoint.Here(failpoint.OrderCommitted)
 	c.nudge()
 	return c.conclude(ctx, order)
+}
+
+// pay authorises the payment of an order that is not free and returns its
+// reference; without one, the order has ended.
+func (c *Checkout) pay(ctx context.Context, m wire.OrderMessage, since time.Time, hold wire.ExtendReply) (reference string, err error) {
+	started := time.Now()
+	auth, err := c.cfg.Provider.Authorize(ctx, payment.AuthRequest{Order: m.Order, Amount: m.Total, Currency: m.Currency, Method: m.Payment.Method})
+	c.metrics.authorize.Observe(time.Since(started).Seconds())
+	if err == nil {
+		terms := payment.Terms{Order: m.Order, Amount: m.Total, Currency: m.Currency}
+		err = c.agreed("authorize", m.Order, payment.Agree(terms, auth, payment.Known()...))
+	}
+	switch {
+	case errors.Is(err, payment.ErrDisagrees):
+		return "", c.fail(ctx, m, reasonDisagrees, false)
+	case errors.Is(err, payment.ErrPermanent):
+		c.cfg.Logger.Error("payment provider refuses the request", "order", m.Order, "error", err)
+		return "", c.fail(ctx, m, reasonRefused, false)
+	case err != nil && c.cfg.Now().Sub(since) > c.cfg.Patience:
+		c.cfg.Logger.Warn("payment provider does not answer, giving the order up", "order", m.Order, "error", err)
+		return "", c.fail(ctx, m, reasonUnreachable, false)
+	case errors.Is(err, payment.ErrPaused):
+		if until := c.waitsForUs(ctx, m); until.After(hold.Expires) {
+			hold.Expires = until
+		}
+		c.wait(ctx, m, wire.Waiting{Reason: reasonPaused(hold.Expires), Until: hold.Expires})
+		return "", err
+	case err != nil:
+		c.waitsForUs(ctx, m)
+		return "", fmt.Errorf("authorize: %w", err)
+	case auth.State == payment.Declined:
+		return "", c.fail(ctx, m, payment.Told(auth.Reason, reasonDeclined), true)
+	case auth.State == payment.Voided || auth.State == payment.Refunded: // for an order given up meanwhile
+		return "", c.fail(ctx, m, ledger.ReasonGivenUp, true)
+	case auth.State == payment.RequiresAction && c.cfg.Now().Sub(since) > c.cfg.ActionPatience:
+		return "", c.fail(ctx, m, reasonUnconfirmed, false)
+	case auth.State == payment.RequiresAction: // a webhook or the next delivery goes on
+		failpoint.Here(failpoint.ConfirmationAsked)
+		c.wait(ctx, m, wire.Waiting{Reason: reasonConfirm, Action: &wire.Action{URL: auth.Action}, Until: hold.Expires})
+		return "", errUnconfirmed
+	}
+	failpoint.Here(failpoint.PaymentAuthorized)
+	return auth.Reference, nil
 }
 
 // waitsForUs keeps the seats of an order that can't go on through no fault of its
@@ -148,7 +167,7 @@ func (c *Checkout) conclude(ctx context.Context, o ledger.Order) error {
 		failpoint.Here(failpoint.SaleConfirmed)
 	case wire.OrderFailed:
 		err := c.cfg.Seats.Release(ctx, o.Event, wire.ReleaseRequest{Hold: o.Hold, Order: o.ID, Why: o.Reason,
-			Ours: o.Reason == reasonUnreachable || o.Reason == reasonRefused})
+			Ours: slices.Contains([]string{reasonUnreachable, reasonRefused, reasonDisagrees}, o.Reason)})
 		if err != nil && !over(err) {
 			return fmt.Errorf("release: %w", err)
 		}

@@ -70,8 +70,8 @@ func (c *Checkout) reconcileOnce(ctx context.Context, window time.Duration) erro
 func (c *Checkout) reclaim(ctx context.Context, order string) error {
 	ctx, cancel := context.WithTimeout(ctx, relayCall)
 	defer cancel()
-	auth, err := c.cfg.Provider.Get(ctx, order)
-	if errors.Is(err, payment.ErrNotFound) {
+	auth, err := c.find(ctx, order)
+	if errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrDisagrees) { // the alarm is raised; others are not to wait
 		return nil
 	}
 	if err != nil {

@@ -118,12 +118,21 @@ func (c *Checkout) tell(ctx context.Context, t ledger.Task) error {
 	defer cancel()
 	switch t.Kind {
 	case ledger.KindCapture:
-		if err := c.cfg.Provider.Capture(ctx, t.Order, t.Reference); err != nil {
+		terms := payment.Terms{Order: t.Order, Reference: t.Reference, Amount: t.Amount, Currency: t.Currency}
+		auth, err := c.cfg.Provider.Capture(ctx, terms)
+		if err == nil {
+			err = c.agreed("capture", t.Order, payment.Agree(terms, auth, payment.Captured, payment.Refunded))
+		}
+		if err != nil {
 			return err
 		}
 		failpoint.Here(failpoint.CaptureTold)
 	case ledger.KindRefund:
-		err := c.cfg.Provider.Refund(ctx, payment.RefundRequest{Order: t.Order, Reference: t.Reference, Key: t.Key, Amount: t.Amount})
+		r := payment.RefundRequest{Order: t.Order, Reference: t.Reference, Key: t.Key, Amount: t.Amount}
+		auth, err := c.cfg.Provider.Refund(ctx, r)
+		if err == nil {
+			err = c.agreed("refund", t.Order, payment.AgreeRefund(r, t.Currency, auth))
+		}
 		if err != nil {
 			return err
 		}
@@ -143,12 +152,12 @@ func (c *Checkout) tell(ctx context.Context, t ledger.Task) error {
 // nevertheless, the ledger has refunded.
 func (c *Checkout) void(ctx context.Context, t ledger.Task) error {
 	if t.Reference != "" {
-		err := c.cfg.Provider.Void(ctx, t.Order, t.Reference)
+		err := c.giveUp(ctx, t.Order, t.Reference)
 		if !errors.Is(err, payment.ErrPermanent) {
 			return err
 		}
 	}
-	auth, err := c.cfg.Provider.Get(ctx, t.Order)
+	auth, err := c.find(ctx, t.Order)
 	if errors.Is(err, payment.ErrNotFound) {
 		return nil // if it turns up, reconcile finds it
 	}
@@ -156,12 +165,42 @@ func (c *Checkout) void(ctx context.Context, t ledger.Task) error {
 		return err
 	}
 	if auth.State == payment.Authorized || auth.State == payment.RequiresAction {
-		if err := c.cfg.Provider.Void(ctx, t.Order, auth.Reference); err != nil {
+		if err := c.giveUp(ctx, t.Order, auth.Reference); err != nil {
 			return err
 		}
 		auth.State = payment.Voided
 	}
 	return c.settle(ctx, auth)
+}
+
+// giveUp voids a payment. Its amount is not asked about: one that is wrong is
+// given up all the more.
+func (c *Checkout) giveUp(ctx context.Context, order, reference string) error {
+	terms := payment.Terms{Order: order, Reference: reference}
+	auth, err := c.cfg.Provider.Void(ctx, terms)
+	if err != nil {
+		return err
+	}
+	return c.agreed("void", order, payment.Agree(terms, auth, payment.Voided, payment.Declined))
+}
+
+// find is what the provider has under an order that is not to be paid.
+func (c *Checkout) find(ctx context.Context, order string) (payment.Auth, error) {
+	auth, err := c.cfg.Provider.Get(ctx, order)
+	if err != nil {
+		return auth, err
+	}
+	return auth, c.agreed("get", order, payment.Agree(payment.Terms{Order: order}, auth, payment.Known()...))
+}
+
+// agreed raises the alarm over a word of the provider that disagrees with what
+// was asked; err says whether it does.
+func (c *Checkout) agreed(step, order string, err error) error {
+	if err != nil {
+		c.metrics.disagreements.WithLabelValues(step).Inc()
+		c.cfg.Logger.Error("payment provider contradicts the order", "step", step, "order", order, "error", err)
+	}
+	return err
 }
 
 func backoff(attempts int) time.Duration {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,7 +94,7 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, out
 		return http.StatusUnauthorized, "refused"
 	}
 	var e payment.Event
-	if err := json.Unmarshal(body, &e); err != nil || e.ID == "" || !wire.IsOrder(e.Order) {
+	if err := json.Unmarshal(body, &e); err != nil || e.ID == "" || !wire.IsOrder(e.Order) || !slices.Contains(payment.Known(), e.State) {
 		return http.StatusBadRequest, "refused"
 	}
 	select {

@@ -72,7 +72,15 @@ var rules = [...]struct{ name, sql string }{
 		SELECT o.order_id FROM orders o
 		LEFT JOIN payments p ON p.order_id = o.order_id AND p.state IN ('authorized', 'captured')
 			AND p.amount = o.total AND p.currency = o.currency
-		WHERE o.event_id = $1 AND o.state = 'paid' AND p.order_id IS NULL`},
+		WHERE o.event_id = $1 AND o.state = 'paid' AND o.total > 0 AND p.order_id IS NULL`},
+	{"what is free has no payment", `
+		SELECT o.order_id FROM orders o JOIN payments p USING (order_id)
+		WHERE o.event_id = $1 AND o.total = 0 AND o.currency <> 'XXX'`},
+	{"no order is pending for longer than a checkout may take", `
+		SELECT order_id FROM orders WHERE event_id = $1 AND state = 'pending' AND created_at < now() - interval '20 minutes'`},
+	{"the provider was told what it must be within some tries", `
+		SELECT o.order_id FROM orders o JOIN outbox x USING (order_id)
+		WHERE o.event_id = $1 AND x.done_at IS NULL AND x.attempts >= 12 GROUP BY o.order_id`},
 	{"money captured is what stands of a paid order, and its refunds", `
 		SELECT o.order_id FROM orders o JOIN payments p USING (order_id)
 		WHERE o.event_id = $1 AND p.state = 'captured' AND p.amount <> coalesce((

@@ -51,18 +51,21 @@ func (l *Ledger) fail(ctx context.Context, tx pgx.Tx, items []failure, results [
 		return err
 	}
 	ids := make([]string, len(failures))
-	var void []string
 	for i, f := range failures {
 		ids[i] = f.order
-		if failed[f.order] && !f.declined {
+	}
+	found, err := load(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	var void []string
+	for _, f := range failures {
+		free := found[f.order].Total == 0 && found[f.order].Currency != nothingAgreed
+		if failed[f.order] && !f.declined && !free {
 			void = append(void, f.order)
 		}
 	}
 	if err := l.voidLater(ctx, tx, void); err != nil {
-		return err
-	}
-	found, err := load(ctx, tx, ids)
-	if err != nil {
 		return err
 	}
 	for i, f := range items {
@@ -89,9 +92,11 @@ func (l *Ledger) voidLater(ctx context.Context, tx pgx.Tx, orders []string) erro
 	return err
 }
 
+// nothingAgreed is the currency of an order that was never begun: none, in ISO 4217.
+const nothingAgreed = "XXX"
+
 // entomb records orders that were never begun as pending, for markFailed to
-// end. Nothing was agreed on, so they have no lines and no currency (XXX in
-// ISO 4217).
+// end. Nothing was agreed on, so they have no lines and no currency.
 func (l *Ledger) entomb(ctx context.Context, tx pgx.Tx, failures []failure) error {
 	var order, hold, event, fan []string
 	for _, f := range failures {
@@ -105,10 +110,10 @@ func (l *Ledger) entomb(ctx context.Context, tx pgx.Tx, failures []failure) erro
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO orders (order_id, hold_id, event_id, fan_id, state, total, currency, buyer_name, buyer_email, created_at, updated_at)
-		SELECT v.order_id, v.hold_id, v.event_id, v.fan_id, 'pending', 0, 'XXX', '', '', $5, $5
+		SELECT v.order_id, v.hold_id, v.event_id, v.fan_id, 'pending', 0, $6, '', '', $5, $5
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS v (order_id, hold_id, event_id, fan_id)
 		ORDER BY v.order_id
-		ON CONFLICT DO NOTHING`, order, hold, event, fan, l.cfg.Now())
+		ON CONFLICT DO NOTHING`, order, hold, event, fan, l.cfg.Now(), nothingAgreed)
 	return err
 }
 

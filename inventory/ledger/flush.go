@@ -54,6 +54,9 @@ func newGroup[I, O any](l *Ledger, name string, settle settler[I, O], weight fun
 			failpoint.Here(failpoint.TransactionCommitted)
 			return
 		}
+		if refused(err) {
+			err = fmt.Errorf("%w: %w", ErrRefused, err)
+		}
 		for i := range results {
 			results[i] = group.Result[O]{Err: fmt.Errorf("ledger %s: %w", name, err)}
 		}
@@ -68,6 +71,9 @@ func (l *Ledger) transact(ctx context.Context, name string, fn func(context.Cont
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		err := l.attempt(ctx, fn)
+		if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == readOnly {
+			l.distrust()
+		}
 		if err == nil || !passing(err) || attempt == maxAttempts || ctx.Err() != nil {
 			return err
 		}
@@ -99,6 +105,9 @@ func (l *Ledger) attempt(ctx context.Context, fn func(context.Context, pgx.Tx) e
 const steadyPlans = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
 	set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
 
+// readOnly is PostgreSQL's code of a write where none is taken.
+const readOnly = "25006"
+
 // refused tells that PostgreSQL rejected a value or a constraint was broken.
 // In a batch that is the fault of one item, whose neighbours must not suffer.
 func refused(err error) bool {
@@ -117,8 +126,8 @@ func passing(err error) bool {
 		"23505": // unique: somebody was faster, and is visible now
 		return true
 	}
-	// Connection exception, shutdown or recovery, too many connections.
-	return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P") || pg.Code == "53300"
+	// Connection exception, shutdown or recovery, too many connections, read-only.
+	return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P") || pg.Code == "53300" || pg.Code == readOnly
 }
 
 // distinct returns the first item of each id and, for each item, its index

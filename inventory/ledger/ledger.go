@@ -12,6 +12,7 @@ import (
 	"frontrow/wire"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -23,6 +24,12 @@ var (
 	// ErrUnknownEvent is an order for an event that PutEvent has not been told
 	// of yet; the order may be tried again later.
 	ErrUnknownEvent = errors.New("event is not in the ledger")
+	// ErrRefused is what PostgreSQL refuses for what it says, however often it is
+	// asked: a text that it can't hold, a rule of the schema.
+	ErrRefused = errors.New("refused by the ledger's rules")
+	// ErrReadOnly is a PostgreSQL that takes no writes: a standby, or a primary
+	// that has become one.
+	ErrReadOnly = errors.New("PostgreSQL takes no writes")
 )
 
 // Bounds of the ledger.
@@ -102,13 +109,13 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	pool, err := c.connect(ctx, c.DSN)
+	pool, err := c.connect(ctx, c.DSN, pgconn.ValidateConnectTargetSessionAttrsReadWrite)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: DSN: %w", err)
 	}
 	l := &Ledger{cfg: c, pool: pool, metrics: newMetrics(c.Registerer)}
 	if c.ReplicaDSN != "" {
-		pool, err := c.connect(ctx, c.ReplicaDSN)
+		pool, err := c.connect(ctx, c.ReplicaDSN, nil)
 		if err != nil {
 			l.pool.Close()
 			return nil, fmt.Errorf("ledger: ReplicaDSN: %w", err)
@@ -121,8 +128,9 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	return l, nil
 }
 
-// connect makes a pool that has not connected yet.
-func (c Config) connect(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+// connect makes a pool that has not connected yet. Each new connection must pass
+// fit, if the DSN names no target_session_attrs of its own.
+func (c Config) connect(ctx context.Context, dsn string, fit pgconn.ValidateConnectFunc) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, err
@@ -132,6 +140,9 @@ func (c Config) connect(ctx context.Context, dsn string) (*pgxpool.Pool, error) 
 	}
 	if pc.ConnConfig.ConnectTimeout == 0 {
 		pc.ConnConfig.ConnectTimeout = c.FlushTimeout
+	}
+	if pc.ConnConfig.ValidateConnect == nil {
+		pc.ConnConfig.ValidateConnect = fit
 	}
 	return pgxpool.NewWithConfig(ctx, pc)
 }
@@ -145,8 +156,20 @@ func (l *Ledger) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Ping reports whether PostgreSQL answers.
-func (l *Ledger) Ping(ctx context.Context) error { return l.pool.Ping(ctx) }
+// Ping reports whether PostgreSQL takes writes.
+func (l *Ledger) Ping(ctx context.Context) error {
+	var readOnly bool
+	err := l.pool.QueryRow(ctx, "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean").Scan(&readOnly)
+	if err == nil && readOnly {
+		l.distrust()
+		err = ErrReadOnly
+	}
+	return err
+}
+
+// distrust closes the connections. After a failover they may lead to a server
+// that is the primary no more, and would do so for ever: new ones are asked first.
+func (l *Ledger) distrust() { l.pool.Reset() }
 
 // Close ends the connections; call it after Run has returned.
 func (l *Ledger) Close() {

@@ -51,8 +51,12 @@ func (w *writes) settle(o Order) {
 	w.orders.reason = append(w.orders.reason, o.Reason)
 }
 
-// charge records the authorisation and what is to become of it.
+// charge records the authorisation and what is to become of it. What is free was
+// never asked of the provider.
 func (w *writes) charge(p Purchase, kind string) {
+	if p.Order.Total == 0 {
+		return
+	}
 	c := &w.payments
 	c.order, c.provider, c.reference = append(c.order, p.Order.Order), append(c.provider, p.Provider), append(c.reference, p.Reference)
 	c.amount, c.currency = append(c.amount, p.Order.Total), append(c.currency, p.Order.Currency)

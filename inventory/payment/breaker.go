@@ -55,21 +55,18 @@ func (b *Breaker) Authorize(ctx context.Context, r AuthRequest) (Auth, error) {
 }
 
 // Capture implements Provider.
-func (b *Breaker) Capture(ctx context.Context, order, reference string) error {
-	_, err := b.capture.do(func() (Auth, error) { return Auth{}, b.provider.Capture(ctx, order, reference) })
-	return err
+func (b *Breaker) Capture(ctx context.Context, t Terms) (Auth, error) {
+	return b.capture.do(func() (Auth, error) { return b.provider.Capture(ctx, t) })
 }
 
 // Void implements Provider.
-func (b *Breaker) Void(ctx context.Context, order, reference string) error {
-	_, err := b.void.do(func() (Auth, error) { return Auth{}, b.provider.Void(ctx, order, reference) })
-	return err
+func (b *Breaker) Void(ctx context.Context, t Terms) (Auth, error) {
+	return b.void.do(func() (Auth, error) { return b.provider.Void(ctx, t) })
 }
 
 // Refund implements Provider.
-func (b *Breaker) Refund(ctx context.Context, r RefundRequest) error {
-	_, err := b.refund.do(func() (Auth, error) { return Auth{}, b.provider.Refund(ctx, r) })
-	return err
+func (b *Breaker) Refund(ctx context.Context, r RefundRequest) (Auth, error) {
+	return b.refund.do(func() (Auth, error) { return b.provider.Refund(ctx, r) })
 }
 
 // Get implements Provider.

@@ -19,10 +19,11 @@ func (s *scripted) Authorize(context.Context, AuthRequest) (Auth, error) {
 	s.calls++
 	return s.auth, s.err
 }
-func (s *scripted) Capture(context.Context, string, string) error { s.calls++; return s.err }
-func (s *scripted) Void(context.Context, string, string) error    { s.calls++; return s.err }
-func (s *scripted) Refund(context.Context, RefundRequest) error   { s.calls++; return s.err }
-func (s *scripted) Get(context.Context, string) (Auth, error)     { s.calls++; return s.auth, s.err }
+func (s *scripted) say() (Auth, error)                                  { s.calls++; return s.auth, s.err }
+func (s *scripted) Capture(context.Context, Terms) (Auth, error)        { return s.say() }
+func (s *scripted) Void(context.Context, Terms) (Auth, error)           { return s.say() }
+func (s *scripted) Refund(context.Context, RefundRequest) (Auth, error) { return s.say() }
+func (s *scripted) Get(context.Context, string) (Auth, error)           { return s.say() }
 func (s *scripted) ask(t *testing.T, b *Breaker, n int) (last error) {
 	t.Helper()
 	for range n {
@@ -52,7 +53,7 @@ func TestBreakerOpensTriesAndCloses(t *testing.T) {
 		if since, paused := b.Paused(); !paused || !since.Equal(began) {
 			t.Errorf("paused since %v: %v", since, paused)
 		}
-		if err := b.Capture(t.Context(), "o", "r"); errors.Is(err, ErrPaused) {
+		if _, err := b.Capture(t.Context(), Terms{Order: "o", Reference: "r"}); errors.Is(err, ErrPaused) {
 			t.Error("another operation is paused with it")
 		}
 

@@ -60,15 +60,16 @@ type RefundRequest struct {
 }
 
 // Provider moves money. One order has one payment, ever, and its id makes each
-// step idempotent.
+// step idempotent. Each step answers with the payment as it is then; whoever asks
+// compares that with what they asked for (Agree), since a provider may be wrong.
 //
 // Authorize returns an authorized or a declined payment, or one that requires
 // an action of the fan first; asked again it returns the same one with the same
 // reference, in the state it has meanwhile.
 //
-// Capture takes the whole authorised amount once, however often it is asked.
+// Capture takes the whole amount of the terms once, however often it is asked.
 //
-// Void gives an authorisation up, and one that requires an action. To void a
+// Void, of which the terms need not name an amount, gives an authorisation up, and one that requires an action. To void a
 // voided or a declined one is success; a captured one gives ErrPermanent.
 //
 // Refund gives a part of the captured amount back once, however often it is
@@ -78,8 +79,8 @@ type RefundRequest struct {
 // Authorize may be under way).
 type Provider interface {
 	Authorize(ctx context.Context, r AuthRequest) (Auth, error)
-	Capture(ctx context.Context, order, reference string) error
-	Void(ctx context.Context, order, reference string) error
-	Refund(ctx context.Context, r RefundRequest) error
+	Capture(ctx context.Context, t Terms) (Auth, error)
+	Void(ctx context.Context, t Terms) (Auth, error)
+	Refund(ctx context.Context, r RefundRequest) (Auth, error)
 	Get(ctx context.Context, order string) (Auth, error)
 }

@@ -46,20 +46,21 @@ func (c *Client) Authorize(ctx context.Context, r payment.AuthRequest) (payment.
 }
 
 // Capture implements payment.Provider.
-func (c *Client) Capture(ctx context.Context, order, reference string) error {
-	return wrap("capture", order, c.step(ctx, order, reference, "capture"))
+func (c *Client) Capture(ctx context.Context, t payment.Terms) (payment.Auth, error) {
+	return c.step(ctx, t.Order, t.Reference, "capture")
 }
 
 // Void implements payment.Provider.
-func (c *Client) Void(ctx context.Context, order, reference string) error {
-	return wrap("void", order, c.step(ctx, order, reference, "void"))
+func (c *Client) Void(ctx context.Context, t payment.Terms) (payment.Auth, error) {
+	return c.step(ctx, t.Order, t.Reference, "void")
 }
 
 // Refund implements payment.Provider.
-func (c *Client) Refund(ctx context.Context, r payment.RefundRequest) error {
+func (c *Client) Refund(ctx context.Context, r payment.RefundRequest) (payment.Auth, error) {
 	var a payment.Auth
 	path := "/v1/authorizations/" + url.PathEscape(r.Reference) + "/refunds"
-	return wrap("refund", r.Order, c.do(ctx, http.MethodPost, path, r.Key, r, &a))
+	err := c.do(ctx, http.MethodPost, path, r.Key, r, &a)
+	return a, wrap("refund", r.Order, err)
 }
 
 // Get implements payment.Provider.
@@ -82,9 +83,10 @@ func (c *Client) Totals(ctx context.Context) (map[payment.State]Total, error) {
 	return t, err
 }
 
-func (c *Client) step(ctx context.Context, order, reference, step string) error {
+func (c *Client) step(ctx context.Context, order, reference, step string) (payment.Auth, error) {
 	var a payment.Auth
-	return c.do(ctx, http.MethodPost, "/v1/authorizations/"+url.PathEscape(reference)+"/"+step, order+":"+step, struct{}{}, &a)
+	err := c.do(ctx, http.MethodPost, "/v1/authorizations/"+url.PathEscape(reference)+"/"+step, order+":"+step, struct{}{}, &a)
+	return a, wrap(step, order, err)
 }
 
 func (c *Client) do(ctx context.Context, method, path, key string, body, into any) error {

@@ -85,10 +85,10 @@ func TestWebhookScripts(t *testing.T) {
 				}
 				want = want[len(want)/2:]
 			}
-			if err := c.Capture(t.Context(), "o", a.Reference); err != nil {
+			if _, err := c.Capture(t.Context(), payment.Terms{Order: "o", Reference: a.Reference}); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.Capture(t.Context(), "o", a.Reference); err != nil { // no news
+			if _, err := c.Capture(t.Context(), payment.Terms{Order: "o", Reference: a.Reference}); err != nil { // no news
 				t.Fatal(err)
 			}
 			ids := map[string]bool{}
@@ -124,7 +124,7 @@ func TestChallenge(t *testing.T) {
 		if e := r.next(t); e.State != payment.RequiresAction {
 			t.Errorf("%+v", e)
 		}
-		if err := c.Capture(t.Context(), a.Order, a.Reference); !errors.Is(err, payment.ErrPermanent) {
+		if _, err := c.Capture(t.Context(), payment.Terms{Order: a.Order, Reference: a.Reference}); !errors.Is(err, payment.ErrPermanent) {
 			t.Errorf("captured unconfirmed: %v", err)
 		}
 		page, err := browser.Get(a.Action + "?return=" + url.QueryEscape("https://tickets.example/e/demo"))
@@ -156,7 +156,7 @@ func TestChallenge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Void(t.Context(), "v", a.Reference); err != nil {
+	if _, err := c.Void(t.Context(), payment.Terms{Order: "v", Reference: a.Reference}); err != nil {
 		t.Fatal(err)
 	}
 	late, err := browser.PostForm(a.Action, url.Values{"decision": {"approve"}, "return": {"javascript:alert(1)"}})
@@ -203,10 +203,10 @@ func TestRefundInParts(t *testing.T) {
 	part := func(key string, amount int64) payment.RefundRequest {
 		return payment.RefundRequest{Order: "o", Reference: a.Reference, Key: key, Amount: amount}
 	}
-	if err := c.Refund(t.Context(), part("o.1", 1)); !errors.Is(err, payment.ErrPermanent) {
+	if _, err := c.Refund(t.Context(), part("o.1", 1)); !errors.Is(err, payment.ErrPermanent) {
 		t.Errorf("refunded what was not captured: %v", err)
 	}
-	if err := c.Capture(t.Context(), "o", a.Reference); err != nil {
+	if _, err := c.Capture(t.Context(), payment.Terms{Order: "o", Reference: a.Reference}); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
@@ -223,7 +223,7 @@ func TestRefundInParts(t *testing.T) {
 		{part("o.2", 4000), nil, payment.Refunded, 5400},
 		{part("o.3", 1), payment.ErrPermanent, payment.Refunded, 5400},
 	} {
-		if err := c.Refund(t.Context(), step.r); !errors.Is(err, step.want) {
+		if _, err := c.Refund(t.Context(), step.r); !errors.Is(err, step.want) {
 			t.Errorf("%+v: %v", step.r, err)
 		}
 		if now, err := c.Get(t.Context(), "o"); err != nil || now.State != step.left || now.Refunded != step.sum {

@@ -104,15 +104,15 @@ func TestStepsAreIdempotentAndExclusive(t *testing.T) {
 		err  error
 		want error
 	}{
-		{"capture", c.Capture(t.Context(), "a", a.Reference), nil},
-		{"capture again", c.Capture(t.Context(), "a", a.Reference), nil},
-		{"void captured", c.Void(t.Context(), "a", a.Reference), payment.ErrPermanent},
-		{"void", c.Void(t.Context(), "b", b.Reference), nil},
-		{"void again", c.Void(t.Context(), "b", b.Reference), nil},
-		{"capture voided", c.Capture(t.Context(), "b", b.Reference), payment.ErrPermanent},
-		{"void declined", c.Void(t.Context(), "d", d.Reference), nil},
-		{"capture declined", c.Capture(t.Context(), "d", d.Reference), payment.ErrPermanent},
-		{"capture unknown", c.Capture(t.Context(), "x", "pay_x"), payment.ErrNotFound},
+		{"capture", last(c.Capture(t.Context(), payment.Terms{Order: "a", Reference: a.Reference})), nil},
+		{"capture again", last(c.Capture(t.Context(), payment.Terms{Order: "a", Reference: a.Reference})), nil},
+		{"void captured", last(c.Void(t.Context(), payment.Terms{Order: "a", Reference: a.Reference})), payment.ErrPermanent},
+		{"void", last(c.Void(t.Context(), payment.Terms{Order: "b", Reference: b.Reference})), nil},
+		{"void again", last(c.Void(t.Context(), payment.Terms{Order: "b", Reference: b.Reference})), nil},
+		{"capture voided", last(c.Capture(t.Context(), payment.Terms{Order: "b", Reference: b.Reference})), payment.ErrPermanent},
+		{"void declined", last(c.Void(t.Context(), payment.Terms{Order: "d", Reference: d.Reference})), nil},
+		{"capture declined", last(c.Capture(t.Context(), payment.Terms{Order: "d", Reference: d.Reference})), payment.ErrPermanent},
+		{"capture unknown", last(c.Capture(t.Context(), payment.Terms{Order: "x", Reference: "pay_x"})), payment.ErrNotFound},
 	} {
 		if !errors.Is(step.err, step.want) {
 			t.Errorf("%s: %v, want %v", step.name, step.err, step.want)
@@ -151,7 +151,7 @@ func TestJournalSurvives(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i%2 == 0 {
-			if err := c.Capture(t.Context(), order, a.Reference); err != nil {
+			if _, err := c.Capture(t.Context(), payment.Terms{Order: order, Reference: a.Reference}); err != nil {
 				t.Fatal(err)
 			}
 			a.State = payment.Captured
@@ -214,7 +214,7 @@ func TestLinesThatChangedPlaces(t *testing.T) {
 func TestClientErrors(t *testing.T) {
 	t.Parallel()
 	c := NewClient(httptest.NewServer(nil).URL+"/nowhere", time.Second)
-	if err := c.Capture(t.Context(), "o", "r"); !errors.Is(err, payment.ErrNotFound) {
+	if _, err := c.Capture(t.Context(), payment.Terms{Order: "o", Reference: "r"}); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
 	c, stop := start(t, t.TempDir(), time.Second)
@@ -226,3 +226,6 @@ func TestClientErrors(t *testing.T) {
 		t.Errorf("nobody there: %v", err)
 	}
 }
+
+// last is the error of two results.
+func last(_ payment.Auth, err error) error { return err }
