@@ -11,9 +11,11 @@ GO       := go=golang-go gcc=gcc
 DATA  ?= .data
 EVENT ?= deploy/demo/arena.yaml
 
+FUZZTIME ?= 100000x
+
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help run test check lint halfopen mutants bench millions endurance defences web nats build audit clean
+.PHONY: help run test check lint halfopen mutants fuzz bench millions endurance defences web nats build audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +54,12 @@ halfopen: ## 10,000 connections that never finish their request, from five proce
 mutants: ## seeded bugs, each of which the tests must find
 	@deploy/install $(GO) '$(POSTGRES)' $(POOLER)
 	go run ./internal/mutants
+
+fuzz: ## every fuzz target for FUZZTIME (a count or a time), from the seeds in the tests and in testdata
+	@deploy/install $(GO)
+	@set -e; for p in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$p/*_test.go | cut -c6-); do \
+			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; done; done
 
 endurance: build ## sell out 20,000 seats to 50,000 fans while everything is killed, one after the other (ARGS: its flags)
 	@deploy/install $(GO) '$(POSTGRES)'

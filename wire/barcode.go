@@ -33,13 +33,19 @@ var ErrBarcode = errors.New("barcode is not valid")
 // SignBarcode renders the barcode with the keyring's current barcode key.
 func (k *Keyring) SignBarcode(b Barcode) string {
 	key := Signer(k.ring.Load().Barcode, k.now())
-	head := strings.Join([]string{barcodeVersion, key.ID, b.Event, b.Ticket, strconv.Itoa(b.Generation),
-		base64.RawURLEncoding.EncodeToString([]byte(b.Seat))}, ":")
+	head := b.head(key.ID)
 	sig := ed25519.Sign(key.private(), []byte(barcodeContext+head))
 	return head + ":" + base64.RawURLEncoding.EncodeToString(sig)
 }
 
-// VerifyBarcode checks the signature; whether the generation is the live one
+// head is what is signed.
+func (b Barcode) head(kid string) string {
+	return strings.Join([]string{barcodeVersion, kid, b.Event, b.Ticket, strconv.Itoa(b.Generation),
+		base64.RawURLEncoding.EncodeToString([]byte(b.Seat))}, ":")
+}
+
+// VerifyBarcode checks the signature and that this is its one spelling: two
+// that differ would be two tickets to whoever compares texts. Whether the generation is the live one
 // is the gate's question to its revocation list.
 func (p *PublicKeys) VerifyBarcode(s string) (Barcode, error) {
 	cut := strings.LastIndexByte(s, ':')
@@ -55,7 +61,7 @@ func (p *PublicKeys) VerifyBarcode(s string) (Barcode, error) {
 		return Barcode{}, fmt.Errorf("%w: unknown key", ErrBarcode)
 	}
 	sig, err := base64.RawURLEncoding.DecodeString(s[cut+1:])
-	if err != nil || !ed25519.Verify(key, []byte(barcodeContext+s[:cut]), sig) {
+	if err != nil || base64.RawURLEncoding.EncodeToString(sig) != s[cut+1:] || !ed25519.Verify(key, []byte(barcodeContext+s[:cut]), sig) {
 		return Barcode{}, ErrBarcode
 	}
 	seat, err1 := base64.RawURLEncoding.DecodeString(part[5])
@@ -63,5 +69,9 @@ func (p *PublicKeys) VerifyBarcode(s string) (Barcode, error) {
 	if err1 != nil || err2 != nil {
 		return Barcode{}, ErrBarcode
 	}
-	return Barcode{Event: part[2], Ticket: part[3], Generation: gen, Seat: string(seat)}, nil
+	b := Barcode{Event: part[2], Ticket: part[3], Generation: gen, Seat: string(seat)}
+	if b.head(part[1]) != s[:cut] {
+		return Barcode{}, ErrBarcode
+	}
+	return b, nil
 }

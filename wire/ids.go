@@ -101,8 +101,14 @@ func SeatKey(seat string) string {
 	return b.String()
 }
 
-// SeatOfKey is the inverse of SeatKey; ok is false for any other key.
+// SeatOfKey is the inverse of SeatKey; ok is false for any other key, and for
+// another spelling of one.
 func SeatOfKey(key string) (seat string, ok bool) {
+	seat, ok = unescape(key)
+	return seat, ok && SeatKey(seat) == key
+}
+
+func unescape(key string) (seat string, ok bool) {
 	esc, ok := strings.CutPrefix(key, SeatPrefix)
 	if !ok {
 		return "", false

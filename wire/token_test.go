@@ -91,7 +91,7 @@ func TestCarry(t *testing.T) {
 	bad := spoiled(token, []byte("9999999999.demo.general.home.1."+p.Fan+".0...0"), NewKeyring().SignCarry(p, now.Add(CarryTTL)))
 	bad["a receipt"], bad["a cookie"] = k.SignReceipt(p), k.SignFan(p.Fan, p.At)
 	for i, sealed := range []string{"", "...", "x.demo.general.home.1." + p.Fan + ".0...0", "1.de*mo.general.home.1." + p.Fan + ".0...0",
-		"1.demo.vip.home.1." + p.Fan + ".0...0", "1.demo.general.home.-1." + p.Fan + ".0...0", "1.demo.general.home.1.f_x.0...0", "1.demo.general.home.1." + p.Fan + ".0...0.0"} {
+		"1.demo.vip.home.1." + p.Fan + ".0...0", "1.demo.general.home.-1." + p.Fan + ".0...0", "1.demo.general.home.1.f_x.0...0", "1.demo.general.home.1." + p.Fan + ".0...0.0.0"} {
 		bad[fmt.Sprint("sealed ", i)] = k.seal(carryContext, []byte(sealed))
 	}
 	for name, bad := range bad {

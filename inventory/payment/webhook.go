@@ -49,13 +49,13 @@ func Verify(secret []byte, header string, body []byte, now time.Time) error {
 		}
 	}
 	sent, err := strconv.ParseInt(t, 10, 64)
-	if err != nil || len(secret) == 0 {
+	if err != nil || strconv.FormatInt(sent, 10) != t || len(secret) == 0 {
 		return fmt.Errorf("%w: no instant, or no secret", ErrSignature)
 	}
 	want := signature(secret, t, body)
 	for _, sum := range sums {
 		got, err := hex.DecodeString(sum)
-		if err == nil && hmac.Equal(got, want) {
+		if err == nil && hex.EncodeToString(got) == sum && hmac.Equal(got, want) {
 			if age := now.Sub(time.Unix(sent, 0)); age.Abs() > SignatureAge {
 				return fmt.Errorf("%w: it is %v old", ErrSignature, age.Round(time.Second))
 			}

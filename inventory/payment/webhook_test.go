@@ -45,3 +45,18 @@ func TestSignature(t *testing.T) {
 		t.Error("an empty secret signs")
 	}
 }
+
+// A signature has one spelling, and nothing else is one.
+func FuzzVerify(f *testing.F) {
+	secret, body, now := []byte("secret"), []byte(`{"id":"e"}`), time.Unix(1_800_000_000, 0)
+	right := Sign(secret, body, now)
+	for _, s := range []string{right, strings.ToUpper(right), right + ",v1=00", "t=+1800000000" + right[strings.IndexByte(right, ','):], "t=,v1="} {
+		f.Add(s)
+	}
+	_, sum, _ := strings.Cut(right, "v1=")
+	f.Fuzz(func(t *testing.T, header string) {
+		if err := Verify(secret, header, body, now); err == nil && (!strings.Contains(header, "t=1800000000") || !strings.Contains(header, "v1="+sum)) {
+			t.Fatalf("%q is taken for %q", header, right)
+		}
+	})
+}

@@ -141,7 +141,7 @@ func Check(s Signer, payload, act, whom string, now time.Time) (Proof, error) {
 		return Proof{}, ErrMalformed
 	}
 	raw, err := base64.StdEncoding.DecodeString(payload)
-	if err != nil {
+	if err != nil || base64.StdEncoding.EncodeToString(raw) != payload {
 		return Proof{}, ErrMalformed
 	}
 	var a answer
@@ -150,7 +150,7 @@ func Check(s Signer, payload, act, whom string, now time.Time) (Proof, error) {
 	}
 	p := a.Challenge.Parameters
 	key, err := hex.DecodeString(a.Solution.DerivedKey)
-	if err != nil || len(p.Nonce) != 2*randomBytes {
+	if err != nil || hex.EncodeToString(key) != a.Solution.DerivedKey || len(p.Nonce) != 2*randomBytes {
 		return Proof{}, ErrMalformed
 	}
 	switch {
@@ -168,7 +168,7 @@ func Check(s Signer, payload, act, whom string, now time.Time) (Proof, error) {
 
 func signed(s Signer, context string, message []byte, signature string) bool {
 	given, err := hex.DecodeString(signature)
-	if err != nil {
+	if err != nil || hex.EncodeToString(given) != signature {
 		return false
 	}
 	ok := false
