@@ -170,7 +170,7 @@ func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
 		o.Tickets = []string{}
 	}
 	return writeJSON(w, http.StatusOK, orderReply{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Action: o.Action,
-		Tickets: o.Tickets, Seats: heldSeats(o.Seats), Total: o.Total, Refunded: o.Refunded, Currency: o.Currency})
+		Tickets: o.Tickets, Seats: g.heldSeats(o.Event, o.Seats), Total: o.Total, Refunded: o.Refunded, Currency: o.Currency})
 }
 
 // findOrder asks the ledger; an order that it doesn't know yet may still wait
@@ -213,6 +213,7 @@ func (g *Gateway) findTicket(r *http.Request) (wire.TicketReply, error) {
 	if err == nil && t.Problem != nil {
 		err = t.Problem
 	}
+	t.Notes = g.notes(t.Event, t.Seat)
 	return t, err
 }
 

@@ -38,7 +38,7 @@ func (g *Gateway) history(w http.ResponseWriter, r *http.Request) error {
 	body := historyReply{Orders: []pastOrder{}, AsOf: h.AsOf}
 	for _, o := range h.Orders {
 		body.Orders = append(body.Orders, pastOrder{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Total: o.Total,
-			Refunded: o.Refunded, Currency: o.Currency, Created: o.Created, Seats: heldSeats(o.Seats), Tickets: o.Tickets})
+			Refunded: o.Refunded, Currency: o.Currency, Created: o.Created, Seats: g.heldSeats(o.Event, o.Seats), Tickets: o.Tickets})
 	}
 	if h.Next != nil {
 		body.Next = cursorOf(*h.Next)

@@ -95,14 +95,25 @@ type heldSeat struct {
 	Label string       `json:"label"`
 	Level string       `json:"level,omitempty"`
 	Price wire.Amounts `json:"price"`
+	Notes wire.Notes   `json:"notes,omitzero"`
 }
 
-func heldSeats(quotes []wire.SeatQuote) []heldSeat {
+func (g *Gateway) heldSeats(event string, quotes []wire.SeatQuote) []heldSeat {
 	seats := make([]heldSeat, len(quotes))
 	for i, q := range quotes {
-		seats[i] = heldSeat{q.ID, q.Label, q.Level, q.Price}
+		seats[i] = heldSeat{q.ID, q.Label, q.Level, q.Price, g.notes(event, q.ID)}
 	}
 	return seats
+}
+
+// notes is what the plan says of a seat that was sold; nothing, if its event is not
+// known here any more.
+func (g *Gateway) notes(event, seat string) wire.Notes {
+	ev, err := g.events.Find(event)
+	if err != nil {
+		return 0
+	}
+	return ev.Venue.Notes(seat)
 }
 
 // hold answers POST /v1/events/{event}/holds. The writer decides; what can't be

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -21,7 +22,7 @@ const (
 	MaxShapes     = 5_000
 	MaxPoints     = 1_000     // of one outline or shape
 	MaxExtent     = 1_000_000 // plan units: 10 km
-	MaxIDBytes    = 64        // of a place's id, and of a section's
+	MaxIDBytes    = 128       // of a place's id, and of a section's
 	MaxLabelBytes = 200       // of names, labels and numbers
 
 	maxAreaIDBytes = MaxIDBytes - len("/200000")
@@ -37,21 +38,29 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Place + ": " + e.Message }
 
-// Check returns nil, or an *Error for the first fault of p: what it says of every plan is in the package comment.
+// maxFaults is how many faults of a plan are told at once.
+const maxFaults = 50
+
+// Check returns nil, or every fault of p as an *Error, joined, the first maxFaults of them: what it says of every plan is in
+// the package comment.
 func Check(p *Plan) error {
 	if p == nil {
 		return fault("plan", "is missing")
 	}
 	c := checker{plan: p, categories: map[string]bool{}, sections: map[string]bool{}, areas: map[string]int{}, seats: map[string]seatAt{}}
-	for _, check := range []func() error{c.head, c.checkAreas, c.checkSections, c.checkCompanions, c.checkShapes} {
-		if err := check(); err != nil {
-			return err
-		}
+	if c.head(); c.faults == 0 { // else every place may be at fault for that
+		c.checkAreas()
+		c.checkSections()
+		c.checkCompanions()
+		c.checkShapes()
 	}
-	if c.places == 0 {
-		return fault("plan", "has nothing to sell: no seats and no areas")
+	if c.places == 0 && c.faults == 0 {
+		c.add(fault("plan", "has nothing to sell: no seats and no areas"))
 	}
-	return nil
+	if more := c.faults - len(c.found); more > 0 {
+		c.found = append(c.found, fmt.Errorf("and %d faults more", more))
+	}
+	return errors.Join(c.found...)
 }
 
 type checker struct {
@@ -61,6 +70,19 @@ type checker struct {
 	areas        map[string]int // area id → capacity
 	seats        map[string]seatAt
 	places, rows int
+
+	found  []error
+	faults int // of them, and of those that are not told
+}
+
+// add notes a fault; nil is none.
+func (c *checker) add(err error) {
+	if err == nil {
+		return
+	}
+	if c.faults++; len(c.found) < maxFaults {
+		c.found = append(c.found, err)
+	}
 }
 
 type seatAt struct {
@@ -68,130 +90,106 @@ type seatAt struct {
 	kind         SeatKind
 }
 
-func (c *checker) head() error {
+func (c *checker) head() {
 	p := c.plan
-	if err := checkLabel("plan", "name", p.Name); err != nil {
-		return err
-	}
+	c.add(checkLabel("plan", "name", p.Name))
 	for _, size := range []struct {
 		name  string
 		value float64
 	}{{"width", p.Width}, {"height", p.Height}} {
 		if !(size.value > 0 && size.value <= MaxExtent) {
-			return fault("plan", "%s %v is not between 0 and %d", size.name, size.value, MaxExtent)
+			c.add(fault("plan", "%s %v is not between 0 and %d", size.name, size.value, MaxExtent))
 		}
 	}
-	if err := checkPoints("plan", "focus", []Point{p.Focus}); err != nil {
-		return err
-	}
+	c.add(checkPoints("plan", "focus", []Point{p.Focus}))
 	if len(p.Categories) == 0 || len(p.Categories) > MaxCategories {
-		return fault("plan", "has %d categories, not 1 to %d", len(p.Categories), MaxCategories)
+		c.add(fault("plan", "has %d categories, not 1 to %d", len(p.Categories), MaxCategories))
+		return
 	}
 	for i, cat := range p.Categories {
 		at := fmt.Sprintf("category %s", nameOr(cat.Name, i))
-		if err := checkID(at, "name", cat.Name, MaxIDBytes); err != nil {
-			return err
-		}
+		c.add(checkID(at, "name", cat.Name, MaxLabelBytes))
 		if c.categories[cat.Name] {
-			return fault(at, "name already used by another category")
+			c.add(fault(at, "name already used by another category"))
 		}
 		c.categories[cat.Name] = true
-		if err := checkColor(at, cat.Color); err != nil {
-			return err
-		}
+		c.add(checkColor(at, cat.Color))
 	}
-	return nil
 }
 
-func (c *checker) checkAreas() error {
+func (c *checker) checkAreas() {
 	if n := len(c.plan.Areas); n > MaxAreas {
-		return fault("plan", "has %d areas, more than %d", n, MaxAreas)
+		c.add(fault("plan", "has %d areas, more than %d", n, MaxAreas))
+		return
 	}
 	for i := range c.plan.Areas {
 		a := &c.plan.Areas[i]
 		at := "area " + nameOr(a.ID, i)
-		if err := checkID(at, "id", a.ID, maxAreaIDBytes); err != nil {
-			return err
-		}
+		c.add(checkID(at, "id", a.ID, maxAreaIDBytes))
 		if _, used := c.areas[a.ID]; used {
-			return fault(at, "id already used by another area")
+			c.add(fault(at, "id already used by another area"))
+			continue
 		}
 		if a.Capacity < 1 || a.Capacity > MaxSeats {
-			return fault(at, "capacity %d is not between 1 and %d", a.Capacity, MaxSeats)
+			c.add(fault(at, "capacity %d is not between 1 and %d", a.Capacity, MaxSeats))
+			continue
 		}
 		c.areas[a.ID] = a.Capacity
-		if err := c.count(at, a.Capacity); err != nil {
-			return err
-		}
-		if err := c.checkCategory(at, a.Category); err != nil {
-			return err
-		}
-		if err := checkLabel(at, "label", a.Label); err != nil {
-			return err
-		}
-		if err := checkPoints(at, "outline", a.Outline); err != nil {
-			return err
-		}
+		c.add(c.count(at, a.Capacity))
+		c.add(c.checkCategory(at, a.Category))
+		c.add(checkLabel(at, "label", a.Label))
+		c.add(checkPoints(at, "outline", a.Outline))
 	}
-	return nil
 }
 
-func (c *checker) checkSections() error {
+func (c *checker) checkSections() {
 	if n := len(c.plan.Sections); n > MaxSections {
-		return fault("plan", "has %d sections, more than %d", n, MaxSections)
+		c.add(fault("plan", "has %d sections, more than %d", n, MaxSections))
+		return
 	}
 	for i := range c.plan.Sections {
 		s := &c.plan.Sections[i]
 		at := "section " + nameOr(s.ID, i)
-		if err := checkID(at, "id", s.ID, MaxIDBytes); err != nil {
-			return err
-		}
+		c.add(checkID(at, "id", s.ID, MaxIDBytes))
 		if c.sections[s.ID] {
-			return fault(at, "id already used by another section")
+			c.add(fault(at, "id already used by another section"))
 		}
 		c.sections[s.ID] = true
 		if _, used := c.areas[s.ID]; used {
-			return fault(at, "id already used by an area")
+			c.add(fault(at, "id already used by an area"))
 		}
-		if err := checkLabel(at, "label", s.Label); err != nil {
-			return err
-		}
-		if err := checkLabel(at, "level", s.Level); err != nil {
-			return err
-		}
-		if err := checkPoints(at, "outline", s.Outline); err != nil {
-			return err
-		}
+		c.add(checkLabel(at, "label", s.Label))
+		c.add(checkLabel(at, "level", s.Level))
+		c.add(checkPoints(at, "outline", s.Outline))
 		if c.rows += len(s.Rows); c.rows > MaxRows {
-			return fault(at, "plan has more than %d rows", MaxRows)
+			c.add(fault(at, "plan has more than %d rows", MaxRows))
+			return
 		}
 		for r := range s.Rows {
-			if err := c.checkRow(i, r); err != nil {
-				return err
-			}
+			c.checkRow(i, r)
 		}
 	}
-	return nil
 }
 
-func (c *checker) checkRow(section, row int) error {
+func (c *checker) checkRow(section, row int) {
 	r := &c.plan.Sections[section].Rows[row]
 	at := c.rowName(section, row)
-	if err := checkLabel(at, "label", r.Label); err != nil {
-		return err
-	}
-	if len(r.Seats) > MaxRowSeats {
-		return fault(at, "has %d seats, more than %d", len(r.Seats), MaxRowSeats)
-	}
-	if err := c.count(at, len(r.Seats)); err != nil {
-		return err
-	}
-	for i := range r.Seats {
-		if message := c.checkSeat(section, row, &r.Seats[i]); message != "" {
-			return &Error{Place: c.seatName(section, row, i), Message: message}
+	c.add(checkLabel(at, "label", r.Label))
+	for _, text := range []string{r.RowText, r.SeatText} {
+		if c.add(checkLabel(at, "text", text)); text != "" && !strings.Contains(text, "%s") {
+			c.add(fault(at, "text %s has no %%s for the label", show(text)))
 		}
 	}
-	return nil
+	if len(r.Seats) > MaxRowSeats {
+		c.add(fault(at, "has %d seats, more than %d", len(r.Seats), MaxRowSeats))
+		return
+	}
+	c.add(c.count(at, len(r.Seats)))
+	for i := range r.Seats {
+		if message := c.checkSeat(section, row, &r.Seats[i]); message != "" {
+			c.add(&Error{Place: c.seatName(section, row, i), Message: message})
+		}
+	}
 }
 
 func (c *checker) checkSeat(section, row int, s *Seat) string {
@@ -229,34 +227,28 @@ func (c *checker) checkSeat(section, row int, s *Seat) string {
 	return ""
 }
 
-func (c *checker) checkCompanions() error {
+func (c *checker) checkCompanions() {
 	for i := range c.plan.Sections {
 		for r := range c.plan.Sections[i].Rows {
 			for k, s := range c.plan.Sections[i].Rows[r].Seats {
 				if s.Kind == Companion && c.seats[s.With].kind != Accessible {
-					return fault(c.seatName(i, r, k), "companion of %s, which is no accessible seat of the plan", show(s.With))
+					c.add(fault(c.seatName(i, r, k), "companion of %s, which is no accessible seat of the plan", show(s.With)))
 				}
 			}
 		}
 	}
-	return nil
 }
 
-func (c *checker) checkShapes() error {
+func (c *checker) checkShapes() {
 	if n := len(c.plan.Shapes); n > MaxShapes {
-		return fault("plan", "has %d shapes, more than %d", n, MaxShapes)
+		c.add(fault("plan", "has %d shapes, more than %d", n, MaxShapes))
+		return
 	}
 	for i, s := range c.plan.Shapes {
 		at := "shape " + nameOr(s.Label, i)
-		if err := checkLabel(at, "label", s.Label); err != nil {
-			return err
-		}
-		if err := checkPoints(at, "points", s.Points); err != nil {
-			return err
-		}
-		if err := checkColor(at, s.Color); err != nil {
-			return err
-		}
+		c.add(checkLabel(at, "label", s.Label))
+		c.add(checkPoints(at, "points", s.Points))
+		c.add(checkColor(at, s.Color))
 		n, want := len(s.Points), 0
 		switch s.Kind {
 		case Rect, Circle:
@@ -266,17 +258,18 @@ func (c *checker) checkShapes() error {
 		case Polygon:
 			want = max(3, n)
 		default:
-			return fault(at, "kind %s is not rect, circle, polygon or text", show(string(s.Kind)))
+			c.add(fault(at, "kind %s is not rect, circle, polygon or text", show(string(s.Kind))))
+			continue
 		}
 		if n != want {
-			return fault(at, "a %s has %d points, not %d", s.Kind, want, n)
+			c.add(fault(at, "a %s has %d points, not %d", s.Kind, want, n))
 		}
 	}
-	return nil
 }
 
 func (c *checker) count(at string, places int) error {
-	if c.places += places; c.places > MaxSeats {
+	before := c.places
+	if c.places += places; before <= MaxSeats && c.places > MaxSeats { // told once
 		return fault(at, "plan has more than %d seats and standing places", MaxSeats)
 	}
 	return nil

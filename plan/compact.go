@@ -18,7 +18,7 @@ const CompactTolerance = 2.5
 //	 categories:[name…], colors:[color…],
 //	 shapes:[{kind, label, color, points:PATH}…],
 //	 sections:[{id, label, level, rank, start, outline:PATH, cats:[c,n, …], kinds:[gap,k, …], ids:[…],
-//	            rows:[{l:label, p:[…], n:[…], s:[…]}…]}…],
+//	            rows:[{l:label, p:[…], n:[…], s:[…], rt:"Table %s", st:"Chair %s"}…]}…],
 //	 areas:[{id, label, cat, start, n, rank, outline:PATH}…]}
 //
 // PATH is x, y of the first point, then dx, dy from each point to the next.
@@ -97,6 +97,9 @@ type compactRow struct {
 	Arcs    []int    `json:"p"`
 	Numbers []int    `json:"n,omitempty"`
 	Literal []string `json:"s,omitempty"`
+
+	RowText  string `json:"rt,omitempty"`
+	SeatText string `json:"st,omitempty"`
 }
 
 type compactArea struct {
@@ -130,7 +133,7 @@ func compactSectionOf(s *Section, start int, cats map[string]int) compactSection
 			ids = append(ids, t.ID)
 			usualIDs = usualIDs && t.ID == s.ID+"-"+row.Label+"-"+t.Number
 		}
-		c := compactRow{Label: row.Label, Arcs: []int{}}
+		c := compactRow{Label: row.Label, RowText: row.RowText, SeatText: row.SeatText, Arcs: []int{}}
 		for left := row.Seats; len(left) > 0; {
 			n, a := longestArc(left)
 			c.Arcs = append(c.Arcs, n, a.x0-before.x0, a.y0-before.y0, a.x1-before.x1, a.y1-before.y1, a.sag-before.sag)

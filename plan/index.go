@@ -231,9 +231,17 @@ func (x *Index) standing(i int) Ref {
 func seatLabel(section *Section, row *Row, s *Seat) string {
 	label := labelOr(section.Label, section.ID)
 	if row.Label != "" {
-		label += ", Row " + row.Label
+		label += ", " + written(row.RowText, "Row %s", row.Label)
 	}
-	return label + ", Seat " + labelOr(s.Number, s.ID)
+	return label + ", " + written(row.SeatText, "Seat %s", labelOr(s.Number, s.ID))
+}
+
+// written is a label as the venue writes it, or as usual.
+func written(pattern, usual, label string) string {
+	if pattern == "" {
+		pattern = usual
+	}
+	return strings.ReplaceAll(pattern, "%s", label)
 }
 
 func labelOr(label, id string) string {

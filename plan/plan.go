@@ -41,9 +41,13 @@ type Section struct {
 
 // Row is one row of a section, its front row first. Seats are listed in physical order along the row, left to right as
 // one faces the focus; [Read] and [ImportPretix] put them so where a file does not.
+//
+// A row is written "Row A" and its seats "Seat 12", unless RowText and SeatText say otherwise, with %s for label and number.
 type Row struct {
-	Label string `json:"label"`
-	Seats []Seat `json:"seats"`
+	Label    string `json:"label"`
+	RowText  string `json:"row_text,omitempty"`  // "Table %s"
+	SeatText string `json:"seat_text,omitempty"` // "Chair %s"
+	Seats    []Seat `json:"seats"`
 }
 
 // Seat is one numbered seat.
@@ -153,32 +157,37 @@ func Decode(data []byte) (*Plan, error) {
 }
 
 // Read reads a plan in frontrow's own JSON or in pretix's (known by its zones), and returns it checked, each row's seats
-// in physical order. It reads at most MaxPlanBytes.
-func Read(r io.Reader) (*Plan, error) {
+// in physical order. It reads at most MaxPlanBytes. The notes are for whoever sells by it: what was taken for the stage
+// and what was mended (ImportPretix), and labels that two seats share.
+func Read(r io.Reader) (p *Plan, notes []string, err error) {
 	data, err := readBounded(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var keys struct {
-		Zones    skipped `json:"zones"`
-		Sections skipped `json:"sections"`
+		Zones    skipped         `json:"zones"`
+		Sections skipped         `json:"sections"`
+		Layout   json.RawMessage `json:"layout"` // of an answer of pretix's API
 	}
 	if err := json.Unmarshal(data, &keys); err != nil {
-		return nil, fmt.Errorf("read plan: %w", err)
+		return nil, nil, fmt.Errorf("read plan: %w", err)
 	}
-	if keys.Zones && !keys.Sections {
+	switch {
+	case bool(keys.Sections):
+	case bool(keys.Zones):
 		return importPretix(data)
+	case keys.Layout != nil:
+		return importPretix(keys.Layout)
 	}
-	p, err := Decode(data)
-	if err != nil {
-		return nil, err
+	if p, err = Decode(data); err != nil {
+		return nil, nil, err
 	}
 	for s := range p.Sections {
 		for r := range p.Sections[s].Rows {
 			orderSeats(p.Sections[s].Rows[r].Seats)
 		}
 	}
-	return p, nil
+	return p, alike(p), nil
 }
 
 // skipped is true if the JSON has the field at all; its value is not decoded.

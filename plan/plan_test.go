@@ -71,7 +71,7 @@ func TestReadOrdersRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Read(bytes.NewReader(append([]byte("\ufeff"), data...)))
+	got, _, err := Read(bytes.NewReader(append([]byte("\ufeff"), data...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestReadOrdersRows(t *testing.T) {
 func TestReadRefusesOtherJSON(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{"", "null", "[]", "{}", `{"zones":[]}`, `{"zones":null,"sections":[]}`, `"zones"`} {
-		if p, err := Read(strings.NewReader(data)); err == nil {
+		if p, _, err := Read(strings.NewReader(data)); err == nil {
 			t.Errorf("Read(%q) = %v", data, p)
 		}
 	}
@@ -103,7 +103,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"name":"x","width":9,"height":9,"focus":[0,0],"categories":[{"name":"c"}],"sections":[{"id":"s","rows":[{"seats":[{"id":"a","category":"c"},{"id":"b","category":"c"}]}]}]}`))
 	f.Add([]byte(`{"zones":[{"name":"z","position":{"x":-1,"y":"2"},"rows":[{"row_number":1,"seats":[{"seat_guid":"g","category":"c"}]}]}],"categories":[{"name":"c"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := Read(bytes.NewReader(data))
+		p, _, err := Read(bytes.NewReader(data))
 		if err != nil {
 			return
 		}

@@ -18,14 +18,16 @@ const PretixScale = 2
 //
 // Zones become sections, rows and seats stay what they are, a seat's id is its seat_guid. Areas are decoration and
 // become shapes. What pretix has no field for can be added: an area with a positive "capacity" (and a "category", and
-// an "id") becomes general admission; a seat may have "kind" ("accessible", "companion") and "with". Fields of
-// the editor that mean nothing here are ignored, and numbers may be written as strings. The focus is the shape
-// labelled as the stage, else the middle of the upper edge; sections rank by their distance to it. The
-// plan is moved and grown where its seats lie outside its size.
-func ImportPretix(r io.Reader) (*Plan, error) {
+// an "id") becomes general admission; a seat may have "kind" ("accessible", "companion") and "with", and "restricted": true for a restricted view. Fields of
+// the editor that mean nothing here are ignored, and numbers may be written as strings. The plan may stand under "layout",
+// as pretix's API answers. The focus is the shape labelled as the stage, else the middle of the upper edge; sections rank
+// and rows are listed by their distance to it. The plan is moved and grown where its seats lie outside its size.
+//
+// The notes say what was taken for the stage, and what was mended or should be.
+func ImportPretix(r io.Reader) (p *Plan, notes []string, err error) {
 	data, err := readBounded(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return importPretix(data)
 }
@@ -52,15 +54,19 @@ type pretixZone struct {
 }
 
 type pretixRow struct {
-	Number   pretixText  `json:"row_number"`
-	Position pretixPoint `json:"position"`
-	Seats    []struct {
+	Number    pretixText  `json:"row_number"`
+	RowLabel  pretixText  `json:"row_label"`  // "Table %s", of the number
+	SeatLabel pretixText  `json:"seat_label"` // the same of its seats
+	Position  pretixPoint `json:"position"`
+	Seats     []struct {
 		GUID     pretixText  `json:"seat_guid"`
 		Number   pretixText  `json:"seat_number"`
 		Position pretixPoint `json:"position"`
 		Category pretixText  `json:"category"`
 		Kind     pretixText  `json:"kind"`
 		With     pretixText  `json:"with"`
+
+		Restricted bool `json:"restricted"`
 	} `json:"seats"`
 }
 
@@ -70,6 +76,8 @@ type pretixArea struct {
 	Color     pretixText   `json:"color"`
 	Position  pretixPoint  `json:"position"`
 	Rotation  pretixNumber `json:"rotation"` // degrees, clockwise around Position
+	Width     pretixNumber `json:"width"`    // of the first format's areas, which have no shape: rectangles
+	Height    pretixNumber `json:"height"`
 	Rectangle struct {
 		Width  pretixNumber `json:"width"`
 		Height pretixNumber `json:"height"`
@@ -154,27 +162,32 @@ func (l *pretixLabel) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &l.Text)
 }
 
-func importPretix(data []byte) (*Plan, error) {
+func importPretix(data []byte) (*Plan, []string, error) {
 	var in pretixPlan
 	if err := json.Unmarshal(data, &in); err != nil {
-		return nil, fmt.Errorf("import pretix plan: %w", err)
+		return nil, nil, fmt.Errorf("import pretix plan: %w", err)
 	}
+	m := &mender{categories: map[string]string{}, used: map[string]bool{}}
 	p := &Plan{Name: in.Name.line(), Width: float64(in.Size.Width) * PretixScale, Height: float64(in.Size.Height) * PretixScale}
 	for _, c := range in.Categories {
 		color := string(c.Color)
 		if !validColor(color) {
 			color = ""
 		}
-		p.Categories = append(p.Categories, Category{Name: string(c.Name), Color: color})
+		p.Categories = append(p.Categories, Category{Name: m.category(c.Name), Color: color})
 	}
 	ids := map[string]bool{}
 	for i, z := range in.Zones {
 		id := uniqueID(ids, labelOr(labelOr(string(z.ID), string(z.Name)), fmt.Sprintf("zone-%d", i+1)))
-		if section := z.section(id); len(section.Rows) > 0 {
+		if section := z.section(id, m); len(section.Rows) > 0 {
 			p.Sections = append(p.Sections, section)
 		}
 		for k, a := range z.Areas {
+			if a.Shape == "" && a.Width > 0 && a.Height > 0 {
+				a.Shape, a.Rectangle.Width, a.Rectangle.Height = "rectangle", a.Width, a.Height
+			}
 			if a.Capacity > 0 {
+				a.Category = pretixText(m.category(a.Category))
 				a.ID = pretixText(uniqueID(ids, labelOr(string(a.ID), fmt.Sprintf("%s-area-%d", id, k+1))))
 				p.Areas = append(p.Areas, a.standing(z.Position, len(p.Areas)))
 			} else if shape, ok := a.decoration(z.Position); ok {
@@ -183,12 +196,11 @@ func importPretix(data []byte) (*Plan, error) {
 		}
 	}
 	fitSize(p)
-	p.Focus = stage(p)
-	rankSections(p)
+	notes := append([]string{findStage(p)}, m.done()...)
 	if err := Check(p); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return p, nil
+	return p, append(notes, alike(p)...), nil
 }
 
 // uniqueID makes id a section's or area's id that is not yet used.
@@ -212,7 +224,7 @@ func (q pretixPoint) point() Point {
 }
 
 // section converts the rows of a zone; its outline is the convex hull of its seats.
-func (z pretixZone) section(id string) Section {
+func (z pretixZone) section(id string, m *mender) Section {
 	const margin = 30 // around the middle of a seat
 	s := Section{ID: id, Label: labelOr(z.Name.line(), id)}
 	var corners []Point
@@ -220,12 +232,12 @@ func (z pretixZone) section(id string) Section {
 		if len(r.Seats) == 0 {
 			continue
 		}
-		row := Row{Label: r.Number.line()}
+		row := Row{Label: r.Number.line(), RowText: pattern(r.RowLabel), SeatText: pattern(r.SeatLabel)}
 		for _, in := range r.Seats {
 			at := z.Position.plus(r.Position).plus(in.Position).point()
-			guid := labelOr(string(in.GUID), id+"-"+row.Label+"-"+string(in.Number))
+			guid := m.seat(string(in.GUID), id+"-"+row.Label+"-"+string(in.Number))
 			row.Seats = append(row.Seats, Seat{ID: guid, Number: in.Number.line(), X: at.X, Y: at.Y,
-				Category: string(in.Category), Kind: SeatKind(in.Kind), With: string(in.With)})
+				Category: m.category(in.Category), Kind: SeatKind(in.Kind), With: string(in.With), Restricted: in.Restricted})
 			corners = append(corners, Point{at.X - margin, at.Y - margin}, Point{at.X + margin, at.Y - margin},
 				Point{at.X - margin, at.Y + margin}, Point{at.X + margin, at.Y + margin})
 		}
@@ -236,6 +248,14 @@ func (z pretixZone) section(id string) Section {
 		s.Outline = outline
 	}
 	return s
+}
+
+// pattern is a row_label or seat_label that says something of its own.
+func pattern(t pretixText) string {
+	if s := t.line(); strings.Contains(s, "%s") && s != "%s" {
+		return s
+	}
+	return ""
 }
 
 func (a pretixArea) standing(zone pretixPoint, rank int) Area {
@@ -313,22 +333,4 @@ func fitSize(p *Plan) {
 		return max(1, size, end+before)
 	}
 	p.Width, p.Height = fit(p.Width, left, b.max.X), fit(p.Height, above, b.max.Y)
-}
-
-// stage is where the plan says people look at.
-func stage(p *Plan) Point {
-	for _, s := range p.Shapes {
-		label := strings.ToLower(s.Label)
-		for _, word := range []string{"stage", "bühne", "scène", "escenario", "palco", "podium", "screen"} {
-			if strings.Contains(label, word) {
-				b := emptyBox()
-				b.add(s.Points...)
-				if s.Kind == Circle {
-					return s.Points[0]
-				}
-				return Point{(b.min.X + b.max.X) / 2, (b.min.Y + b.max.Y) / 2}
-			}
-		}
-	}
-	return Point{p.Width / 2, 0}
 }

@@ -145,6 +145,10 @@ func (q *SeatQuote) appendJSON(b []byte) []byte {
 	o.key("price")
 	o.b = q.Price.appendJSON(o.b)
 	o.number("price_version", q.Version)
+	if q.Notes != 0 {
+		o.key("notes")
+		o.b = appendTexts(o.b, q.Notes.Words())
+	}
 	return o.end()
 }
 

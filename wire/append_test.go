@@ -20,7 +20,7 @@ func TestAppendJSONIsJSON(t *testing.T) {
 		return Amounts{n.Draw(t, "base"), n.Draw(t, "service"), n.Draw(t, "facility"), n.Draw(t, "total")}
 	})
 	quote := rapid.Custom(func(t *rapid.T) SeatQuote {
-		return SeatQuote{text.Draw(t, "id"), text.Draw(t, "label"), text.Draw(t, "level"), amounts.Draw(t, "price"), rapid.Int64().Draw(t, "version")}
+		return SeatQuote{text.Draw(t, "id"), text.Draw(t, "label"), text.Draw(t, "level"), amounts.Draw(t, "price"), rapid.Int64().Draw(t, "version"), Notes(rapid.IntRange(0, 7).Draw(t, "notes"))}
 	})
 	kept := rapid.Custom(func(t *rapid.T) Kept {
 		return Kept{text.Draw(t, "fan"), text.Draw(t, "net"), instant.Draw(t, "since"), instant.Draw(t, "until"), Duration(rapid.Int64().Draw(t, "spent"))}

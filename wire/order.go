@@ -135,5 +135,6 @@ type TicketReply struct {
 	State      string   `json:"state,omitempty"` // valid, void
 	Generation int      `json:"generation,omitempty"`
 	Barcode    string   `json:"barcode,omitempty"`
+	Notes      Notes    `json:"notes,omitzero"` // the gateway's, from the plan
 	Problem    *Problem `json:"problem,omitempty"`
 }

@@ -31,4 +31,5 @@ type SeatQuote struct {
 	Level   string  `json:"level"`
 	Price   Amounts `json:"price"`
 	Version int64   `json:"price_version"`
+	Notes   Notes   `json:"notes,omitzero"` // from the plan; the ledger keeps none
 }

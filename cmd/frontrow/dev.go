@@ -125,7 +125,7 @@ func (c command) devServices(ctx context.Context, h *house, dir string, events [
 		ctx, cancel := context.WithTimeout(ctx, devReady)
 		defer cancel()
 		for _, file := range events {
-			spec, p, err := readEvent(file)
+			spec, p, err := c.readEvent(file)
 			if err != nil {
 				return err
 			}

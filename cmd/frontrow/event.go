@@ -73,7 +73,7 @@ func (c command) eventApply(ctx context.Context, args []string) error {
 		f.Usage()
 		return errUsage
 	}
-	spec, p, err := readEvent(*file)
+	spec, p, err := c.readEvent(*file)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (c command) eventApply(ctx context.Context, args []string) error {
 }
 
 // readEvent reads an event file and the plan it names.
-func readEvent(file string) (wire.Spec, *plan.Plan, error) {
+func (c command) readEvent(file string) (wire.Spec, *plan.Plan, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return wire.Spec{}, nil, err
@@ -110,7 +110,7 @@ func readEvent(file string) (wire.Spec, *plan.Plan, error) {
 		if !filepath.IsAbs(e.Plan) {
 			e.Plan = filepath.Join(filepath.Dir(file), e.Plan)
 		}
-		p, err = openPlan(e.Plan)
+		p, err = c.openPlan(e.Plan)
 	}
 	if err != nil {
 		return wire.Spec{}, nil, err

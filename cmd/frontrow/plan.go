@@ -8,7 +8,8 @@ import (
 	"frontrow/plan"
 )
 
-const planUsage = `usage: frontrow plan import FILE [-o FILE]     pretix seating plan → frontrow's format
+const planUsage = `usage: frontrow plan import [--stage X,Y] FILE [-o FILE]
+                                           pretix seating plan → frontrow's format
        frontrow plan generate [flags] [-o FILE]   an arena, theatre or stadium
        frontrow plan check FILE                   either format
 `
@@ -33,9 +34,19 @@ func (c command) plan(args []string) error {
 func (c command) planImport(args []string) error {
 	f := c.flags("plan import", "FILE", "Reads a seating plan in the pretix format (\"-\" is standard input), checks it and writes it in frontrow's.")
 	out := f.String("o", "-", "output `file`")
+	stage := f.String("stage", "", "where the stage is, as `X,Y` in the plan's units, if it isn't where the plan says")
 	p, err := c.readPlan(f, args)
 	if err != nil {
 		return err
+	}
+	if *stage != "" {
+		var focus plan.Point
+		if n, err := fmt.Sscanf(*stage+"\n", "%g,%g\n", &focus.X, &focus.Y); n != 2 || err != nil {
+			return fmt.Errorf("--stage %s: write two numbers, like 540,40", *stage)
+		}
+		if err := plan.Refocus(p, focus); err != nil {
+			return fmt.Errorf("--%w", err)
+		}
 	}
 	return c.writePlan(*out, p)
 }
@@ -83,10 +94,11 @@ func (c command) readPlan(f flags, args []string) (*plan.Plan, error) {
 		f.Usage()
 		return nil, errUsage
 	}
-	return openPlan(file)
+	return c.openPlan(file)
 }
 
-func openPlan(file string) (*plan.Plan, error) {
+// openPlan reads a plan and tells what there is to know about how it was read.
+func (c command) openPlan(file string) (*plan.Plan, error) {
 	in := os.Stdin
 	if file != "-" {
 		var err error
@@ -95,9 +107,12 @@ func openPlan(file string) (*plan.Plan, error) {
 		}
 		defer in.Close()
 	}
-	p, err := plan.Read(in)
+	p, notes, err := plan.Read(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for _, note := range notes {
+		fmt.Fprintf(c.stderr, "%s: %s\n", file, note)
 	}
 	return p, nil
 }

@@ -3,6 +3,7 @@ package live
 import (
 	"frontrow/gateway/document"
 	"frontrow/plan"
+	"frontrow/wire"
 )
 
 // Venue is a seating plan as the edge uses it: numbered, and encoded once. It
@@ -51,6 +52,16 @@ func NewVenue(digest string, raw []byte) (*Venue, error) {
 	v.Full.Pack() // now, rather than in somebody's request
 	v.Map.Pack()
 	return v, nil
+}
+
+// Notes is what the plan says of a place.
+func (v *Venue) Notes(id string) wire.Notes {
+	i, ok := v.Index.Lookup(id)
+	if !ok {
+		return 0
+	}
+	ref := v.Index.Seat(i)
+	return wire.NotesOf(ref.Restricted, ref.Kind == plan.Accessible, ref.Kind == plan.Companion)
 }
 
 // HasSection tells whether the plan has a section or an area of that id.

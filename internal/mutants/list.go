@@ -164,5 +164,5 @@ var list = []mutant{
 	{"a suspect loses the place that he has", "gateway", "TestKeptPlace|TestSlowLane", []edit{
 		{"gateway/defence/prove.go", "if has, err := ev.HasPlace(r.Context(), l, rec.Fan, rec.Turn); has || err != nil {", "if has, err := false, error(nil); has || err != nil {"}}},
 	{"slow clients keep out the quick", "gateway/listener", "TestHalfOpenMakeRoom", []edit{
-		{"gateway/listener/listener.go", "oldest = l.half.Front().Value.(*Conn)", "oldest = l.half.Back().Value.(*Conn)"}}},
+		{"gateway/listener/listener.go", "if l.all.half >= l.cfg.MaxHalfOpen {\n\t\tgoes(l.half.Front().Value.(*Conn))", "if l.all.half >= l.cfg.MaxHalfOpen {\n\t\tgoes(l.half.Back().Value.(*Conn))"}}},
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/plan"
 	"frontrow/wire"
 )
 
@@ -191,7 +192,8 @@ func (e *Engine) quote(seats []int) ([]wire.SeatQuote, *wire.Problem) {
 			return nil, wire.Busy("Prices are not published yet. Try again in a moment.")
 		}
 		ref := e.index.Seat(i)
-		quotes[k] = wire.SeatQuote{ID: ref.ID, Label: ref.Label, Level: e.spec.Levels[level].ID, Price: price.Amounts, Version: price.Version}
+		quotes[k] = wire.SeatQuote{ID: ref.ID, Label: ref.Label, Level: e.spec.Levels[level].ID, Price: price.Amounts, Version: price.Version,
+			Notes: wire.NotesOf(ref.Restricted, ref.Kind == plan.Accessible, ref.Kind == plan.Companion)}
 	}
 	return quotes, nil
 }

@@ -1,0 +1,63 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Notes is what a fan must know of a seat before they buy it, as a set. In JSON it
+// is a list of words: "restricted_view", "accessible", "companion".
+type Notes uint8
+
+// What a note says.
+const (
+	RestrictedView Notes = 1 << iota // something stands in the way
+	AccessibleSeat                   // room for a wheelchair
+	CompanionSeat                    // beside an accessible seat, sold with it
+)
+
+func noteWords() [3]string { return [...]string{"restricted_view", "accessible", "companion"} }
+
+// NotesOf is the notes of a seat.
+func NotesOf(restricted, accessible, companion bool) (n Notes) {
+	for i, holds := range [...]bool{restricted, accessible, companion} {
+		if holds {
+			n |= 1 << i
+		}
+	}
+	return n
+}
+
+// Words lists the notes.
+func (n Notes) Words() []string {
+	words := []string{}
+	for i, word := range noteWords() {
+		if n&(1<<i) != 0 {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// MarshalJSON writes the words.
+func (n Notes) MarshalJSON() ([]byte, error) { return json.Marshal(n.Words()) }
+
+// UnmarshalJSON reads the words.
+func (n *Notes) UnmarshalJSON(raw []byte) error {
+	var words []string
+	if err := json.Unmarshal(raw, &words); err != nil {
+		return err
+	}
+	*n = 0
+words:
+	for _, w := range words {
+		for i, word := range noteWords() {
+			if w == word {
+				*n |= 1 << i
+				continue words
+			}
+		}
+		return fmt.Errorf("note %.30q is not one of %v", w, noteWords())
+	}
+	return nil
+}
