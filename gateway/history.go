@@ -150,29 +150,31 @@ func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
 // pageOrder is an order for reading.
 func (g *Gateway) pageOrder(o wire.PastOrder) pages.Order {
 	p := pages.Order{ID: o.Order, Event: o.Event, Name: o.Event, State: string(o.State), Reason: o.Reason}
+	zone, digits := time.UTC, digitsOf(o.Currency)
 	if ev, err := g.events.Find(o.Event); err == nil {
 		spec := ev.Record().Spec
 		p.Name, p.Venue = spec.Name, spec.Venue
-		p.Starts, p.StartsAt = pages.Instant(spec.StartsAt)
+		zone = zoneOf(ev)
+		p.Starts = pages.InstantOf(spec.StartsAt, zone)
 	}
-	p.Placed, p.PlacedAt = pages.Instant(o.Created)
+	p.Placed = pages.InstantOf(o.Created, zone)
 	p.Status = map[wire.OrderState]string{wire.OrderPending: "The payment is under way", wire.OrderPaid: "Paid",
 		wire.OrderFailed: "Not paid", wire.OrderRefunded: "Refunded"}[o.State]
 	if o.State == wire.OrderPaid && o.Refunded > 0 {
 		p.Status = "Paid, partly refunded"
 	}
 	for i, q := range o.Seats {
-		s := pages.Seat{Label: q.Label}
+		s := pages.Seat{Label: q.Label, Notes: noteWords(q)}
 		if o.State == wire.OrderPaid && i < len(o.Tickets) {
 			s.Ticket = o.Tickets[i]
 		}
 		p.Seats = append(p.Seats, s)
 	}
 	if o.State != wire.OrderFailed {
-		p.Total = pages.Money(o.Total, o.Currency)
+		p.Total = pages.MoneyOf(o.Total, o.Currency, digits)
 	}
 	if o.Refunded > 0 {
-		p.Refunded = pages.Money(o.Refunded, o.Currency)
+		p.Refunded = pages.MoneyOf(o.Refunded, o.Currency, digits)
 	}
 	return p
 }

@@ -8,6 +8,7 @@ import (
 	"frontrow/gateway/challenge"
 	"frontrow/gateway/defence"
 	"frontrow/gateway/limit"
+	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
 
@@ -91,7 +92,7 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 // still join: tickets that come back are offered in the order of the queue.
 func joinable(ev *catalogue.Event, now time.Time) *wire.Problem {
 	if opens := ev.Record().Spec.Admission.RoomOpensAt; now.Before(opens) {
-		p := wire.Refuse(wire.CodeNotOpen, "The queue opens at "+opens.UTC().Format(time.RFC3339)+".")
+		p := wire.Refuse(wire.CodeNotOpen, "The queue opens "+pages.InstantOf(opens, zoneOf(ev)).Reading+".")
 		p.RetryAfterMS = opens.Sub(now).Milliseconds()
 		return p
 	}

@@ -81,15 +81,15 @@ func entrants(b *wire.Board) []pages.Lane {
 
 // pageEvent is the event for reading.
 func (g *Gateway) pageEvent(ev *catalogue.Event) *pages.Event {
-	rec := ev.Record()
-	s := rec.Spec
-	p := &pages.Event{ID: ev.ID(), Name: s.Name, Venue: s.Venue, State: ev.State(g.cfg.Now()), Currency: s.Currency,
-		PerFan: s.Limits.PerFan, HoldSeconds: int(time.Duration(s.Hold.TTL).Seconds())}
-	p.Starts, p.StartsAt = pages.Instant(s.StartsAt)
-	p.Opens, p.OpensAt = pages.Instant(s.OpensAt)
-	if in := s.Admission.RoomOpensAt.Sub(g.cfg.Now()); in > 0 {
-		p.RoomOpens, p.RoomOpensAt = pages.Instant(s.Admission.RoomOpensAt)
-		p.RoomOpensIn = in.Milliseconds()
+	s, now, zone := ev.Record().Spec, g.cfg.Now(), zoneOf(ev)
+	p := &pages.Event{ID: ev.ID(), Name: s.Name, Venue: s.Venue, State: ev.State(now), Digits: digitsOf(s.Currency), PerFan: s.Limits.PerFan,
+		Starts: pages.InstantOf(s.StartsAt, zone), Lottery: s.Admission.Lottery}
+	p.DrawAhead = p.Lottery && p.State == wire.SaleScheduled
+	if p.State == wire.SaleScheduled && now.Before(s.OpensAt) {
+		p.Opens = pages.InstantOf(s.OpensAt, zone)
+	}
+	if in := s.Admission.RoomOpensAt.Sub(now); in > 0 {
+		p.RoomOpens, p.RoomOpensIn = pages.InstantOf(s.Admission.RoomOpensAt, zone), in.Milliseconds()
 	}
 	p.Status = map[string]string{wire.SaleScheduled: "Not on sale yet", wire.SaleOpen: "On sale now",
 		wire.SalePaused: "The queue is paused", wire.SaleSoldOut: "Sold out", wire.SaleDraining: "The queue is closed", wire.SaleClosed: "The sale is over"}[p.State]
@@ -101,13 +101,28 @@ func (g *Gateway) pageEvent(ev *catalogue.Event) *pages.Event {
 		}
 	}
 	for _, l := range s.Levels {
-		a := ev.Price(l)
-		p.Levels = append(p.Levels, pages.Level{ID: l.ID, Name: l.Name, Price: pages.Money(a.Total, s.Currency), Base: pages.Money(a.Base, s.Currency),
-			ServiceFee: pages.Money(a.ServiceFee, s.Currency), FacilityFee: pages.Money(a.FacilityFee, s.Currency),
+		p.Levels = append(p.Levels, pages.Level{ID: l.ID, Name: l.Name, Price: pages.MoneyOf(ev.Price(l).Total, s.Currency, p.Digits),
 			Free: stock[l.ID].Free, Total: stock[l.ID].Total})
 	}
 	return p
 }
+
+// zoneOf is the zone that an event's instants are told in.
+func zoneOf(_ *catalogue.Event) *time.Location { return time.UTC }
+
+// digitsOf is how many minor digits amounts of a currency have.
+func digitsOf(currency string) int {
+	switch currency {
+	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
+		return 0
+	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
+		return 3
+	}
+	return 2
+}
+
+// noteWords is what must be known of a seat, in words.
+func noteWords(_ wire.SeatQuote) string { return "" }
 
 // asset answers GET /assets/{name...}: for ever if the URL names the content.
 func (g *Gateway) asset(w http.ResponseWriter, r *http.Request) error {

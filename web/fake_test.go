@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -25,6 +26,7 @@ const (
 	fakePass   = "pass"
 	fakeCode   = "s-key.body.seal"
 	fakeEmail  = "ann@example.org"
+	fakeZone   = "Europe/Berlin" // of the venue
 )
 
 // fake serves the public contract for one event and one fan, from memory. The
@@ -50,6 +52,8 @@ type fake struct {
 	shape   func(*wire.Board) // what the board is besides
 	stands  *wire.LivePlace   // as the page said over its socket
 	opensIn time.Duration     // the waiting room; what the server says of it
+	event   func(*pageEvent)  // what the event's page is besides
+	spec    map[string]any    // what the event's JSON is besides
 	hold    *wire.HoldReply
 	method  string // of the last checkout
 	viewers map[chan wire.LiveFrame]struct{}
@@ -93,9 +97,9 @@ func (f *fake) handler() http.Handler {
 		assets.ServeHTTP(w, r)
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		f.page(w, "index.html", page{Events: []*pageEvent{f.event()}})
+		f.page(w, "index.html", page{Events: []*pageEvent{f.pageEvent()}})
 	})
-	mux.HandleFunc("GET /e/{event}", func(w http.ResponseWriter, r *http.Request) { f.page(w, "event.html", page{Event: f.event()}) })
+	mux.HandleFunc("GET /e/{event}", func(w http.ResponseWriter, r *http.Request) { f.page(w, "event.html", page{Event: f.pageEvent()}) })
 	mux.HandleFunc("GET /e/{event}/draw", f.drawPage)
 	mux.HandleFunc("GET /t/{ticket}", func(w http.ResponseWriter, r *http.Request) {
 		f.page(w, "ticket.html", page{Ticket: r.PathValue("ticket")})
@@ -150,8 +154,12 @@ func (f *fake) info(w http.ResponseWriter, _ *http.Request) {
 		levels = append(levels, map[string]any{"id": l.ID, "name": l.Name, "categories": l.Categories,
 			"price": wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee)})
 	}
-	answer(w, 200, map[string]any{"id": fakeEvent, "name": "Opening Night", "currency": "EUR", "starts_at": "2027-03-05T19:30:00Z",
-		"plan": "0123", "levels": levels, "limits": map[string]int{"per_fan": 4}})
+	info := map[string]any{"id": fakeEvent, "name": "Opening Night", "venue": "The Long Hall", "currency": "EUR", "starts_at": "2027-03-05T19:30:00Z",
+		"timezone": fakeZone, "plan": "0123", "levels": levels, "limits": map[string]int{"per_fan": 4}, "hold": map[string]int{"seconds": 480}}
+	f.mu.Lock()
+	maps.Copy(info, f.spec)
+	f.mu.Unlock()
+	answer(w, 200, info)
 }
 
 func (f *fake) join(w http.ResponseWriter, r *http.Request) {
@@ -334,7 +342,7 @@ func (f *fake) availability(w http.ResponseWriter, _ *http.Request) {
 func (f *fake) board() *wire.Board {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	b := &wire.Board{Event: fakeEvent, Seq: f.boards, At: time.Now().UTC(), State: wire.SaleOpen, Currency: "EUR", Rate: 12,
+	b := &wire.Board{Event: fakeEvent, Seq: f.boards, At: time.Now().UTC(), State: wire.SaleOpen, Currency: "EUR", Rate: 12, Pace: &wire.Pace{Low: 8, High: 16},
 		Lanes: map[string]wire.LaneBoard{}}
 	b.Lanes[f.lane] = wire.LaneBoard{Waiting: fakeNumber, Regions: map[string]wire.Head{"home": {Head: f.head, Joined: 60}}}
 	for _, l := range fakeLevels() {

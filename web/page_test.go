@@ -49,15 +49,22 @@ type pageEntrants struct {
 }
 
 type pageEvent struct {
-	ID, Name, Venue, Starts, StartsAt, Opens, OpensAt, State, Status, Currency, Message, RoomOpens, RoomOpensAt string
-	RoomOpensIn                                                                                                 int64
-	PerFan                                                                                                      int
-	Levels                                                                                                      []pageLevel
+	ID, Name, Venue, State, Status, Message string
+	Starts, Opens, RoomOpens                *pageInstant
+	RoomOpensIn                             int64
+	Lottery, DrawAhead                      bool
+	Digits, PerFan                          int
+	Levels                                  []pageLevel
 }
 
+type pageInstant struct{ Reading, At, Zone string }
+
+type pageMoney struct{ Reading, Plain string }
+
 type pageLevel struct {
-	ID, Name, Price string
-	Free, Total     int
+	ID, Name    string
+	Price       *pageMoney
+	Free, Total int
 }
 
 type pageOrders struct {
@@ -67,37 +74,52 @@ type pageOrders struct {
 }
 
 type pageOrder struct {
-	ID, Event, Name, Venue, Starts, StartsAt, State, Status, Reason, Placed, PlacedAt, Total, Refunded string
-	Seats                                                                                              []pageSeat
+	ID, Event, Name, Venue, State, Status, Reason string
+	Starts, Placed                                *pageInstant
+	Total, Refunded                               *pageMoney
+	Seats                                         []pageSeat
 }
 
-type pageSeat struct{ Label, Ticket string }
+type pageSeat struct{ Label, Notes, Ticket string }
 
 // orders is one of each kind; the order under way is settled once it was asked for.
 func (f *fake) orders() *pageOrders {
-	e := f.event()
-	order := func(n int, state, status, total, refunded string, seats ...pageSeat) pageOrder {
-		return pageOrder{ID: fmt.Sprintf("o_%022d", n), Event: e.ID, Name: e.Name, Venue: e.Venue, Starts: e.Starts, StartsAt: e.StartsAt,
-			State: state, Status: status, Placed: "Tue 1 Dec 2026, 10:00 UTC", PlacedAt: "2026-12-01T10:00:00Z", Total: total, Refunded: refunded, Seats: seats}
+	e := f.pageEvent()
+	money := func(euros string) *pageMoney {
+		if euros == "" {
+			return nil
+		}
+		return &pageMoney{"€" + euros, "EUR " + euros}
 	}
-	pending := order(1, "pending", "The payment is under way", "EUR 97.50", "", pageSeat{"Block 101, Row A, Seat 9", ""})
+	order := func(n int, state, status, total, refunded string, seats ...pageSeat) pageOrder {
+		return pageOrder{ID: fmt.Sprintf("o_%022d", n), Event: e.ID, Name: e.Name, Venue: e.Venue, Starts: e.Starts,
+			State: state, Status: status, Placed: &pageInstant{"Tue 1 Dec 2026, 11:00 (Berlin time)", "2026-12-01T10:00:00Z", fakeZone},
+			Total: money(total), Refunded: money(refunded), Seats: seats}
+	}
+	pending := order(1, "pending", "The payment is under way", "97.50", "", pageSeat{"Block 101, Row A, Seat 9", "", ""})
 	f.mu.Lock()
 	if f.followed {
-		pending = order(1, "paid", "Paid", "EUR 97.50", "", pageSeat{"Block 101, Row A, Seat 9", fmt.Sprintf("t_%022d", 9)})
+		pending = order(1, "paid", "Paid", "97.50", "", pageSeat{"Block 101, Row A, Seat 9", "", fmt.Sprintf("t_%022d", 9)})
 	}
 	f.mu.Unlock()
-	failed := order(4, "failed", "Not paid", "", "", pageSeat{"Block 101, Row C, Seat 3", ""})
+	failed := order(4, "failed", "Not paid", "", "", pageSeat{"Block 101, Row C, Seat 3", "", ""})
 	failed.Reason = "The card was declined."
 	return &pageOrders{Older: "/orders?before=x", List: []pageOrder{pending,
-		order(2, "paid", "Paid, partly refunded", "EUR 195.00", "EUR 97.50", pageSeat{"Block 101, Row A, Seat 1", fmt.Sprintf("t_%022d", 1)}),
-		order(3, "refunded", "Refunded", "EUR 42.00", "EUR 42.00", pageSeat{"Standing floor", ""}), failed}}
+		order(2, "paid", "Paid, partly refunded", "195.00", "97.50", pageSeat{"Block 101, Row A, Seat 1", "Restricted view", fmt.Sprintf("t_%022d", 1)}),
+		order(3, "refunded", "Refunded", "42.00", "42.00", pageSeat{"Standing floor", "", ""}), failed}}
 }
 
-func (f *fake) event() *pageEvent {
+func (f *fake) pageEvent() *pageEvent {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return &pageEvent{RoomOpensIn: f.opensIn.Milliseconds(), ID: fakeEvent, Name: "Opening Night", Venue: "The Long Hall", Starts: "Fri 5 Mar 2027, 19:30 UTC", StartsAt: "2027-03-05T19:30:00Z",
-		State: wire.SaleOpen, Status: "On sale now", PerFan: 4, Levels: []pageLevel{{"gold", "Gold", "EUR 97.50", 10, 100}, {"floor", "Standing", "EUR 42.00", 0, 120}}}
+	e := &pageEvent{RoomOpensIn: f.opensIn.Milliseconds(), ID: fakeEvent, Name: "Opening Night", Venue: "The Long Hall", Digits: 2,
+		Starts: &pageInstant{"Fri 5 Mar 2027, 20:30 (Berlin time)", "2027-03-05T19:30:00Z", fakeZone},
+		State:  wire.SaleOpen, Status: "On sale now", PerFan: 4,
+		Levels: []pageLevel{{"gold", "Gold", &pageMoney{"€97.50", "EUR 97.50"}, 10, 100}, {"floor", "Standing", &pageMoney{"€42.00", "EUR 42.00"}, 0, 120}}}
+	if f.event != nil {
+		f.event(e)
+	}
+	return e
 }
 
 func (f *fake) page(w http.ResponseWriter, name string, p page) {

@@ -41,8 +41,9 @@ func TestRoom(t *testing.T) {
 		want  map[string]string // by element: what it begins with
 	}{
 		{"before the sale", 0, func(b *wire.Board) { b.State, b.Draw = wire.SaleScheduled, draw },
-			map[string]string{"estimate": "Fans are called once the sale opens.", "drawn": "Everybody who joins before", "chance": "", "board-state": "The sale has not opened yet. You are in the queue."}},
-		{"nothing known yet", 0, func(b *wire.Board) { b.Rate = 0 }, map[string]string{"estimate": "An estimate follows", "drawn": ""}},
+			map[string]string{"estimate": "Fans are called once the sale opens.", "drawn": "Everybody who joins before", "chance": "", "board-state": "The sale has not opened yet. You take part in the draw.", "ahead": "–"}},
+		{"nothing known yet", 0, func(b *wire.Board) { b.Rate, b.Pace = 0, nil }, map[string]string{"estimate": "An estimate follows", "drawn": ""}},
+		{"the first calls say nothing yet", 0, func(b *wire.Board) { b.Rate, b.Pace = 1, &wire.Pace{PerFan: 1} }, map[string]string{"estimate": "An estimate follows"}},
 		{"a range", 0, pace(4, 8, 0.1), map[string]string{"estimate": "About 5 to 10 minutes", "chance": "Tickets will be left"}},
 		{"hours", 0, pace(0.1, 0.2, 0.1), map[string]string{"estimate": "About 3 hours to 7 hours"}},
 		{"no end known", 0, func(b *wire.Board) { b.Rate, b.Pace = 0, &wire.Pace{High: 8} }, map[string]string{"estimate": "At least 5 minutes"}},
@@ -137,7 +138,7 @@ func rankOf(secret []byte, n uint64) uint64 {
 
 func (f *fake) drawPage(w http.ResponseWriter, _ *http.Request) {
 	b := f.board()
-	p := &pageDraw{Event: f.event(), Origin: "http://127.0.0.1", Commitment: b.Draw.Commitment, Secret: b.Draw.Secret, Held: b.Draw.Secret != ""}
+	p := &pageDraw{Event: f.pageEvent(), Origin: "http://127.0.0.1", Commitment: b.Draw.Commitment, Secret: b.Draw.Secret, Held: b.Draw.Secret != ""}
 	if d, ok := b.DrawOf(wire.LaneGeneral); ok {
 		p.Lanes = []pageLane{{wire.LaneGeneral, []pageEntrants{{"home", d.Total()}}}}
 	}

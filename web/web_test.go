@@ -182,13 +182,13 @@ func orders(b *tab, url string) {
 	b.click(`a[href="/orders"]`)
 	b.wait("the orders, the first of them settled", `document.querySelectorAll("[data-order]").length === 4 &&
 		document.querySelector('[data-order$="1"]').dataset.state === "paid" && document.querySelectorAll("a[data-ticket]").length === 2`)
-	b.wait("local time", `!document.querySelector("time").textContent.includes("UTC")`)
+	b.wait("the fan's time beside the venue's", `document.querySelector("time").textContent === "Fri 5 Mar 2027, 20:30 (Berlin time)" && document.querySelector("time + .own").textContent.includes("your time")`)
 	b.picture("12-orders")
 	b.click(`a[href^="/orders?before"]`)
 	b.wait("the end", `document.body.textContent.includes("no older orders")`)
 	b.do(scripts(false), chromedp.Navigate(url+"/orders"))
 	b.wait("the orders without a script", `document.querySelectorAll("[data-order]").length === 4 && document.querySelectorAll("a[data-ticket]").length === 2 &&
-		document.querySelector("time").textContent.includes("UTC")`)
+		document.querySelector("time").textContent.includes("Berlin time")`)
 	b.click("a[data-ticket]")
 	b.wait("the way to the code without a script", `location.pathname.startsWith("/t/") && document.querySelector("noscript a")`)
 	b.do(scripts(true))

@@ -28,22 +28,19 @@ type Page struct {
 	Assets  map[string]string // "app.js" → "/assets/app.js?v=1f2e…", for each file of dist/
 }
 
-// Event is an event as a page shows it. Instants are RFC 3339 UTC for
-// <time datetime>, the fields beside them are for reading.
+// Event is an event as a page shows it.
 type Event struct {
 	ID, Name, Venue string
-	Starts          string // "Fri 14 Aug 2026, 20:00 UTC"; empty when unknown
-	StartsAt        string // "2026-08-14T20:00:00Z"
-	Opens           string // the on-sale; empty: at once
-	OpensAt         string
-	RoomOpens       string // the waiting room; empty: it is open
-	RoomOpensAt     string
-	RoomOpensIn     int64  // ms
-	State           string // wire.SaleScheduled, SaleOpen, SalePaused, SaleSoldOut or SaleClosed
-	Status          string // the same as a sentence: "On sale now"
-	Currency        string // ISO 4217
-	PerFan          int    // tickets one fan may have
-	HoldSeconds     int
+	Starts          *Instant // nil: unknown
+	Opens           *Instant // the on-sale, while it is to come
+	RoomOpens       *Instant // the waiting room, while it is to come
+	RoomOpensIn     int64    // ms
+	Lottery         bool     // fans who join before the on-sale are drawn
+	DrawAhead       bool     // and that is still to come
+	State           string   // wire.SaleScheduled, SaleOpen, SalePaused, SaleSoldOut or SaleClosed
+	Status          string   // the same as a sentence: "On sale now"
+	Digits          int      // minor digits of the event's currency
+	PerFan          int      // tickets one fan may have
 	Levels          []Level
 	Message         string // from the operator
 }
@@ -51,10 +48,7 @@ type Event struct {
 // Level is a price level with its price, all fees included.
 type Level struct {
 	ID, Name    string
-	Price       string // "EUR 54.50": the all-in total
-	Base        string
-	ServiceFee  string
-	FacilityFee string
+	Price       *Money
 	Free, Total int // as the board says; Total 0: not known yet
 }
 
@@ -65,24 +59,23 @@ type Orders struct {
 	Later bool   // it is not the first
 }
 
-// Order is an order as a page shows it; Total is empty when nothing was charged.
+// Order is an order as a page shows it.
 type Order struct {
 	ID              string
 	Event           string // id
 	Name, Venue     string // of the event; its id alone when it is not on sale any more
-	Starts          string
-	StartsAt        string
+	Starts          *Instant
 	State           string // wire.OrderState
 	Status          string // the same as a sentence
 	Reason          string // why it failed
-	Placed          string
-	PlacedAt        string
+	Placed          *Instant
 	Seats           []Seat
-	Total, Refunded string // "EUR 54.50"; Refunded is part of Total, or empty
+	Total, Refunded *Money // Total nil: nothing was charged. Refunded is part of it, or nil
 }
 
-// Seat is a seat of an order, with the ticket that opens the gate, if one does.
-type Seat struct{ Label, Ticket string }
+// Seat is a seat of an order, with what must be known of it in words, and the
+// ticket that opens the gate, if one does.
+type Seat struct{ Label, Notes, Ticket string }
 
 // Carry is a place that was carried to this device, which may take it by
 // posting the form to its own address; with replace=yes if it is OtherFan's.

@@ -1,33 +1,121 @@
 package pages
 
 import (
-	"fmt"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-const reading = "Mon 2 Jan 2006, 15:04 UTC"
-
-// Instant writes an instant for reading, and for <time datetime>; both are empty
-// when it is unknown.
-func Instant(t time.Time) (forPeople, forMachines string) {
-	if t.IsZero() {
-		return "", ""
-	}
-	return t.UTC().Format(reading), t.UTC().Format(time.RFC3339)
+// Instant is an instant as a page shows it: in the venue's zone, which is named.
+// The script sets the fan's own time beside it where that is another
+// (web/src/time.ts, which writes instants in the same words).
+type Instant struct {
+	Reading string // "Fri 14 Aug 2026, 20:00 (Berlin time)"
+	At      string // RFC 3339 in UTC, for <time datetime>
+	Zone    string // by its IANA name
 }
 
-// Money writes minor units with the decimals of the currency (ISO 4217).
-func Money(minor int64, currency string) string {
-	digits := 2
-	switch currency {
-	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
-		digits = 0
-	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
-		digits = 3
+const reading = "Mon 2 Jan 2006, 15:04"
+
+// InstantOf is t in the venue's zone; nil when it is unknown.
+func InstantOf(t time.Time, zone *time.Location) *Instant {
+	if t.IsZero() {
+		return nil
 	}
-	s := fmt.Sprintf("%0*d", digits+1, minor)
+	return &Instant{t.In(zone).Format(reading) + " (" + zoneName(zone.String()) + ")", t.UTC().Format(time.RFC3339), zone.String()}
+}
+
+// zoneName is a zone in words: "Europe/Berlin" is "Berlin time".
+func zoneName(zone string) string {
+	if i := strings.LastIndexByte(zone, '/'); i > 0 && !strings.HasPrefix(zone, "Etc/") {
+		return strings.ReplaceAll(zone[i+1:], "_", " ") + " time"
+	}
+	return zone
+}
+
+// Money is an amount as a page shows it.
+type Money struct {
+	Reading string // "€54.50", as web/src/money.ts writes it; "Free" if it is nothing
+	Plain   string // "EUR 54.50", for <data value>
+}
+
+// MoneyOf is an amount of minor units, of which the currency has so many digits.
+func MoneyOf(minor int64, currency string, digits int) *Money {
+	s := strconv.FormatInt(minor, 10)
+	for len(s) <= digits {
+		s = "0" + s
+	}
+	whole, part := s[:len(s)-digits], ""
 	if digits > 0 {
-		s = s[:len(s)-digits] + "." + s[len(s)-digits:]
+		part = "." + s[len(s)-digits:]
 	}
-	return currency + " " + s
+	m := &Money{Plain: currency + " " + whole + part}
+	if m.Reading = sign(currency) + grouped(whole) + part; minor == 0 {
+		m.Reading = "Free"
+	}
+	return m
+}
+
+// grouped sets a comma before each three digits from the right.
+func grouped(whole string) string {
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	return whole
+}
+
+// sign is what stands before an amount: the currency's sign in English (Unicode
+// CLDR), or its code and a space that no line breaks at.
+func sign(currency string) string {
+	s := currency
+	switch currency {
+	case "AUD":
+		s = "A$"
+	case "BRL":
+		s = "R$"
+	case "CAD":
+		s = "CA$"
+	case "CNY":
+		s = "CN¥"
+	case "EUR":
+		s = "€"
+	case "GBP":
+		s = "£"
+	case "HKD":
+		s = "HK$"
+	case "ILS":
+		s = "₪"
+	case "INR":
+		s = "₹"
+	case "JPY":
+		s = "¥"
+	case "KRW":
+		s = "₩"
+	case "MXN":
+		s = "MX$"
+	case "NZD":
+		s = "NZ$"
+	case "PHP":
+		s = "₱"
+	case "TWD":
+		s = "NT$"
+	case "USD":
+		s = "$"
+	case "VND":
+		s = "₫"
+	case "XAF":
+		s = "FCFA"
+	case "XCD":
+		s = "EC$"
+	case "XOF":
+		s = "F\u202fCFA"
+	case "XPF":
+		s = "CFPF"
+	}
+	if last, _ := utf8.DecodeLastRuneInString(s); unicode.IsLetter(last) {
+		s += "\u00a0"
+	}
+	return s
 }

@@ -6,8 +6,10 @@ import type { Task } from "./solver";
 export interface Amounts { base: number; service_fee: number; facility_fee: number; total: number }
 export interface Level { id: string; name: string; categories: string[]; price: Amounts }
 export interface EventInfo {
-  id: string; name: string; currency: string; starts_at?: string; opens_at?: string;
+  id: string; name: string; venue: string; currency: string; starts_at?: string; opens_at?: string;
+  timezone: string; // the venue's, by its IANA name
   levels: Level[]; limits: { per_fan: number };
+  hold: { seconds: number; more_seconds?: number }; // how long seats are kept, and what a fan may add to it once
   plan: string; // digest
 }
 export interface Head { head: number; joined: number; drawn?: number; upto?: number }
@@ -24,6 +26,7 @@ export interface Count { free: number; held: number; sold: number; blocked: numb
 export interface Stock { all: Count; sections: Record<string, Count>; levels: Record<string, Count> }
 export interface Place {
   place: string; lane: string; region: string; number: number; ahead: number;
+  again?: boolean; // a new place at the end: the one before is used up
   slow?: { why: string[]; detail: string; challenge: string }; // in the slow lane: why, and how to leave it
 }
 /** A task whose answer shows that nobody joins a thousand times: ALTCHA's form, and a widget that would do instead. */
@@ -35,15 +38,18 @@ export interface Challenge {
 export interface Pass { pass: string; expires_at: string }
 /** A link, and a drawing of it: an SVG path in a square of qr_size units. */
 export interface Carried { link: string; qr: string; qr_size: number; expires_at: string }
-export interface SeatQuote { id: string; label: string; price: Amounts }
+/** What a buyer must know of a seat before paying. */
+export type SeatNote = "restricted_view" | "accessible" | "companion";
+export interface SeatQuote { id: string; label: string; price: Amounts; notes?: SeatNote[] }
 export interface Hold { hold: string; seats: SeatQuote[]; total: number; currency: string; expires_at: string; why?: string }
 export interface Best { count: number; level?: string; section?: string; accessible?: boolean }
 export type HoldWish = { seats: string[] } | { best: Best } | { area: string; count: number };
 export interface Order {
   order: string; state: "pending" | "paid" | "failed" | "refunded"; reason?: string;
   seats?: SeatQuote[]; total?: number; refunded?: number; currency?: string; tickets?: string[];
+  hold?: { hold: string; expires_at: string }; // of a failed order: the seats are still the fan's
 }
-export interface Ticket { event: string; seat: string; label: string; state: string; generation: number; barcode: string }
+export interface Ticket { event: string; seat: string; label: string; state: string; generation: number; barcode: string; notes?: SeatNote[] }
 /** Availability is one state a place in plan order: 0 free, 1 held, 2 sold, 3 blocked. */
 export interface Availability { seq: number; states: Uint8Array }
 
@@ -128,6 +134,8 @@ export class Api {
   async release(hold: string, pass: string): Promise<void> {
     await send("DELETE", `/v1/holds/${hold}`, undefined, bearer(pass));
   }
+  /** Adds to the hold's deadline what the event allows, once. */
+  moreTime(hold: string, pass: string): Promise<Hold> { return json("POST", `/v1/holds/${hold}/more-time`, undefined, bearer(pass)); }
   checkout(hold: string, pass: string, key: string, method: string, buyer: { name: string; email: string }): Promise<{ order: string }> {
     return json("POST", `/v1/holds/${hold}/checkout`, { payment: { method }, buyer }, { ...bearer(pass), "idempotency-key": key });
   }
@@ -139,6 +147,9 @@ export class Api {
     return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.base}/live`;
   }
 }
+
+/** crypto.randomUUID would need a secure context, which a shop on a plain local address is not. */
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
 export function getChallenge(path: string): Promise<Challenge> { return json("GET", path); }
 export function ticket(id: string): Promise<Ticket> { return json("GET", `/v1/tickets/${encodeURIComponent(id)}`); }

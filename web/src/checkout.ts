@@ -1,30 +1,40 @@
 // From the hold to the tickets. The quote is locked: what is shown is what is
 // paid. Deadlines are the server's instants; the countdown only shows them.
 
-import { type Api, type Hold, now, type Order, Problem } from "./api";
+import { type Api, type EventInfo, type Hold, newKey, now, type Order, Problem, type SeatQuote } from "./api";
 import { busy, by, el, fail, say, show, text } from "./dom";
 import type { Notice } from "./live";
 import { money, plural } from "./money";
+import { noteWords } from "./notes";
 import type { Store } from "./store";
+import { span } from "./time";
 
-/** A pending order may wait for its fan, who confirms the payment to his bank at url. */
+/** A pending order may wait for its fan, who confirms the payment to their bank at url. */
 interface Waiting extends Order { action?: { url: string } }
 
 /** Seconds before the deadline at which the fan is warned. */
 const warnAt = [60, 20];
 const orderPollFirst = 700, orderPollMost = 5_000;
+/** How often an order may be unknown: a moment after checkout it is, later it never will be known. */
+const unknownMost = 8;
+const timeUp = "Time is up: your seats went back on sale. Nothing was charged.";
 
 export class Checkout {
   private clock = 0;
   private poll = 0;
   private wait = orderPollFirst;
+  private unknown = 0;
 
-  constructor(private readonly api: Api, private readonly store: Store, private readonly back: () => void, private readonly lost: (p: Problem) => boolean) {
+  constructor(
+    private readonly api: Api, private readonly store: Store, private readonly info: () => Promise<EventInfo>,
+    private readonly back: () => void, private readonly lost: (p: Problem) => boolean,
+  ) {
     by("checkout-form").addEventListener("submit", (e) => {
       e.preventDefault();
       busy(by("pay"), () => this.pay());
     });
     by("release").addEventListener("click", () => busy(by("release"), () => this.release()));
+    by("more").addEventListener("click", () => busy(by("more"), () => this.more()));
     by("again").addEventListener("click", () => this.leave());
     // What was typed outlives a reload and a second purchase, in this browser alone.
     for (const id of ["name", "email"]) {
@@ -39,28 +49,58 @@ export class Checkout {
   /** Shows a standing hold. */
   open(hold: Hold): void {
     show("checkout");
-    by("quote").replaceChildren(...hold.seats.map((s) => el("li", { "data-quoted": s.id },
-      el("div", { class: "line" }, el("span", {}, s.label), el("strong", {}, money(s.price.total, hold.currency))),
-      el("small", {}, [
-        `Ticket ${money(s.price.base, hold.currency)}`,
-        s.price.service_fee && `service fee ${money(s.price.service_fee, hold.currency)}`,
-        s.price.facility_fee && `facility fee ${money(s.price.facility_fee, hold.currency)}`,
-      ].filter(Boolean).join(" + ")))));
+    by("quote").replaceChildren(...hold.seats.map((s) => quoted(s, hold.currency)));
     text(by("quote-why"), hold.why ?? "");
     text(by("total"), money(hold.total, hold.currency));
-    text(by("pay"), `Pay ${money(hold.total, hold.currency)}`);
+    text(by("pay"), hold.total ? `Pay ${money(hold.total, hold.currency)}` : `Get ${plural(hold.seats.length, "ticket")}`);
+    by("payment").hidden = !hold.total; // nothing to pay needs no card
+    this.offerMore(hold);
     this.tick(hold, Infinity);
   }
+
+  /** More time can be had once a hold, where the event gives any. */
+  private async offerMore(hold: Hold): Promise<void> {
+    const more = by("more");
+    more.hidden = true;
+    const seconds = (await this.info().catch(() => undefined))?.hold?.more_seconds ?? 0;
+    if (!seconds || this.store.saved.more === hold.hold) return;
+    text(more, `I need more time: keep my seats ${span(seconds)} longer`);
+    more.hidden = false;
+  }
+
+  private async more(): Promise<void> {
+    const { hold, pass } = this.store.saved;
+    if (!hold) return this.back();
+    try {
+      const { expires_at } = await this.api.moreTime(hold.hold, pass?.pass ?? "");
+      const longer = { ...hold, expires_at };
+      this.store.set({ hold: longer, more: hold.hold });
+      this.tick(longer, Infinity);
+      say(`Your seats are kept longer: you have ${span(this.left(longer))} now.`);
+    } catch (e) {
+      const p = e as Problem;
+      if (this.lost(p)) return;
+      if (p.status === 410 || p.status === 404) return this.over(p.message);
+      if (p.status >= 400 && p.status < 500) this.store.set({ more: hold.hold }); // asking again gives no other answer
+      fail(p.message);
+    }
+    by("more").hidden = this.store.saved.more === hold.hold;
+    by("countdown").focus({ preventScroll: true }); // the button may be gone
+  }
+
+  private left(hold: Hold): number { return Math.max(0, Math.ceil((Date.parse(hold.expires_at) - now()) / 1000)); }
 
   private tick(hold: Hold, before: number): void {
     clearTimeout(this.clock);
     if (document.body.dataset.view !== "checkout") return;
-    const left = Math.max(0, Math.ceil((Date.parse(hold.expires_at) - now()) / 1000));
+    const left = this.left(hold);
     text(by("countdown"), `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`);
     by("countdown").classList.toggle("soon", left <= warnAt[0]);
     const warning = warnAt.find((s) => left <= s && before > s && left > 0);
-    if (warning && before !== Infinity) say(`${plural(left, "second")} left to pay. Then your seats go back on sale.`);
-    if (left === 0) return this.over("Time is up: your seats went back on sale. You can choose again.");
+    if (warning && before !== Infinity) {
+      say(`${plural(left, "second")} left. Then your seats go back on sale.${by("more").hidden ? "" : " If you need longer, there is a button for more time."}`);
+    }
+    if (left === 0) return this.over(timeUp);
     this.clock = setTimeout(() => this.tick(hold, left), 250);
   }
 
@@ -111,6 +151,7 @@ export class Checkout {
     clearTimeout(this.clock);
     show("order");
     this.wait = orderPollFirst;
+    this.unknown = 0;
     if (by("order-state").dataset.order !== order) {
       by("order-state").dataset.order = order;
       this.render({ order, state: "pending" });
@@ -122,7 +163,7 @@ export class Checkout {
     const { order, hold } = this.store.saved;
     if (n.kind === "order" && n.order === order) this.ask();
     if (n.kind === "hold" && !order && hold && n.hold === hold.hold && document.body.dataset.view === "checkout") {
-      this.over(n.state === "expired" ? "Time is up: your seats went back on sale. You can choose again." : "Your seats were given back.");
+      this.over(n.state === "expired" ? timeUp : "Your seats were given back.");
     }
   }
 
@@ -133,18 +174,45 @@ export class Checkout {
     clearTimeout(this.poll);
     try {
       const order = await this.api.order(id);
-      if (this.store.saved.order === id) this.render(order);
+      if (this.store.saved.order !== id) return;
+      if (this.anotherCard(order)) return;
+      this.render(order);
       if (order.state !== "pending") return;
     } catch (e) {
       const p = e as Problem;
       // A moment after checkout it may not be known yet; it never is if this browser isn't its buyer.
-      if (p.status === 401 || p.status === 403) return fail(p.message);
+      if (p.status === 401 || p.status === 403 || p.status === 404 && ++this.unknown > unknownMost) return this.notOurs(p);
     }
     this.poll = setTimeout(() => this.ask(), this.wait);
     this.wait = Math.min(orderPollMost, this.wait * 1.4);
   }
 
-  /** Sends the fan to his bank, by himself once; after that the link is his to follow. */
+  /** A payment that failed leaves the seats with their fan until the hold's own deadline. */
+  private anotherCard(order: Order): boolean {
+    const kept = order.state === "failed" ? order.hold : undefined;
+    if (!kept || Date.parse(kept.expires_at) <= now()) return false;
+    const hold: Hold = { seats: order.seats ?? [], total: order.total ?? 0, currency: order.currency ?? "", ...this.store.saved.hold, ...kept };
+    this.store.set({ hold, key: newKey(), order: undefined });
+    this.open(hold);
+    fail(`${order.reason ?? "The payment did not go through."} Nothing was charged, and your seats are still yours for ${span(this.left(hold))}: try again, or another card.`);
+    return true;
+  }
+
+  /** The order can't be followed from here. */
+  private notOurs(p: Problem): void {
+    text(by("order-state"), "This order can't be shown here.");
+    by("order-state").dataset.state = "failed";
+    text(by("order-reason"), p.status === 404 ? `${p.message} Look under My orders before you buy again.` : p.message);
+    this.offerAgain(false);
+  }
+
+  /** Where the fan goes on from an order: the seats, or the queue if the time to choose is over. */
+  private offerAgain(failed: boolean): void {
+    by("again").hidden = false;
+    text(by("again"), !this.store.pass ? "Back to the queue" : failed ? "Choose seats again" : "Buy more tickets");
+  }
+
+  /** Sends the fan to their bank, unasked once; after that the link is theirs to follow. */
   private confirm(order: Waiting): void {
     const shown = document.getElementById("order-action");
     if (order.state !== "pending" || !order.action) return shown?.remove();
@@ -156,7 +224,7 @@ export class Checkout {
       const key = `frontrow:confirm-${order.order}`;
       if (sessionStorage.getItem(key)) return;
       sessionStorage.setItem(key, "sent");
-    } catch { return; } // without storage he would be sent again and again
+    } catch { return; } // without storage they would be sent again and again
     location.assign(url.href);
   }
 
@@ -164,22 +232,38 @@ export class Checkout {
     const state = by("order-state"), failed = order.state === "failed";
     state.dataset.state = order.state;
     text(state, {
-      pending: "Your payment is being made…", paid: "Paid. Here are your tickets.",
-      failed: "The payment did not go through.", refunded: "This order was refunded.",
+      pending: order.total === 0 ? "Your tickets are being made…" : "Your payment is being made…", paid: order.total === 0 ? "Here are your tickets." : "Paid. Here are your tickets.",
+      failed: "The order did not go through.", refunded: "This order was refunded.",
     }[order.state]);
     text(by("order-reason"), order.state === "pending" ? order.reason ?? "You can close this page: the order goes on, and you find it here."
       : failed ? `${order.reason ?? ""} Nothing was charged, and the seats are free again.`.trim() : order.reason ?? "");
     this.confirm(order);
     by("tickets").replaceChildren(...(order.tickets ?? []).map((id, i) =>
-      el("li", {}, el("a", { href: `/t/${id}`, "data-ticket": id }, el("span", {}, order.seats?.[i]?.label ?? `Ticket ${i + 1}`), el("small", {}, "Open ticket")))));
-    text(by("order-total"), order.total && order.currency && !failed
+      el("li", {}, el("a", { href: `/t/${id}`, "data-ticket": id }, seatWords(order.seats?.[i], `Ticket ${i + 1}`), el("small", {}, "Open ticket")))));
+    text(by("order-total"), order.currency && !failed
       ? `Total ${money(order.total, order.currency)}${order.refunded ? `, of which ${money(order.refunded, order.currency)} is refunded` : ""}` : "");
-    by("again").hidden = order.state === "pending";
-    text(by("again"), failed ? "Choose seats again" : "Buy more tickets");
+    if (order.state === "pending") by("again").hidden = true;
+    else this.offerAgain(failed);
   }
 
   private leave(): void {
     this.store.set({ hold: undefined, key: undefined, order: undefined });
     this.back();
   }
+}
+
+/** A seat by its label, with what must be known of it. */
+function seatWords(seat: SeatQuote | undefined, instead: string): HTMLElement {
+  const notes = noteWords(seat?.notes);
+  return el("span", {}, seat?.label ?? instead, ...(notes ? [el("small", { class: "note" }, notes)] : []));
+}
+
+/** A seat of the quote: what is shown is what is paid. */
+function quoted(s: SeatQuote, currency: string): HTMLElement {
+  const parts = [`Ticket ${money(s.price.base, currency)}`];
+  if (s.price.service_fee) parts.push(`service fee ${money(s.price.service_fee, currency)}`);
+  if (s.price.facility_fee) parts.push(`facility fee ${money(s.price.facility_fee, currency)}`);
+  return el("li", { "data-quoted": s.id },
+    el("div", { class: "line" }, seatWords(s, s.id), el("strong", {}, money(s.price.total, currency))),
+    ...(s.price.total ? [el("small", {}, parts.join(" + "))] : []));
 }

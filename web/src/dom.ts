@@ -34,10 +34,7 @@ export function say(message: string): void {
 /** fail tells of something that went wrong, and what to do (role=alert). */
 export function fail(message: string): void {
   text(by("error"), message);
-  if (message) {
-    text(by("message"), "");
-    by("error").scrollIntoView({ block: "nearest" });
-  }
+  if (message) text(by("message"), "");
 }
 
 /** busy disables a button while its act is under way, so that one tap is one request. */
@@ -51,6 +48,32 @@ export async function busy(button: HTMLButtonElement, act: () => Promise<void>):
     button.disabled = false;
     button.removeAttribute("aria-busy");
   }
+}
+
+/** A second tap that follows so soon, in ms, at about the same place, in CSS pixels, was meant for what stood there at the first. */
+const doubleTap = 400, doubleTapReach = 30;
+
+/**
+ * deliberate keeps buttons marked data-deliberate, which hold seats or pay, from
+ * being pressed by accident: the press must have begun on the button, with the
+ * words that it still has, and not be the second tap of two of which the first
+ * went elsewhere. Keys and scripts press without a pointer.
+ */
+export function deliberate(): void {
+  type Press = { on: Element | null; words: string; x: number; y: number; at: number };
+  let last: Press | undefined, first: Press | undefined;
+  addEventListener("pointerdown", (e) => {
+    const on = (e.target as Element).closest("button");
+    [first, last] = [last, { on, words: on?.textContent ?? "", x: e.clientX, y: e.clientY, at: e.timeStamp }];
+  }, true);
+  addEventListener("click", (e) => {
+    const button = (e.target as Element).closest?.("button[data-deliberate]");
+    if (!button || e.detail === 0) return;
+    const second = first && last && first.on !== button && last.at - first.at < doubleTap && Math.hypot(last.x - first.x, last.y - first.y) < doubleTapReach;
+    if (last?.on === button && last.words === button.textContent && !second) return;
+    e.preventDefault();
+    e.stopPropagation();
+  }, true);
 }
 
 export type View = "waiting" | "seats" | "checkout" | "order";

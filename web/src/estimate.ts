@@ -1,4 +1,4 @@
-// What a fan who waits is told about his turn, in sentences: pure. Numbers are
+// What a fan who waits is told about their turn, in sentences: pure. Numbers are
 // rounded so that they promise no more than the board knows.
 
 import type { Board, Place } from "./api";
@@ -8,7 +8,7 @@ import { count } from "./money";
 /** The lanes in the order in which they are called. */
 const order = ["priority", "general", "slow"];
 
-/** How many fans are called before this one, over all lanes and regions. Within his lane regions are called by arrival: as far as he has come in his queue, the others have in theirs. */
+/** How many fans are called before this one, over all lanes and regions. Within a lane regions are called by arrival: as far as this fan has come in their queue, the others have in theirs. */
 export function before(board: Board, place: Place, mine: Turn): number {
   const at = order.indexOf(place.lane);
   let fans = order.slice(0, at).reduce((n, lane) => n + (board.lanes[lane]?.waiting ?? 0), 0);
@@ -30,7 +30,7 @@ export function waiting(board: Board, mine: Turn, ahead: number): { sentence: st
     case "sold_out": return { sentence: "Tickets that come back are offered in the order of the queue. You are let in by yourself if it is your turn." };
     case "closed": return { sentence: "" };
   }
-  if (mine.called) return { sentence: "It is your turn." };
+  if (mine.called) return { sentence: "It is your turn: you are being let in." };
   const range = wait(board, ahead);
   if (!range) return { sentence: ahead === 0 ? "You are next." : "An estimate follows once fans are being called." };
   const from = Math.max(1, Math.floor(range.from)), to = Math.max(from + 1, Math.ceil(range.to));

@@ -14,7 +14,7 @@ const tapSlop = 7;
 
 export function attach(canvas: HTMLCanvasElement, on: Gestures): void {
   const pointers = new Map<number, { x: number; y: number }>();
-  let tapping = false, startX = 0, startY = 0;
+  let tapping = false, tapped = false, startX = 0, startY = 0;
 
   const at = (e: MouseEvent) => {
     const box = canvas.getBoundingClientRect();
@@ -27,6 +27,7 @@ export function attach(canvas: HTMLCanvasElement, on: Gestures): void {
     const p = at(e);
     pointers.set(e.pointerId, p);
     tapping = pointers.size === 1;
+    tapped = false;
     [startX, startY] = [p.x, p.y];
   });
   canvas.addEventListener("pointermove", (e) => {
@@ -50,11 +51,17 @@ export function attach(canvas: HTMLCanvasElement, on: Gestures): void {
   });
   const up = (e: PointerEvent) => {
     if (!pointers.delete(e.pointerId)) return;
-    if (tapping && e.type === "pointerup") on.tap(startX, startY);
+    tapped = tapping && e.type === "pointerup";
     tapping = false;
   };
   canvas.addEventListener("pointerup", up);
   canvas.addEventListener("pointercancel", up);
+  // A tap counts once its click is here: whatever it moves, no click follows that
+  // could land on something else.
+  canvas.addEventListener("click", () => {
+    if (tapped) on.tap(startX, startY);
+    tapped = false;
+  });
 
   canvas.addEventListener("wheel", (e) => {
     e.preventDefault();

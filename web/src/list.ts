@@ -7,6 +7,7 @@ import type { Plan, Row, Section } from "./plan";
 import { Accessible, Companion, Restricted } from "./plan";
 import { by, el, text } from "./dom";
 import { plural } from "./money";
+import { noteWords, notesOf } from "./notes";
 
 export interface ListModel {
   readonly plan: Plan;
@@ -84,10 +85,12 @@ export class SeatList {
         // Taken seats stay reachable, so that a reader hears the row as it is.
         b.setAttribute("aria-disabled", String(states[i] !== 0 && !mine));
         b.setAttribute("aria-pressed", String(mine));
-        const kind = plan.kind[i], marks = [(kind & 3) === Accessible && "wheelchair place", (kind & 3) === Companion && "companion seat", kind & Restricted && "restricted view"];
-        const label = [plan.label(i), ...marks, this.model.price(i) + " including fees", mine ? "chosen" : stateNames[states[i]]].filter(Boolean).join(", ");
+        const kind = plan.kind[i], notes = noteWords(notesOf(kind));
+        const label = [plan.label(i), notes, this.model.price(i) + " including fees", mine ? "chosen" : stateNames[states[i]]].filter(Boolean).join(", ");
         if (b.getAttribute("aria-label") !== label) b.setAttribute("aria-label", label);
-        b.className = `level-${this.model.level(i) % colours}${(kind & 3) === Accessible ? " square" : ""}`;
+        const shape = (kind & 3) === Accessible ? " square" : (kind & 3) === Companion ? " tip" : "";
+        b.className = `level-${this.model.level(i) % colours}${shape}${kind & Restricted ? " struck" : ""}`;
+        b.title = notes;
       } else {
         let left = 0;
         if (b.dataset.section !== undefined) left = this.model.left(plan.sections.find((s) => s.id === b.dataset.section)!);

@@ -1,31 +1,45 @@
 // One script for every page; what is on it is told by data- attributes of the
 // body. On the event's page the views follow from what is saved and what the
-// board says: waiting, seats, checkout, order.
+// board says: waiting, seats, checkout, order. See web/doc.go for every state
+// that a fan can be in, and the way on from it.
 
-import { Api, type EventInfo, type Pass, type Problem } from "./api";
+import { Api, type Board, type EventInfo, type Pass, type Problem, now } from "./api";
 import { brought } from "./carry";
 import { Checkout } from "./checkout";
-import { busy, by, el, fail, say, show } from "./dom";
+import { busy, by, deliberate, el, fail, say, show, text } from "./dom";
 import { Live } from "./live";
 import { showDraw } from "./lottery";
+import { tell } from "./money";
+import { PassClock } from "./pass";
 import { Room } from "./room";
 import { Seats } from "./seats";
-import { Store } from "./store";
+import { passEnded, Store } from "./store";
 import { showOrders } from "./orders";
 import { showTicket } from "./ticket";
+import { besideInstants, span } from "./time";
+
+/** What a state of the sale means for a fan who chooses seats or pays. */
+const meanwhile: Partial<Record<Board["state"], string>> = {
+  paused: "The queue is paused: nobody else is called just now. You can go on.",
+  draining: "The queue is being closed: nobody else is called. You can go on.",
+  sold_out: "Sold out just now. Seats that others give back can be chosen here at once.",
+  closed: "The sale is over. Seats that you hold can still be paid for until their time is up.",
+};
 
 async function purchase(event: string): Promise<void> {
   const api = new Api(event), store = new Store(event), carried = brought(store);
-  let seats: Seats | undefined, info: Promise<EventInfo> | undefined;
+  let seats: Seats | undefined, asked: Promise<EventInfo> | undefined, sale: Board["state"] | undefined;
+  const info = () => asked ??= api.info().catch((e) => { asked = undefined; throw e; });
 
   const room = new Room(api, store, (pass: Pass) => {
     route();
-    const until = new Date(pass.expires_at).toLocaleTimeString(undefined, { timeStyle: "short" });
-    say(`It's your turn. Choose your seats: you have until ${until}.`);
+    const left = Math.max(0, Math.round((Date.parse(pass.expires_at) - now()) / 1000));
+    say(`It's your turn. Choose your seats: you have ${span(left)}.`);
   }, () => live.renew());
-  const checkout = new Checkout(api, store, () => route(), lost);
+  const checkout = new Checkout(api, store, info, () => route(), lost);
+  const clock = new PassClock(store, () => route());
   const live = new Live(api, {
-    board: (b) => { room.board(b); seats?.board(b); },
+    board: (b) => { room.board(b); seats?.board(b); operator(b); },
     stock: (s) => seats?.stockChanged(s),
     seats: (f) => seats?.frame(f),
     notice: (n) => checkout.notice(n),
@@ -41,24 +55,38 @@ async function purchase(event: string): Promise<void> {
 
   /** Brings up the view that what is saved asks for. Idempotent. */
   function route(): void {
-    const { order } = store.saved, hold = store.hold, view = document.body.dataset.view;
+    const { order, pass } = store.saved, hold = store.hold, view = document.body.dataset.view;
     if (order) {
       if (view !== "order") checkout.follow(order);
     } else if (hold) {
       if (view !== "checkout") checkout.open(hold);
-    } else if (store.pass) {
+    } else if (store.pass && sale !== "closed") {
       show("seats");
+      clock.run();
       openSeats();
     } else {
+      if (pass && !store.pass) store.end(passEnded);
       show("waiting");
+      room.render();
+      if (view === "seats") fail(sale === "closed" ? "The sale has been closed. You held no seats, and nothing was charged." : `${passEnded} You held no seats, and nothing was charged.`);
     }
   }
 
-  /** The pass has ended: the place may be redeemed again while its turn is kept. */
-  function passOver(): void {
-    store.set({ pass: undefined });
+  /** An operator's word, and what the state of the sale means, wherever the fan is. */
+  function operator(board: Board): void {
+    text(by("operator"), [board.message, meanwhile[board.state]].filter(Boolean).join(" "));
+    const before = sale;
+    sale = board.state;
+    if (sale !== before) route();
+  }
+
+  /** The pass is refused: it has ended or, if it should be good, this browser is another fan by now. */
+  function passOver(p?: Problem): void {
+    const good = store.pass;
+    if (good) store.set({ pass: undefined });
     route();
-    fail("Your turn has ended before seats were held. If your place is still good, you are let in again.");
+    if (!good) return;
+    fail(p?.message ?? passEnded);
     live.fetchBoard();
     room.join(false);
   }
@@ -66,7 +94,7 @@ async function purchase(event: string): Promise<void> {
   /** Refusals that end the pass on this device, whatever it was for; false for others. */
   function lost(p: Problem): boolean {
     if (p.code === "revoked") {
-      store.set({ place: undefined, pass: undefined, hold: undefined, key: undefined });
+      store.end(p.message);
       route();
       fail(p.message);
     } else if (p.code === "other-device") {
@@ -94,23 +122,27 @@ async function purchase(event: string): Promise<void> {
 
   async function openSeats(): Promise<void> {
     try {
-      const about = await (info ??= api.info());
+      const about = await info();
       seats ??= new Seats(api, store, live, about, (hold) => checkout.open(hold), passOver, lost);
       await seats.load();
     } catch (e) {
-      info = undefined;
       fail((e as Error).message);
     }
   }
 
+  deliberate();
+  for (const id of ["message", "error"]) by(id).addEventListener("click", () => text(by(id), "")); // they lie over the page
+  besideInstants();
   addEventListener("storage", route); // another tab went a step on: one fan is in one place
   route();
   live.start();
   await (carried ? room.join(true) : room.start());
 }
 
-const { page, event, ticket } = document.body.dataset;
+const { page, event, ticket, digits } = document.body.dataset;
+if (digits) tell(Number(digits));
 if (page === "event" && event) purchase(event);
 if (page === "draw" && event) showDraw(event);
 if (page === "ticket" && ticket) showTicket(ticket);
 if (page === "orders") showOrders();
+if (page === "index") besideInstants();

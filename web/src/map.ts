@@ -3,7 +3,7 @@
 // seats with numbers. At each only what is in the window is drawn, so that a
 // frame of an 80,000 seat house costs about a millisecond without a GPU.
 
-import { type Area, Accessible, type Box, type Plan, type Section } from "./plan";
+import { type Area, Accessible, type Box, Companion, type Plan, Restricted, type Section } from "./plan";
 import { attach } from "./gestures";
 import { count } from "./money";
 import { Viewport, overlaps, seatAt, zoneAt } from "./view";
@@ -19,6 +19,7 @@ export interface MapModel {
   readonly plan: Plan;
   readonly states: Uint8Array;
   readonly chosen: Set<number>;
+  readonly area: Area | undefined; // that is chosen
   level(place: number): number;
   left(zone: Section | Area): number;
   pickSeat(place: number): void;
@@ -221,7 +222,9 @@ export class SeatMap {
         c.fill();
         c.globalAlpha = 1;
       }
+      if (z === model.area) [c.lineWidth, c.strokeStyle] = [4, theme.accent];
       c.stroke();
+      [c.lineWidth, c.strokeStyle] = [1, theme.line];
     }
     if (this.pitch >= vectorsFrom) this.drawLabels(c, []);
   }
@@ -242,7 +245,8 @@ export class SeatMap {
       if (drawn.some((other) => overlaps(box, other))) continue;
       drawn.push(box);
       this.write(c, name, mx, two ? my - 8 : my, two ? 12 : 11, ink, paper);
-      if (two) this.write(c, left ? `${count(left)} left` : "none left", mx, my + 8, 11, ink, paper);
+      if (two && z === this.model.area) this.write(c, "✓ chosen", mx, my + 8, 11, ink, paper);
+      else if (two) this.write(c, left ? `${count(left)} left` : "none left", mx, my + 8, 11, ink, paper);
     }
   }
 
@@ -274,26 +278,34 @@ export class SeatMap {
     }
   }
 
-  /** State is told by shape as well: free is full, held a ring, taken a dot, blocked a cross; accessible seats are square. */
+  /** State is told by shape as well: free is full, held a ring, taken a dot, blocked a cross. So is the kind of a free or chosen seat: wheelchair places are square, companions' on their tip, and a restricted view is struck through. */
   private drawSeats(c: CanvasRenderingContext2D, sections: Section[], window: Box): void {
     const { plan, chosen } = this.model, { css, ink, paper, accent } = this.theme, { k, x, y } = this.view;
     const r = this.pitch * 0.4, margin = plan.pitch;
     const paths = Array.from({ length: paints }, () => new Path2D());
-    const labelled: number[] = [];
+    const labelled: number[] = [], struck = new Path2D();
+    const strike = (i: number, px: number, py: number) => {
+      if (!(plan.kind[i] & Restricted)) return;
+      struck.moveTo(px - r, py + r);
+      struck.lineTo(px + r, py - r);
+    };
     for (const s of sections) {
       for (let i = s.start; i < s.end; i++) {
         const sx = plan.x[i], sy = plan.y[i];
         if (sx < window[0] - margin || sx > window[2] + margin || sy < window[1] - margin || sy > window[3] + margin) continue;
         if (chosen.has(i)) continue;
         const paint = this.paint(i), path = paths[paint], px = sx * k + x, py = sy * k + y;
-        if (paint < colours) labelled.push(i);
+        if (paint < colours) {
+          labelled.push(i);
+          strike(i, px, py);
+        }
         if (paint === blocked) {
           path.moveTo(px - r / 2, py - r / 2);
           path.lineTo(px + r / 2, py + r / 2);
           path.moveTo(px + r / 2, py - r / 2);
           path.lineTo(px - r / 2, py + r / 2);
-        } else if (paint < colours && (plan.kind[i] & 3) === Accessible) {
-          path.roundRect(px - r, py - r, 2 * r, 2 * r, r / 3);
+        } else if (paint < colours && plan.kind[i] & 3) {
+          outline(path, plan.kind[i], px, py, r);
         } else {
           const radius = paint === taken ? r * 0.5 : paint === held ? r * 0.8 : r;
           path.moveTo(px + radius, py);
@@ -307,17 +319,19 @@ export class SeatMap {
       c.fillStyle = c.strokeStyle = css[paint];
       if (paint === held || paint === blocked) c.stroke(path); else c.fill(path);
     });
+    c.strokeStyle = paper;
+    c.stroke(struck);
     if (this.pitch >= numbersFrom) for (const i of labelled) this.write(c, plan.number(i), plan.x[i] * k + x, plan.y[i] * k + y, r * 0.95, paper);
     for (const i of chosen) {
       if (i >= plan.seats) continue;
       const px = plan.x[i] * k + x, py = plan.y[i] * k + y;
-      c.beginPath();
-      c.arc(px, py, r * 1.1, 0, 7);
+      const shape = new Path2D();
+      outline(shape, plan.kind[i], px, py, r * 1.1);
       c.fillStyle = ink;
-      c.fill();
+      c.fill(shape);
       c.lineWidth = Math.max(2, r / 4);
       c.strokeStyle = accent;
-      c.stroke();
+      c.stroke(shape);
       this.write(c, this.pitch >= numbersFrom ? plan.number(i) : "✓", px, py, r * 0.95, paper);
     }
   }
@@ -343,5 +357,17 @@ export class SeatMap {
     }
     c.fillStyle = colour;
     c.fillText(text, x, y);
+  }
+}
+
+/** The shape of a seat by its kind: round, square for a wheelchair, on its tip for a companion. */
+function outline(path: Path2D, kind: number, x: number, y: number, r: number): void {
+  if ((kind & 3) === Accessible) return path.roundRect(x - r, y - r, 2 * r, 2 * r, r / 3);
+  path.moveTo(x + r, y);
+  if ((kind & 3) === Companion) {
+    for (const [dx, dy] of [[0, 1], [-1, 0], [0, -1]]) path.lineTo(x + dx * r, y + dy * r);
+    path.closePath();
+  } else {
+    path.arc(x, y, r, 0, 7);
   }
 }

@@ -1,16 +1,23 @@
-// Amounts are integers in minor units beside an ISO 4217 code, as on the wire.
-// Intl knows how many minor digits a currency has: 2 for EUR, 0 for JPY, 3 for KWD.
+// Amounts are integers in minor units beside an ISO 4217 code, as on the wire. How
+// many minor digits a currency has, the server says (wire/currency.go): browsers
+// have a table of their own, which is another for HUF, IDR and their like.
 
-const formatters = new Map<string, Intl.NumberFormat>();
+let digits = 2;
+let formatter: Intl.NumberFormat | undefined;
 
-/** money renders minor units for reading: money(5450, "EUR") is "€54.50". */
-export function money(amount: number, currency: string): string {
-  let format = formatters.get(currency);
-  if (!format) {
-    format = new Intl.NumberFormat(document.documentElement.lang || undefined, { style: "currency", currency });
-    formatters.set(currency, format);
+/** tell says how many minor digits the currency of this page has. */
+export function tell(minor: number): void {
+  digits = minor;
+  formatter = undefined;
+}
+
+/** money renders minor units for reading: money(5450, "EUR") is "€54.50"; nothing to pay is "Free". */
+export function money(amount: number | undefined, currency: string): string {
+  if (!amount) return "Free";
+  if (formatter?.resolvedOptions().currency !== currency) {
+    formatter = new Intl.NumberFormat("en", { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits });
   }
-  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+  return formatter!.format(amount / 10 ** digits);
 }
 
 /** moneyRange renders a price range, and one price where both ends are equal. */

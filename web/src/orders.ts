@@ -1,14 +1,13 @@
-// The fan's orders. The page is whole without this: here its instants get the
-// fan's own time, and an order whose payment is under way is followed.
+// The fan's orders. The page is whole without this: here the fan's own
+// time is set beside its instants, and an order whose payment is under way is followed.
 
 import { Api } from "./api";
+import { besideInstants } from "./time";
 
 const pollEvery = 3_000;
 
 export function showOrders(): void {
-  for (const t of document.querySelectorAll<HTMLTimeElement>("time[datetime]")) {
-    t.textContent = new Date(t.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  }
+  besideInstants();
   for (const row of document.querySelectorAll<HTMLElement>('[data-order][data-state="pending"]')) {
     follow(row.dataset.event!, row.dataset.order!);
   }

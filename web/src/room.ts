@@ -1,14 +1,14 @@
 // The waiting room: where the fan's place stands on the board. When it is
 // called, it is redeemed for a pass, without a tap.
 
-import { type Api, type Board, Problem, type Pass } from "./api";
+import { type Api, type Board, Problem, type Pass, type Place } from "./api";
 import { Access } from "./access";
 import { Carry } from "./carry";
 import { busy, by, el, fail, say, text } from "./dom";
 import { before, drawn, left, waiting } from "./estimate";
 import { count, moneyRange, plural } from "./money";
 import { prove, proving } from "./proof";
-import type { Store } from "./store";
+import { passEnded, type Store } from "./store";
 import { type Turn, turn } from "./turn";
 
 /** Minutes at which a screen reader is told the rest, at most one message a minute. */
@@ -17,7 +17,7 @@ const tellAt = [60, 30, 15, 10, 5, 2, 1];
 const timerMost = 24 * 3600_000;
 
 const sentences: Record<Board["state"], string> = {
-  scheduled: "The sale has not opened yet. You can join the queue now.",
+  scheduled: "The sale has not opened yet.", // and what can be done meanwhile
   open: "On sale now.",
   paused: "The sale is paused for a moment. Your place is safe.",
   draining: "The queue is being closed: nobody else is called.",
@@ -31,6 +31,9 @@ export class Room {
   private redeeming = false;
   private readonly gone = new Set<string>(); // levels that are sold out
   private seen = false; // a board with its levels
+  private refused = ""; // why a called place was not let in just now
+  private opening = false; // the room is not open yet
+  private readonly lottery = document.body.dataset.lottery !== undefined;
   private readonly title = document.title;
   private readonly access: Access;
   private readonly carry: Carry;
@@ -47,12 +50,14 @@ export class Room {
 
   /** Nobody can join before the room opens. How long that is, the server says: a fan's clock may be hours off. */
   private opensIn(ms: number): void {
-    const join = by<HTMLButtonElement>("join");
-    join.disabled = ms > 0;
+    this.opening = ms > 0;
+    by<HTMLButtonElement>("join").disabled = this.opening;
+    by("room-opens").hidden = !this.opening;
+    this.render();
     if (ms > 0) setTimeout(() => this.opensIn(ms - Math.min(ms, timerMost)), Math.min(ms, timerMost));
   }
 
-  /** A fan who came back gets the same place again; it also renews his cookie. */
+  /** A fan who came back gets the same place again; it also renews the cookie. One whose place is used up joins by hand. */
   async start(): Promise<void> {
     this.render();
     if (this.store.saved.place) await this.join(false);
@@ -73,13 +78,11 @@ export class Room {
   private async enter(byHand: boolean, code?: string, email?: string, challenge?: string): Promise<void> {
     const first = challenge ? await prove(challenge, false) : undefined;
     const place = await proving((answer) => this.api.join(code, email, answer ?? first)), old = this.store.saved.place;
-    if (old?.number !== place.number || old.lane !== place.lane || old.region !== place.region) {
-      this.store.set({ place, aheadAtFirst: undefined });
-      this.known();
-    } else {
-      this.store.set({ place });
-    }
-    if (byHand) say(`You are in the queue. Your number is ${count(place.number)}.`);
+    const other = old?.number !== place.number || old.lane !== place.lane || old.region !== place.region;
+    this.store.set({ place, ended: undefined, ...(other ? { aheadAtFirst: undefined } : {}) });
+    if (other) this.known();
+    this.refused = "";
+    if (byHand || other) say(entered(place, old));
     this.render();
   }
 
@@ -106,18 +109,20 @@ export class Room {
     return place && (this.latest && turn(this.latest, place) || { ahead: place.ahead, called: false });
   }
 
-  private render(): void {
+  render(): void {
     const board = this.latest, { place, aheadAtFirst } = this.store.saved;
     if (board) {
-      const state = board.state === "scheduled" && place ? "The sale has not opened yet. You are in the queue." : sentences[board.state];
-      text(by("board-state"), state);
+      text(by("board-state"), this.state(board));
       by("board-state").dataset.state = board.state;
       text(by("board-message"), board.message ?? "");
       this.renderLevels(board);
       by("draw-link").hidden = !board.draw;
+      by("opens").hidden = board.state !== "scheduled";
     }
-    const over = board?.state === "closed" || board?.state === "draining";
+    const over = board?.state === "closed" || board?.state === "draining", { ended } = this.store.saved;
     by("join").hidden = !!place || over;
+    text(by("join"), ended ? "Join again at the end of the queue" : "Join the queue");
+    text(by("ended"), !ended || place ? "" : ended === passEnded && !over ? `${ended} You can join again at the end of the queue.` : ended);
     by("place").hidden = !place;
     this.access.show(!over && place?.lane !== "priority");
     this.carry.show(!!place && board?.state !== "closed");
@@ -128,17 +133,32 @@ export class Room {
     text(by("slow-why"), place.slow ? [...place.slow.why, place.slow.detail].join(" ") : "");
     if (aheadAtFirst === undefined || mine.ahead > aheadAtFirst) this.store.set({ aheadAtFirst: mine.ahead });
     text(by("position"), count(place.number));
-    text(by("ahead"), count(mine.ahead));
+    // Before the draw nobody is ahead of anybody.
+    const drawn = !this.undrawn;
+    text(by("ahead"), drawn ? count(mine.ahead) : "–");
+    by("progress").hidden = !drawn;
     by<HTMLProgressElement>("progress").value = 1 - mine.ahead / Math.max(1, aheadAtFirst ?? mine.ahead);
     if (board) this.renderTurn(board, mine);
-    if (document.body.dataset.view === "waiting") document.title = `(${count(mine.ahead)} ahead) ${this.title}`;
+    if (document.body.dataset.view === "waiting") document.title = drawn ? `(${count(mine.ahead)} ahead) ${this.title}` : this.title;
     if (mine.called && board && ["open", "paused", "draining"].includes(board.state)) this.redeem(place.place);
+  }
+
+  /** There is a draw, and it is not held yet. */
+  private get undrawn(): boolean { return this.latest?.draw ? !this.latest.draw.secret : this.lottery && this.latest?.state === "scheduled"; }
+
+  /** The state of the sale, and what the fan can do about it now. */
+  private state(board: Board): string {
+    if (board.state !== "scheduled") return sentences[board.state];
+    const lottery = this.lottery || !!board.draw;
+    if (this.store.saved.place) return lottery ? "The sale has not opened yet. You take part in the draw." : "The sale has not opened yet. You are in the queue.";
+    if (this.opening) return "Neither the queue nor the sale has opened yet.";
+    return lottery ? "The sale has not opened yet. Join now to take part in the draw." : "The sale has not opened yet. You can join the queue now.";
   }
 
   /** What the board means for this fan. */
   private renderTurn(board: Board, mine: Turn): void {
     const ahead = before(board, this.store.saved.place!, mine), { sentence, minutes } = waiting(board, mine, ahead);
-    text(by("estimate"), sentence);
+    text(by("estimate"), mine.called && this.refused ? this.refused : sentence);
     text(by("chance"), left(board, mine, ahead));
     text(by("drawn"), drawn(board, mine));
     text(by("updated"), new Date(board.at).toLocaleTimeString());
@@ -178,17 +198,21 @@ export class Room {
     } catch (e) {
       const p = e as Problem;
       if (p.status === 425 || p.status === 503 || p.status === 429 || p.status === 0) {
+        if (p.code !== "offline") this.refused = p.message;
         again = Math.min(30_000, Math.max(500, p.retryAfter || 1_000)) * (1 + Math.random() / 4);
+      } else if (p.code === "join-again") {
+        this.store.end(passEnded);
+        this.render();
       } else if (p.status === 410) {
-        text(by("estimate"), p.message);
-        fail(p.message);
+        this.refused = p.message;
+        this.render();
         again = 30_000; // tickets may come back
       } else if (p.code === "other-device") {
-        fail(p.message); // from here it can't be taken back any more; the place is still his
+        fail(p.message); // from here it can't be taken back any more; the place is still theirs
       } else {
         // The receipt is nobody's here any more: ask for a place anew.
         fail(p.message);
-        this.store.set({ place: undefined });
+        this.store.end(p.message);
         this.render();
       }
     } finally {
@@ -198,4 +222,12 @@ export class Room {
       }, again);
     }
   }
+}
+
+/** What a fan is told of a place, given the one that this browser knew of before. */
+function entered(place: Place, old: Place | undefined): string {
+  const number = `Your number is ${count(place.number)}.`;
+  if (place.again) return `Your time to buy had ended: you are in the queue again, at its end. ${number}`;
+  const other = old && (old.number !== place.number || old.lane !== place.lane || old.region !== place.region);
+  return other ? `You have another place in the queue than before. ${number}` : `You are in the queue. ${number}`;
 }

@@ -1,12 +1,14 @@
-// Choosing places: the live states of all of them, what this fan has chosen, and
-// the three ways to ask for a hold: chosen seats, best available, n of an area.
+// Choosing places: the live states of all of them, and asking for a hold of what
+// this fan has chosen, of the best available, or of n places of an area.
 
-import { type Api, type Board, type EventInfo, type Hold, type HoldWish, Problem, type Stock } from "./api";
+import { type Api, type Board, type EventInfo, type Hold, type HoldWish, newKey, Problem, type Stock } from "./api";
+import { Basket, Forms } from "./basket";
 import { busy, by, el, fail, say, text } from "./dom";
 import { SeatList } from "./list";
 import type { Live, SeatFrame } from "./live";
 import { colours, SeatMap } from "./map";
-import { count, money, moneyRange, plural } from "./money";
+import { count, money, moneyRange } from "./money";
+import { noteWords, notesOf } from "./notes";
 import { proving } from "./proof";
 import { type Area, Plan, type Section } from "./plan";
 import type { Store } from "./store";
@@ -18,13 +20,11 @@ const watchMost = 12;
 /** The gateway takes 30 frames in 10 s from a client. */
 const watchEvery = 600;
 
-/** crypto.randomUUID would need a secure context, which a shop on a plain local address is not. */
-const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
-
 export class Seats {
   states = new Uint8Array();
-  readonly chosen = new Set<number>();
   plan!: Plan;
+  private basket!: Basket;
+  private forms!: Forms;
   private map!: SeatMap;
   private list!: SeatList;
   private levelOf: number[] = []; // by category of the plan
@@ -44,7 +44,7 @@ export class Seats {
 
   constructor(
     private readonly api: Api, private readonly store: Store, private readonly live: Live,
-    private readonly info: EventInfo, private readonly held: (hold: Hold) => void, private readonly passOver: () => void,
+    readonly info: EventInfo, private readonly held: (hold: Hold) => void, private readonly passOver: (p?: Problem) => void,
     private readonly passLost: (p: Problem) => boolean,
   ) {}
 
@@ -62,6 +62,8 @@ export class Seats {
     this.states = new Uint8Array(this.plan.places).fill(3);
     this.levelOf = this.plan.categories.map((c) => Math.max(0, this.info.levels.findIndex((l) => l.categories.includes(c))));
     await this.snapshot();
+    this.basket = new Basket(this);
+    this.forms = new Forms(this);
     this.map = new SeatMap(by<HTMLCanvasElement>("map"), this);
     this.list = new SeatList(this);
     this.wire();
@@ -83,39 +85,29 @@ export class Seats {
       toggle.setAttribute("aria-pressed", String(list));
       text(toggle, list ? "Show the map" : "Choose from a list");
     });
-    by("hold").addEventListener("click", () => busy(by("hold"), () => this.hold({ seats: [...this.chosen].map((i) => this.plan.id(i)) })));
-    by("basket").addEventListener("click", (e) => {
-      const place = (e.target as HTMLElement).closest<HTMLElement>("[data-remove]")?.dataset.remove;
-      if (place !== undefined) this.pickSeat(Number(place));
-    });
-    const most = this.info.limits.per_fan;
-    for (const id of ["best-count", "area-count"]) {
-      by(id).replaceChildren(...Array.from({ length: most }, (_, i) => el("option", { value: String(i + 1), selected: i + 1 === Math.min(2, most) }, String(i + 1))));
-    }
-    by("best-level").append(...this.info.levels.map((l) => el("option", { value: l.id }, `${l.name} – ${money(l.price.total, this.info.currency)}`)));
-    by("best-section").append(...this.plan.sections.map((s) => el("option", { value: s.id }, s.label)));
+    by("hold").addEventListener("click", () => busy(by("hold"), () => this.hold(this.basket.wish)));
     by("best-form").addEventListener("submit", (e) => {
       e.preventDefault();
-      const value = (id: string) => by<HTMLSelectElement>(id).value;
-      const best = {
-        count: Number(value("best-count")), level: value("best-level") || undefined, section: value("best-section") || undefined,
-        accessible: by<HTMLInputElement>("best-accessible").checked || undefined,
-      };
-      busy(by("best"), () => this.hold({ best }));
+      busy(by("best"), () => this.hold(this.forms.best));
     });
-    by("best-form").hidden = !this.plan.seats;
-    by("area-form").hidden = !this.plan.areas.length;
-    by("area").append(...this.plan.areas.map((a) => el("option", { value: a.id }, `${a.label} – ${this.price(a.start)}`)));
     by("area-form").addEventListener("submit", (e) => {
       e.preventDefault();
-      busy(by("area-hold"), () => this.hold({ area: by<HTMLSelectElement>("area").value, count: Number(by<HTMLSelectElement>("area-count").value) }));
+      busy(by("area-hold"), () => this.hold(this.forms.standing));
     });
   }
+
+  get chosen(): Set<number> { return this.basket.chosen; }
+
+  get area(): Area | undefined { return this.basket.area; }
+
+  pickSeat(place: number): void { this.basket.pickSeat(place); }
+
+  pickArea(area: Area): void { this.basket.pickArea(area); }
 
   level(place: number): number { return this.levelOf[this.plan.category[place]]; }
 
   /** The all-in price of a place in minor units: the board's if it says, for prices move. */
-  private amount(place: number): number {
+  amount(place: number): number {
     const level = this.info.levels[this.level(place)];
     return this.prices?.find((l) => l.id === level.id)?.from ?? level.price.total;
   }
@@ -129,32 +121,19 @@ export class Seats {
     return n;
   }
 
-  pickSeat(place: number): void {
-    if (place < 0) return;
-    if (this.chosen.delete(place)) return this.changed();
-    const most = this.info.limits.per_fan;
-    if (this.states[place] !== 0) return say(`${this.plan.label(place)} is ${this.states[place] === 1 ? "held by another fan" : "not available"}.`);
-    if (this.chosen.size >= most) return say(`You can choose up to ${plural(most, "seat")}. Remove one first.`);
-    this.chosen.add(place);
-    say(`${this.plan.label(place)} chosen, ${this.price(place)} including fees.`);
-    this.changed();
-  }
-
-  pickArea(area: Area): void {
-    by<HTMLSelectElement>("area").value = area.id;
-    by("area-count").focus();
-    by("area-form").scrollIntoView({ block: "nearest" });
-  }
-
   hover(place: number): void {
-    text(by("hint"), place < 0 ? "" : `${this.plan.label(place)} · ${["", "held by another fan", "taken", "not for sale"][this.states[place]] || this.price(place)}`);
+    const notes = place < 0 ? "" : noteWords(notesOf(this.plan.kind[place]));
+    text(by("hint"), place < 0 ? "" : [this.plan.label(place), ["", "held by another fan", "taken", "not for sale"][this.states[place]] || this.price(place), notes].filter(Boolean).join(" · "));
   }
 
   // Following the states.
 
   board(board: Board): void {
     this.prices = board.levels;
-    if (this.plan) this.renderLegend();
+    if (!this.map) return;
+    this.renderLegend();
+    this.basket.render(); // prices move
+    this.forms.render();
   }
 
   stockChanged(stock: Stock): void {
@@ -243,11 +222,11 @@ export class Seats {
     if (!by("list").hidden) this.list.update();
   }
 
-  private changed(): void {
+  changed(): void {
     this.show();
     this.list.update();
     this.renderLegend();
-    this.renderBasket();
+    this.basket.render();
   }
 
   private renderLegend(): void {
@@ -259,18 +238,6 @@ export class Seats {
     by("legend").replaceChildren(...levels);
   }
 
-  private renderBasket(): void {
-    const places = [...this.chosen].sort((a, b) => a - b);
-    const total = places.reduce((sum, i) => sum + this.amount(i), 0);
-    by("basket").classList.toggle("empty", !places.length);
-    by("basket-seats").replaceChildren(...places.map((i) => el("li", { "data-chosen": this.plan.id(i) },
-      el("span", {}, this.plan.label(i)), el("strong", {}, this.price(i)),
-      el("button", { type: "button", class: "remove", "data-remove": String(i), "aria-label": `Remove ${this.plan.label(i)}` }, "×"))));
-    text(by("basket-total"), places.length ? money(total, this.info.currency) : "");
-    text(by("hold"), places.length ? `Hold ${plural(places.length, "seat")}` : "Choose seats on the map");
-    by<HTMLButtonElement>("hold").disabled = !places.length;
-  }
-
   // Asking for a hold.
 
   private async hold(wish: HoldWish): Promise<void> {
@@ -278,13 +245,13 @@ export class Seats {
     if (!pass) return this.passOver();
     try {
       const hold = await proving((answer) => this.api.hold(pass, wish, answer));
-      this.chosen.clear();
+      this.basket.clear();
       this.changed();
-      this.store.set({ hold, key: newKey(), order: undefined });
+      this.store.set({ hold, key: newKey(), order: undefined, more: undefined });
       this.held(hold);
     } catch (e) {
       const p = e as Problem;
-      if (p.status === 401) return this.passOver();
+      if (p.status === 401) return this.passOver(p);
       if (this.passLost(p)) return;
       if (p.code !== "taken") return fail(p.message);
       const gone = p.seats.map((id) => this.plan.find(id)).filter((i) => i >= 0);
@@ -297,7 +264,7 @@ export class Seats {
       this.refresh();
     } finally {
       // busy() enables the button again; an empty basket can't be held.
-      setTimeout(() => this.renderBasket());
+      setTimeout(() => this.basket.render());
     }
   }
 }

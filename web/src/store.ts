@@ -3,6 +3,9 @@
 
 import { type Hold, type Pass, type Place, now } from "./api";
 
+/** Why a place is used up when its time to buy is over, whether it was used or not. */
+export const passEnded = "Your time to buy has ended.";
+
 export interface Saved {
   place?: Place;
   aheadAtFirst?: number; // for the progress bar
@@ -11,6 +14,8 @@ export interface Saved {
   hold?: Hold;
   key?: string; // idempotency key of the hold's checkout
   order?: string;
+  more?: string; // the hold that was given more time
+  ended?: string; // why the place is used up, for the fan: joining again gives a new one
 }
 
 export class Store {
@@ -37,6 +42,11 @@ export class Store {
     try {
       localStorage.setItem(this.name, JSON.stringify(this.memory));
     } catch { /* as above */ }
+  }
+
+  /** The place is used up: the way on is to join again. What is ordered stays. */
+  end(why: string): void {
+    this.set({ place: undefined, pass: undefined, hold: undefined, key: undefined, ended: why });
   }
 
   clear(): void {

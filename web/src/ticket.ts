@@ -2,11 +2,14 @@
 
 import { Api, Problem, ticket } from "./api";
 import { by, fail, text } from "./dom";
+import { noteWords } from "./notes";
+import { ownTime, venueTime } from "./time";
 
 export async function showTicket(id: string): Promise<void> {
   try {
     const t = await ticket(id);
     text(by("ticket-label"), t.label || t.seat);
+    text(by("ticket-notes"), noteWords(t.notes));
     text(by("ticket-code"), t.barcode);
     const good = t.state === "valid";
     text(by("ticket-state"), good ? "Valid" : "This ticket is void: it does not open the gate.");
@@ -18,7 +21,12 @@ export async function showTicket(id: string): Promise<void> {
     by("ticket").dataset.ready = "true";
     const info = await new Api(t.event).info();
     text(by("ticket-event"), info.name);
-    if (info.starts_at) text(by("ticket-starts"), new Date(info.starts_at).toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" }));
+    if (info.starts_at) {
+      const zone = info.timezone || "UTC";
+      text(by("ticket-starts"), venueTime(info.starts_at, zone));
+      text(by("ticket-own"), ownTime(info.starts_at, zone));
+    }
+    text(by("ticket-venue"), info.venue);
   } catch (e) {
     fail((e as Problem).message);
   }

@@ -34,15 +34,11 @@ function ranked(d: Draw, place: Place): number {
   return known.rank;
 }
 
-/** How much slower than in the last minute fans may be called, before the board knows a range. */
-const slowest = 0.7;
-
-/** The wait for so many fans, in minutes: a range, or nothing while nothing is known. */
+/** The wait for so many fans, in minutes: a range, or nothing until the board knows at what pace fans are called. The calls of the first minute say nothing of the next. */
 export function wait(board: Board, ahead: number): { from: number; to: number } | undefined {
-  const { low, high } = board.pace ?? { low: 0, high: 0 }, fast = Math.max(high, board.rate_per_minute);
-  if (fast <= 0) return undefined;
-  const slow = low || board.rate_per_minute * slowest;
-  return { from: ahead / fast, to: slow > 0 ? ahead / slow : Infinity };
+  const { low, high } = board.pace ?? { low: 0, high: 0 };
+  if (high <= 0) return undefined;
+  return { from: ahead / Math.max(high, board.rate_per_minute), to: low > 0 ? ahead / low : Infinity };
 }
 
 /** How sure the mean is of which the board tells: it is learned from those before. */
