@@ -144,12 +144,24 @@ func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
 		return payloads(block)
 	}
 	var parts []any
-	for seats := range slices.Chunk(block.Seats, maxRecords) {
+	for seats := range slices.Chunk(distinct(block.Seats), maxRecords) {
 		part := block
 		part.Seats = seats
 		parts = append(parts, part)
 	}
 	return payloads(parts...)
+}
+
+// distinct is ids without those that are there before: what counts is effects.
+func distinct(ids []string) (once []string) {
+	seen := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			once = append(once, id)
+		}
+	}
+	return once
 }
 
 func payloads(requests ...any) ([][]byte, *wire.Problem) {

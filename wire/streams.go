@@ -2,7 +2,9 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -115,14 +117,39 @@ func Checkout(replicas int) jetstream.ConsumerConfig {
 	}
 }
 
-// Create makes or updates the streams, leaving what they hold.
+// Create makes or updates the streams, leaving what they hold. It never takes
+// replicas away: who wants fewer says so to the servers.
 func Create(ctx context.Context, js jetstream.JetStream, configs ...jetstream.StreamConfig) error {
 	for _, c := range configs {
+		s, err := js.Stream(ctx, c.Name)
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("look at stream %s: %w", c.Name, err)
+		}
+		if err == nil {
+			c.Replicas = max(c.Replicas, s.CachedInfo().Config.Replicas)
+		}
 		if _, err := js.CreateOrUpdateStream(ctx, c); err != nil {
 			return fmt.Errorf("create stream %s: %w", c.Name, err)
 		}
 	}
 	return nil
+}
+
+// Missing names the streams of Core that are not there although others are.
+func Missing(ctx context.Context, js jetstream.JetStream) (names []string, err error) {
+	all := Core(1)
+	for _, c := range all {
+		_, err := js.Stream(ctx, c.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			names = append(names, c.Name)
+		} else if err != nil {
+			return nil, fmt.Errorf("look at stream %s: %w", c.Name, err)
+		}
+	}
+	if len(names) == len(all) {
+		return nil, nil // a new installation
+	}
+	return names, nil
 }
 
 // CreateCore makes everything that exists once. SALELOG keeps the sources it has.
@@ -134,6 +161,19 @@ func CreateCore(ctx context.Context, js jetstream.JetStream, replicas int) error
 		if err := Create(ctx, js, c); err != nil {
 			return err
 		}
+	}
+	var events []string
+	names := js.StreamNames(ctx)
+	for name := range names.Name() {
+		if event, ok := strings.CutPrefix(name, KVStream(SeatsBucket(""))); ok {
+			events = append(events, event)
+		}
+	}
+	if err := names.Err(); err != nil {
+		return fmt.Errorf("list streams: %w", err)
+	}
+	if err := feedLog(ctx, js, events...); err != nil {
+		return err
 	}
 	if _, err := js.CreateOrUpdateConsumer(ctx, OrdersStream, Checkout(replicas)); err != nil {
 		return fmt.Errorf("create consumer %s: %w", CheckoutConsumer, err)
@@ -166,16 +206,37 @@ func CreateForEvent(ctx context.Context, js jetstream.JetStream, event string, r
 	if err := Create(ctx, js, append(ForEvent(event, replicas), ForQueue(event, replicas)...)...); err != nil {
 		return err
 	}
-	log, err := js.Stream(ctx, SaleLogStream)
-	if err != nil {
-		return fmt.Errorf("sale log: %w", err)
-	}
-	c := log.CachedInfo().Config
-	for _, s := range c.Sources {
-		if s.Name == KVStream(SeatsBucket(event)) {
+	return feedLog(ctx, js, event)
+}
+
+// feedTries bounds how often SALELOG is looked at again.
+const feedTries = 8
+
+// feedLog lets SALELOG follow the seats of events. The list of its sources is one
+// value that others change too, and the servers take the last word: so it is read
+// again after each change, and a source that was lost to somebody else's is put back.
+func feedLog(ctx context.Context, js jetstream.JetStream, events ...string) error {
+	for range feedTries {
+		log, err := js.Stream(ctx, SaleLogStream)
+		if err != nil {
+			return fmt.Errorf("sale log: %w", err)
+		}
+		c, fed := log.CachedInfo().Config, map[string]bool{}
+		for _, s := range c.Sources {
+			fed[s.Name] = true
+		}
+		changed := false
+		for _, event := range events {
+			if !fed[KVStream(SeatsBucket(event))] {
+				c.Sources, changed = append(c.Sources, LogSource(event)), true
+			}
+		}
+		if !changed {
 			return nil
 		}
+		if err := Create(ctx, js, c); err != nil {
+			return err
+		}
 	}
-	c.Sources = append(c.Sources, LogSource(event))
-	return Create(ctx, js, c)
+	return fmt.Errorf("sale log: somebody else changes its sources")
 }

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"frontrow/internal/natstest"
@@ -43,6 +44,71 @@ func TestStreamsAreMadeAgain(t *testing.T) {
 			t.Errorf("%s was %+v, is %+v", name, before[name], after)
 		}
 	}
+}
+
+// A source of SALELOG that was lost, as to somebody else who changed the list at the
+// same time, is put back; and replicas are never taken away.
+func TestStreamsAreMended(t *testing.T) {
+	js := natstest.Run(t).JetStream(t)
+	for _, event := range []string{"one", "two"} {
+		if err := wire.CreateCore(t.Context(), js, 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := wire.CreateForEvent(t.Context(), js, event, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sources := func() (names []string) {
+		s, err := js.Stream(t.Context(), wire.SaleLogStream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, source := range s.CachedInfo().Config.Sources {
+			names = append(names, source.Name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	if err := js.DeleteStream(t.Context(), wire.KVStream(wire.LeasesBucket)); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := wire.Missing(t.Context(), js); err != nil || !slices.Equal(names, []string{wire.KVStream(wire.LeasesBucket)}) {
+		t.Errorf("missing %v, %v", names, err)
+	}
+	want := sources()
+	s, err := js.Stream(t.Context(), wire.SaleLogStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.CachedInfo().Config
+	c.Sources = c.Sources[:1]
+	if _, err := js.UpdateStream(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.CreateCore(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := sources(); len(want) != 2 || !slices.Equal(got, want) {
+		t.Errorf("sources %v, want %v", got, want)
+	}
+}
+
+func TestReplicasAreKept(t *testing.T) {
+	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
+		js := env.JetStream(t)
+		for _, replicas := range []int{env.Replicas, 1} {
+			if err := wire.CreateCore(t.Context(), js, replicas); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := js.Stream(t.Context(), wire.KVStream(wire.LeasesBucket))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := s.CachedInfo().Config.Replicas; n != env.Replicas {
+			t.Errorf("%d replicas, had %d", n, env.Replicas)
+		}
+	})
 }
 
 // A replica may lag, and on a busy machine does: who has just put a plan would

@@ -15,7 +15,7 @@ func (c command) migrate(ctx context.Context, args []string) error {
 	f := c.flags("migrate", "", "Creates or updates the streams and the PostgreSQL schema. Run it before the services of a new version.")
 	url, creds := natsFlags(f)
 	dsn := f.String("postgres", "", "PostgreSQL `DSN`")
-	replicas := f.Int("replicas", 3, "of each stream")
+	replicas := f.Int("replicas", 3, "of each stream; one that has more keeps them")
 	if err := f.parse(args); err != nil {
 		return err
 	}
@@ -28,10 +28,30 @@ func (c command) migrate(ctx context.Context, args []string) error {
 		return err
 	}
 	defer nc.Close()
+	if err := c.sayWhatIsLost(ctx, nc); err != nil {
+		return err
+	}
 	if err := migrate(ctx, nc, *dsn, *replicas); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.stdout, "streams and schema are up to date")
+	return nil
+}
+
+// sayWhatIsLost names the streams that are missing although others are there: they
+// are made anew, empty.
+func (c command) sayWhatIsLost(ctx context.Context, nc *nats.Conn) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	missing, err := wire.Missing(ctx, js)
+	if err != nil {
+		return err
+	}
+	for _, name := range missing {
+		fmt.Fprintf(c.stderr, "stream %s is missing and is made anew, empty: what it held is lost. Restore it from a copy instead, if there is one.\n", name)
+	}
 	return nil
 }
 

@@ -126,6 +126,42 @@ func TestMigrateAtOnceAndAgain(t *testing.T) {
 	wg.Wait()
 }
 
+// A migration waits beside a reader who keeps a table, without making others wait
+// behind it for good, and is done once he has left.
+func TestMigrateBesideAReader(t *testing.T) {
+	t.Parallel()
+	l := open(t, pgtest.New(t))
+	must(t, l.Migrate(bounded(t)))
+	reader, err := l.pool.Begin(bounded(t))
+	must(t, err)
+	_, err = reader.Exec(bounded(t), "SELECT count(*) FROM orders")
+	must(t, err)
+	waits := make(chan error, 1)
+	go func() {
+		waits <- l.migrating(bounded(t), func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "ALTER TABLE orders ADD COLUMN IF NOT EXISTS of_a_test integer")
+			return err
+		})
+	}()
+	// Others who only read get through although it waits.
+	_, err = l.pool.Exec(bounded(t), "SELECT count(*) FROM orders")
+	must(t, err)
+	must(t, reader.Rollback(bounded(t)))
+	must(t, <-waits)
+}
+
+// A database of a later version is left as it is.
+func TestMigrateLeavesANewerSchema(t *testing.T) {
+	t.Parallel()
+	l := open(t, pgtest.New(t))
+	must(t, l.Migrate(bounded(t)))
+	_, err := l.pool.Exec(bounded(t), "INSERT INTO schema_migrations VALUES (9999, '9999_later.sql', now())")
+	must(t, err)
+	if err := l.Migrate(bounded(t)); !errors.Is(err, ErrNewer) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestPurchaseFromBeginToCapture(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"", "exec", "simple_protocol", "cache_describe", "describe_exec"} {

@@ -109,10 +109,16 @@ func (e *Engine) checkBlock(r wire.BlockRequest) *wire.Problem {
 	return nil
 }
 
-// blockNamed is all of the seats named that are to change, or none.
+// blockNamed is all of the seats named that are to change, or none. One that is
+// named twice changes once.
 func (e *Engine) blockNamed(r wire.BlockRequest) (seats []int, p *wire.Problem) {
 	var other []string
+	named := make(map[string]bool, len(r.Seats))
 	for _, id := range r.Seats {
+		if named[id] {
+			continue
+		}
+		named[id] = true
 		i, ok := e.index.Lookup(id)
 		if !ok {
 			return nil, wire.Refuse(wire.CodeUnknownSeat, "The plan has no seat "+id+".")

@@ -313,3 +313,16 @@ func TestOverdue(t *testing.T) {
 		t.Errorf("freed %v", freed)
 	}
 }
+
+// A seat that is named twice changes once, and is counted once.
+func TestBlockCountsSeats(t *testing.T) {
+	t.Parallel()
+	e := onSale(t, seatingtest.Hall(t, 4, 10, 20))
+	twice := []string{"A-1", "A-2", "A-1", "A-1"}
+	for _, unblock := range []bool{false, true} {
+		r := e.Block(wire.BlockRequest{Seats: twice, Unblock: unblock, By: "ann"}, start)
+		if r.Problem != nil || r.Changed != 2 {
+			t.Errorf("unblock %t: %+v", unblock, r)
+		}
+	}
+}
