@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
+	"time"
 )
 
 // Where the requests of a bot come from.
@@ -35,10 +36,12 @@ type behaviour struct {
 	origin  origin
 	guise   guise
 	proving proving
-	opens   bool // the event's page first, as a driven browser does
-	hammers bool // asks for the pass without being called, and for seats again and again
-	forges  bool // tries tampered, foreign and replayed receipts and passes
-	spins   int  // so often it holds seats and gives them back before the deadline
+	opens   bool    // the event's page first, as a driven browser does
+	hammers bool    // asks for the pass without being called, and for seats again and again
+	forges  bool    // tries tampered, foreign and replayed receipts and passes
+	keeps   string  // the card it checks out with, which never pays, to keep seats off sale
+	ages    float64 // keeps its cookies for so many Think before it joins
+	spins   int     // so often it holds seats and gives them back before the deadline
 	what    string
 }
 
@@ -54,6 +57,8 @@ func behaviours() []behaviour {
 		{name: "rotator", weight: 1, places: 20, origin: rotating, guise: disguised, proving: never, what: "the same under a browser's name, each request from another address of one /48"},
 		{name: "hammer", weight: 1, places: 1, guise: program, hammers: true, proving: never, what: "asks for pass and seats again and again, called or not; never proves"},
 		{name: "spinner", weight: 1, places: 5, origin: fewAddresses, opens: true, spins: 20, proving: never, what: "holds and releases in driven browsers, to keep seats off sale; never proves"},
+		{name: "keeper", weight: 1, places: 250, opens: true, ages: 12, keeps: badCard, what: "many faces of one address, aged before they join; a declining card, and the same seats again"},
+		{name: "dreamer", weight: 1, places: 10, opens: true, ages: 12, keeps: openCard, what: "the same with payments that are never confirmed (3-D Secure)"},
 		{name: "forger", weight: 1, places: 2, guise: program, forges: true, proving: never, what: "tampered, foreign and replayed receipts and passes; never proves"},
 	}
 }
@@ -126,7 +131,15 @@ func newBot(b behaviour, seed uint64, number int) bot {
 func (b *bot) habits(c *Config, r *rand.Rand, k int) habits {
 	return habits{arrives: arrival(spikeShare*r.Float64(), c.Ramp), address: b.addresses[k%len(b.addresses)], rotates: b.origin == rotating,
 		looks: pick(c.wardrobe, b.guise, r.Float64()), proving: b.proving, opens: b.opens,
-		tries: mostTries + b.spins, fake: true, hammers: b.hammers, forges: b.forges, spins: b.spins}
+		tries: mostTries + b.spins + keptTries(b.keeps), finds: time.Duration(b.ages * float64(c.Think)), keeps: b.keeps, fake: true, hammers: b.hammers, forges: b.forges, spins: b.spins}
+}
+
+// keptTries is as often as a sale lasts.
+func keptTries(card string) int {
+	if card == "" {
+		return 0
+	}
+	return 1000
 }
 
 // within is another address of the /48 of a.

@@ -49,7 +49,8 @@
 //
 // A fan sends what one of today's browsers sends, opens the page, takes some time
 // to find the button, and has an address of his own, but for the share "nat", who
-// are behind one with some fifty others. A bot says that it is a program, or poses
+// are behind one with some fifty others, and the share "campus",
+// whose addresses are of one /24: how they fare is reported by itself. A bot says that it is a program, or poses
 // as a browser badly, or drives one: then nothing in its requests tells it from a
 // fan, and what gives it away, if anything, is what it does.
 //

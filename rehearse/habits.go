@@ -39,8 +39,9 @@ const (
 type habits struct {
 	arrives time.Duration
 	address netip.Addr
-	rotates bool // another address of the same /48 with each request
-	looks   int  // of Config.wardrobe
+	rotates bool   // another address of the same /48 with each request
+	looks   int    // of Config.wardrobe
+	group   string // of fans who share a network: office, campus
 	proving proving
 	finds   time.Duration // after the page is there, the button
 
@@ -64,6 +65,7 @@ type habits struct {
 	hammers bool
 	forges  bool
 	spins   int
+	keeps   string
 }
 
 // randomOf is the source of visitor n's decisions.
@@ -99,8 +101,11 @@ func fanHabits(c *Config, n int) habits {
 	}
 	h.looks, h.opens = pick(c.wardrobe, genuine, r.Float64()), true
 	h.finds = time.Duration(looksFor*float64(c.Think)) + within(2*looksFor)
-	if shared, office := is(s.NAT), r.IntN(offices(c)); shared {
-		h.address = officeAddress(office)
+	switch u, office := r.Float64(), r.IntN(offices(c)); {
+	case u < s.NAT:
+		h.address, h.group = officeAddress(office), "office"
+	case u < s.NAT+s.Campus:
+		h.address, h.group = campusAddress(n), "campus"
 	}
 	return h
 }
@@ -147,6 +152,9 @@ func officeAddress(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{1 + byte(n>>16), byte(n >> 8), byte(n), 1})
 }
 
+// campusAddress is an address of one /24.
+func campusAddress(n int) netip.Addr { return netip.AddrFrom4([4]byte{9, 9, 9, byte(1 + n%250)}) }
+
 // spread is the finalizer of splitmix64: a permutation of 64-bit numbers.
 func spread(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -189,6 +197,7 @@ type Shares struct {
 	Leave       float64 // of those who abandon: just leave, so that the deadline frees the seats
 	Decline     float64 // pay with a card that is declined, then with a good one
 	NAT         float64 // are behind an address with officeSize fans
+	Campus      float64 // have addresses of one /24, some of them together
 }
 
 // DefaultShares are what on-sales commonly see, as far as that was ever published.
@@ -222,6 +231,7 @@ func (s *Shares) table() []share {
 		{"leave", &s.Leave, 0.50, "of those who abandon: just leave; the deadline frees their seats"},
 		{"decline", &s.Decline, 0.05, "pay with a card that is declined, then with a good one"},
 		{"nat", &s.NAT, 0.10, "are behind an address that fifty fans share: an office, a carrier's NAT"},
+		{"campus", &s.Campus, 0.10, "have addresses of one /24, some of them the same: a campus"},
 	}
 }
 

@@ -30,6 +30,7 @@ const (
 type hindered struct {
 	limited, challenged bool
 	slow                bool // his place is in the slow lane
+	rested              bool // was told that others go first
 	gaveUp              bool // would not prove, or on a computer too slow
 	unsolved            bool // would have proven, had this machine had a processor for it
 	proofs              int

@@ -111,6 +111,7 @@ type rehearsal struct {
 
 	ofFans *tally
 	ofBots map[string]*tally // by behaviour
+	groups map[string]*tally // of fans
 	others *tally            // of the poller and other readers for all
 
 	all   []*visitor // by number
@@ -131,7 +132,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rehearsal{cfg: c, board: newBoard(), ofFans: newTally(), ofBots: map[string]*tally{}, others: newTally(), began: time.Now(),
+	r := &rehearsal{cfg: c, board: newBoard(), ofFans: newTally(), ofBots: map[string]*tally{}, groups: map[string]*tally{}, others: newTally(), began: time.Now(),
 		base: base, live: &http.Client{Transport: &http.Transport{}}, solvers: make(solvers, c.Solvers), botSolvers: make(solvers, c.Solvers)}
 	r.outside = newClient(base, c.Connections-c.Connections/2, c.Patience, &r.trying)
 	r.inside = newClient(base, max(c.Connections/2, 1), c.Patience, &r.trying)
@@ -212,7 +213,15 @@ func (r *rehearsal) visitors() []*visitor {
 	c := &r.cfg
 	all := make([]*visitor, 0, c.Fans)
 	for n := range c.Fans {
-		all = append(all, &visitor{r: r, n: n, habits: fanHabits(c, n), client: r.outside, tally: r.ofFans, machine: &machine{}})
+		v := &visitor{r: r, n: n, habits: fanHabits(c, n), client: r.outside, tally: r.ofFans, machine: &machine{}}
+		if name := v.habits.group; name != "" {
+			if r.groups[name] == nil {
+				r.groups[name] = newTally()
+			}
+			v.among = r.groups[name]
+			v.among.persons, v.among.visitors = v.among.persons+1, v.among.visitors+1
+		}
+		all = append(all, v)
 	}
 	r.ofFans.persons, r.ofFans.visitors = c.Fans, c.Fans
 	random := randomOf(c.Seed, -1)
@@ -314,6 +323,12 @@ func (r *rehearsal) report() *Report {
 		OK: true, Fans: r.ofFans.crowd(), Bots: map[string]Crowd{}, Checks: r.check.report()}
 	for name, t := range r.ofBots {
 		rep.Bots[name] = t.crowd()
+	}
+	for name, t := range r.groups {
+		if rep.Groups == nil {
+			rep.Groups = map[string]Crowd{}
+		}
+		rep.Groups[name] = t.crowd()
 	}
 	rep.sum()
 	for _, c := range rep.Checks {

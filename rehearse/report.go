@@ -23,6 +23,8 @@ type Report struct {
 	Fans Crowd            `json:"fans"`
 	Bots map[string]Crowd `json:"bots,omitempty"` // by behaviour
 
+	Groups map[string]Crowd `json:"groups,omitempty"` // of the fans: who share a network, by which; only visitors, seats and what hindered them
+
 	Places     int     `json:"places"` // given out, to fans and bots
 	Orders     int     `json:"orders_paid"`
 	Seats      int     `json:"seats_paid"`
@@ -43,6 +45,7 @@ type Crowd struct {
 	Holds    int                 `json:"holds"`
 	Orders   int                 `json:"orders_paid"`
 	Seats    int                 `json:"seats_paid"`
+	Kept     int                 `json:"seat_seconds_kept,omitempty"` // off sale, by checkouts that never pay
 	Outcomes map[string]int      `json:"outcomes"`
 	Retries  map[string]int      `json:"retries"` // by why
 	Latency  map[string]Latency  `json:"latency_ms"`
@@ -59,6 +62,7 @@ type Hindered struct {
 	Visitors   int     `json:"visitors"`   // by anything
 	Limited    int     `json:"limited"`    // told to slow down
 	Challenged int     `json:"challenged"` // asked for a proof
+	Rested     int     `json:"rested"`     // told that others go first
 	Slow       int     `json:"slow"`       // whose place is in the slow lane
 	GaveUp     int     `json:"gave_up"`    // gave no proof: would not, or on a computer too slow
 	Unsolved   int     `json:"unsolved"`   // of them: would have, had this machine had a processor for it

@@ -27,6 +27,7 @@ type standing struct {
 const (
 	goodCard = "tok_visa"
 	badCard  = "tok_decline"
+	openCard = "tok_3ds" // whose payments wait for their fan
 )
 
 // shop gets seats: it asks for what the visitor wishes, and when others were
@@ -67,6 +68,8 @@ func (v *visitor) shop(ctx context.Context) state {
 			if a.status == http.StatusCreated {
 				return v.holds(ctx, a, n)
 			}
+		case a.is("resting"):
+			v.hindered.rested = true
 		case a.is("taken"), a.is("hold-over"), a.is("orphan"), a.is("idempotency-reuse"), a.is("invalid"), // look again
 			a.is("limit"): // seats of an order that failed may still be on their way back
 		default:
@@ -178,6 +181,9 @@ func (v *visitor) holds(ctx context.Context, a answer, wanted int) state {
 	if v.spins > 0 {
 		return v.spin(ctx)
 	}
+	if v.keeps != "" {
+		return v.keep(ctx, at)
+	}
 	if !pause(ctx, v.thinks) {
 		return v.leave(stopped)
 	}
@@ -210,6 +216,36 @@ func (v *visitor) spin(ctx context.Context) state {
 		return v.leave(stopped)
 	}
 	if err := v.release(ctx); err != nil {
+		return v.failed(err)
+	}
+	return v.shop
+}
+
+// keep keeps seats off sale by a checkout that never pays, until they are gone, and
+// asks for them again. What it costs others is counted in seconds of a seat.
+func (v *visitor) keep(ctx context.Context, since time.Time) state {
+	s := v.standing
+	v.r.check.ending(s.Hold, time.Now())
+	if left := time.Until(s.Expires) - time.Second; !pause(ctx, left) { // the last moment
+		return v.leave(stopped)
+	}
+	kept := func() { v.tally.add(countKept, int(time.Since(since).Seconds())*len(s.Seats)) }
+	_, err := v.ask(ctx, request{route: routeCheckout, method: http.MethodPost, path: "/v1/holds/" + s.Hold + "/checkout", pass: v.pass, key: "keep-" + s.Hold,
+		body: mustJSON(map[string]any{"payment": wire.Payment{Method: v.keeps}, "buyer": wire.Buyer{Name: "Bot", Email: "bot@example.com"}})})
+	for err == nil && !v.over() {
+		if !pause(ctx, firstRead*5) {
+			kept()
+			return v.leave(stopped)
+		}
+		var a answer
+		var o wire.OrderReply
+		if a, err = v.ask(ctx, request{route: routeOrder, method: http.MethodGet, path: "/v1/orders/" + wire.OrderOfHold(s.Hold)}); err != nil ||
+			a.status != http.StatusOK || a.into(&o) == nil && o.State != wire.OrderPending {
+			break
+		}
+	}
+	kept()
+	if err != nil {
 		return v.failed(err)
 	}
 	return v.shop
@@ -304,6 +340,7 @@ func (v *visitor) settle(ctx context.Context, order string, began time.Time) sta
 func (v *visitor) enjoy(ctx context.Context, o wire.OrderReply) state {
 	v.tally.add(countOrders, 1)
 	v.tally.add(countSeats, len(o.Seats))
+	v.bought += len(o.Seats)
 	if v.fake || len(o.Tickets) == 0 {
 		return v.leave(paid)
 	}

@@ -32,6 +32,7 @@ const (
 	countOrders // paid
 	countSeats  // paid
 	countFailed // orders
+	countKept   // seconds of a seat, by checkouts that never pay
 	countErrors
 	counted
 )
@@ -124,6 +125,7 @@ func (t *tally) hinder(h hindered) {
 	defer t.mu.Unlock()
 	k := &t.hindered
 	k.Visitors, k.Limited, k.Challenged, k.Slow = k.Visitors+one(h.anyhow()), k.Limited+one(h.limited), k.Challenged+one(h.challenged), k.Slow+one(h.slow)
+	k.Rested += one(h.rested)
 	k.Proofs, k.GaveUp, k.Unsolved = k.Proofs+h.proofs, k.GaveUp+one(h.gaveUp), k.Unsolved+one(h.unsolved)
 	if h.limited || h.challenged {
 		t.observe(timeHindered, h.delay)
@@ -134,7 +136,7 @@ func (t *tally) crowd() Crowd {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := Crowd{Persons: t.persons, Visitors: t.visitors, Places: t.counts[countPlaces], Passes: t.counts[countPasses],
-		Holds: t.counts[countHolds], Orders: t.counts[countOrders], Seats: t.counts[countSeats],
+		Holds: t.counts[countHolds], Orders: t.counts[countOrders], Seats: t.counts[countSeats], Kept: t.counts[countKept],
 		Outcomes: maps.Clone(t.outcomes), Retries: maps.Clone(t.retries), Latency: map[string]Latency{}, Routes: map[string]Answered{}, Hindered: t.hindered}
 	for what, h := range t.times {
 		c.Latency[what] = h.latency()

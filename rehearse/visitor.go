@@ -52,6 +52,8 @@ type visitor struct {
 	place         place
 	joined        time.Time
 	standing      *standing
+	among         *tally // of the fans who share a network; or nil
+	bought        int
 }
 
 // state does one step of a visit and returns the next; nil ends it.
@@ -65,6 +67,10 @@ func (v *visitor) visit(ctx context.Context) {
 		next = next(ctx)
 	}
 	v.tally.hinder(v.hindered)
+	if v.among != nil {
+		v.among.hinder(v.hindered)
+		v.among.add(countSeats, v.bought)
+	}
 }
 
 func (v *visitor) leave(how outcome) state {
