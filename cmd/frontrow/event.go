@@ -205,17 +205,23 @@ func (c command) eventList(ctx context.Context, args []string) error {
 	w := tabwriter.NewWriter(c.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "EVENT\tSTATE\tPLACES\tOPENS\tNAME")
 	for _, e := range entries {
-		var r wire.Event
-		if err := json.Unmarshal(e.Value, &r); err != nil {
-			return fmt.Errorf("event %s: %w", e.Key, err)
-		}
-		opens := "at once"
-		if !r.Spec.OpensAt.IsZero() {
-			opens = r.Spec.OpensAt.UTC().Format(time.RFC3339)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", r.Spec.ID, r.State, r.Places, opens, r.Spec.Name)
+		fmt.Fprintln(w, eventLine(e))
 	}
 	return w.Flush()
+}
+
+// eventLine is an event's line. One whose record can't be read is named, and spoils
+// none of the others.
+func eventLine(e kv.Entry) string {
+	var r wire.Event
+	if err := json.Unmarshal(e.Value, &r); err != nil {
+		return e.Key + "\tunreadable\t\t\tits record in EVENTS was deleted or is spoiled: apply its file again"
+	}
+	opens := "at once"
+	if !r.Spec.OpensAt.IsZero() {
+		opens = r.Spec.OpensAt.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("%s\t%s\t%d\t%s\t%s", r.Spec.ID, r.State, r.Places, opens, r.Spec.Name)
 }
 
 func natsFlags(f flags) (url, creds *string) {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"frontrow/internal/natstest"
+	"frontrow/kv"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -39,5 +41,17 @@ func TestApplyIsRepeatedWhileUnavailable(t *testing.T) {
 	}
 	if _, err := requestApply(deadline(t), nc, []byte("{}")); err == nil || len(asked) != 4 {
 		t.Errorf("a refusal: %v, asked %d times", err, len(asked))
+	}
+}
+
+// An event whose record is spoiled is named, and the others are listed.
+func TestEventListNamesJunk(t *testing.T) {
+	for _, junk := range []string{"", "{", "[]", "x"} {
+		if line := eventLine(kv.Entry{Key: "show", Value: []byte(junk)}); !strings.HasPrefix(line, "show\tunreadable\t") {
+			t.Errorf("%q: %q", junk, line)
+		}
+	}
+	if line := eventLine(kv.Entry{Key: "show", Value: []byte(`{"spec":{"id":"show","name":"Show"},"state":"open"}`)}); line != "show\topen\t0\tat once\tShow" {
+		t.Errorf("%q", line)
 	}
 }
