@@ -169,8 +169,10 @@ export class SeatMap {
     c.clearRect(0, 0, view.width, view.height);
     const window = view.box;
     const sections = plan.sections.filter((s) => overlaps(s.box, window));
+    this.drawFloors(c, sections);
     this.drawShapes(c);
     this.drawZones(c, sections);
+    this.drawShapeLabels(c);
     if (this.pitch >= vectorsFrom) this.drawSeats(c, sections, window);
     else {
       if (this.pitch >= pixelsFrom) this.drawPixels(c, sections, ratio);
@@ -186,6 +188,17 @@ export class SeatMap {
     c.closePath();
   }
 
+  /** The ground that seats stand on. It lies lowest: a section may run around a court or a stage, which must be seen. */
+  private drawFloors(c: CanvasRenderingContext2D, sections: Section[]): void {
+    c.fillStyle = this.theme.floor;
+    for (const z of [...sections, ...this.model.plan.areas]) {
+      if (!z.outline.length) continue;
+      this.trace(c, z.outline);
+      c.fill();
+    }
+  }
+
+  /** Decoration, in the plan's order and colours: what comes later lies on top. */
   private drawShapes(c: CanvasRenderingContext2D): void {
     const { k, x, y } = this.view;
     for (const s of this.model.plan.shapes) {
@@ -194,17 +207,27 @@ export class SeatMap {
       if (s.kind === "rect") c.rect(p[0] * k + x, p[1] * k + y, (p[2] - p[0]) * k, (p[3] - p[1]) * k);
       else if (s.kind === "circle") c.arc(p[0] * k + x, p[1] * k + y, Math.hypot(p[2] - p[0], p[3] - p[1]) * k, 0, 7);
       else if (s.kind === "polygon") this.trace(c, p);
-      c.fillStyle = this.theme.shape;
+      c.fillStyle = this.theme.shape; // stays, if the canvas does not know the plan's colour
+      if (s.color) c.fillStyle = s.color;
       c.fill();
+    }
+  }
+
+  /** The labels of decoration lie on top of all of it, readable on any colour. */
+  private drawShapeLabels(c: CanvasRenderingContext2D): void {
+    const { k, x, y } = this.view, { ink, paper } = this.theme;
+    for (const s of this.model.plan.shapes) {
       if (!s.label) continue;
+      const p = s.points;
       let mx = 0, my = 0;
       // A circle's label is at its centre, the others' amid their points.
       const n = s.kind === "circle" ? 2 : p.length;
       for (let i = 0; i < n; i += 2) [mx, my] = [mx + 2 * p[i] / n, my + 2 * p[i + 1] / n];
-      this.write(c, s.label, mx * k + x, my * k + y, 13, this.theme.ink);
+      this.write(c, s.label, mx * k + x, my * k + y, 13, ink, paper);
     }
   }
 
+  /** The edges of sections and areas, and what is left where no seats are seen. */
   private drawZones(c: CanvasRenderingContext2D, sections: Section[]): void {
     const { model, theme } = this;
     c.lineWidth = 1;
@@ -212,8 +235,6 @@ export class SeatMap {
     for (const z of [...sections, ...model.plan.areas]) {
       if (!z.outline.length) continue;
       this.trace(c, z.outline);
-      c.fillStyle = theme.floor;
-      c.fill();
       // Where seats are too small to be seen, the section's colour says what is left of it.
       const left = model.left(z), share = left / Math.max(1, z.end - z.start);
       if (left && (this.pitch < pixelsFrom || !("rows" in z))) {

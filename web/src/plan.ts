@@ -5,14 +5,15 @@
 /** Box is x0, y0, x1, y1 in plan units. */
 export type Box = [number, number, number, number];
 /** side is that of a square as large as the outline: what a label has room in, however the zone is turned. */
-export interface Row { label: string; start: number; end: number }
+/** rowText and seatText are how the venue writes the labels, with %s for them. */
+export interface Row { label: string; start: number; end: number; rowText: string; seatText: string }
 export interface Section { id: string; label: string; level: string; start: number; end: number; outline: Float32Array; box: Box; side: number; rows: Row[] }
 export interface Area { id: string; label: string; start: number; end: number; outline: Float32Array; box: Box; side: number }
-export interface Shape { kind: "rect" | "circle" | "polygon" | "text"; label: string; points: Float32Array }
+export interface Shape { kind: "rect" | "circle" | "polygon" | "text"; label: string; color: string; points: Float32Array }
 
 export const Accessible = 1, Companion = 2, Restricted = 4;
 
-interface CompactRow { l: string; p: number[]; n?: number[]; s?: string[] }
+interface CompactRow { l: string; p: number[]; n?: number[]; s?: string[]; rt?: string; st?: string }
 interface CompactSection {
   id: string; label: string; level?: string; start: number; outline?: number[];
   cats: number[]; kinds?: number[]; ids?: string[]; rows: CompactRow[];
@@ -20,7 +21,7 @@ interface CompactSection {
 interface CompactArea { id: string; label: string; cat: number; start: number; n: number; outline?: number[] }
 interface CompactPlan {
   width: number; height: number; categories: string[];
-  shapes?: { kind: Shape["kind"]; label?: string; points: number[] }[];
+  shapes?: { kind: Shape["kind"]; label?: string; color?: string; points: number[] }[];
   sections: CompactSection[] | null; areas?: CompactArea[];
 }
 
@@ -63,7 +64,7 @@ export class Plan {
       this.category.fill(a.cat, a.start, a.start + a.n);
       this.areas.push({ id: a.id, label: a.label || a.id, start: a.start, end: a.start + a.n, outline, box: boxOf(outline), side: sideOf(outline) });
     }
-    this.shapes = (m.shapes ?? []).map((s) => ({ kind: s.kind, label: s.label ?? "", points: points(s.points) }));
+    this.shapes = (m.shapes ?? []).map((s) => ({ kind: s.kind, label: s.label ?? "", color: s.color ?? "", points: points(s.points) }));
     this.pitch = this.usualPitch();
   }
 
@@ -87,7 +88,7 @@ export class Plan {
         for (let k = 0; k < 5; k++) arc[k] += r.p[i + 1 + k];
         at = this.addArc(at, r.p[i], arc);
       }
-      rows.push({ label: r.l, start, end: at });
+      rows.push({ label: r.l, start, end: at, rowText: r.rt || "Row %s", seatText: r.st || "Seat %s" });
       this.rowStarts.push(start);
       this.numbers.push(numbering(r));
     }
@@ -156,7 +157,8 @@ export class Plan {
   label(i: number): string {
     const zone = this.zone(i), row = this.rowOf(i);
     if (!row) return `${zone.label}, place ${this.number(i)}`;
-    return `${zone.label}${row.label ? `, Row ${row.label}` : ""}, Seat ${this.number(i)}`;
+    const written = (pattern: string, label: string) => pattern.replaceAll("%s", () => label);
+    return `${zone.label}${row.label ? `, ${written(row.rowText, row.label)}` : ""}, ${written(row.seatText, this.number(i) || this.id(i))}`;
   }
 
   /** The place with this id, or -1. */
