@@ -277,7 +277,7 @@ func (s *shop) buy(ctx context.Context, o wire.OrderMessage, settled <-chan wire
 	if err != nil {
 		return err
 	}
-	if _, err := s.orders.Do(ctx, kv.Write{Key: wire.OrderSubject(o.Event, o.Hold), Value: raw, Expect: kv.Absent()}); err != nil {
+	if _, err := s.orders.Do(ctx, kv.Write{Key: wire.OrderSubject(o.Event, o.Order), Value: raw, Expect: kv.Absent()}); err != nil {
 		return err
 	}
 	select {

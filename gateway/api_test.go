@@ -215,7 +215,7 @@ func TestPurchase(t *testing.T) {
 	if n := orders.CachedInfo().State.Msgs; n != 1 {
 		t.Fatalf("%d orders queued", n)
 	}
-	raw, err := orders.GetLastMsgForSubject(t.Context(), wire.OrderSubject(show, hold.Hold))
+	raw, err := orders.GetLastMsgForSubject(t.Context(), wire.OrderSubject(show, wire.OrderOfHold(hold.Hold)))
 	must(t, err)
 	var m wire.OrderMessage
 	must(t, json.Unmarshal(raw.Data, &m))

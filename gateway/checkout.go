@@ -70,7 +70,8 @@ func idempotencyKey(r *http.Request) (string, error) {
 }
 
 // checkout answers POST /v1/holds/{hold}/checkout. The writer marks the hold,
-// then the order waits in ORDERS under the hold's name, which it can do once:
+// then the order waits in ORDERS under the hold's name and the attempt's number,
+// which it can do once:
 //
 //	between the two   the fan repeats with the same key and both are done again;
 //	                  if he doesn't, the hold's deadline passes and the inventory
@@ -105,8 +106,11 @@ func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
 	if reply.Problem != nil {
 		return reply.Problem
 	}
+	if !wire.IsOrder(reply.Order) {
+		return wire.Busy("Your seats are kept, but the order could not be taken yet. Please send it again.")
+	}
 	failpoint.Here(failpoint.CheckoutMarked)
-	order := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: ev.ID(), Fan: pass.Subject, Seats: reply.Seats,
+	order := wire.OrderMessage{Order: reply.Order, Hold: hold, Event: ev.ID(), Fan: pass.Subject, Seats: reply.Seats,
 		Total: reply.Total, Currency: reply.Currency, Payment: req.Payment, Buyer: req.Buyer, At: g.cfg.Now().UTC()}
 	if err := g.enqueue(r.Context(), order); err != nil {
 		return err
@@ -127,7 +131,7 @@ func (g *Gateway) enqueue(ctx context.Context, order wire.OrderMessage) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, orderWrite)
 	defer cancel()
-	_, err = g.orders.Do(ctx, kv.Write{Key: wire.OrderSubject(order.Event, order.Hold), Value: raw, Expect: kv.Absent()})
+	_, err = g.orders.Do(ctx, kv.Write{Key: wire.OrderSubject(order.Event, order.Order), Value: raw, Expect: kv.Absent()})
 	if err == nil || errors.Is(err, kv.ErrConflict) {
 		return nil
 	}
@@ -137,16 +141,17 @@ func (g *Gateway) enqueue(ctx context.Context, order wire.OrderMessage) error {
 
 // orderReply is an order as its buyer sees it.
 type orderReply struct {
-	Order    string          `json:"order"`
-	Event    string          `json:"event"`
-	State    wire.OrderState `json:"state"`
-	Reason   string          `json:"reason,omitempty"`
-	Action   *wire.Action    `json:"action,omitempty"`
-	Tickets  []string        `json:"tickets"`
-	Seats    []heldSeat      `json:"seats"`
-	Total    int64           `json:"total"`
-	Refunded int64           `json:"refunded,omitempty"` // of the total
-	Currency string          `json:"currency"`
+	Order    string             `json:"order"`
+	Event    string             `json:"event"`
+	State    wire.OrderState    `json:"state"`
+	Reason   string             `json:"reason,omitempty"`
+	Action   *wire.Action       `json:"action,omitempty"`
+	Tickets  []string           `json:"tickets"`
+	Seats    []heldSeat         `json:"seats"`
+	Hold     *wire.StandingHold `json:"hold,omitempty"` // still the fan's, after a payment that failed
+	Total    int64              `json:"total"`
+	Refunded int64              `json:"refunded,omitempty"` // of the total
+	Currency string             `json:"currency"`
 }
 
 // order answers GET /v1/orders/{order}.
@@ -169,7 +174,7 @@ func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
 	if o.Tickets == nil {
 		o.Tickets = []string{}
 	}
-	return writeJSON(w, http.StatusOK, orderReply{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Action: o.Action,
+	return writeJSON(w, http.StatusOK, orderReply{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Action: o.Action, Hold: o.Hold,
 		Tickets: o.Tickets, Seats: g.heldSeats(o.Event, o.Seats), Total: o.Total, Refunded: o.Refunded, Currency: o.Currency})
 }
 
@@ -182,7 +187,7 @@ func (g *Gateway) findOrder(ctx context.Context, id, fan string) (wire.OrderRepl
 	if err != nil || o.Problem == nil || o.Problem.Code != wire.CodeNotFound {
 		return o, err
 	}
-	e, err := g.waiting.Get(ctx, wire.OrderSubject("*", wire.HoldOfOrder(id)))
+	e, err := g.waiting.Get(ctx, wire.OrderSubject("*", id))
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
 		return ask[wire.OrderReply](ctx, g, wire.LedgerOrder, query)

@@ -52,7 +52,17 @@ func (w *writer) receive(m *nats.Msg) {
 		var r wire.ReleaseRequest
 		bad = decode(m, &r)
 		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
-			return given(wire.Reply{Problem: e.Release(r, now)})
+			reply := wire.ReleaseReply{Problem: e.Release(r, now)}
+			if r.Again && reply.Problem == nil {
+				reply.Expires = e.Standing(wire.StandingRequest{Hold: r.Hold, Order: r.Order, Fan: r.Fan}, now)
+			}
+			return given(reply)
+		}
+	case wire.ActStanding:
+		var r wire.StandingRequest
+		bad, c.weight = decode(m, &r), 0
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
+			return given(wire.StandingReply{Expires: e.Standing(r, now)})
 		}
 	case wire.ActExtend:
 		var r wire.ExtendRequest

@@ -27,6 +27,13 @@ func (s *Seat) AppendJSON(b []byte) []byte {
 	o.some("order", s.Order)
 	o.some("key", s.Key)
 	o.some("body", s.Body)
+	if s.HeldUntil != nil {
+		o.time("held_until", *s.HeldUntil)
+	}
+	if len(s.Tried) > 0 {
+		o.key("tried")
+		o.b = appendAny(o.b, s.Tried)
+	}
 	if s.Extended {
 		o.key("extended")
 		o.b = append(o.b, "true"...)

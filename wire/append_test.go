@@ -43,7 +43,8 @@ func TestAppendJSONIsJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seat := Seat{State: State(text.Draw(t, "state")), At: instant.Draw(t, "at"), Hold: text.Draw(t, "hold"), Fan: text.Draw(t, "fan"),
 			Until: rapid.Ptr(instant, true).Draw(t, "until"), Quote: rapid.Ptr(quote, true).Draw(t, "quote"), Order: text.Draw(t, "order"),
-			Key: text.Draw(t, "key"), Body: text.Draw(t, "body"), Extended: rapid.Bool().Draw(t, "extended"),
+			Key: text.Draw(t, "key"), Body: text.Draw(t, "body"), HeldUntil: rapid.Ptr(instant, true).Draw(t, "held until"),
+			Tried: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Tried { return Tried{text.Draw(t, "key"), text.Draw(t, "body")} }), 0, 2).Draw(t, "tried"), Extended: rapid.Bool().Draw(t, "extended"),
 			Channel: text.Draw(t, "channel"), Why: text.Draw(t, "why"), Net: text.Draw(t, "net"), Kept: rapid.Ptr(kept, true).Draw(t, "kept")}
 		same(t, seat.AppendJSON([]byte("x")), seat)
 		flush := Flush{N: rapid.Uint64Range(0, 1<<60).Draw(t, "n"), Term: rapid.Uint64Range(0, 1<<60).Draw(t, "term"),

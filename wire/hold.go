@@ -67,7 +67,8 @@ func ReadHold(raw []byte) (granted json.RawMessage, problem *Problem, err error)
 // in checkout. Releasing a hold that has ended is success. By with a Fan and no
 // Hold gives back all of the fan's that are not in checkout.
 // Ours says that the order failed through no fault of the fan's: then the seats don't
-// rest from them.
+// rest from them. Again says that they may be paid for once more: while the time of
+// the hold lasts, and attempts are left, it is held again as before its checkout.
 type ReleaseRequest struct {
 	Hold  string `json:"hold"`
 	Fan   string `json:"fan,omitempty"`
@@ -75,12 +76,40 @@ type ReleaseRequest struct {
 	By    string `json:"by,omitempty"`
 	Why   string `json:"why,omitempty"`
 	Ours  bool   `json:"ours,omitempty"`
+	Again bool   `json:"again,omitempty"`
+}
+
+// ReleaseReply says until when the hold stands, if it does.
+type ReleaseReply struct {
+	Expires time.Time `json:"expires_at,omitzero"`
+	Problem *Problem  `json:"problem,omitempty"`
+}
+
+// StandingRequest asks whether a hold can be paid for now that its Order, which
+// has failed, is not to be.
+type StandingRequest struct {
+	Hold  string `json:"hold"`
+	Order string `json:"order"`
+	Fan   string `json:"fan"`
+}
+
+// StandingReply says until when; it is empty if the hold can't.
+type StandingReply struct {
+	Expires time.Time `json:"expires_at,omitzero"`
+	Problem *Problem  `json:"problem,omitempty"`
+}
+
+// StandingHold is a hold that can be paid for until its deadline.
+type StandingHold struct {
+	Hold    string    `json:"hold"`
+	Expires time.Time `json:"expires_at"`
 }
 
 // CheckoutRequest marks a hold as in checkout and extends it, so that it
 // can't lapse mid-payment. Key and Body are hashes: the same key with the same
 // body is answered as before, with another body it is a mistake, and another
-// key finds the hold busy.
+// key finds the hold busy. After an attempt that failed, another key begins the
+// next one.
 type CheckoutRequest struct {
 	Hold string `json:"hold"`
 	Fan  string `json:"fan"`
@@ -170,6 +199,7 @@ type Notice struct {
 	Reason  string    `json:"reason,omitempty"`
 	Tickets []string  `json:"tickets,omitempty"`
 	At      time.Time `json:"at"`
+	Expires time.Time `json:"expires_at,omitzero"` // of a failed order: its hold can be paid for again until then
 
 	Net   string `json:"net,omitempty"`   // of a NoticeReturn: Claims.Net of the hold
 	Seats int    `json:"seats,omitempty"` // likewise: so many

@@ -7,12 +7,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
 // Identifiers carry their kind as a prefix and 128 random bits in base64url
 // (22 characters), so they can't be guessed and are safe in subjects, keys
-// and paths. An order is named after its hold: one order per hold, ever.
+// and paths. An order is named after its hold and the attempt to pay for it.
 const (
 	fanPrefix    = "f_"
 	holdPrefix   = "h_"
@@ -36,22 +37,54 @@ func HoldOfKey(event, fan, key string) string {
 // NewTicket returns a fresh ticket id.
 func NewTicket() string { return ticketPrefix + random() }
 
-// OrderOfHold returns the only order id that a hold can ever have.
-func OrderOfHold(hold string) string { return orderPrefix + strings.TrimPrefix(hold, holdPrefix) }
+// MaxAttempts is how often a hold may be paid for: while its time lasts, a payment
+// that fails leaves the seats to the next attempt. Each attempt is an order of its
+// own, with a payment of its own; at most one of a hold is ever paid.
+const MaxAttempts = 5
 
-// HoldOfOrder is the inverse of OrderOfHold.
-func HoldOfOrder(order string) string { return holdPrefix + strings.TrimPrefix(order, orderPrefix) }
+// OrderOfHold is the order of the first attempt to pay for a hold.
+func OrderOfHold(hold string) string { return OrderOfAttempt(hold, 1) }
+
+// OrderOfAttempt is the only order that an attempt, from 1 to MaxAttempts, can
+// ever have. Those after the first name it: o_…-2.
+func OrderOfAttempt(hold string, attempt int) string {
+	order := orderPrefix + strings.TrimPrefix(hold, holdPrefix)
+	if attempt > 1 {
+		order += "-" + strconv.Itoa(attempt)
+	}
+	return order
+}
+
+// HoldOfOrder is the hold of an attempt's order.
+func HoldOfOrder(order string) string {
+	rest := strings.TrimPrefix(order, orderPrefix)
+	return holdPrefix + rest[:min(len(rest), idLength)]
+}
+
+// AttemptOf is which attempt to pay for its hold an order is.
+func AttemptOf(order string) int {
+	if len(order) == len(orderPrefix)+idLength+2 {
+		return int(order[len(order)-1] - '0')
+	}
+	return 1
+}
+
+// idLength is that of 128 bits in base64url.
+const idLength = 22
 
 // IsHold, IsOrder, IsTicket and IsFan tell whether s is well-formed, so that
 // nothing a client sends becomes part of a subject unchecked.
-func IsHold(s string) bool   { return isID(holdPrefix, s) }
-func IsOrder(s string) bool  { return isID(orderPrefix, s) }
+func IsHold(s string) bool { return isID(holdPrefix, s) }
+func IsOrder(s string) bool {
+	attempt := AttemptOf(s)
+	return 1 <= attempt && attempt <= MaxAttempts && isID(orderPrefix, orderPrefix+HoldOfOrder(s)[len(holdPrefix):]) && s == OrderOfAttempt(HoldOfOrder(s), attempt)
+}
 func IsTicket(s string) bool { return isID(ticketPrefix, s) }
 func IsFan(s string) bool    { return isID(fanPrefix, s) }
 
 func isID(prefix, s string) bool {
 	rest, ok := strings.CutPrefix(s, prefix)
-	if !ok || len(rest) != 22 {
+	if !ok || len(rest) != idLength {
 		return false
 	}
 	for _, c := range []byte(rest) {

@@ -46,17 +46,18 @@ type OrderQuery struct {
 
 // OrderReply is an order as its buyer sees it.
 type OrderReply struct {
-	Order    string      `json:"order,omitempty"`
-	Event    string      `json:"event,omitempty"`
-	State    OrderState  `json:"state,omitempty"`
-	Reason   string      `json:"reason,omitempty"`
-	Seats    []SeatQuote `json:"seats,omitempty"`
-	Total    int64       `json:"total,omitempty"`
-	Refunded int64       `json:"refunded,omitempty"` // of Total; of an order that is still paid, for seats that are not in Seats any more
-	Currency string      `json:"currency,omitempty"`
-	Tickets  []string    `json:"tickets,omitempty"`
-	Action   *Action     `json:"action,omitempty"` // of a pending order: what its fan must do
-	Problem  *Problem    `json:"problem,omitempty"`
+	Order    string        `json:"order,omitempty"`
+	Event    string        `json:"event,omitempty"`
+	State    OrderState    `json:"state,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
+	Seats    []SeatQuote   `json:"seats,omitempty"`
+	Total    int64         `json:"total,omitempty"`
+	Refunded int64         `json:"refunded,omitempty"` // of Total; of an order that is still paid, for seats that are not in Seats any more
+	Currency string        `json:"currency,omitempty"`
+	Tickets  []string      `json:"tickets,omitempty"`
+	Action   *Action       `json:"action,omitempty"` // of a pending order: what its fan must do
+	Hold     *StandingHold `json:"hold,omitempty"`   // of a failed order: the seats are still the fan's, to pay for again
+	Problem  *Problem      `json:"problem,omitempty"`
 }
 
 // MaxHistory is the most orders of one HistoryReply.

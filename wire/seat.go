@@ -35,7 +35,8 @@ func StateOfBits(b byte) State { return [...]State{Available, Held, Sold, Blocke
 //	available ──hold──► held ──confirm──► sold
 //	    ▲  ▲             │  ▲               │
 //	    │  └──release,───┘  └─extend        │
-//	    │     expiry          checkout      │
+//	    │     expiry          checkout,     │
+//	    │                     return        │
 //	    └───────────refund──────────────────┘      available ◄─block/unblock─► blocked
 //
 // Seats blocked for a channel may be held by its buyers; such a hold ends in
@@ -56,6 +57,11 @@ type Seat struct {
 	Key   string `json:"key,omitempty"`  // hash of the checkout's idempotency key
 	Body  string `json:"body,omitempty"` // hash of the checkout's body
 
+	// HeldUntil is, of a held seat in checkout, the deadline that it has again if
+	// the payment fails. Tried are the checkouts of the hold that failed.
+	HeldUntil *time.Time `json:"held_until,omitempty"`
+	Tried     []Tried    `json:"tried,omitempty"`
+
 	Extended bool `json:"extended,omitempty"` // the hold was given its one "more time"
 
 	Net  string `json:"net,omitempty"`  // of the claims that it was held under
@@ -66,6 +72,12 @@ type Seat struct {
 	Why     string `json:"why,omitempty"`
 }
 
+// Tried is an attempt to pay for a hold that failed: what was asked under which key.
+type Tried struct {
+	Key  string `json:"key"`
+	Body string `json:"body"`
+}
+
 // Kinds of act that change seats.
 const (
 	ActKindOpen     = "open"      // the records were created
@@ -74,6 +86,7 @@ const (
 	ActKindExpire   = "expire"    // by the deadline
 	ActKindCheckout = "checkout"  //
 	ActKindExtend   = "extend"    //
+	ActKindReturn   = "return"    // from checkout to held: the payment failed, another may be tried
 	ActKindMoreTime = "more-time" //
 	ActKindSell     = "sell"      //
 	ActKindRefund   = "refund"    // sold seats came back

@@ -76,7 +76,8 @@ func SplitPriceKey(key string) (event, level string, ok bool) { return strings.C
 // there is no writer just now, and the caller says "try again".
 const (
 	ActHold     = "hold"      // HoldRequest → HoldReply
-	ActRelease  = "release"   // ReleaseRequest → Reply
+	ActRelease  = "release"   // ReleaseRequest → ReleaseReply
+	ActStanding = "standing"  // StandingRequest → StandingReply
 	ActCheckout = "checkout"  // CheckoutRequest → HoldReply
 	ActExtend   = "extend"    // ExtendRequest → ExtendReply
 	ActConfirm  = "confirm"   // ConfirmRequest → Reply
@@ -110,9 +111,20 @@ const (
 	LedgerQueue   = "ledger"
 )
 
-// OrderSubject is where the checkout of a hold waits in ORDERS; it is created
-// once (expected last sequence 0), so a checkout sent twice is one order.
-func OrderSubject(event, hold string) string { return "order." + event + "." + hold }
+// OrderSubject is where an order waits in ORDERS: under its hold, with the attempt
+// if that is not the first. It is created once (expected last sequence 0), so a
+// checkout sent twice is one order. Event may be "*".
+func OrderSubject(event, order string) string {
+	return "order." + event + "." + holdPrefix + strings.TrimPrefix(order, orderPrefix)
+}
+
+// OrdersOf are the orders of an event.
+func OrdersOf(event string) string { return "order." + event + ".*" }
+
+// OrderOfSubject is the order that waits under a subject.
+func OrderOfSubject(subject string) string {
+	return orderPrefix + strings.TrimPrefix(subject[strings.LastIndexByte(subject, '.')+1:], holdPrefix)
+}
 
 const OrdersAll = "order.>"
 

@@ -356,7 +356,7 @@ func (s *sale) operate(act, payload string) (r wire.RefundReply) {
 func (s *sale) poison() {
 	js, err := jetstream.New(s.bus())
 	must(s.t, err)
-	_, _ = js.Publish(s.ctx, wire.OrderSubject("show", wire.NewHold()), []byte("no order")) // dev may end before it answers
+	_, _ = js.Publish(s.ctx, wire.OrderSubject("show", wire.OrderOfHold(wire.NewHold())), []byte("no order")) // dev may end before it answers
 	s.pending("tok_visa").outcome("paid")
 	s.rest(0)
 	if n := len(s.logged(checkout.LogPoison)); n != 1 {

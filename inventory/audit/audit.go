@@ -288,13 +288,13 @@ func (a *audit) readOrders(ctx context.Context, js jetstream.JetStream, event st
 	if info.AckFloor.Stream >= stream.CachedInfo().State.LastSeq {
 		return nil
 	}
-	orders, err := kv.OpenStream(js, wire.OrdersStream).All(ctx, wire.OrderSubject(event, "*"))
+	orders, err := kv.OpenStream(js, wire.OrdersStream).All(ctx, wire.OrdersOf(event))
 	if err != nil {
 		return err
 	}
 	for _, e := range orders {
 		if uint64(e.Revision) > info.AckFloor.Stream {
-			a.waiting[wire.OrderOfHold(e.Key[len(wire.OrderSubject(event, "")):])] = true
+			a.waiting[wire.OrderOfSubject(e.Key)] = true
 		}
 	}
 	return nil

@@ -37,7 +37,9 @@ func (instant) Extend(context.Context, string, wire.ExtendRequest) (wire.ExtendR
 	return wire.ExtendReply{Revision: 1}, nil
 }
 func (instant) Confirm(context.Context, string, wire.ConfirmRequest) error { return nil }
-func (instant) Release(context.Context, string, wire.ReleaseRequest) error { return nil }
+func (instant) Release(context.Context, string, wire.ReleaseRequest) (wire.ReleaseReply, error) {
+	return wire.ReleaseReply{}, nil
+}
 
 // BenchmarkCheckout works off b.N orders of two seats that wait in ORDERS:
 // Begin, Commit, acknowledgement and, beside them, the outbox.
@@ -59,7 +61,7 @@ func BenchmarkCheckout(b *testing.B) {
 		seats = append(seats, m.Seats[0].ID, m.Seats[1].ID)
 		body, err := json.Marshal(m)
 		ok(b, err)
-		_, err = js.PublishAsync(wire.OrderSubject(m.Event, m.Hold), body)
+		_, err = js.PublishAsync(wire.OrderSubject(m.Event, m.Order), body)
 		ok(b, err)
 		if i%1000 == 999 || i == b.N-1 {
 			<-js.PublishAsyncComplete()

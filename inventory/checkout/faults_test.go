@@ -92,9 +92,8 @@ func (s faultySeats) Confirm(ctx context.Context, event string, r wire.ConfirmRe
 	return err
 }
 
-func (s faultySeats) Release(ctx context.Context, event string, r wire.ReleaseRequest) error {
-	_, err := hit(s.f, func() (any, error) { return nil, s.Seats.Release(ctx, event, r) })
-	return err
+func (s faultySeats) Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.ReleaseReply, error) {
+	return hit(s.f, func() (wire.ReleaseReply, error) { return s.Seats.Release(ctx, event, r) })
 }
 
 func (p faultyProvider) Authorize(ctx context.Context, r payment.AuthRequest) (payment.Auth, error) {

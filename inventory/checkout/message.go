@@ -26,8 +26,8 @@ func decode(m jetstream.Msg) (wire.OrderMessage, error) {
 	if err == nil {
 		err = check(o)
 	}
-	if err == nil && m.Subject() != wire.OrderSubject(o.Event, o.Hold) {
-		err = errors.New("event and hold are not those of the subject")
+	if err == nil && m.Subject() != wire.OrderSubject(o.Event, o.Order) {
+		err = errors.New("event and order are not those of the subject")
 	}
 	if err != nil {
 		return o, fmt.Errorf("%w: %w", consume.ErrPoison, err)
@@ -39,7 +39,7 @@ func check(o wire.OrderMessage) error {
 	switch {
 	case !wire.IsName(o.Event) || !wire.IsHold(o.Hold) || !wire.IsFan(o.Fan):
 		return errors.New("event, hold and fan must be well-formed")
-	case o.Order != wire.OrderOfHold(o.Hold):
+	case !wire.IsOrder(o.Order) || wire.HoldOfOrder(o.Order) != o.Hold:
 		return errors.New("the order is not that of its hold")
 	case len(o.Currency) != 3:
 		return errors.New("the currency is no ISO 4217 code")

@@ -27,6 +27,7 @@ const (
 	reasonRefused     = "The payment could not be made. Nothing was charged."
 	reasonDeclined    = "The payment was declined."
 	reasonDisagrees   = "The payment could not be verified, so nothing was sold. What your bank shows for it is given up and goes back to you. Please try again."
+	nothingCharged    = " Nothing was charged."
 	reasonUnconfirmed = "The payment was not confirmed in time. Nothing was charged."
 )
 
@@ -124,7 +125,7 @@ func (c *Checkout) pay(ctx context.Context, m wire.OrderMessage, since time.Time
 		c.waitsForUs(ctx, m)
 		return "", fmt.Errorf("authorize: %w", err)
 	case auth.State == payment.Declined:
-		return "", c.fail(ctx, m, payment.Told(auth.Reason, reasonDeclined), true)
+		return "", c.fail(ctx, m, payment.Told(auth.Reason, reasonDeclined)+nothingCharged, true)
 	case auth.State == payment.Voided || auth.State == payment.Refunded: // for an order given up meanwhile
 		return "", c.fail(ctx, m, ledger.ReasonGivenUp, true)
 	case auth.State == payment.RequiresAction && c.cfg.Now().Sub(since) > c.cfg.ActionPatience:
@@ -158,6 +159,7 @@ func (c *Checkout) fail(ctx context.Context, m wire.OrderMessage, reason string,
 
 // conclude makes the seats follow an order that has ended, and tells its fan.
 func (c *Checkout) conclude(ctx context.Context, o ledger.Order) error {
+	var until time.Time // they can be paid for again
 	switch o.State {
 	case wire.OrderPaid:
 		err := c.cfg.Seats.Confirm(ctx, o.Event, wire.ConfirmRequest{Hold: o.Hold, Order: o.ID, Fan: o.Fan, Seats: o.Seats})
@@ -166,24 +168,51 @@ func (c *Checkout) conclude(ctx context.Context, o ledger.Order) error {
 		}
 		failpoint.Here(failpoint.SaleConfirmed)
 	case wire.OrderFailed:
-		err := c.cfg.Seats.Release(ctx, o.Event, wire.ReleaseRequest{Hold: o.Hold, Order: o.ID, Why: o.Reason,
-			Ours: slices.Contains([]string{reasonUnreachable, reasonRefused, reasonDisagrees}, o.Reason)})
+		reply, err := c.cfg.Seats.Release(ctx, o.Event, wire.ReleaseRequest{Hold: o.Hold, Order: o.ID, Fan: o.Fan, Why: o.Reason,
+			Ours: slices.Contains([]string{reasonUnreachable, reasonRefused, reasonDisagrees}, o.Reason), Again: payAgain(o.Reason)})
 		if err != nil && !over(err) {
 			return fmt.Errorf("release: %w", err)
 		}
 		failpoint.Here(failpoint.FailureReleased)
+		until = reply.Expires
 	}
-	c.notify(o)
+	c.notify(o, until)
 	c.metrics.orders.WithLabelValues(string(o.State)).Inc()
 	return nil
 }
 
+// payAgain tells whether the seats of an order that failed for a reason may be
+// paid for again, if their hold has the time.
+func payAgain(reason string) bool {
+	switch reason {
+	case reasonHoldOver, ledger.ReasonSeatGone, ledger.ReasonLost:
+		return false
+	}
+	return true
+}
+
+// whatNow says to the fan of an order that failed what has become of the seats:
+// until is when the hold ends, if it can be paid for again.
+func whatNow(reason string, until time.Time) string {
+	switch {
+	case !until.IsZero():
+		return reason + " Your seats are still kept for you: pay in another way before their time is over."
+	case payAgain(reason):
+		return reason + " The time for these seats is over, or was used up by attempts to pay, and they were given back. Choose again."
+	}
+	return reason + " Choose again."
+}
+
 // notify tells the fan's sockets, which may not be there.
-func (c *Checkout) notify(o ledger.Order) {
-	note, err := json.Marshal(wire.Notice{Kind: "order", Hold: o.Hold, Order: o.ID, State: string(o.State),
-		Reason: o.Reason, Tickets: o.Tickets, At: c.cfg.Now().UTC()})
+func (c *Checkout) notify(o ledger.Order, until time.Time) {
+	note := wire.Notice{Kind: "order", Hold: o.Hold, Order: o.ID, State: string(o.State),
+		Reason: o.Reason, Tickets: o.Tickets, At: c.cfg.Now().UTC(), Expires: until}
+	if o.State == wire.OrderFailed {
+		note.Reason = whatNow(o.Reason, until)
+	}
+	raw, err := json.Marshal(note)
 	if err == nil {
-		err = c.cfg.NATS.Publish(wire.NoticeSubject(o.Event, o.Fan), note)
+		err = c.cfg.NATS.Publish(wire.NoticeSubject(o.Event, o.Fan), raw)
 	}
 	if err != nil {
 		c.cfg.Logger.Debug("fan not told", "order", o.ID, "error", err)

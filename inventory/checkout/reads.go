@@ -122,7 +122,7 @@ func (r Reads) reply(m *nats.Msg, body any) {
 func (r Reads) order(ctx context.Context, q wire.OrderQuery) wire.OrderReply {
 	o, err := r.look(ctx, q.Order)
 	if err != nil {
-		queued, _, found, streamErr := readCheckout(ctx, r.JetStream, wire.HoldOfOrder(q.Order))
+		queued, _, found, streamErr := readCheckout(ctx, r.JetStream, q.Order)
 		if found && queued.Fan == q.Fan {
 			return r.pending(ctx, wire.OrderReply{Order: queued.Order, Event: queued.Event, State: wire.OrderPending,
 				Seats: queued.Seats, Total: queued.Total, Currency: queued.Currency})
@@ -140,10 +140,33 @@ func (r Reads) order(ctx context.Context, q wire.OrderQuery) wire.OrderReply {
 		r.Logger.Warn("read an order", "error", err)
 		return wire.OrderReply{Problem: wire.Busy("Your order can't be looked up just now. It is not lost.")}
 	}
-	if o.State == wire.OrderPending {
+	switch o.State {
+	case wire.OrderPending:
 		return r.pending(ctx, o.Reply())
+	case wire.OrderFailed:
+		return r.failed(ctx, o)
 	}
 	return o.Reply()
+}
+
+// failed adds what became of the seats. If the writer can't be asked, it is not
+// said that they are the fan's.
+func (r Reads) failed(ctx context.Context, o ledger.Order) wire.OrderReply {
+	reply := o.Reply()
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	var s wire.StandingReply
+	err := writer{r.NATS}.ask(ctx, o.Event, wire.ActStanding, wire.StandingRequest{Hold: o.Hold, Order: o.ID, Fan: o.Fan}, &s)
+	switch {
+	case err != nil || s.Problem != nil:
+		return reply
+	case !s.Expires.IsZero() && payAgain(o.Reason):
+		reply.Hold = &wire.StandingHold{Hold: o.Hold, Expires: s.Expires}
+	default:
+		s.Expires = time.Time{}
+	}
+	reply.Reason = whatNow(o.Reason, s.Expires)
+	return reply
 }
 
 // pending adds what the order waits for.

@@ -37,12 +37,12 @@ func (w writer) Confirm(ctx context.Context, event string, r wire.ConfirmRequest
 	return orNil(reply.Problem)
 }
 
-func (w writer) Release(ctx context.Context, event string, r wire.ReleaseRequest) error {
-	var reply wire.Reply
+func (w writer) Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.ReleaseReply, error) {
+	var reply wire.ReleaseReply
 	if err := w.ask(ctx, event, wire.ActRelease, r, &reply); err != nil {
-		return err
+		return reply, err
 	}
-	return orNil(reply.Problem)
+	return reply, orNil(reply.Problem)
 }
 
 func (w writer) ask(ctx context.Context, event, act string, request, reply any) error {

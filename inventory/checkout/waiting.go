@@ -34,7 +34,7 @@ func (c *Checkout) wait(ctx context.Context, m wire.OrderMessage, w wire.Waiting
 	if err != nil {
 		c.cfg.Logger.Debug("what an order waits for is not recorded", "order", m.Order, "error", err)
 	}
-	c.notify(ledger.Order{ID: m.Order, Hold: m.Hold, Event: m.Event, Fan: m.Fan, State: wire.OrderPending, Reason: w.Reason})
+	c.notify(ledger.Order{ID: m.Order, Hold: m.Hold, Event: m.Event, Fan: m.Fan, State: wire.OrderPending, Reason: w.Reason}, time.Time{})
 }
 
 // readWaiting is what a pending order waits for, if that is known.
@@ -46,11 +46,11 @@ func readWaiting(ctx context.Context, js jetstream.JetStream, order string, now 
 	return w, true
 }
 
-// readCheckout is the checkout of a hold in ORDERS and when it was published.
+// readCheckout is an order in ORDERS and when it was published.
 // One that is not understood is poison, and about to be buried. The leader is
 // asked, since another replica may not have the message yet.
-func readCheckout(ctx context.Context, js jetstream.JetStream, hold string) (m wire.OrderMessage, since time.Time, ok bool, err error) {
-	e, err := kv.OpenStream(js, wire.OrdersStream).Get(ctx, wire.OrderSubject("*", hold))
+func readCheckout(ctx context.Context, js jetstream.JetStream, order string) (m wire.OrderMessage, since time.Time, ok bool, err error) {
+	e, err := kv.OpenStream(js, wire.OrdersStream).Get(ctx, wire.OrderSubject("*", order))
 	if errors.Is(err, kv.ErrNotFound) {
 		return m, since, false, nil
 	}

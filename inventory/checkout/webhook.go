@@ -158,7 +158,7 @@ func (c *Checkout) wake(ctx context.Context, e payment.Event) error {
 		if !ok || w.Action == nil {
 			return nil // a worker is at it
 		}
-		m, since, ok, err := readCheckout(ctx, c.cfg.JetStream, o.Hold)
+		m, since, ok, err := readCheckout(ctx, c.cfg.JetStream, o.ID)
 		if err != nil || !ok {
 			return err
 		}

@@ -137,7 +137,7 @@ func (w *world) publish(m wire.OrderMessage) {
 	w.t.Helper()
 	b, err := json.Marshal(m)
 	must(w.t, err)
-	_, err = w.js.Publish(bounded(w.t), wire.OrderSubject(m.Event, m.Hold), b, jetstream.WithExpectLastSequencePerSubject(0))
+	_, err = w.js.Publish(bounded(w.t), wire.OrderSubject(m.Event, m.Order), b, jetstream.WithExpectLastSequencePerSubject(0))
 	must(w.t, err)
 }
 
@@ -172,7 +172,7 @@ func (w *world) settled() map[wire.OrderState]int {
 		o, err := w.ledger.Order(bounded(w.t), m.Order)
 		must(w.t, err)
 		want := map[wire.OrderState]string{wire.OrderPaid: "sold", wire.OrderFailed: "released"}[o.State]
-		if got := w.seats.state(m.Hold); got != want && got != "over" {
+		if got := w.seats.state(m.Hold); got != want && got != "over" && w.seats.holds[m.Hold].left.IsZero() {
 			w.t.Errorf("order %s is %s, its seats are %s", m.Order, o.State, got)
 		}
 		if o.State == wire.OrderPaid {
@@ -216,7 +216,8 @@ type seatsWriter struct {
 type testHold struct {
 	state   string // held, sold, released, over
 	extends int
-	ours    int // of them, and releases, that say that it is our fault
+	left    time.Time // until when it can be paid for again
+	ours    int       // of them, and releases, that say that it is our fault
 }
 
 func (s *seatsWriter) listen() {
@@ -277,7 +278,7 @@ func (s *seatsWriter) ours(id string) int {
 func (s *seatsWriter) answer(m *nats.Msg) any {
 	var r struct {
 		wire.ConfirmRequest // the others have fewer of its fields
-		Ours                bool
+		Ours, Again         bool
 	}
 	if err := json.Unmarshal(m.Data, &r); err != nil {
 		s.t.Error(err)
@@ -285,7 +286,7 @@ func (s *seatsWriter) answer(m *nats.Msg) any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.holds[r.Hold]
-	if h == nil || r.Order != wire.OrderOfHold(r.Hold) {
+	if h == nil || wire.HoldOfOrder(r.Order) != r.Hold {
 		s.t.Errorf("%s: %s", m.Subject, m.Data)
 		return wire.Reply{Problem: wire.Refuse(wire.CodeNotFound, "no such hold")}
 	}
@@ -309,8 +310,15 @@ func (s *seatsWriter) answer(m *nats.Msg) any {
 		if h.state == "sold" {
 			s.t.Errorf("release of sold seats: %s", m.Data)
 		}
+		if h.state == "held" && r.Again && !h.left.IsZero() {
+			return wire.ReleaseReply{Expires: h.left}
+		}
 		if h.state == "held" {
 			h.state = "released"
+		}
+	case wire.SeatsSubject(testEvent, wire.ActStanding):
+		if h.state == "held" {
+			return wire.StandingReply{Expires: h.left}
 		}
 	}
 	return wire.Reply{}

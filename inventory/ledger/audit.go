@@ -86,6 +86,8 @@ var rules = [...]struct{ name, sql string }{
 		WHERE o.event_id = $1 AND p.state = 'captured' AND p.amount <> coalesce((
 				SELECT sum(n.total) FROM order_lines n WHERE n.order_id = o.order_id AND n.refund_no IS NULL AND o.state = 'paid'), 0)
 			+ coalesce((SELECT sum(r.amount) FROM refunds r WHERE r.order_id = o.order_id), 0)`},
+	{"a hold is paid for once", `
+		SELECT hold_id FROM orders WHERE event_id = $1 AND state IN ('pending', 'paid', 'refunded') GROUP BY hold_id HAVING count(*) > 1`},
 	{"an authorisation is captured, voided or in the outbox", `
 		SELECT o.order_id FROM orders o JOIN payments p USING (order_id)
 		WHERE o.event_id = $1 AND p.state = 'authorized' AND NOT EXISTS (

@@ -81,8 +81,15 @@ func (e *Engine) Release(r wire.ReleaseRequest, now time.Time) *wire.Problem {
 	case h.sold:
 		return wire.Refuse(wire.CodeHoldOver, "These seats are sold.")
 	case r.Order != "":
+		if h.hasTried(r.Order) {
+			return nil // it has gone back before
+		}
 		if h.order != r.Order {
 			return wire.Refuse(wire.CodeForbidden, "The hold is not in checkout under this order.")
+		}
+		if r.Again && e.payable(h, now) {
+			e.goBack(h, r.Why, now)
+			return nil
 		}
 	case r.By != "":
 		if h.order != "" {
@@ -183,10 +190,22 @@ func (e *Engine) Checkout(r wire.CheckoutRequest, now time.Time) wire.HoldReply 
 		return refusal(wire.Refuse(wire.CodeHoldOver, "The time to pay is over and the seats were given back. Choose again."))
 	case h.fan != r.Fan:
 		return refusal(wire.Refuse(wire.CodeForbidden, "This hold belongs to somebody else."))
+	}
+	for k, t := range h.tried { // sent again, after it failed
+		switch {
+		case t.Key == r.Key && t.Body == r.Body:
+			reply := e.reply(h)
+			reply.Order = wire.OrderOfAttempt(h.id, k+1)
+			return reply
+		case t.Key == r.Key:
+			return refusal(keyReused())
+		}
+	}
+	switch {
 	case h.order != "" && h.key == r.Key && h.body == r.Body:
 		return e.reply(h)
 	case h.order != "" && h.key == r.Key:
-		return refusal(wire.Refuse(wire.CodeKeyReused, "This idempotency key was used with other details."))
+		return refusal(keyReused())
 	case h.order != "":
 		p := wire.Refuse(wire.CodeCheckoutBusy, "This hold is being paid for already.")
 		p.Order = h.order
@@ -194,7 +213,8 @@ func (e *Engine) Checkout(r wire.CheckoutRequest, now time.Time) wire.HoldReply 
 	case !h.until.After(now):
 		return refusal(wire.Refuse(wire.CodeHoldOver, "The time to pay is over. Choose again."))
 	}
-	h.order, h.key, h.body = wire.OrderOfHold(h.id), r.Key, r.Body
+	h.order, h.key, h.body = wire.OrderOfAttempt(h.id, len(h.tried)+1), r.Key, r.Body
+	h.heldUntil = h.until
 	e.prolong(h, e.extended(h, now), wire.ActKindCheckout, now)
 	return e.reply(h)
 }
@@ -244,6 +264,7 @@ func (e *Engine) Confirm(r wire.ConfirmRequest, now time.Time) *wire.Problem {
 	}
 	sold := &hold{id: r.Hold, fan: r.Fan, seats: seats, quotes: quotes, order: r.Order, sold: true, slot: -1}
 	if h != nil {
+		sold.tried = h.tried
 		sold.key, sold.body, sold.until, sold.extended, sold.net = h.key, h.body, h.until, h.extended, h.net
 	}
 	e.remember(sold)

@@ -57,9 +57,11 @@ type hold struct {
 	until            time.Time
 	order, key, body string
 	sold             bool
-	extended         bool   // was given its one "more time"
-	why              string // of best available
-	slot             int    // in deadlines; -1 when sold, ended, or while the ledger is asked
+	heldUntil        time.Time    // in checkout: the deadline before it
+	tried            []wire.Tried // attempts to pay that failed
+	extended         bool         // was given its one "more time"
+	why              string       // of best available
+	slot             int          // in deadlines; -1 when sold, ended, or while the ledger is asked
 
 	net         string        // of who holds it
 	since, last time.Time     // its keeping began, and may end at the latest: see wire.Kept
@@ -181,10 +183,13 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	}
 	h := e.holds[r.Hold]
 	if h == nil {
-		h = &hold{id: r.Hold, fan: r.Fan, order: r.Order, key: r.Key, body: r.Body, sold: r.State == wire.Sold, extended: r.Extended, slot: -1, net: r.Net}
+		h = &hold{id: r.Hold, fan: r.Fan, order: r.Order, key: r.Key, body: r.Body, sold: r.State == wire.Sold, tried: r.Tried, extended: r.Extended, slot: -1, net: r.Net}
 		e.holds[h.id] = h
 		if !h.sold {
 			h.until = *r.Until
+			if r.HeldUntil != nil {
+				h.heldUntil = *r.HeldUntil
+			}
 			e.restoreTerms(h, r)
 			heap.Push(&e.deadlines, h)
 		}
@@ -265,8 +270,11 @@ func (e *Engine) Record(seat int) wire.Seat {
 		return r
 	}
 	r.Net = h.net
-	r.Hold, r.Fan, r.Order, r.Key, r.Body, r.Extended = h.id, h.fan, h.order, h.key, h.body, h.extended
+	r.Hold, r.Fan, r.Order, r.Key, r.Body, r.Tried, r.Extended = h.id, h.fan, h.order, h.key, h.body, h.tried, h.extended
 	if !h.sold {
+		if h.order != "" && !h.heldUntil.IsZero() {
+			r.HeldUntil = &h.heldUntil
+		}
 		r.Until = &h.until
 		r.Kept = &wire.Kept{Since: h.since, Until: h.last, Spent: wire.Duration(h.spent)}
 	}

@@ -301,7 +301,7 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 }
 
 func seatKey(s wire.Seat) string {
-	return fmt.Sprint(s.State, s.At, s.Hold, s.Fan, s.Order, s.Key, s.Body, s.Channel, s.Why, s.Extended, s.Until, s.Quote != nil)
+	return fmt.Sprint(s.State, s.At, s.Hold, s.Fan, s.Order, s.Key, s.Body, s.Channel, s.Why, s.Extended, s.Until, s.HeldUntil, s.Tried, s.Quote != nil)
 }
 
 func step(t *rapid.T, e *Engine, now time.Time) {
@@ -309,6 +309,10 @@ func step(t *rapid.T, e *Engine, now time.Time) {
 	id := fmt.Sprintf("h_%d", rapid.IntRange(0, 8).Draw(t, "hold"))
 	count := rapid.IntRange(-1, 5).Draw(t, "count")
 	channel := rapid.SampledFrom([]string{"", "", "presale", "sponsor"}).Draw(t, "channel")
+	order := wire.OrderOfAttempt(id, max(1, count))
+	if h := e.holds[id]; h != nil && h.order != "" && count%2 == 0 {
+		order = h.order
+	}
 	seats := rapid.SliceOfN(rapid.SampledFrom([]string{"A-1", "A-2", "A-3", "B-4", "C-5", "D-1", "D-2", "floor/3", "X-1"}), 0, 3).Draw(t, "seats")
 	switch rapid.SampledFrom([]string{"seats", "best", "area", "release", "checkout", "extend", "confirm", "expire", "block", "wide", "refund", "more-time", "fail"}).Draw(t, "act") {
 	case "seats":
@@ -320,15 +324,15 @@ func step(t *rapid.T, e *Engine, now time.Time) {
 	case "release":
 		e.Release(wire.ReleaseRequest{Hold: id, Fan: fan}, now)
 	case "checkout":
-		e.Checkout(wire.CheckoutRequest{Hold: id, Fan: fan, Key: "k"}, now)
+		e.Checkout(wire.CheckoutRequest{Hold: id, Fan: fan, Key: fmt.Sprint("k", max(count, 0)/2)}, now)
 	case "extend":
-		e.Extend(wire.ExtendRequest{Hold: id, Order: wire.OrderOfHold(id)}, now)
+		e.Extend(wire.ExtendRequest{Hold: id, Order: order}, now)
 	case "confirm":
 		if h := e.holds[id]; h != nil && h.order != "" {
 			e.Confirm(wire.ConfirmRequest{Hold: id, Order: h.order, Fan: h.fan, Seats: h.quotes}, now)
 		}
 	case "fail":
-		e.Release(wire.ReleaseRequest{Hold: id, Order: wire.OrderOfHold(id)}, now)
+		e.Release(wire.ReleaseRequest{Hold: id, Order: order, Again: count > 0}, now)
 	case "expire":
 		_, unsettled := e.Expire(now, 100)
 		for _, u := range unsettled {
@@ -345,7 +349,7 @@ func step(t *rapid.T, e *Engine, now time.Time) {
 		}
 		e.Block(r, now)
 	case "refund":
-		e.Refund(wire.RefundRequest{Hold: id, Order: wire.OrderOfHold(id), Seats: seats, Block: count == 1, By: "op"}, now)
+		e.Refund(wire.RefundRequest{Hold: id, Order: order, Seats: seats, Block: count == 1, By: "op"}, now)
 	case "more-time":
 		e.MoreTime(wire.MoreTimeRequest{Hold: id, Fan: fan}, now)
 	}

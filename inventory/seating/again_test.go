@@ -1,0 +1,93 @@
+package seating
+
+import (
+	"testing"
+	"time"
+
+	"frontrow/inventory/seating/seatingtest"
+	"frontrow/wire"
+)
+
+// A payment that fails gives the hold back as it was: until its own deadline, not
+// a moment less or more, attempt after attempt, each an order of its own.
+func TestPaymentFailsAndAnotherIsTried(t *testing.T) {
+	e := onSale(t, seatingtest.Hall(t, 4, 12, 0))
+	held := e.Hold(wire.HoldRequest{Hold: "h_1", Claims: wire.Claims{Fan: "f", Limit: 6, Expires: start.Add(time.Hour)}, Seats: []string{"A-1", "A-2"}}, start)
+	if held.Problem != nil {
+		t.Fatal(held.Problem)
+	}
+	at := start
+	pay := func(key, body string) wire.HoldReply {
+		return e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: key, Body: body}, at)
+	}
+	fail := func(order string) *wire.Problem {
+		return e.Release(wire.ReleaseRequest{Hold: "h_1", Order: order, Again: true, Why: "declined"}, at)
+	}
+	standing := func(order, fan string) time.Time {
+		return e.Standing(wire.StandingRequest{Hold: "h_1", Order: order, Fan: fan}, at)
+	}
+	for n := 1; n < wire.MaxAttempts; n++ {
+		at = at.Add(20 * time.Second)
+		order, key := wire.OrderOfAttempt("h_1", n), string(rune('a'+n))
+		if r := pay(key, "x"); r.Problem != nil || r.Order != order || r.Total != held.Total {
+			t.Fatalf("attempt %d: %+v", n, r)
+		}
+		if r := pay("other", "x"); r.Problem == nil || r.Problem.Code != wire.CodeCheckoutBusy || r.Problem.Order != order {
+			t.Errorf("attempt %d, another key meanwhile: %+v", n, r.Problem)
+		}
+		if got := standing(order, "f"); !got.Equal(held.Expires) {
+			t.Errorf("attempt %d has failed, the seats follow: until %v", n, got)
+		}
+		for range 2 { // delivered twice
+			if p := fail(order); p != nil {
+				t.Fatal(p)
+			}
+		}
+		if got := standing(order, "f"); !got.Equal(held.Expires) || !standing(order, "g").IsZero() {
+			t.Errorf("attempt %d: stands until %v, held until %v", n, got, held.Expires)
+		}
+		if r := pay(key, "x"); r.Problem != nil || r.Order != order {
+			t.Errorf("the key of attempt %d again: %+v", n, r)
+		}
+		if r := pay(key, "y"); r.Problem == nil || r.Problem.Code != wire.CodeKeyReused {
+			t.Errorf("the key of attempt %d with another body: %+v", n, r)
+		}
+		if e.OrderOf("A-1") != "" {
+			t.Errorf("in checkout for %s", e.OrderOf("A-1"))
+		}
+	}
+	last := wire.OrderOfAttempt("h_1", wire.MaxAttempts)
+	if r := pay("last", "x"); r.Order != last {
+		t.Fatalf("%+v", r)
+	}
+	if p := fail(wire.OrderOfHold("h_1")); p != nil || e.OrderOf("A-1") != last {
+		t.Errorf("the first attempt again ends another: %v, %q", p, e.OrderOf("A-1"))
+	}
+	if p := fail(last); p != nil || e.all.Held != 0 || !standing(last, "f").IsZero() {
+		t.Errorf("after the last attempt: %v, %+v", p, e.all)
+	}
+}
+
+// Seats whose own time is over are given back when the payment fails, and so are
+// those of an event that has closed.
+func TestNoTimeForAnotherCard(t *testing.T) {
+	for name, after := range map[string]func(e *Engine, held wire.HoldReply) time.Time{
+		"time over": func(_ *Engine, held wire.HoldReply) time.Time { return held.Expires },
+		"closed": func(e *Engine, _ wire.HoldReply) time.Time {
+			closed := seatingtest.Concert()
+			closed.State = wire.EventClosed
+			e.SetEvent(closed)
+			return start.Add(time.Minute)
+		},
+	} {
+		e := onSale(t, seatingtest.Hall(t, 4, 12, 0))
+		held := e.Hold(wire.HoldRequest{Hold: "h_1", Claims: wire.Claims{Fan: "f", Limit: 6, Expires: start.Add(time.Hour)}, Seats: []string{"A-1"}}, start)
+		if r := e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k"}, held.Expires.Add(-time.Second)); r.Problem != nil {
+			t.Fatal(r.Problem)
+		}
+		at := after(e, held)
+		if p := e.Release(wire.ReleaseRequest{Hold: "h_1", Order: "o_1", Again: true}, at); p != nil || e.all.Held != 0 {
+			t.Errorf("%s: %v, %+v", name, p, e.all)
+		}
+	}
+}
