@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"frontrow/internal/natstest"
 	"frontrow/inventory/ledger"
@@ -227,6 +228,64 @@ func (s *shop) decide(h held, decision string) {
 	res, err := http.PostForm(s.awaits(h).Action, url.Values{"decision": {decision}})
 	must(s.t, err)
 	res.Body.Close()
+}
+
+// Holds count as what is left of a cancelled event, and so does a checkout of which
+// the ledger has not heard. Those that nobody is paying for are given back, their
+// fans are told, and none can be paid for.
+func TestCancelledEventHolds(t *testing.T) {
+	s := newShop(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0))
+	s.workerWith("one", nil, s.ledger)
+	ask[wire.Stock](s.house, wire.ActStatus, nil)
+	notices := make(chan *nats.Msg, 16)
+	_, err := s.nc.ChanSubscribe(wire.NoticeAll("demo"), notices)
+	must(t, err)
+	hold := func(seat string) (string, string) {
+		id, fan := wire.NewHold(), wire.NewFan()
+		r := ask[wire.HoldReply](s.house, wire.ActHold, wire.HoldRequest{Hold: id, Claims: wire.Claims{Pass: "p", Fan: fan, Limit: 4, Expires: time.Now().Add(time.Hour)}, Seats: []string{seat}})
+		if r.Problem != nil {
+			t.Fatal(r.Problem)
+		}
+		return id, fan
+	}
+	idle, fan := hold("A-1")
+	paying, payer := hold("B-1")
+	if r := ask[wire.HoldReply](s.house, wire.ActCheckout, wire.CheckoutRequest{Hold: paying, Fan: payer, Key: "k", Body: "b"}); r.Problem != nil {
+		t.Fatal(r.Problem)
+	}
+	const rain = `{"all":true,"why":"rain","by":"ann"}`
+	s.refunds(rain, wire.RefundReply{Left: 2, Standing: 1, Pending: 1})
+	s.event.State = wire.EventClosed
+	s.put(wire.EventsBucket, "demo", s.event)
+	for ctx, released := s.context(), 0; ; pause(ctx) {
+		r, p := s.refund(rain)
+		if p != nil || ctx.Err() != nil || r.Left == 0 {
+			t.Fatalf("%+v, %v", r, p)
+		}
+		if released += r.Released; r.Standing == 0 {
+			if released != 1 || r.Left != 1 || r.Pending != 1 {
+				t.Errorf("%d released, %+v", released, r)
+			}
+			break
+		}
+	}
+	var n wire.Notice
+	for n.Hold != idle {
+		select {
+		case m := <-notices:
+			must(t, json.Unmarshal(m.Data, &n))
+		case <-s.context().Done():
+			t.Fatal("the fan is not told")
+		}
+	}
+	if n.State != "released" || n.Reason != reasonCancelled {
+		t.Errorf("%+v", n)
+	}
+	if r := ask[wire.HoldReply](s.house, wire.ActCheckout, wire.CheckoutRequest{Hold: idle, Fan: fan, Key: "k"}); r.Problem == nil {
+		t.Error("paid for after all")
+	}
+	ask[wire.ReleaseReply](s.house, wire.ActRelease, wire.ReleaseRequest{Hold: paying, Order: wire.OrderOfHold(paying), Again: true})
+	s.refunds(rain, wire.RefundReply{})
 }
 
 // hogLease takes the writer's lease in nobody's name, until it is freed.

@@ -96,6 +96,18 @@ func (w *writer) receive(m *nats.Msg) {
 		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
 			return given(wire.Reply{Problem: e.Refund(r, now)})
 		}
+	case wire.ActClear:
+		var r wire.ClearRequest
+		bad, c.weight = decode(m, &r), seating.MaxWide
+		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
+			reply, ended := e.Clear(r, now)
+			return func(*seating.Engine) any {
+				for _, h := range ended {
+					notify(w.nc, w.event.id, h.Fan, wire.Notice{Kind: "hold", Hold: h.Hold, State: "released", Reason: reasonCancelled, At: now})
+				}
+				return reply
+			}
+		}
 	case wire.ActStatus:
 		bad, c.weight = false, 0
 		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any { return given(w.counted(now)) }

@@ -214,12 +214,44 @@ func (s *Service) refundEvent(ctx context.Context, event string, r wire.RefundOr
 			return unfinished(p)
 		}
 	}
+	// The writer is asked first: who is no longer paying by its word has paid by the
+	// ledger's, or never will.
+	holds, p := s.clear(ctx, event, r)
+	if p != nil {
+		return unfinished(p)
+	}
 	left, err := s.cfg.Refunds.Remaining(ctx, event)
 	if err != nil {
 		return unfinished(wire.Busy("The ledger did not say what is left: " + err.Error() + "."))
 	}
-	reply.Left, reply.Pending = left.Paid+left.Untold+left.Pending, left.Pending
+	reply.Pending = max(left.Pending, holds.Paying) // the same orders, but for those that wait for their first step
+	reply.Left = left.Paid + left.Untold + reply.Pending + holds.Standing
+	reply.Standing, reply.Released, reply.Stuck = holds.Standing, holds.Ended, left.Stuck
 	return nil
+}
+
+// reasonCancelled is what fans read whose holds end with the sale.
+const reasonCancelled = "The sale of this event was closed, and your seats were given back. Nothing was charged."
+
+// clear gives back the holds of a closed event that nobody is paying for, and
+// counts the others.
+func (s *Service) clear(ctx context.Context, event string, r wire.RefundOrder) (all wire.ClearReply, p *wire.Problem) {
+	raw, _ := json.Marshal(wire.ClearRequest{By: r.By, Why: r.Why}) // strings: can't fail
+	for {
+		data, p := s.command(ctx, wire.SeatsSubject(event, wire.ActClear), raw)
+		if p != nil {
+			return all, p
+		}
+		var part wire.ClearReply
+		if err := json.Unmarshal(data, &part); err != nil {
+			return all, wire.Busy("The writer's answer is not understood.")
+		}
+		part.Ended += all.Ended
+		more := part.Ended > all.Ended && part.Standing > 0
+		if all = part; !more {
+			return all, nil
+		}
+	}
 }
 
 // tally counts what was given back now.

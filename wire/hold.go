@@ -181,6 +181,22 @@ type BlockRequest struct {
 	Why      string   `json:"why"`
 }
 
+// ClearRequest gives back every hold of a closed event that is not in checkout, as
+// many at once as one flush takes.
+type ClearRequest struct {
+	By  string `json:"by"`
+	Why string `json:"why"`
+}
+
+// ClearReply counts holds: those ended now, those that stand and are not in
+// checkout, and those that are. Of an event that is not closed none is ended.
+type ClearReply struct {
+	Ended    int      `json:"ended"`
+	Standing int      `json:"standing"`
+	Paying   int      `json:"paying"`
+	Problem  *Problem `json:"problem,omitempty"`
+}
+
 // BlockReply counts places. Left is how many more the same request would
 // change: the operator endpoint repeats it until that is 0.
 type BlockReply struct {

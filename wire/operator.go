@@ -101,9 +101,12 @@ type RefundReply struct {
 	Refunded int        `json:"refunded"` // orders of which this request gave something back
 	Amount   int64      `json:"amount"`   // that it gave back, in minor units
 	Currency string     `json:"currency,omitempty"`
-	State    OrderState `json:"state,omitempty"`   // of the order asked for
-	Left     int        `json:"left"`              // orders of the event which the same request has still to see to
-	Pending  int        `json:"pending,omitempty"` // of those, payments under way: they are refunded once they are paid
+	State    OrderState `json:"state,omitempty"`    // of the order asked for
+	Left     int        `json:"left"`               // orders and holds of the event which the same request has still to see to
+	Pending  int        `json:"pending,omitempty"`  // of those, payments under way: they are refunded once they are paid
+	Standing int        `json:"holds,omitempty"`    // of those, holds that may still be paid for: the event is not closed, or the writer does not know it yet
+	Released int        `json:"released,omitempty"` // holds that this request gave back
+	Stuck    int        `json:"stuck,omitempty"`    // refunds, in Left or not, whose money waits for a capture that the provider has often refused
 }
 
 // Admitter is the admitter's durable state, under "admitter" in

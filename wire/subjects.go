@@ -84,6 +84,7 @@ const (
 	ActBlock    = "block"     // BlockRequest → BlockReply
 	ActMoreTime = "more-time" // MoreTimeRequest → HoldReply
 	ActRefund   = "refund"    // RefundRequest → Reply
+	ActClear    = "clear"     // ClearRequest → ClearReply
 	ActStatus   = "status"    // empty → Stock
 )
 

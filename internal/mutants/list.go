@@ -65,6 +65,10 @@ var list = []mutant{
 		{"inventory/seating/decide.go", "return e.returned.has(returned(r.Order, q.ID))", "return false"}}},
 	{"refund done before it is logged", "inventory", "TestRefundIsRefused", []edit{
 		{"inventory/refund.go", "if p := s.logAct(ctx, e.id, \"refund\", asked.By, asked); p != nil {", "if p := s.logAct(ctx, e.id, \"refund\", asked.By, asked); p != nil && asked.Why == \"\" {"}}},
+	{"a closed event is still paid for", "inventory/seating", "TestNoCheckoutOnceClosed", []edit{
+		{"inventory/seating/decide.go", "case e.closed:", "case e.closed && h.sold:"}}},
+	{"holds of a cancelled event are not left", "inventory", "TestCancelledEventHolds", []edit{
+		{"inventory/refund.go", "max(left.Pending, holds.Paying)", "left.Pending"}}},
 	{"seat refunded off sale is reconciled on sale", "inventory", "TestRefundAfterACrash/the_next_writer/R1", []edit{
 		{"inventory/refund.go", "if slices.Contains(o.OffSale, id) {", "if slices.Contains(o.OffSale, id) && r.By != \"\" {"}}},
 

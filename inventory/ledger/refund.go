@@ -140,13 +140,20 @@ type Remaining struct {
 	Paid    int
 	Pending int // they may be paid yet
 	Untold  int // refunded, but not Told
+	Stuck   int // refunds whose money waits for a capture that was tried more than stuckAfter times
 }
+
+// stuckAfter is how many attempts of a capture are borne before it is told: with
+// the pauses between them, two minutes.
+const stuckAfter = 9
 
 // Remaining counts what RefundEvent has still to do, or may have.
 func (l *Ledger) Remaining(ctx context.Context, event string) (Remaining, error) {
 	found, err := query(ctx, l, pgx.RowToStructByPos[Remaining], `
-		SELECT count(*) FILTER (WHERE state = 'paid'), count(*) FILTER (WHERE state = 'pending'), (SELECT count(*) FROM (`+untold+`) AS u)
-		FROM orders WHERE event_id = $1`, event)
+		SELECT count(*) FILTER (WHERE state = 'paid'), count(*) FILTER (WHERE state = 'pending'), (SELECT count(*) FROM (`+untold+`) AS u),
+			(SELECT count(*) FROM refunds r JOIN orders o USING (order_id) JOIN outbox c USING (order_id)
+				WHERE o.event_id = $1 AND r.done_at IS NULL AND c.kind = 'capture' AND c.done_at IS NULL AND c.attempts > $2)
+		FROM orders WHERE event_id = $1`, event, stuckAfter)
 	if err != nil {
 		return Remaining{}, fmt.Errorf("ledger: what remains of event %s: %w", event, err)
 	}

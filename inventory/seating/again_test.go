@@ -91,3 +91,30 @@ func TestNoTimeForAnotherCard(t *testing.T) {
 		}
 	}
 }
+
+// A closed event is not paid for any more, but a checkout that has begun goes on,
+// and asking for it again says so.
+func TestNoCheckoutOnceClosed(t *testing.T) {
+	e := onSale(t, seatingtest.Hall(t, 4, 12, 0))
+	e.Hold(named("h_1", "f", "A-1"), start)
+	e.Hold(named("h_2", "g", "B-1"), start)
+	pay := func(hold, fan string) wire.HoldReply {
+		return e.Checkout(wire.CheckoutRequest{Hold: hold, Fan: fan, Key: "k"}, start)
+	}
+	begun := pay("h_1", "f")
+	closed := seatingtest.Concert()
+	closed.State = wire.EventClosed
+	e.SetEvent(closed)
+	if r := pay("h_1", "f"); begun.Problem != nil || r.Order != begun.Order {
+		t.Errorf("%+v, and again %+v", begun, r)
+	}
+	if r := pay("h_2", "g"); code(r.Problem) != wire.CodeGone {
+		t.Errorf("%+v", r)
+	}
+	if r, ended := e.Clear(wire.ClearRequest{By: "ann"}, start); len(ended) != 1 || r != (wire.ClearReply{Ended: 1, Paying: 1}) || e.all.Held != 1 {
+		t.Errorf("%+v, %v, %+v", r, ended, e.all)
+	}
+	if r := pay("h_2", "g"); code(r.Problem) != wire.CodeHoldOver {
+		t.Errorf("%+v", r)
+	}
+}

@@ -210,6 +210,8 @@ func (e *Engine) Checkout(r wire.CheckoutRequest, now time.Time) wire.HoldReply 
 		p := wire.Refuse(wire.CodeCheckoutBusy, "This hold is being paid for already.")
 		p.Order = h.order
 		return refusal(p)
+	case e.closed:
+		return refusal(wire.Refuse(wire.CodeGone, "The sale of this event is over, so these seats can't be paid for any more. Nothing was charged."))
 	case !h.until.After(now):
 		return refusal(wire.Refuse(wire.CodeHoldOver, "The time to pay is over. Choose again."))
 	}
