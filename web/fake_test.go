@@ -58,6 +58,10 @@ type fake struct {
 	method  string // of the last checkout
 	viewers map[chan wire.LiveFrame]struct{}
 
+	keepsSeats bool // after a payment that failed
+	again      bool // whoever joins gets another place, at the end
+	usedUp     bool // the place is
+
 	followed bool // the page asked for its order under way
 }
 
@@ -132,6 +136,7 @@ func (f *fake) handler() http.Handler {
 		}
 	})
 	mux.HandleFunc("DELETE /v1/holds/{hold}", f.release)
+	mux.HandleFunc("POST /v1/holds/{hold}/more-time", f.moreTime)
 	mux.HandleFunc("POST /v1/holds/{hold}/checkout", f.checkout)
 	mux.HandleFunc("GET /v1/orders/{order}", f.order)
 	mux.HandleFunc("GET /v1/orders/o_0000000000000000000001", func(w http.ResponseWriter, r *http.Request) {
@@ -197,9 +202,9 @@ func (f *fake) join(w http.ResponseWriter, r *http.Request) {
 	if f.joined == 1 {
 		status = 201
 	}
-	ahead := max(0, fakeNumber-f.head-1)
+	ahead, again := max(0, fakeNumber-f.head-1), f.again
 	f.mu.Unlock()
-	answer(w, status, map[string]any{"place": fakeToken, "lane": lane, "region": "home", "number": fakeNumber, "ahead": ahead})
+	answer(w, status, map[string]any{"place": fakeToken, "lane": lane, "region": "home", "number": fakeNumber, "ahead": ahead, "again": again})
 }
 
 func (f *fake) carry(w http.ResponseWriter, r *http.Request) {
@@ -214,9 +219,13 @@ func (f *fake) carry(w http.ResponseWriter, r *http.Request) {
 
 func (f *fake) redeem(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
-	head := f.head
+	head, usedUp := f.head, f.usedUp
 	f.moved = false // to here
 	f.mu.Unlock()
+	if usedUp {
+		refuse(w, 410, wire.CodeJoinAgain, "Your time to choose seats is over.")
+		return
+	}
 	if head < fakeNumber {
 		refuse(w, 425, wire.CodeWait, "It is not your turn yet.")
 		return
@@ -316,6 +325,10 @@ func (f *fake) order(w http.ResponseWriter, r *http.Request) {
 	case first:
 	case method == "tok_decline":
 		reply.State, reply.Reason = wire.OrderFailed, "The card was declined."
+		if f.keepsSeats {
+			reply.Hold = &wire.StandingHold{Hold: f.hold.Hold, Expires: f.hold.Expires}
+			break
+		}
 		f.end(wire.Available)
 	default:
 		reply.State = wire.OrderPaid

@@ -1,0 +1,134 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"frontrow/wire"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+// A finger that taps a standing area of a phone's map chooses places there, and
+// holds nothing: what holds is another act, with words that say what and how much.
+func TestTapOnAreaHoldsNothing(t *testing.T) {
+	t.Parallel()
+	f, url := newFake(t, true)
+	b := newTab(t, newBrowser(t), "touch", 390, 844, false)
+	b.seats(f, url)
+	b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
+	b.wait("a painted map", painted)
+	x, y := 2100.0/4200, 700.0/3400 // the middle of the area, of the whole plan
+	at, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]float64](fmt.Sprintf(`(() => {
+		scrollTo(0, 0);
+		const r = document.querySelector("#map").getBoundingClientRect(), k = Math.min((r.width - 20) / 4200, (r.height - 20) / 3400);
+		return [r.x + r.width / 2 + k * 4200 * (%f - .5), r.y + r.height / 2 + k * 3400 * (%f - .5)];
+	})()`, x, y)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.touch(at[0], at[1])
+	b.wait("the area chosen", `hold.textContent === "Hold 2 standing places · €84.00" && document.querySelector("#basket-area-name").textContent.startsWith("Standing floor")`, "hold")
+	b.picture("area")
+	f.mu.Lock()
+	holds := f.holds
+	f.mu.Unlock()
+	if holds != 0 || !b.holds(`document.body.dataset.view === "seats"`) {
+		t.Errorf("a tap on the map held %d times", holds)
+	}
+	b.wait("what the other buttons hold", `best.textContent.startsWith("Hold the best 2 seats · €85.00 to €195.00") && area.textContent === "Hold 2 standing places · €84.00"`, "best", "area=area-hold")
+}
+
+// The states of the page after the happy way, each with its way on.
+func TestWaysOn(t *testing.T) {
+	t.Parallel()
+	f, url := newFake(t, true)
+	f.spec = map[string]any{"hold": map[string]int{"seconds": 480, "more_seconds": 120}}
+	f.keepsSeats, f.holds = true, 4 // the first order is the one that the page of orders follows
+	b := newTab(t, newBrowser(t), "ways", 390, 844, false)
+	b.seats(f, url)
+
+	f.show(fakeNumber, func(b *wire.Board) { b.State, b.Message = wire.SalePaused, "The hall is being aired." })
+	b.wait("the operator, where seats are chosen", `operator.textContent.startsWith("The hall is being aired. The queue is paused") && operator.checkVisibility()`, "operator")
+	b.best()
+	b.wait("the operator, where is paid", `operator.textContent.includes("aired") && operator.checkVisibility()`, "operator")
+	b.click("#more")
+	b.wait("more time, once", `/^10:|^9:/.test(countdown.textContent) && more.hidden && message.textContent.includes("kept longer")`, "countdown", "more", "message")
+
+	b.do(chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.SendKeys(chromedp.CSS("#email"), "ada@example.org"), chromedp.SetValue(chromedp.CSS("#method"), "tok_decline"))
+	b.click("#pay")
+	b.wait("another card", `document.body.dataset.view === "checkout" && error.textContent.includes("declined") && error.textContent.includes("still yours") && !pay.disabled`, "error", "pay")
+	b.picture("declined")
+	b.click("#release")
+	b.wait("the seats", `document.body.dataset.view === "seats"`)
+
+	// The pass ends while seats are chosen.
+	b.do(b.passEnds())
+	b.wait("the end, and the way on", `document.body.dataset.view === "waiting" && !join.hidden && join.textContent.startsWith("Join again") &&
+		ended.textContent.startsWith("Your time to buy has ended. You can join again") && document.querySelector("#place").hidden`, "join", "ended")
+	b.picture("ended")
+	f.mu.Lock()
+	f.again, f.head = true, 0
+	f.mu.Unlock()
+	f.show(0, nil)
+	b.click("#join")
+	b.wait("a place at the end", `message.textContent.includes("in the queue again, at its end") && !document.querySelector("#place").hidden && join.hidden && ended.textContent === ""`, "message", "join", "ended")
+
+	// The turn comes, and the place turns out to be used up.
+	f.mu.Lock()
+	f.usedUp = true
+	f.mu.Unlock()
+	f.call(fakeNumber)
+	b.wait("the way on again", `!join.hidden && join.textContent.startsWith("Join again") && document.querySelector("#place").hidden`, "join")
+
+	f.show(0, func(b *wire.Board) { b.State = wire.SaleClosed })
+	b.wait("nothing that can't be", `state.textContent === "The sale is over." && join.hidden && ended.textContent === "Your time to buy has ended."`, "state=board-state", "join", "ended")
+}
+
+// seats brings the tab to where seats are chosen.
+func (b *tab) seats(f *fake, url string) {
+	b.t.Helper()
+	f.call(fakeNumber)
+	b.do(chromedp.Navigate(url + "/e/" + fakeEvent))
+	b.click("#join")
+	b.wait("the seats", `document.body.dataset.view === "seats" && document.querySelectorAll("#legend li").length === 4`)
+}
+
+// passEnds makes the pass that is saved one that has just ended.
+func (b *tab) passEnds() chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tg *chromedp.Target) error {
+		_, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(() => {
+			const key = "frontrow:`+fakeEvent+`", saved = JSON.parse(localStorage[key]);
+			saved.pass.expires_at = new Date(Date.now() - 5000).toISOString();
+			return localStorage[key] = JSON.stringify(saved);
+		})()`))
+		return err
+	})
+}
+
+// touch taps with a finger, as a phone does.
+func (b *tab) touch(x, y float64) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, tg *chromedp.Target) error {
+		for _, p := range []input.DispatchTouchEventParams{
+			{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: []*input.TouchPoint{{X: x, Y: y}}}, {Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}}} {
+			if _, err := cdp.Call(ctx, tg, input.DispatchTouchEvent, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func (f *fake) moreTime(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	f.hold.Expires = f.hold.Expires.Add(2 * time.Minute)
+	h := *f.hold
+	f.mu.Unlock()
+	answer(w, 200, h)
+}
