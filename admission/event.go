@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/eventfile"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/plan"
@@ -30,8 +31,8 @@ const (
 // apply puts an event up for sale or changes it.
 func (s *Service) apply(ctx context.Context, _ string, data []byte) (any, error) {
 	var req wire.ApplyRequest
-	if err := decode(data, &req); err != nil {
-		return nil, err
+	if err := eventfile.Decode("request", data, &req); err != nil {
+		return nil, wire.Refuse(wire.CodeInvalid, err.Error())
 	}
 	spec := req.Spec.WithDefaults()
 	if !wire.IsName(spec.ID) {
@@ -45,10 +46,19 @@ func (s *Service) apply(ctx context.Context, _ string, data []byte) (any, error)
 		return nil, wire.Refuse(wire.CodeInvalid, err.Error())
 	}
 	next := wire.Event{Spec: spec, Plan: req.Plan, Places: plan.NewIndex(p).Len(), State: wire.EventOpen}
-	if old, _, err := s.read(ctx, spec.ID); err == nil {
-		if err := changeable(old, next); err != nil {
-			return nil, err
-		}
+	now := s.cfg.Now()
+	old, _, err := s.read(ctx, spec.ID)
+	switch {
+	case err == nil:
+		err = changeable(old, next, now)
+	case spec.Over(now) || !spec.StartsAt.IsZero() && !now.Before(spec.StartsAt):
+		err = wire.Refuse(wire.CodeInvalid, "starts_at, sale_ends_at: the event is over before it is put up. It starts "+
+			wire.FormatInstant(spec.StartsAt, spec.Zone())+", and it is "+wire.FormatInstant(now, spec.Zone())+".")
+	default:
+		err = nil // a new one
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := s.logAct(ctx, spec.ID, "apply", req.By, req); err != nil {
 		return nil, err
@@ -60,7 +70,7 @@ func (s *Service) apply(ctx context.Context, _ string, data []byte) (any, error)
 	event, err := s.change(ctx, spec.ID, func(old *wire.Event) (wire.Event, error) {
 		e := next
 		if old != nil {
-			if err := changeable(*old, next); err != nil {
+			if err := changeable(*old, next, now); err != nil {
 				return e, err
 			}
 			e.State = old.State
@@ -109,8 +119,12 @@ func (s *Service) plan(ctx context.Context, digest string) (*plan.Plan, error) {
 }
 
 // changeable refuses what can not change once there are seats, holds and
-// orders: they are counted by plan and level and priced in the currency.
-func changeable(old, next wire.Event) error {
+// orders: they are counted by plan and level and priced in the currency. What fans
+// were told of when and how they are called stands once they have come for it.
+func changeable(old, next wire.Event, now time.Time) error {
+	was, is := old.Spec.WithDefaults(), next.Spec.WithDefaults()
+	begun := !now.Before(was.OpensAt) // an opening of zero: at once
+	room := !now.Before(was.Admission.RoomOpensAt)
 	levels := func(s wire.Spec) (ids []string) {
 		for _, l := range s.Levels {
 			categories := slices.Sorted(slices.Values(l.Categories))
@@ -126,6 +140,14 @@ func changeable(old, next wire.Event) error {
 		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The currency of %q can not change. Put it up as another event.", old.Spec.ID))
 	case !slices.Equal(levels(old.Spec), levels(next.Spec)):
 		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The levels of %q and their categories can not change, only names and prices.", old.Spec.ID))
+	case begun && now.Before(is.OpensAt):
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("opens_at: %q is on sale already, so that can not be moved ahead. To stop the sale, close it: frontrow.event.close.", was.ID))
+	case room && now.Before(is.Admission.RoomOpensAt):
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("admission.room_opens_at: fans stand in the queue of %q already. To let nobody else join, drain it: frontrow.admission.drain.%s.", was.ID, was.ID))
+	case room && was.Admission.Lottery != is.Admission.Lottery:
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("admission.lottery: fans have joined %q by the rule that was published. It can not change any more.", was.ID))
+	case begun && was.Admission.Lottery && !was.OpensAt.Equal(is.OpensAt):
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("opens_at: the draw of %q has been held at it.", was.ID))
 	}
 	return nil
 }

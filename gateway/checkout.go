@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"html"
 	"net/http"
-	"net/mail"
 	"strings"
 	"time"
 
@@ -22,9 +21,7 @@ const (
 	keyHeader  = "Idempotency-Key"
 	maxKey     = 255
 	maxMethod  = 255
-	maxName    = 200
-	maxEmail   = 254 // RFC 5321, 4.5.3.1.3 as corrected
-	quietZone  = 4   // modules of white around a QR code, ISO/IEC 18004
+	quietZone  = 4 // modules of white around a QR code, ISO/IEC 18004
 	orderWrite = 5 * time.Second
 )
 
@@ -34,29 +31,23 @@ type checkoutRequest struct {
 	Buyer   wire.Buyer   `json:"buyer"`
 }
 
-// check is a pure rule. Whether the address takes mail is only known by sending.
+// check is a pure rule; it leaves the buyer's name as it is to be kept. Whether the
+// address takes mail is only known by sending.
 func (c *checkoutRequest) check() *wire.Problem {
-	printable := func(s string, max int) bool {
-		return s != "" && len(s) <= max && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
-	}
+	name, err := wire.CleanText(c.Buyer.Name, wire.MaxText)
+	method := c.Payment.Method
 	switch {
-	case !printable(c.Payment.Method, maxMethod):
+	case method == "" || len(method) > maxMethod || strings.ContainsFunc(method, func(r rune) bool { return r < ' ' || r > '~' }):
 		return wire.Refuse(wire.CodeInvalid, "Choose how to pay.")
-	case strings.TrimSpace(c.Buyer.Name) == "" || !printable(c.Buyer.Name, maxName):
-		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("Write the buyer's name, in at most %d characters.", maxName))
-	case !printable(c.Buyer.Email, maxEmail) || !plausible(c.Buyer.Email):
+	case err != nil:
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The buyer's name can't be taken: %v.", err))
+	case name == "":
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("Write the buyer's name, in at most %d characters.", wire.MaxText))
+	case !wire.PlausibleEmail(c.Buyer.Email):
 		return wire.Refuse(wire.CodeInvalid, "This e-mail address can't be right.")
 	}
+	c.Buyer.Name = name
 	return nil
-}
-
-func plausible(email string) bool {
-	a, err := mail.ParseAddress(email)
-	if err != nil || a.Address != email {
-		return false
-	}
-	_, host, _ := strings.Cut(email, "@")
-	return strings.Contains(host, ".") || host == "localhost"
 }
 
 // idempotencyKey is the request's key: 1 to maxKey printable ASCII characters.

@@ -150,11 +150,11 @@ func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
 // pageOrder is an order for reading.
 func (g *Gateway) pageOrder(o wire.PastOrder) pages.Order {
 	p := pages.Order{ID: o.Order, Event: o.Event, Name: o.Event, State: string(o.State), Reason: o.Reason}
-	zone, digits := time.UTC, digitsOf(o.Currency)
+	zone, digits := time.UTC, wire.CurrencyDigits(o.Currency)
 	if ev, err := g.events.Find(o.Event); err == nil {
 		spec := ev.Record().Spec
 		p.Name, p.Venue = spec.Name, spec.Venue
-		zone = zoneOf(ev)
+		zone = ev.Zone()
 		p.Starts = pages.InstantOf(spec.StartsAt, zone)
 	}
 	p.Placed = pages.InstantOf(o.Created, zone)
@@ -164,7 +164,7 @@ func (g *Gateway) pageOrder(o wire.PastOrder) pages.Order {
 		p.Status = "Paid, partly refunded"
 	}
 	for i, q := range o.Seats {
-		s := pages.Seat{Label: q.Label, Notes: noteWords(q)}
+		s := pages.Seat{Label: q.Label, Notes: g.notes(o.Event, q.ID).Reading()}
 		if o.State == wire.OrderPaid && i < len(o.Tickets) {
 			s.Ticket = o.Tickets[i]
 		}

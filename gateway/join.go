@@ -54,7 +54,7 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	if len(req.Code) > maxCode {
 		return wire.Refuse(wire.CodeInvalid, "This code is too long.")
 	}
-	if len(req.Email) > maxEmail {
+	if len(req.Email) > wire.MaxEmail {
 		return wire.Refuse(wire.CodeInvalid, "This e-mail address can't be right.")
 	}
 	if p := joinable(ev, g.cfg.Now()); p != nil {
@@ -92,7 +92,7 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 // still join: tickets that come back are offered in the order of the queue.
 func joinable(ev *catalogue.Event, now time.Time) *wire.Problem {
 	if opens := ev.Record().Spec.Admission.RoomOpensAt; now.Before(opens) {
-		p := wire.Refuse(wire.CodeNotOpen, "The queue opens "+pages.InstantOf(opens, zoneOf(ev)).Reading+".")
+		p := wire.Refuse(wire.CodeNotOpen, "The queue opens "+pages.InstantOf(opens, ev.Zone()).Reading+".")
 		p.RetryAfterMS = opens.Sub(now).Milliseconds()
 		return p
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"frontrow/gateway/catalogue"
 	"frontrow/gateway/pages"
@@ -81,8 +80,8 @@ func entrants(b *wire.Board) []pages.Lane {
 
 // pageEvent is the event for reading.
 func (g *Gateway) pageEvent(ev *catalogue.Event) *pages.Event {
-	s, now, zone := ev.Record().Spec, g.cfg.Now(), zoneOf(ev)
-	p := &pages.Event{ID: ev.ID(), Name: s.Name, Venue: s.Venue, State: ev.State(now), Digits: digitsOf(s.Currency), PerFan: s.Limits.PerFan,
+	s, now, zone := ev.Record().Spec, g.cfg.Now(), ev.Zone()
+	p := &pages.Event{ID: ev.ID(), Name: s.Name, Venue: s.Venue, State: ev.State(now), Digits: wire.CurrencyDigits(s.Currency), PerFan: s.Limits.PerFan,
 		Starts: pages.InstantOf(s.StartsAt, zone), Lottery: s.Admission.Lottery}
 	p.DrawAhead = p.Lottery && p.State == wire.SaleScheduled
 	if p.State == wire.SaleScheduled && now.Before(s.OpensAt) {
@@ -106,23 +105,6 @@ func (g *Gateway) pageEvent(ev *catalogue.Event) *pages.Event {
 	}
 	return p
 }
-
-// zoneOf is the zone that an event's instants are told in.
-func zoneOf(_ *catalogue.Event) *time.Location { return time.UTC }
-
-// digitsOf is how many minor digits amounts of a currency have.
-func digitsOf(currency string) int {
-	switch currency {
-	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
-		return 0
-	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
-		return 3
-	}
-	return 2
-}
-
-// noteWords is what must be known of a seat, in words.
-func noteWords(_ wire.SeatQuote) string { return "" }
 
 // asset answers GET /assets/{name...}: for ever if the URL names the content.
 func (g *Gateway) asset(w http.ResponseWriter, r *http.Request) error {

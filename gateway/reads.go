@@ -24,11 +24,14 @@ type eventReply struct {
 	ID       string       `json:"id"`
 	Name     string       `json:"name"`
 	Venue    string       `json:"venue"`
+	Timezone string       `json:"timezone"` // IANA: of the venue
 	StartsAt time.Time    `json:"starts_at,omitzero"`
 	OpensAt  time.Time    `json:"opens_at,omitzero"`
+	SaleEnds time.Time    `json:"sale_ends_at,omitzero"`
 	State    string       `json:"state"` // as on the board
 	Message  string       `json:"message,omitempty"`
 	Currency string       `json:"currency"`
+	Digits   int          `json:"currency_digits"` // decimals of an amount; minor units are the amount times ten to this power
 	Levels   []eventLevel `json:"levels"`
 	Limits   wire.Limits  `json:"limits"`
 	Hold     holdRule     `json:"hold"`
@@ -51,8 +54,8 @@ type eventLevel struct {
 func (g *Gateway) eventReply(ev *catalogue.Event) eventReply {
 	rec := ev.Record()
 	s := rec.Spec
-	e := eventReply{ID: ev.ID(), Name: s.Name, Venue: s.Venue, StartsAt: s.StartsAt, OpensAt: s.OpensAt, State: ev.State(g.cfg.Now()),
-		Currency: s.Currency, Limits: s.Limits, Hold: holdRule{seconds(s.Hold.TTL), seconds(s.Hold.MoreTime)}, Plan: rec.Plan, Places: ev.Venue.Index.Len()}
+	e := eventReply{ID: ev.ID(), Name: s.Name, Venue: s.Venue, Timezone: s.Timezone, StartsAt: s.StartsAt, OpensAt: s.OpensAt, SaleEnds: s.SaleEndsAt, State: ev.State(g.cfg.Now()),
+		Currency: s.Currency, Digits: wire.CurrencyDigits(s.Currency), Limits: s.Limits, Hold: holdRule{seconds(s.Hold.TTL), seconds(s.Hold.MoreTime)}, Plan: rec.Plan, Places: ev.Venue.Index.Len()}
 	if b := ev.Board(); b != nil {
 		e.Message = b.Message
 	}

@@ -122,9 +122,7 @@ func (r *HoldReply) AppendJSON(b []byte) []byte {
 		}
 		o.b = append(o.b, ']')
 	}
-	if r.Total != 0 {
-		o.number("total", r.Total)
-	}
+	o.number("total", r.Total)
 	o.some("currency", r.Currency)
 	if !r.Expires.IsZero() {
 		o.time("expires_at", r.Expires)

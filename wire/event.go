@@ -14,7 +14,6 @@ const (
 	MaxPerFan     = 50
 	MaxHoldTTL    = Duration(2 * time.Hour)
 	maxMinorUnits = 1_000_000_00 // a million in most currencies; a price beyond it is a typing error
-	maxText       = 200
 	maxWeight     = 1e6
 )
 
@@ -36,41 +35,43 @@ const (
 
 // Spec is what the organiser writes, in YAML or JSON.
 type Spec struct {
-	ID        string        `json:"id" yaml:"id"`
-	Name      string        `json:"name" yaml:"name"`
-	Venue     string        `json:"venue" yaml:"venue"`
-	StartsAt  time.Time     `json:"starts_at" yaml:"starts_at"`
-	OpensAt   time.Time     `json:"opens_at" yaml:"opens_at"` // the on-sale; zero: at once
-	Currency  string        `json:"currency" yaml:"currency"` // ISO 4217
-	Levels    []Level       `json:"levels" yaml:"levels"`
-	Limits    Limits        `json:"limits" yaml:"limits"`
-	Hold      HoldSpec      `json:"hold" yaml:"hold"`
-	Best      BestSpec      `json:"best" yaml:"best"`
-	Admission AdmissionSpec `json:"admission" yaml:"admission"`
+	ID         string        `json:"id"`
+	Name       string        `json:"name"`
+	Venue      string        `json:"venue"`
+	Timezone   string        `json:"timezone,omitempty"`    // IANA name of where it takes place; default UTC
+	StartsAt   time.Time     `json:"starts_at,omitzero"`    // zero: not said
+	OpensAt    time.Time     `json:"opens_at,omitzero"`     // the on-sale; zero: at once
+	SaleEndsAt time.Time     `json:"sale_ends_at,omitzero"` // nothing is held from then on; default StartsAt; zero: not by itself
+	Currency   string        `json:"currency"`              // ISO 4217
+	Levels     []Level       `json:"levels"`
+	Limits     Limits        `json:"limits"`
+	Hold       HoldSpec      `json:"hold"`
+	Best       BestSpec      `json:"best"`
+	Admission  AdmissionSpec `json:"admission"`
 }
 
 // Level is a price level: one or more categories of the plan at one price.
 type Level struct {
-	ID          string   `json:"id" yaml:"id"`
-	Name        string   `json:"name" yaml:"name"`
-	Categories  []string `json:"categories" yaml:"categories"`
-	Base        int64    `json:"base" yaml:"base"`                 // minor units
-	ServiceFee  int64    `json:"service_fee" yaml:"service_fee"`   // minor units
-	FacilityFee int64    `json:"facility_fee" yaml:"facility_fee"` // minor units
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	Categories  []string `json:"categories"`
+	Base        int64    `json:"base" file:"required,amount"` // minor units
+	ServiceFee  int64    `json:"service_fee" file:"amount"`   // minor units
+	FacilityFee int64    `json:"facility_fee" file:"amount"`  // minor units
 }
 
 // Limits is how many tickets one fan may have, over all holds and bookings.
 type Limits struct {
-	PerFan int `json:"per_fan" yaml:"per_fan"` // default 6
+	PerFan int `json:"per_fan"` // default 6
 }
 
 // HoldSpec is how long seats are kept.
 type HoldSpec struct {
-	TTL      Duration `json:"ttl" yaml:"ttl"`                      // default 480 s
-	Checkout Duration `json:"checkout" yaml:"checkout"`            // how long a checkout keeps its seats from each attempt on; default 180 s
-	MoreTime Duration `json:"more_time,omitzero" yaml:"more_time"` // what a fan may add to TTL once per hold; 0: nothing
-	Keep     Duration `json:"keep,omitzero" yaml:"keep"`           // most a fan keeps seats without buying, across everything; then they rest as long; default twice the sum of the above
-	Orphans  string   `json:"orphans,omitempty" yaml:"orphans"`    // Orphans…: may a choice leave a single free seat? default off
+	TTL      Duration `json:"ttl"`                // default 480 s
+	Checkout Duration `json:"checkout"`           // how long a checkout keeps its seats from each attempt on; default 180 s
+	MoreTime Duration `json:"more_time,omitzero"` // what a fan may add to TTL once per hold; 0: nothing
+	Keep     Duration `json:"keep,omitzero"`      // most a fan keeps seats without buying, across everything; then they rest as long; default twice the sum of the above
+	Orphans  string   `json:"orphans,omitempty"`  // Orphans…: may a choice leave a single free seat? default off
 }
 
 // The orphan rule for seats chosen by name. A choice leaves an orphan when a
@@ -88,16 +89,16 @@ const (
 // All weights zero means the defaults; once one is given, those left out count
 // nothing.
 type BestSpec struct {
-	Rank       float64 `json:"rank,omitempty" yaml:"rank"`             // per selling rank of the section; default 1000
-	Distance   float64 `json:"distance,omitempty" yaml:"distance"`     // per plan unit to the focal point; default 1
-	Row        float64 `json:"row,omitempty" yaml:"row"`               // per row behind the section's first; default 10
-	Centre     float64 `json:"centre,omitempty" yaml:"centre"`         // per plan unit to the middle of the row; default 0.25
-	Restricted float64 `json:"restricted,omitempty" yaml:"restricted"` // of a restricted view; default 500
+	Rank       float64 `json:"rank,omitempty"`       // per selling rank of the section; default 1000
+	Distance   float64 `json:"distance,omitempty"`   // per plan unit to the focal point; default 1
+	Row        float64 `json:"row,omitempty"`        // per row behind the section's first; default 10
+	Centre     float64 `json:"centre,omitempty"`     // per plan unit to the middle of the row; default 0.25
+	Restricted float64 `json:"restricted,omitempty"` // of a restricted view; default 500
 
 	// Band spreads choices: among those at most this share worse than the best,
 	// one is taken that depends on the hold's id, so that buyers who are served
 	// and buyers who point at the map meet less often. Default 0.03; 0: the best.
-	Band *float64 `json:"band,omitempty" yaml:"band"`
+	Band *float64 `json:"band,omitempty"`
 }
 
 func (b BestSpec) weights() [5]float64 {
@@ -132,17 +133,17 @@ func (b BestSpec) validate() error {
 
 // AdmissionSpec is how fans are called.
 type AdmissionSpec struct {
-	Tick          Duration `json:"tick" yaml:"tick"`                       // default 30 s, at least 1 s
-	Ceiling       int      `json:"ceiling" yaml:"ceiling"`                 // passes alive at any instant; default 2,000
-	PassTTL       Duration `json:"pass_ttl" yaml:"pass_ttl"`               // default 15 m
-	Window        Duration `json:"window" yaml:"window"`                   // a called fan's turn is kept this long; default 10 m
-	RatePerMinute int      `json:"rate_per_minute" yaml:"rate_per_minute"` // most fans called in a minute; 0: no limit of its own
-	Checkouts     int      `json:"checkouts" yaml:"checkouts"`             // orders under way at which nobody else is called; default 4,000
+	Tick          Duration `json:"tick"`            // default 30 s, at least 1 s
+	Ceiling       int      `json:"ceiling"`         // passes alive at any instant; default 2,000
+	PassTTL       Duration `json:"pass_ttl"`        // default 15 m
+	Window        Duration `json:"window"`          // a called fan's turn is kept this long; default 10 m
+	RatePerMinute int      `json:"rate_per_minute"` // most fans called in a minute; 0: no limit of its own
+	Checkouts     int      `json:"checkouts"`       // orders under way at which nobody else is called; default 4,000
 
-	RoomOpensAt time.Time `json:"room_opens_at,omitzero" yaml:"room_opens_at"` // fans may join from then on; zero: at once
-	Lottery     bool      `json:"lottery,omitempty" yaml:"lottery"`            // who joins before the on-sale opens is called in drawn order
-	RegionWait  Duration  `json:"region_wait,omitzero" yaml:"region_wait"`     // how long calls wait for a region that doesn't answer; default 10 s
-	Slow        bool      `json:"slow,omitempty" yaml:"slow"`                  // suspects who pass no challenge wait in a lane of their own; false: they are told to pass it
+	RoomOpensAt time.Time `json:"room_opens_at,omitzero"` // fans may join from then on; zero: at once
+	Lottery     bool      `json:"lottery,omitempty"`      // who joins before the on-sale opens is called in drawn order
+	RegionWait  Duration  `json:"region_wait,omitzero"`   // how long calls wait for a region that doesn't answer; default 10 s
+	Slow        bool      `json:"slow,omitempty"`         // suspects who pass no challenge wait in a lane of their own; false: they are told to pass it
 }
 
 // WithDefaults fills what was left out.
@@ -159,6 +160,12 @@ func (s Spec) WithDefaults() Spec {
 	set(&s.Admission.PassTTL, 15*time.Minute)
 	set(&s.Admission.Window, 10*time.Minute)
 	set(&s.Admission.RegionWait, 10*time.Second)
+	if s.Timezone == "" {
+		s.Timezone = time.UTC.String()
+	}
+	if s.SaleEndsAt.IsZero() {
+		s.SaleEndsAt = s.StartsAt
+	}
 	if s.Hold.Orphans == "" {
 		s.Hold.Orphans = OrphansOff
 	}
@@ -182,11 +189,20 @@ func (s Spec) Validate(categories []string) error {
 	if !IsName(s.ID) {
 		bad("id %q: use up to 48 of a-z, 0-9 and '-'", s.ID)
 	}
-	if s.Name == "" || len(s.Name) > maxText || len(s.Venue) > maxText {
-		bad("name: between 1 and %d bytes, venue at most as many", maxText)
+	if s.Name == "" {
+		bad("name: an event has one")
 	}
-	if len(s.Currency) != 3 || s.Currency != strings.ToUpper(s.Currency) {
-		bad("currency %q: use an ISO 4217 code such as EUR", s.Currency)
+	for name, text := range map[string]string{"name": s.Name, "venue": s.Venue} {
+		if _, err := CleanText(text, MaxText); err != nil {
+			bad("%s: %v", name, err)
+		}
+	}
+	errs = append(errs, s.checkInstants()...)
+	if !IsCurrency(s.Currency) {
+		bad("currency %q: use the ISO 4217 code of a currency in use, such as EUR", s.Currency)
+	}
+	if _, err := LoadZone(s.Timezone); err != nil {
+		errs = append(errs, err)
 	}
 	if s.Limits.PerFan < 1 || s.Limits.PerFan > MaxPerFan {
 		bad("limits.per_fan %d: between 1 and %d", s.Limits.PerFan, MaxPerFan)
@@ -213,14 +229,28 @@ func (s Spec) Validate(categories []string) error {
 	if s.Admission.Lottery && s.OpensAt.IsZero() {
 		bad("admission.lottery: needs opens_at, when it is drawn")
 	}
-	if s.Admission.RoomOpensAt.After(s.OpensAt) && !s.OpensAt.IsZero() {
-		bad("admission.room_opens_at is after opens_at")
-	}
 	if s.Admission.Ceiling < 1 || s.Admission.RatePerMinute < 0 || s.Admission.Checkouts < 1 {
 		bad("admission: ceiling and checkouts at least 1, rate_per_minute not negative")
 	}
 	errs = append(errs, s.checkLevels(categories)...)
 	return errors.Join(errs...)
+}
+
+// checkInstants compares those that are said: the room opens, then the sale, then
+// that ends.
+func (s Spec) checkInstants() (errs []error) {
+	before := func(first string, a time.Time, then string, b time.Time) {
+		if !a.IsZero() && !b.IsZero() && !a.Before(b) {
+			errs = append(errs, fmt.Errorf("%s: %s is not before %s, %s", first, FormatInstant(a, s.Zone()), then, FormatInstant(b, s.Zone())))
+		}
+	}
+	if s.Admission.RoomOpensAt.After(s.OpensAt) && !s.OpensAt.IsZero() {
+		errs = append(errs, errors.New("admission.room_opens_at is after opens_at"))
+	}
+	before("opens_at", s.OpensAt, "starts_at", s.StartsAt)
+	before("opens_at", s.OpensAt, "sale_ends_at", s.SaleEndsAt)
+	before("admission.room_opens_at", s.Admission.RoomOpensAt, "sale_ends_at", s.SaleEndsAt)
+	return errs
 }
 
 func (s Spec) checkLevels(categories []string) (errs []error) {
@@ -235,6 +265,9 @@ func (s Spec) checkLevels(categories []string) (errs []error) {
 			bad("level %q: id used twice, or not of a-z, 0-9 and '-'", l.ID)
 		}
 		ids[l.ID] = true
+		if _, err := CleanText(l.Name, MaxText); err != nil {
+			bad("level %q: name: %v", l.ID, err)
+		}
 		for _, amount := range []int64{l.Base, l.ServiceFee, l.FacilityFee} {
 			if amount < 0 || amount > maxMinorUnits {
 				bad("level %q: amount %d is out of bounds (minor units)", l.ID, amount)
@@ -257,6 +290,9 @@ func (s Spec) checkLevels(categories []string) (errs []error) {
 	}
 	return errs
 }
+
+// Over reports whether the sale has ended by itself.
+func (s Spec) Over(now time.Time) bool { return !s.SaleEndsAt.IsZero() && !now.Before(s.SaleEndsAt) }
 
 // LevelOf maps the plan's categories to the index of their level.
 func (s Spec) LevelOf() map[string]int {

@@ -44,7 +44,7 @@ type HoldReply struct {
 	Problem  *Problem    `json:"problem,omitempty"`
 	Hold     string      `json:"hold,omitempty"`
 	Seats    []SeatQuote `json:"seats,omitempty"`
-	Total    int64       `json:"total,omitempty"`
+	Total    int64       `json:"total"`
 	Currency string      `json:"currency,omitempty"`
 	Expires  time.Time   `json:"expires_at,omitzero"`
 	Order    string      `json:"order,omitempty"` // after checkout has begun

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Notes is what a fan must know of a seat before they buy it, as a set. In JSON it
@@ -60,4 +61,19 @@ words:
 		return fmt.Errorf("note %.30q is not one of %v", w, noteWords())
 	}
 	return nil
+}
+
+// Reading is the notes for people: "Wheelchair place, restricted view".
+func (n Notes) Reading() string {
+	s := ""
+	for i, words := range [...]string{"restricted view", "wheelchair place", "companion seat"} {
+		switch {
+		case n&(1<<i) == 0:
+		case s == "":
+			s = strings.ToUpper(words[:1]) + words[1:]
+		default:
+			s += ", " + words
+		}
+	}
+	return s
 }

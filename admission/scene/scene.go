@@ -26,7 +26,7 @@ const MessageDown = "Payments can't be made just now, so nobody is called. Your 
 // State is the state on the board: one of the Sale… of package wire.
 func (s Scene) State() string {
 	switch {
-	case s.Event.State == wire.EventClosed:
+	case s.Event.State == wire.EventClosed, s.Over():
 		return wire.SaleClosed
 	case s.Now.Before(s.Event.Spec.OpensAt):
 		return wire.SaleScheduled
@@ -39,6 +39,9 @@ func (s Scene) State() string {
 	}
 	return wire.SaleOpen
 }
+
+// Over reports whether the sale has ended by itself.
+func (s Scene) Over() bool { return s.Event.Spec.Over(s.Now) }
 
 // SoldOut tells whether nothing is free, and nothing is held that could come back.
 func (s Scene) SoldOut() bool { return s.Known && s.Stock.All.Free == 0 && s.Stock.All.Held == 0 }
@@ -57,6 +60,9 @@ func (s Scene) Callable() bool { return s.OnSale() && s.Known }
 func (s Scene) Board(message string) wire.Board {
 	if message == "" && s.PaymentsDown && s.OnSale() {
 		message = MessageDown
+	}
+	if message == "" && s.Over() {
+		message = "The sale ended on " + wire.FormatInstant(s.Event.Spec.SaleEndsAt, s.Event.Spec.Zone()) + "."
 	}
 	b := wire.Board{
 		Event: s.Event.Spec.ID, At: s.Now.UTC(), State: s.State(), Lanes: map[string]wire.LaneBoard{},

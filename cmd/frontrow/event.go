@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,11 +10,11 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"frontrow/eventfile"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
 
-	"github.com/goccy/go-yaml"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
@@ -35,16 +34,16 @@ const (
 // eventFile is what an organiser writes: the spec, and where the plan comes
 // from: a file of either format beside it, or a generated venue.
 type eventFile struct {
-	wire.Spec `yaml:",inline"`
-	Plan      string    `yaml:"plan"`
-	Generate  *planSpec `yaml:"generate"`
+	wire.Spec
+	Plan     string    `json:"plan"`
+	Generate *planSpec `json:"generate"`
 }
 
 type planSpec struct {
-	Kind     plan.Kind `yaml:"kind"`
-	Seats    int       `yaml:"seats"`
-	Standing int       `yaml:"standing"`
-	Levels   int       `yaml:"levels"`
+	Kind     plan.Kind `json:"kind"`
+	Seats    int       `json:"seats"`
+	Standing int       `json:"standing"`
+	Levels   int       `json:"levels"`
 }
 
 func (c command) event(ctx context.Context, args []string) error {
@@ -86,8 +85,26 @@ func (c command) eventApply(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", *file, err)
 	}
-	fmt.Fprintf(c.stdout, "%s: %s, %d places\n", event.Spec.ID, event.State, event.Places)
+	c.readBack(event)
 	return nil
+}
+
+// readBack says how the file was understood: when, where and for how much.
+func (c command) readBack(event wire.Event) {
+	s := event.Spec.WithDefaults()
+	fmt.Fprintf(c.stdout, "%s: %s, %d places\n", s.ID, event.State, event.Places)
+	instant := func(what string, t time.Time, otherwise string) {
+		if !t.IsZero() {
+			otherwise = wire.FormatInstant(t, s.Zone()) + " (" + t.UTC().Format(time.RFC3339) + ")"
+		}
+		fmt.Fprintf(c.stdout, "  %-12s %s\n", what, otherwise)
+	}
+	instant("on sale", s.OpensAt, "at once")
+	instant("starts", s.StartsAt, "not said")
+	instant("sale ends", s.SaleEndsAt, "when you close it")
+	for _, l := range s.Levels {
+		fmt.Fprintf(c.stdout, "  %-12s %s, all fees included\n", l.ID, wire.FormatAmount(l.Base+l.ServiceFee+l.FacilityFee, s.Currency))
+	}
 }
 
 // readEvent reads an event file and the plan it names.
@@ -97,8 +114,8 @@ func (c command) readEvent(file string) (wire.Spec, *plan.Plan, error) {
 		return wire.Spec{}, nil, err
 	}
 	var e eventFile
-	if err := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict()).Decode(&e); err != nil {
-		return wire.Spec{}, nil, fmt.Errorf("%s: %w", file, err)
+	if err := eventfile.Decode(file, raw, &e); err != nil {
+		return wire.Spec{}, nil, err
 	}
 	if (e.Plan == "") == (e.Generate == nil) {
 		return wire.Spec{}, nil, fmt.Errorf("%s: name either a plan or what to generate", file)

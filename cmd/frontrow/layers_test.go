@@ -17,7 +17,7 @@ var layers = []struct {
 	may    []string
 }{
 	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
-		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/defence", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "kv", "wire", "plan"}},
+		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/defence", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "eventfile", "kv", "wire", "plan"}},
 
 	{"gateway", []string{"gateway/catalogue", "gateway/challenge", "gateway/defence", "gateway/document", "gateway/identity", "gateway/limit",
 		"gateway/listener", "gateway/live", "gateway/pages", "internal/failpoint", "kv", "wire"}},
@@ -39,7 +39,8 @@ var layers = []struct {
 	{"gateway/pages", []string{"gateway/document"}},
 	{"gateway/recent", nil},
 	{"gateway/risk", []string{"gateway/ja4"}},
-	{"admission", []string{"admission/meter", "admission/queue", "admission/roll", "admission/scene", "internal/failpoint", "kv", "wire", "plan"}},
+	{"eventfile", []string{"wire"}},
+	{"admission", []string{"eventfile", "admission/meter", "admission/queue", "admission/roll", "admission/scene", "internal/failpoint", "kv", "wire", "plan"}},
 	{"admission/meter", []string{"wire"}},
 	{"admission/queue", []string{"admission/roll", "kv", "wire"}},
 	{"admission/roll", []string{"wire"}},

@@ -155,6 +155,7 @@ func (c *Catalogue) onEvent(e kv.Entry) error {
 		return errors.New("the plan of an event can't change: keeping the old record")
 	}
 	rec.Spec = rec.Spec.WithDefaults()
+	ev.zone.Store(rec.Spec.Zone())
 	ev.record.Store(&rec)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,9 +15,10 @@ import (
 type Event struct {
 	id     string
 	record atomic.Pointer[wire.Event]
-	feed   live.Feed // board and stock
-	prices sync.Map  // level id → wire.Price
-	begun  bool      // opening has begun; guarded by Catalogue.mu
+	zone   atomic.Pointer[time.Location] // of the record
+	feed   live.Feed                     // board and stock
+	prices sync.Map                      // level id → wire.Price
+	begun  bool                          // opening has begun; guarded by Catalogue.mu
 
 	// Set by open before the event can be found, then never changed.
 	visible atomic.Bool
@@ -32,6 +33,9 @@ func (ev *Event) ID() string { return ev.id }
 
 // Record is the newest record of the event, with the defaults of its spec.
 func (ev *Event) Record() *wire.Event { return ev.record.Load() }
+
+// Zone is the zone of its venue.
+func (ev *Event) Zone() *time.Location { return ev.zone.Load() }
 
 // Queue is a lane, in this gateway's region; nil if there is none of that name.
 func (ev *Event) Queue(lane string) *arrivals.Queue { return ev.queues[lane] }
@@ -50,7 +54,7 @@ func (ev *Event) Board() *live.Board { return ev.feed.Board() }
 // State is where the sale stands, in the words of the board.
 func (ev *Event) State(now time.Time) string {
 	rec := ev.record.Load()
-	if rec.State == wire.EventClosed {
+	if rec.State == wire.EventClosed || rec.Spec.Over(now) {
 		return wire.SaleClosed
 	}
 	if b := ev.Board(); b != nil && b.State != "" {

@@ -11,11 +11,11 @@ import (
 )
 
 func (e *Engine) onSale(now time.Time) *wire.Problem {
-	if e.closed {
+	if e.closed || e.spec.Over(now) {
 		return wire.Refuse(wire.CodeGone, "The sale of this event is over.")
 	}
 	if now.Before(e.spec.OpensAt) {
-		p := wire.Refuse(wire.CodeNotOpen, "The sale opens at "+e.spec.OpensAt.UTC().Format(time.RFC3339)+".")
+		p := wire.Refuse(wire.CodeNotOpen, "The sale opens on "+wire.FormatInstant(e.spec.OpensAt, e.spec.Zone())+".")
 		p.RetryAfterMS = e.spec.OpensAt.Sub(now).Milliseconds()
 		return p
 	}
