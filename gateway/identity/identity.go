@@ -40,7 +40,7 @@ type Config struct {
 // fr_fan, his admission by a pass that must be his, on the device it was given to.
 type Identity struct {
 	cfg      Config
-	origins  *http.CrossOriginProtection
+	origins  origins
 	verified *recent.Memory[[sha256.Size]byte, verified] // by the hash of the token
 
 	// Revoked is asked about every pass, and must be told of REVOKED.
@@ -49,10 +49,10 @@ type Identity struct {
 
 // New fails on an origin that is none.
 func New(cfg Config) (*Identity, error) {
-	id := &Identity{cfg: cfg, origins: http.NewCrossOriginProtection(),
+	id := &Identity{cfg: cfg, origins: origins{secure: cfg.Secure, trusted: map[string]bool{}},
 		verified: recent.New[[sha256.Size]byte, verified](maxVerified), Revoked: newRevocations(cfg.Now)}
 	for _, o := range cfg.AllowedOrigins {
-		if err := id.origins.AddTrustedOrigin(o); err != nil {
+		if err := id.origins.trust(o); err != nil {
 			return nil, err
 		}
 	}
@@ -72,11 +72,11 @@ func (id *Identity) SameOrigin(r *http.Request, socket bool) error {
 		if _, err := r.Cookie(FanCookie); err == nil && r.Header.Get("Origin") == "" {
 			return wire.Refuse(wire.CodeForbidden, "Send an Origin with the cookie.")
 		}
-		asPost := *r
-		asPost.Method = http.MethodPost
-		r = &asPost
 	}
-	if id.origins.Check(r) != nil {
+	if !socket && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions) {
+		return nil
+	}
+	if !id.origins.allow(r) {
 		return wire.Refuse(wire.CodeForbidden, "This site may not act for you. Open the shop's own page.")
 	}
 	return nil

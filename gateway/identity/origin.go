@@ -1,0 +1,64 @@
+package identity
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// origins are who may act for a fan: the request's own host, and those that the
+// operator trusts. They are compared as RFC 6454 does, by scheme, host and port,
+// not as text: proxies write hosts in capitals, and with the port that is usual.
+type origins struct {
+	secure  bool // fans come over HTTPS: an origin of another scheme is another site
+	trusted map[string]bool
+}
+
+// trust adds an origin.
+func (o origins) trust(origin string) error {
+	scheme, host, ok := originOf(origin)
+	if !ok {
+		return fmt.Errorf("origin %q: write it like https://tickets.example.com", origin)
+	}
+	o.trusted[scheme+"://"+host] = true
+	return nil
+}
+
+// allow reports whether a request that changes something comes from a page that
+// may ask for it: by Sec-Fetch-Site, which no page can forge, else by Origin. A
+// request without both is no browser's.
+func (o origins) allow(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	scheme, host, ok := originOf(origin)
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return true
+	case "":
+		if origin == "" {
+			return true
+		}
+		if ok && host == usualPort(scheme, r.Host) && (scheme == "https" || !o.secure && r.TLS == nil) {
+			return true
+		}
+	}
+	return ok && o.trusted[scheme+"://"+host]
+}
+
+// originOf splits an origin into its scheme and its host, without the port that is
+// usual for it.
+func originOf(origin string) (scheme, host string, ok bool) {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", "", false
+	}
+	if scheme = strings.ToLower(u.Scheme); scheme != "http" && scheme != "https" {
+		return "", "", false
+	}
+	return scheme, usualPort(scheme, u.Host), true
+}
+
+// usualPort is a host in lower case, without the port that its scheme implies.
+func usualPort(scheme, host string) string {
+	return strings.TrimSuffix(strings.ToLower(host), map[string]string{"http": ":80", "https": ":443"}[scheme])
+}
