@@ -18,12 +18,37 @@
 //  5. A proof of work needs no act of the fan, is told in words, and can be had without
 //     workers and whatever his clock says.
 //  6. The page is no wider than the window, from 320 px on.
+//  7. Choosing holds nothing. What holds or pays is a button marked data-deliberate,
+//     which says what and how much; a press counts that began on it, on the words it
+//     still has. Taps on the map act at their click, so that no click follows what
+//     they move, and notes lie over the page and move nothing.
+//  8. Money is written with the server's digits of the currency, and as it writes it;
+//     nothing to pay is "Free". Instants are the venue's, in a named zone, with the
+//     fan's own beside them where clocks differ.
+//  9. What must be known of a seat is said wherever it is named, and not by colour alone.
 //
 // The event's page is one document with four views, told by <body data-view>:
 //
 //	waiting ──number reached──▶ seats ──hold──▶ checkout ──pay──▶ order
 //	   ▲                         ▲ ▲               │                │
 //	   └──────pass ended─────────┘ └──release, deadline, declined───┘
+//
+// Every state has a way on:
+//
+//	state                            the way on
+//	no place                         join; in words why not, and when, while nobody can
+//	waiting, paused, sold out        by itself, when called; the room says what for
+//	called, and no room just now     by itself; what the server says instead of "your turn"
+//	turn missed, or pass ended       join again at the end of the queue
+//	pass withdrawn, cookie lost      join again; the server says why not, if not
+//	pass used on another device      go on here instead
+//	choosing                         hold; the time left is shown
+//	in checkout                      pay, give back, more time once where the event gives it
+//	declined, seats still held       back in checkout: another card, for the time left
+//	declined, seats gone             choose again or, without a pass, back to the queue
+//	order done, or not ours          more tickets or, without a pass, back to the queue
+//	queue closing, sale over         said in every view; what is held can still be paid
+//	offline                          said; asked again by itself
 //
 // A reload at any step resumes there: receipt, pass, quote and order id are in
 // localStorage; an access code that was not used yet is in sessionStorage, and in
