@@ -143,7 +143,7 @@ func (a *admitter) mend(ctx context.Context) error {
 			revoked[p.Was] = wire.Revocation{At: now.UTC(), Moved: true}
 		}
 		if p.Expires.After(now) && !p.Revoked.IsZero() {
-			revoked[p.ID] = wire.Revocation{At: p.Revoked, Why: p.Why}
+			revoked[p.ID] = wire.Revocation{At: p.Revoked, Why: p.Why, Device: p.Device}
 		}
 		a.count(p)
 	}
@@ -216,7 +216,7 @@ func (a *admitter) revoke(ctx context.Context, req wire.RevokeRequest) (reply wi
 	if next.Revoked.Before(rec.At) {
 		next.Revoked = rec.At
 	}
-	if err := a.rewrite(ctx, p, next, map[string]wire.Revocation{rec.ID: {At: next.Revoked, Why: req.Why}}); err != nil {
+	if err := a.rewrite(ctx, p, next, map[string]wire.Revocation{rec.ID: {At: next.Revoked, Why: req.Why, Device: rec.Device}}); err != nil {
 		return reply, err
 	}
 	a.release([]string{rec.Fan}, req)

@@ -40,6 +40,14 @@ func (g *Gateway) entrance(r *http.Request, ev *catalogue.Event, fan string, req
 	}
 	now := g.cfg.Now()
 	c, err := g.cfg.Keys.CheckCode(code, ev.ID(), fan, req.Email, now)
+	if c.Email != "" && req.Email != "" && (err == nil || errors.Is(err, wire.ErrCodeOwner)) {
+		if p := g.defences.Guesses(r, c.ID); p != nil {
+			return entrance{}, p
+		}
+		if err != nil {
+			g.defences.Guessed(r, c.ID)
+		}
+	}
 	if has && c.ID != "" && kept.Code == c.ID { // the link again, however late
 		return by(kept), nil
 	}

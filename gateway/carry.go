@@ -17,7 +17,7 @@ import (
 //
 //	here   POST /v1/carry {place}   cookie and receipt are his ─► sealed link, 10 min
 //	there  GET  /c/{token}          a page that asks; nothing changes
-//	       POST /c/{token}          from that page alone ─► fr_fan
+//	       POST /c/{token}          from that page alone, once ─► fr_fan
 //
 // Whoever opens the link is the fan, with his orders. And whoever is made to
 // open somebody else's would buy in that one's name: so nothing happens without
@@ -64,8 +64,12 @@ func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, carryReply{Link: link, QR: path, QRSize: side, Expires: expires})
 }
 
-// origin is where a fan has reached us: the scheme and the host of our links.
+// origin is where fans reach us, for our links: the public address; without one,
+// as on a developer's machine, what the request says.
 func (g *Gateway) origin(r *http.Request) string {
+	if g.cfg.PublicURL != "" {
+		return g.cfg.PublicURL
+	}
 	if g.cfg.Secure {
 		return "https://" + r.Host
 	}
@@ -118,8 +122,15 @@ func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
 	if c.other && r.PostFormValue("replace") != "yes" {
 		return wire.Refuse(wire.CodeOtherFan, "This device is in use by another fan. Go back and agree that his places and orders are no longer shown here.")
 	}
-	g.identity.Device(w, r)
+	device := g.identity.Device(w, r)
 	if !c.same {
+		first, err := g.defences.Once(r.Context(), c.event.ID(), wire.Hash([]byte(r.PathValue("token"))), "carry to "+device, c.place.Fan)
+		switch {
+		case err != nil:
+			return wire.Busy("The link can't be opened just now. Please try again.")
+		case !first:
+			return wire.Refuse(wire.CodeLinkExpired, "This link was opened on another device already: a link opens once. If that was not you, make a new one, and tell us.")
+		}
 		g.identity.Become(w, c.place.Fan)
 	}
 	g.identity.KeepPlace(w, c.place)

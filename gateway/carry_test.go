@@ -89,6 +89,12 @@ func TestCarryAPlaceToAnotherDevice(t *testing.T) {
 		if !strings.Contains(string(page.body), "this=false other=true") || r.StatusCode != http.StatusConflict || len(r.Cookies()) != 0 {
 			t.Errorf("%s: %s, %d %v", name, page.body, r.StatusCode, r.Cookies())
 		}
+		if r = s.form(path, "replace=yes", other); r.StatusCode != http.StatusGone {
+			t.Errorf("%s: the link opens twice: %d", name, r.StatusCode)
+		}
+		g := s.fan()
+		g.pass = ""
+		path, _ = g.carry("{}")
 		if r = s.form(path, "replace=yes", other); r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) == nil {
 			t.Errorf("%s: %d %s", name, r.StatusCode, r.body)
 		}

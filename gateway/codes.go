@@ -17,9 +17,11 @@ import (
 
 // Codes that only an HTTP edge has, beside those of wire.
 const (
-	codeMethod   wire.Code = "method-not-allowed"
-	codeMedia    wire.Code = "media-type"
-	codeInternal wire.Code = "internal"
+	codeMethod wire.Code = "method-not-allowed"
+
+	codeMisdirected wire.Code = "misdirected" // for a host that isn't ours
+	codeMedia       wire.Code = "media-type"
+	codeInternal    wire.Code = "internal"
 )
 
 // refusal is how a code appears over HTTP.
@@ -40,6 +42,8 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusForbidden, "Not allowed"}
 	case wire.CodeNotFound:
 		return refusal{http.StatusNotFound, "Not found"}
+	case codeMisdirected:
+		return refusal{http.StatusMisdirectedRequest, "This is another address"}
 	case codeMethod:
 		return refusal{http.StatusMethodNotAllowed, "Method not allowed"}
 	case codeMedia:

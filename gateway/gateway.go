@@ -72,6 +72,9 @@ type Config struct {
 	Keys *wire.Keyring
 	// Pages holds templates/ and dist/, as pages.Page says; nil: no pages, only the API.
 	Pages fs.FS
+	// PublicURL is where fans reach the shop, like https://tickets.example.com: links
+	// are made of it, and requests for another host are refused. Empty: as each request says.
+	PublicURL string
 	// Secure marks the fan's cookie as for HTTPS alone. True wherever TLS ends before us.
 	Secure bool
 	// Certificate, if any, makes the gateway speak HTTPS.
@@ -106,6 +109,9 @@ func (c *Config) Validate() error {
 	}
 	if !wire.IsName(c.Region) {
 		return fmt.Errorf("gateway: region %q: use a-z, 0-9 and '-'", c.Region)
+	}
+	if scheme, _, ok := strings.Cut(c.PublicURL, "://"); c.PublicURL != "" && (!ok || scheme != "https" && (scheme != "http" || c.Secure) || strings.Count(c.PublicURL, "/") != 2) {
+		return fmt.Errorf("gateway: public address %q: write it like https://tickets.example.com", c.PublicURL)
 	}
 	if c.MaxSockets == 0 {
 		c.MaxSockets = DefaultMaxSockets

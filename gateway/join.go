@@ -60,6 +60,9 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	if p := joinable(ev, g.cfg.Now()); p != nil {
 		return p
 	}
+	if p := g.identity.Revoked.Device(ev.ID(), g.identity.PresentedDevice(r)); p != nil {
+		return p
+	}
 	fan := g.identity.Meet(w, r)
 	place, fresh, err := g.arrive(r, ev, fan, req)
 	if err != nil {

@@ -3,7 +3,9 @@ package gateway
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"frontrow/gateway/limit"
@@ -112,6 +114,10 @@ func (g *Gateway) wrap(rt route) http.Handler {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store") // what is for everybody says otherwise
+		if g.cfg.Secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797: never without TLS again, for a year
+		}
 		if err := g.answer(rt, rec, r); err != nil {
 			p := problemOf(err)
 			if p.Code == codeInternal {
@@ -137,6 +143,9 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 			err = wire.Refuse(codeInternal, "This is our fault. Please try again.")
 		}
 	}()
+	if !g.ours(r.Host) {
+		return wire.Refuse(codeMisdirected, "This shop is at "+g.cfg.PublicURL+".")
+	}
 	if err := g.identity.SameOrigin(r, false); err != nil {
 		return err
 	}
@@ -147,4 +156,18 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 	err = rt.handler(w, r)
 	back(err)
 	return err
+}
+
+// ours reports whether a request is for our public address. A name that somebody
+// else points at us must not become part of our pages.
+func (g *Gateway) ours(host string) bool {
+	if g.cfg.PublicURL == "" {
+		return true
+	}
+	u, err := url.Parse(g.cfg.PublicURL)
+	if err != nil {
+		return false
+	}
+	port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	return strings.EqualFold(strings.TrimSuffix(host, port), strings.TrimSuffix(u.Host, port))
 }

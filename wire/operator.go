@@ -172,6 +172,8 @@ type Revocation struct {
 	At    time.Time `json:"at"`
 	Why   string    `json:"why,omitempty"`
 	Moved bool      `json:"moved,omitempty"` // the fan goes on with another device, under another pass
+
+	Device string `json:"dev,omitempty"` // that the pass was given to, as its record has it: it doesn't join again as somebody else
 }
 
 // RevokeRequest asks the admitter to withdraw the pass of a fan, or all passes

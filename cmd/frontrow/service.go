@@ -53,6 +53,7 @@ type options struct {
 	domain        string // of NATS
 	replicas      int
 	secure        bool
+	public        string
 	defences      defences
 	origins       list
 	logLevel      slog.Level
@@ -91,6 +92,7 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: secret and pass keys")
 		f.StringVar(&o.region, "region", "home", "whose queues this gateway fills")
 		f.StringVar(&o.domain, "domain", "", "JetStream `domain` of the home region's servers, needed in another region")
+		f.StringVar(&o.public, "public-url", "", "where fans reach the shop, like `https://tickets.example.com`: links are made of it, other hosts are refused")
 		f.BoolVar(&o.secure, "secure", true, "mark cookies as for HTTPS alone")
 		o.defences.flags(f)
 		o.defences.edgeFlags(f)
@@ -208,7 +210,7 @@ func (h *house) gateway() (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, HomeDomain: h.domain, NATS: nc, Keys: h.keyring, Pages: web.FS, Secure: h.secure,
+	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, HomeDomain: h.domain, NATS: nc, Keys: h.keyring, Pages: web.FS, Secure: h.secure, PublicURL: strings.TrimSuffix(h.public, "/"),
 		Certificate: cert, Defences: h.defences.Config, AllowedOrigins: h.origins, Version: version(), Logger: h.log("gateway"), Registerer: h.registry})
 	if err != nil {
 		return nil, err

@@ -142,6 +142,9 @@ func (d *Defences) caller(r *http.Request) caller {
 	return c
 }
 
+// guessWait is how long a budget of guesses lasts.
+const guessWait = time.Hour
+
 // Admit counts a request, and refuses it when its budget is spent. Unless it was
 // refused, back is told how the request ended, and takes the count back of one
 // that we could not serve, or not yet.
@@ -163,6 +166,41 @@ func (d *Defences) Admit(route limit.Route, r *http.Request) (back func(error), 
 	}
 	d.metrics.limited.WithLabelValues(string(refused.Route), string(refused.Kind)).Inc()
 	return nil, slowDown(refused.Kind, refused.After)
+}
+
+// Guesses refuses another e-mail address for an access code of which too many were
+// wrong, of this code or from this address or network, in all gateways of the region.
+// It is asked before the address is looked at, so that a right one is no news then.
+func (d *Defences) Guesses(r *http.Request, code string) *wire.Problem {
+	c := d.caller(r)
+	if c.exempt || d.cfg.off(Limits) {
+		return nil
+	}
+	c.who.Fan = code
+	for _, kind := range []limit.Kind{limit.Fan, limit.Address, limit.Network} {
+		if used, of := d.limits.Used(limit.Guess, kind, c.who); of > 0 && used >= of {
+			d.metrics.limited.WithLabelValues(string(limit.Guess), string(kind)).Inc()
+			return &wire.Problem{Code: wire.CodeSlowDown, RetryAfterMS: guessWait.Milliseconds(),
+				Detail: "Too many e-mail addresses were tried with access codes here. Wait an hour and type the one that yours was sent to; you can join the queue without it meanwhile."}
+		}
+	}
+	return nil
+}
+
+// Guessed counts an address that was wrong.
+func (d *Defences) Guessed(r *http.Request, code string) {
+	c := d.caller(r)
+	if c.exempt {
+		return
+	}
+	c.who.Fan = code
+	d.limits.Note(limit.Guess, c.who)
+}
+
+// Once reports whether something of a fan's is used for the first time, by its id;
+// what was used is remembered for an hour.
+func (d *Defences) Once(ctx context.Context, event, id, act, fan string) (bool, error) {
+	return d.spent.Spend(ctx, event, id, challenge.Use{Fan: fan, Act: act, At: d.env.Now().UTC()})
 }
 
 func unserved(route limit.Route, err error) bool {

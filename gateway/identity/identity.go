@@ -154,6 +154,10 @@ func (id *Identity) Device(w http.ResponseWriter, r *http.Request) string {
 	return wire.Hash([]byte(value))
 }
 
+// PresentedDevice is what a pass would say of the request's device; empty if it
+// has no cookie of one.
+func (id *Identity) PresentedDevice(r *http.Request) string { return presentedDevice(r) }
+
 // presentedDevice is device for a request that is given no cookie; empty if it has none.
 func presentedDevice(r *http.Request) string {
 	c, err := r.Cookie(DeviceCookie)

@@ -19,6 +19,7 @@ type Revocations struct {
 	current bool
 	all     map[string]wire.Revocation // by event: passes issued before At
 	passes  map[string]revocation      // by key
+	devices map[string]time.Time       // by event and device: when a pass of theirs was revoked
 	swept   int                        // passes left by the last sweep
 }
 
@@ -31,7 +32,7 @@ type revocation struct {
 const minSweep = 1024
 
 func newRevocations(now func() time.Time) *Revocations {
-	return &Revocations{now: now, all: map[string]wire.Revocation{}, passes: map[string]revocation{}}
+	return &Revocations{now: now, all: map[string]wire.Revocation{}, passes: map[string]revocation{}, devices: map[string]time.Time{}}
 }
 
 // Note takes a record of REVOKED.
@@ -51,6 +52,9 @@ func (r *Revocations) Note(e kv.Entry) error {
 		return nil
 	}
 	r.passes[e.Key] = revocation{v, e.Created}
+	if v.Device != "" && !v.Moved {
+		r.devices[event+" "+v.Device] = e.Created
+	}
 	r.sweep()
 	return nil
 }
@@ -66,6 +70,11 @@ func (r *Revocations) sweep() {
 			delete(r.passes, key)
 		}
 	}
+	for key, stored := range r.devices {
+		if r.now().Sub(stored) > wire.MaxPassLife {
+			delete(r.devices, key)
+		}
+	}
 	r.swept = len(r.passes)
 }
 
@@ -74,6 +83,17 @@ func (r *Revocations) Arrived() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.current = true
+}
+
+// Device says why a device may not join an event under whatever name; nil if it may.
+// Whoever throws their cookies away is asked for a proof like any newcomer.
+func (r *Revocations) Device(event, device string) *wire.Problem {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if _, revoked := r.devices[event+" "+device]; revoked && device != "" {
+		return wire.Refuse(wire.CodeRevoked, "The organiser has withdrawn the pass that this device had for this event. Write to them if you think that is a mistake.")
+	}
+	return nil
 }
 
 // Of says why a pass is no longer good; nil if it is.

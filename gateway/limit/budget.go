@@ -37,6 +37,7 @@ const (
 	Connect   Route = "connect"
 
 	NewFan   Route = "new-fan"  // fans that a request made us name: more than the budget owe a proof
+	Guess    Route = "guess"    // e-mail addresses tried at an access code that is another's; the "fan" of its budget is the code
 	Stranger Route = "stranger" // joins of who has not opened the page
 	Rotation Route = "rotation" // addresses of a network that come for the first time
 	Held     Route = "held"     // holds that were granted
@@ -63,7 +64,8 @@ const defaults = `
 	live.address=12000-M     live.network=48000-M      live.fan=120-M
 	connect.address=60000-M  connect.network=240000-M
 
-	new-fan.address=96-H     new-fan.network=768-H   stranger.network=60-M   rotation.network=256-M
+guess.address=30-H       guess.network=120-H       guess.fan=10-H
+		new-fan.address=96-H     new-fan.network=768-H   stranger.network=60-M   rotation.network=256-M
 	held.address=3000-M      held.fan=240-M          spin.network=400-H      spin.fan=20-H`
 
 // Defaults are the budgets of an operator who sets none.
@@ -99,7 +101,7 @@ func ParseBudgets(text string) (Budgets, error) {
 
 // Routes lists all routes.
 func Routes() []Route {
-	return []Route{Join, Redeem, Hold, Checkout, Challenge, Carry, Read, Live, Connect, NewFan, Stranger, Rotation, Held, Spin}
+	return []Route{Join, Redeem, Hold, Checkout, Challenge, Carry, Read, Live, Connect, NewFan, Guess, Stranger, Rotation, Held, Spin}
 }
 
 // With is b with those of other instead of its own.
