@@ -282,7 +282,7 @@ func (c *checker) ordered(id, order string, good bool) {
 	}
 	c.look(ruleHoldStands)
 	c.look(rulePaidStays)
-	if h.order != "" && h.order != order {
+	if h.order != "" && h.order != order && (h.good || wire.HoldOfOrder(h.order) != wire.HoldOfOrder(order)) { // another card is another order
 		c.breaks(rulePaidStays, "hold %s has the orders %s and %s", id, h.order, order)
 	}
 	h.order, h.good = order, good

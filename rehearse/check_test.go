@@ -268,6 +268,16 @@ func TestHistories(t *testing.T) {
 			c.order("h1", wire.OrderPaid, 50, quote(50, "A"), "another")
 		}},
 		{"an order that is not known", rulePaidStays, func(c tale) { c.missing("o1") }},
+		{"another card", sound, func(c tale) {
+			q := quote(50, "a")
+			id := wire.NewHold()
+			c.hold(1, id, 1, "a")
+			c.ending(id, at(2))
+			c.ordered(id, wire.OrderOfHold(id), false)
+			c.order(id, wire.OrderFailed, 3, q)
+			c.ordered(id, wire.OrderOfAttempt(id, 2), true)
+			c.order(id, wire.OrderPaid, 4, q, "a")
+		}},
 		{"two orders of one hold", rulePaidStays, func(c tale) {
 			c.hold(1, "h1", 0, "A")
 			c.ordered("h1", "o1", true)

@@ -259,7 +259,7 @@ func (v *visitor) pay(ctx context.Context) state {
 		v.r.check.ending(s.Hold, time.Now())
 	}
 	began := time.Now()
-	q := request{route: routeCheckout, method: http.MethodPost, path: "/v1/holds/" + s.Hold + "/checkout", pass: v.pass, key: "pay-" + s.Hold,
+	q := request{route: routeCheckout, method: http.MethodPost, path: "/v1/holds/" + s.Hold + "/checkout", pass: v.pass, key: "pay-" + s.card + "-" + s.Hold,
 		body: mustJSON(map[string]any{"payment": wire.Payment{Method: s.card},
 			"buyer": wire.Buyer{Name: "Fan " + fmt.Sprint(v.n), Email: fmt.Sprintf("fan%d@example.com", v.n)}})}
 	ask := v.ask
@@ -321,6 +321,10 @@ func (v *visitor) settle(ctx context.Context, order string, began time.Time) sta
 			return v.enjoy(ctx, o)
 		case wire.OrderFailed, wire.OrderRefunded:
 			v.tally.add(countFailed, 1)
+			if v.standing.card == badCard && o.Hold != nil { // with the other card
+				v.standing.card = goodCard
+				return v.pay
+			}
 			if v.standing.card == badCard {
 				return v.shop // with the other card
 			}
