@@ -95,7 +95,7 @@ func TestPublicAddress(t *testing.T) {
 	s := open(t, func(c *Config) { c.PublicURL, c.Secure = "https://tickets.example.com", true })
 	f := s.fan()
 	f.pass = ""
-	for host, want := range map[string]int{"tickets.example.com": 200, "TICKETS.example.com:443": 200, "evil.example": 421, "tickets.example.com.evil.example": 421, "tickets.example.com:8443": 421} {
+	for host, want := range map[string]int{"tickets.example.com": 200, "TICKETS.example.com:443": 200, "evil.example": 421, "tickets.example.com.evil.example": 421, "tickets.example.com:8443": 200, "127.0.0.1": 200, "[::1]:8080": 200} {
 		r := s.send("GET", "/v1/events", "", "Host", host)
 		if r.StatusCode != want {
 			t.Errorf("%s: %d, want %d", host, r.StatusCode, want)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -115,7 +116,7 @@ func (g *Gateway) wrap(rt route) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store") // what is for everybody says otherwise
-		if g.cfg.Secure {
+		if g.cfg.Secure || r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797: never without TLS again, for a year
 		}
 		if err := g.answer(rt, rec, r); err != nil {
@@ -158,16 +159,16 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 	return err
 }
 
-// ours reports whether a request is for our public address. A name that somebody
-// else points at us must not become part of our pages.
+// ours reports whether a request is for our public name, whatever port a proxy came
+// by, or for an address alone, as probes are. A name that somebody else points at
+// us must not become part of our pages.
 func (g *Gateway) ours(host string) bool {
-	if g.cfg.PublicURL == "" {
-		return true
-	}
 	u, err := url.Parse(g.cfg.PublicURL)
-	if err != nil {
-		return false
+	if g.cfg.PublicURL == "" || err != nil {
+		return err == nil
 	}
-	port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
-	return strings.EqualFold(strings.TrimSuffix(host, port), strings.TrimSuffix(u.Host, port))
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return host == "" || net.ParseIP(strings.Trim(host, "[]")) != nil || strings.EqualFold(host, u.Hostname())
 }
