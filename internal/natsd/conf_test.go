@@ -150,6 +150,9 @@ func TestRegionConf(t *testing.T) {
 		{"gateway", "$KV.PRICES.e1", false},
 		{"gateway", "$JS.API.STREAM.DELETE.KV_SEATS_e1", false},
 		{"admission", "$KV.PRICES.e1", false},
+		{"admission", "passes.e1.meter", true}, // the acts of operators
+		{"pricing", "passes.e1.meter", false},
+		{"pricing", "$JS.API.STREAM.DELETE.KV_SEATS_e1", false}, {"pricing", "$JS.API.STREAM.PURGE.KV_SEATS_e1", false},
 		{"gateway", "gateway.west.limits", true},
 		{"admission", "gateway.west.limits", false}, {"inventory", "gateway.west.limits", false}, {"pricing", "gateway.west.limits", false},
 	} {
