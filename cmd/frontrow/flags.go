@@ -24,7 +24,7 @@ func (c command) flags(name, args, about string) flags {
 		fmt.Fprintf(f.Output(), "usage: frontrow %s [flags] %s\n\n%s\n\n", name, args, about)
 		f.PrintDefaults()
 	}
-	return flags{f, f.String("config", "", "YAML `file` with a line per flag")}
+	return flags{f, f.String("config", "", "YAML `file` with a line per flag, an array for one that may be repeated (commas in FRONTROW_* variables)")}
 }
 
 // parse reads the arguments, then fills what they left open.
@@ -49,9 +49,9 @@ func (f flags) parse(args []string) error {
 			return
 		}
 		if v, ok := os.LookupEnv(variable(g.Name)); ok {
-			err = set(f.FlagSet, g.Name, v, "environment "+variable(g.Name))
+			err = setAll(f.FlagSet, g, separated(v), "environment "+variable(g.Name), v)
 		} else if v, ok := file[g.Name]; ok {
-			err = set(f.FlagSet, g.Name, fmt.Sprint(v), *f.config)
+			err = setAll(f.FlagSet, g, elements(v), *f.config, whole(v))
 		}
 		delete(file, g.Name)
 	})
@@ -79,6 +79,52 @@ func (f flags) file() (map[string]any, error) {
 		return nil, fmt.Errorf("config %s: %w", *f.config, err)
 	}
 	return values, nil
+}
+
+// setAll sets a flag that may be repeated to each of values, and any other to
+// the whole.
+func setAll(f *flag.FlagSet, g *flag.Flag, values []string, from, whole string) error {
+	if _, repeated := g.Value.(*list); !repeated {
+		return set(f, g.Name, whole, from)
+	}
+	for _, v := range values {
+		if err := set(f, g.Name, v, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// separated is the list that a variable holds, by commas or lines.
+func separated(v string) []string {
+	var values []string
+	for _, e := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == '\n' }) {
+		if e = strings.TrimSpace(e); e != "" {
+			values = append(values, e)
+		}
+	}
+	return values
+}
+
+// elements is the list that a file holds: an array, or a text like a variable's.
+func elements(v any) []string {
+	array, ok := v.([]any)
+	if !ok {
+		return separated(fmt.Sprint(v))
+	}
+	var values []string
+	for _, e := range array {
+		values = append(values, fmt.Sprint(e))
+	}
+	return values
+}
+
+// whole is what a file holds as one text; flags of networks take an array so.
+func whole(v any) string {
+	if array, ok := v.([]any); ok {
+		return strings.Join(elements(array), ",")
+	}
+	return fmt.Sprint(v)
 }
 
 func set(f *flag.FlagSet, name, value, from string) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -113,12 +114,17 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 	if err := f.parse(args); err != nil {
 		return err
 	}
+	if name == "inventory" && (o.postgres == "" || o.payments == "") {
+		return errors.New("inventory needs --postgres and --payments")
+	}
+	if name == "inventory" {
+		if u, err := url.Parse(o.payments); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return errors.New("--payments takes the provider's URL, as in https://payments.example.org")
+		}
+	}
 	h, err := newHouse(o, c.stderr)
 	if err != nil {
 		return err
-	}
-	if name == "inventory" && (o.postgres == "" || o.payments == "") {
-		return errors.New("inventory needs --postgres and --payments")
 	}
 	if o.webhookSecret != "" {
 		if h.secret, err = os.ReadFile(o.webhookSecret); err != nil {
