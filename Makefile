@@ -15,7 +15,7 @@ FUZZTIME ?= 100000x
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help run test check lint halfopen mutants fuzz bench millions endurance defences web nats build audit clean
+.PHONY: help run test check smoke lint halfopen mutants fuzz bench millions endurance defences web nats build audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,12 @@ test: ## all tests, on real servers and in a real browser
 	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER)
 	go test -race -timeout 20m ./...
 
-check: lint test ## what CI runs: formatting, vet, staticcheck, and all tests with the race detector
+check: lint test smoke ## what CI runs: formatting, vet, staticcheck, all tests with the race detector, and the rest in its smallest form
+
+smoke: ## every row of the benchmarks, every fuzz target and two mutants, as small as they go
+	$(MAKE) bench ARGS=-smoke
+	$(MAKE) fuzz FUZZTIME=200x
+	go run ./internal/mutants -only "provider's"
 
 lint:
 	@deploy/install $(GO)

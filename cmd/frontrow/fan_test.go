@@ -139,7 +139,7 @@ func (f *fan) hold(ctx context.Context, wish map[string]any) (answer, error) {
 func (f *fan) buy(ctx context.Context, hold, method string) (answer, error) {
 	a, err := f.insist(ctx, "POST", "/v1/holds/"+hold+"/checkout", map[string]any{
 		"payment": map[string]string{"method": method}, "buyer": map[string]string{"name": "Ada Fan", "email": "ada@example.com"},
-	}, "Idempotency-Key", "key-"+hold)
+	}, "Idempotency-Key", "key-"+hold+method)
 	if err != nil || a.Status != 202 {
 		return a, err
 	}

@@ -193,7 +193,7 @@ func (r *running) testRefundSeen(t *testing.T) {
 	eve.wait(`document.querySelector("#ticket-state").dataset.state === "void" && document.querySelector("#ticket-qr").hidden`)
 	eve.click(`a[href="/orders"]`)
 	eve.wait(`document.querySelector("[data-order]").dataset.state === "refunded" && document.body.textContent.includes("A night out") &&
-		document.body.textContent.includes("EUR 112.00") && !document.querySelector("a[data-ticket]")`)
+		document.body.textContent.includes("€112.00") && !document.querySelector("a[data-ticket]")`)
 	eve.picture("7-orders")
 }
 
