@@ -117,11 +117,23 @@ func (s *sale) lottery() {
 	fans[1].outcome("paid")
 }
 
-// decline: a payment is refused, and its seats are for others.
+// decline: a payment is refused; its fan gives the seats back, and they are for others.
 func (s *sale) decline() {
 	s.enter().choose(pair())
 	b := s.pending("tok_decline")
 	b.outcome("failed")
+	for { // the seats follow their order a moment later
+		a, err := b.insist(s.ctx, "DELETE", "/v1/holds/"+b.held.text("hold"), nil)
+		must(b.t, err)
+		if a.Status == 204 {
+			break
+		}
+		if a.Status != 409 {
+			b.t.Fatalf("give the seats back: %d %v", a.Status, a.Body)
+		}
+		breathe(s.ctx)
+	}
+	b.forget("hold")
 	s.enter().get(seatIDs(b.held))
 }
 
