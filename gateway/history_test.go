@@ -162,7 +162,7 @@ func TestOrdersPage(t *testing.T) {
 	s.past(map[string][]wire.PastOrder{f.id: orders})
 	page := f.send("GET", "/orders", "")
 	body := string(page.body)
-	if page.StatusCode != http.StatusOK || !strings.Contains(page.Header.Get("Cache-Control"), "private") || page.Header.Get("Content-Security-Policy") == "" {
+	if page.StatusCode != http.StatusOK || page.Header.Get("Cache-Control") != "no-store" || page.Header.Get("Content-Security-Policy") == "" {
 		t.Fatalf("%d %v", page.StatusCode, page.Header)
 	}
 	for _, want := range []string{

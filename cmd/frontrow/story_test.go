@@ -122,18 +122,7 @@ func (s *sale) decline() {
 	s.enter().choose(pair())
 	b := s.pending("tok_decline")
 	b.outcome("failed")
-	for { // the seats follow their order a moment later
-		a, err := b.insist(s.ctx, "DELETE", "/v1/holds/"+b.held.text("hold"), nil)
-		must(b.t, err)
-		if a.Status == 204 {
-			break
-		}
-		if a.Status != 409 {
-			b.t.Fatalf("give the seats back: %d %v", a.Status, a.Body)
-		}
-		breathe(s.ctx)
-	}
-	b.forget("hold")
+	b.givesBack()
 	s.enter().get(seatIDs(b.held))
 }
 
@@ -201,7 +190,26 @@ func (s *sale) latePayment() {
 	must(s.t, err)
 	confirm(where)
 	b.outcome("failed")
+	b.givesBack()
 	s.enter().get(seatIDs(b.held))
+}
+
+// givesBack releases the hold of an order that failed, which could be paid for in
+// another way; if it hasn't ended meanwhile.
+func (b *buyer) givesBack() {
+	b.t.Helper()
+	for { // the seats follow their order a moment later
+		a, err := b.insist(b.s.ctx, "DELETE", "/v1/holds/"+b.held.text("hold"), nil)
+		must(b.t, err)
+		if a.Status == 204 {
+			break
+		}
+		if a.Status != 409 {
+			b.t.Fatalf("give the seats back: %d %v", a.Status, a.Body)
+		}
+		breathe(b.s.ctx)
+	}
+	b.forget("hold", "outcome") // which told what becomes of the seats
 }
 
 // refund: an order is given back in the ledger alone; whoever is writer next
@@ -291,7 +299,7 @@ func (s *sale) withdraw() {
 
 // buysWhatWasHeld lets another fan have the seats of one whose pass was revoked.
 func (s *sale) buysWhatWasHeld(b *buyer) {
-	b.forget("pass", "hold")
+	b.forget("place", "pass", "hold") // whoever is revoked does not join again
 	for a, err := (answer{}), error(nil); a.text("type") != "/problems/revoked"; breathe(s.ctx) {
 		a, err = b.insist(s.ctx, "POST", "/v1/holds/"+b.held.text("hold")+"/more-time", nil)
 		must(s.t, err)
