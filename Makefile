@@ -28,7 +28,7 @@ test: ## all tests, on real servers and in a real browser
 	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER)
 	go test -race -timeout 20m ./...
 
-check: lint test smoke ## what CI runs: formatting, vet, staticcheck, all tests with the race detector, and the rest in its smallest form
+check: lint test ## what CI runs: formatting, vet, staticcheck, and all tests with the race detector
 
 smoke: ## every row of the benchmarks, every fuzz target and two mutants, as small as they go
 	$(MAKE) bench ARGS=-smoke
