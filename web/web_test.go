@@ -255,7 +255,7 @@ func newBrowser(t testing.TB) context.Context {
 func newTab(t testing.TB, browser context.Context, name string, width, height int64, dark bool) *tab {
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute) // for all that a test does there, beside others on a busy machine
 	t.Cleanup(cancel)
 	scheme := "light"
 	if dark {

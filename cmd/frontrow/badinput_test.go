@@ -143,7 +143,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"event", "apply", "-f", eventFileOf(t, "id: x\n")}, "plan"},
 		{[]string{"plan", "check", eventFileOf(t, `{"zones":[]}`)}, "event.yaml"},
 		{[]string{"plan", "generate", "--seats", "9000000"}, "80000"},
-		{[]string{"inventory", "--keys", "/nonexistent"}, "keyring"},
+		{[]string{"inventory", "--keys", "/nonexistent", "--postgres", "postgres://localhost", "--payments", "http://localhost"}, "keyring"},
 		{[]string{"audit"}, "usage"},
 		{[]string{"rehearse"}, "usage"},
 		{[]string{"rehearse", "--event", "x", "--audit"}, "usage"},

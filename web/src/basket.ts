@@ -2,7 +2,7 @@
 // of one kind. Choosing only selects; the button says what it holds, and for how much.
 
 import type { EventInfo, HoldWish } from "./api";
-import { by, el, say, text } from "./dom";
+import { by, el, fill, say, text } from "./dom";
 import { money, plural } from "./money";
 import { noteWords, notesOf } from "./notes";
 import type { Area, Plan } from "./plan";
@@ -88,7 +88,7 @@ export class Basket {
     by("basket").classList.toggle("empty", !n);
     by("basket-area").hidden = !area;
     text(by("basket-area-name"), area ? `${area.label}, ${this.model.price(area.start)} each` : "");
-    by("basket-seats").replaceChildren(...places.map((i) => {
+    fill(by("basket-seats"), ...places.map((i) => {
       const notes = noteWords(notesOf(plan.kind[i]));
       return el("li", { "data-chosen": plan.id(i) },
         el("span", {}, plan.label(i), ...(notes ? [el("small", { class: "note" }, notes)] : [])), el("strong", {}, this.model.price(i)),

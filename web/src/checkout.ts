@@ -2,7 +2,7 @@
 // paid. Deadlines are the server's instants; the countdown only shows them.
 
 import { type Api, type EventInfo, type Hold, newKey, now, type Order, Problem, type SeatQuote } from "./api";
-import { busy, by, el, fail, say, show, text } from "./dom";
+import { busy, by, el, fail, fill, say, show, text } from "./dom";
 import type { Notice } from "./live";
 import { money, plural } from "./money";
 import { noteWords } from "./notes";
@@ -49,7 +49,7 @@ export class Checkout {
   /** Shows a standing hold. */
   open(hold: Hold): void {
     show("checkout");
-    by("quote").replaceChildren(...hold.seats.map((s) => quoted(s, hold.currency)));
+    fill(by("quote"), ...hold.seats.map((s) => quoted(s, hold.currency)));
     text(by("quote-why"), hold.why ?? "");
     text(by("total"), money(hold.total, hold.currency));
     text(by("pay"), hold.total ? `Pay ${money(hold.total, hold.currency)}` : `Get ${plural(hold.seats.length, "ticket")}`);
@@ -238,7 +238,7 @@ export class Checkout {
     text(by("order-reason"), order.state === "pending" ? order.reason ?? "You can close this page: the order goes on, and you find it here."
       : failed ? `${order.reason ?? ""} Nothing was charged, and the seats are free again.`.trim() : order.reason ?? "");
     this.confirm(order);
-    by("tickets").replaceChildren(...(order.tickets ?? []).map((id, i) =>
+    fill(by("tickets"), ...(order.tickets ?? []).map((id, i) =>
       el("li", {}, el("a", { href: `/t/${id}`, "data-ticket": id }, seatWords(order.seats?.[i], `Ticket ${i + 1}`), el("small", {}, "Open ticket")))));
     text(by("order-total"), order.currency && !failed
       ? `Total ${money(order.total, order.currency)}${order.refunded ? `, of which ${money(order.refunded, order.currency)} is refunded` : ""}` : "");

@@ -25,6 +25,15 @@ export function text(e: HTMLElement, value: string): void {
   if (e.textContent !== value) e.textContent = value;
 }
 
+/**
+ * fill shows children in e, and leaves everything alone if it already looks so:
+ * what is replaced between a press and its release gets no click.
+ */
+export function fill(e: HTMLElement, ...children: HTMLElement[]): void {
+  if (e.children.length === children.length && children.every((c, i) => c.isEqualNode(e.children[i]!))) return;
+  e.replaceChildren(...children);
+}
+
 /** say tells of a change that needs no act (role=status). */
 export function say(message: string): void {
   text(by("message"), message);

@@ -4,7 +4,7 @@
 import { type Api, type Board, Problem, type Pass, type Place } from "./api";
 import { Access } from "./access";
 import { Carry } from "./carry";
-import { busy, by, el, fail, say, text } from "./dom";
+import { busy, by, el, fail, fill, say, text } from "./dom";
 import { before, drawn, left, waiting } from "./estimate";
 import { count, moneyRange, plural } from "./money";
 import { prove, proving } from "./proof";
@@ -169,7 +169,7 @@ export class Room {
   }
 
   private renderLevels(board: Board): void {
-    by("levels").replaceChildren(...(board.levels ?? []).map((l) => {
+    fill(by("levels"), ...(board.levels ?? []).map((l) => {
       const low = l.free > 0 && l.free < 0.1 * l.total;
       return el("li", { "data-level": l.id, "data-stock": l.free ? low ? "low" : "free" : "none" },
         el("span", { class: "name" }, l.name),

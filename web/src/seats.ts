@@ -3,7 +3,7 @@
 
 import { type Api, type Board, type EventInfo, type Hold, type HoldWish, newKey, Problem, type Stock } from "./api";
 import { Basket, Forms } from "./basket";
-import { busy, by, el, fail, say, text } from "./dom";
+import { busy, by, el, fail, fill, say, text } from "./dom";
 import { SeatList } from "./list";
 import type { Live, SeatFrame } from "./live";
 import { colours, SeatMap } from "./map";
@@ -235,7 +235,7 @@ export class Seats {
       const price = b ? moneyRange(b.from, b.to, this.info.currency) : money(l.price.total, this.info.currency);
       return el("li", {}, el("i", { class: `dot level-${i % colours}` }), `${l.name} `, el("strong", {}, price), b && !b.free ? " sold out" : "");
     });
-    by("legend").replaceChildren(...levels);
+    fill(by("legend"), ...levels);
   }
 
   // Asking for a hold.
