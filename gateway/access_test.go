@@ -71,7 +71,7 @@ func TestJoinWithACode(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	kept := cookieOf(first, placeCookie)
-	if kept == nil || !kept.HttpOnly || kept.Path != places || kept.SameSite != http.SameSiteLaxMode {
+	if kept == nil || !kept.HttpOnly || kept.Path != "/" || kept.SameSite != http.SameSiteLaxMode {
 		t.Fatalf("%v", first.Cookies())
 	}
 	with := []string{"Cookie", fanCookie + "=" + f.cookie + "; " + placeCookie + "=" + kept.Value}

@@ -17,7 +17,7 @@ import (
 // maxBody bounds a request's body.
 const maxBody = 64 << 10
 
-// writeJSON answers with v, which nobody may keep.
+// writeJSON answers with v.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -26,12 +26,9 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return writeBody(w, status, raw)
 }
 
-// writeBody answers with JSON, which nobody may keep.
+// writeBody answers with JSON.
 func writeBody(w http.ResponseWriter, status int, raw []byte) error {
 	h := w.Header()
-	if h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "no-store")
-	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(raw)))
 	w.WriteHeader(status)

@@ -64,18 +64,6 @@ func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, carryReply{Link: link, QR: path, QRSize: side, Expires: expires})
 }
 
-// origin is where fans reach us, for our links: the public address; without one,
-// as on a developer's machine, what the request says.
-func (g *Gateway) origin(r *http.Request) string {
-	if g.cfg.PublicURL != "" {
-		return g.cfg.PublicURL
-	}
-	if g.cfg.Secure {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
-}
-
 // carried is what the link of a path carries here.
 type carried struct {
 	place wire.Place
@@ -107,7 +95,6 @@ func (g *Gateway) carryPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Cache-Control", "no-store")
 	return g.pages.Render(w, http.StatusOK, "carry.html", pages.Page{Title: "Continue here", Carry: &pages.Carry{Number: c.place.Number,
 		Event: c.event.Record().Spec.Name, EventID: c.event.ID(), ThisFan: c.same, OtherFan: c.other}})
 }
@@ -131,12 +118,10 @@ func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
 		case !first:
 			return wire.Refuse(wire.CodeLinkExpired, "This link was opened on another device already: a link opens once. If that was not you, make a new one, and tell us.")
 		}
-		g.identity.Become(w, c.place.Fan)
+		g.identity.Become(w, r, c.place.Fan)
 	}
-	g.identity.KeepPlace(w, c.place)
-	h := w.Header()
-	h.Set("Location", "/e/"+c.event.ID()+carriedMark)
-	h.Set("Cache-Control", "no-store")
+	g.identity.KeepPlace(w, r, c.place)
+	w.Header().Set("Location", "/e/"+c.event.ID()+carriedMark)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }

@@ -235,7 +235,6 @@ func (g *Gateway) ticketQR(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("barcode of ticket: %w", err)
 	}
-	w.Header().Set("Cache-Control", "private, no-store")
 	w.Header().Set("Content-Type", "image/svg+xml")
 	_, _ = w.Write(svg)
 	return nil

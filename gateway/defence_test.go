@@ -336,7 +336,7 @@ func TestOverTLS(t *testing.T) {
 	for i, h := 0, human(""); i < len(h); i += 2 {
 		req.Header.Set(h[i], h[i+1])
 	}
-	req.Header.Set("Cookie", fanCookie+"="+s.fan().cookie)
+	req.Header.Set("Cookie", wire.CookieName(fanCookie, true)+"="+s.fan().cookie)
 	res, err := tr.RoundTrip(req)
 	must(t, err)
 	defer res.Body.Close()

@@ -73,10 +73,10 @@ type Config struct {
 	// Pages holds templates/ and dist/, as pages.Page says; nil: no pages, only the API.
 	Pages fs.FS
 	// PublicURL is where fans reach the shop, like https://tickets.example.com: links
-	// are made of it, and requests for another host are refused. Empty: as each request says.
+	// are made of it, and requests for another host are refused. With https, cookies are
+	// for HTTPS alone, and browsers never come without it again. Empty: as each request
+	// says, or a trusted proxy of it.
 	PublicURL string
-	// Secure marks the fan's cookie as for HTTPS alone. True wherever TLS ends before us.
-	Secure bool
 	// Certificate, if any, makes the gateway speak HTTPS.
 	Certificate *listener.Certificate
 	// Defences against those who don't come for one ticket.
@@ -110,7 +110,7 @@ func (c *Config) Validate() error {
 	if !wire.IsName(c.Region) {
 		return fmt.Errorf("gateway: region %q: use a-z, 0-9 and '-'", c.Region)
 	}
-	if scheme, _, ok := strings.Cut(c.PublicURL, "://"); c.PublicURL != "" && (!ok || scheme != "https" && (scheme != "http" || c.Secure) || strings.Count(c.PublicURL, "/") != 2) {
+	if scheme, _, ok := strings.Cut(c.PublicURL, "://"); c.PublicURL != "" && (!ok || scheme != "https" && scheme != "http" || strings.Count(c.PublicURL, "/") != 2) {
 		return fmt.Errorf("gateway: public address %q: write it like https://tickets.example.com", c.PublicURL)
 	}
 	if c.MaxSockets == 0 {
@@ -161,7 +161,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
-	g.identity, err = identity.New(identity.Config{Keys: cfg.Keys, Secure: cfg.Secure, AllowedOrigins: cfg.AllowedOrigins, Now: cfg.Now,
+	g.identity, err = identity.New(identity.Config{Keys: cfg.Keys, Origin: g.origin, AllowedOrigins: cfg.AllowedOrigins, Now: cfg.Now,
 		Named: func(r *http.Request) (string, bool) { return g.defences.Named(r) }})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: allowed origin: %w", err)

@@ -73,10 +73,10 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	}
 	if face, err := g.identity.Face(r); err == nil && face.Owes && fresh && place.Lane != wire.LaneSlow && req.Challenge != "" {
 		face.Owes = false // what was owed is proven
-		g.identity.Show(w, face)
+		g.identity.Show(w, r, face)
 	}
 	g.identity.Device(w, r)
-	g.identity.KeepPlace(w, place)
+	g.identity.KeepPlace(w, r, place)
 	status := http.StatusOK
 	if fresh {
 		status = http.StatusCreated

@@ -92,7 +92,7 @@ func TestLinkOpensOnce(t *testing.T) {
 // Links are made of the public address, and no other host is served.
 func TestPublicAddress(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(c *Config) { c.PublicURL, c.Secure = "https://tickets.example.com", true })
+	s := open(t, func(c *Config) { c.PublicURL = "https://tickets.example.com" })
 	f := s.fan()
 	f.pass = ""
 	for host, want := range map[string]int{"tickets.example.com": 200, "TICKETS.example.com:443": 200, "evil.example": 421, "tickets.example.com.evil.example": 421, "tickets.example.com:8443": 200, "127.0.0.1": 200, "[::1]:8080": 200} {

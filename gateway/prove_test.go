@@ -213,7 +213,7 @@ func TestKeptPlace(t *testing.T) {
 	first := into[joinReply](t, f.send("POST", places, "", human("192.0.2.1")...), http.StatusCreated)
 	there := s.another()
 	// The same fan from a program that pretends to be a browser.
-	again := into[joinReply](t, f.at(there).send("POST", places, "", "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome), http.StatusOK)
+	again := into[joinReply](t, f.at(there).send("POST", places, "", "Cookie", wire.CookieName(fanCookie, true)+"="+f.cookie, "X-Forwarded-For", "198.51.100.9", "X-Forwarded-Proto", "https", "User-Agent", chrome), http.StatusOK)
 	if again.Place != first.Place {
 		t.Errorf("%+v", again)
 	}

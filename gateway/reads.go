@@ -159,7 +159,7 @@ func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
 		return wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
 	}
 	if face, fresh := g.defences.Seen(r); fresh {
-		g.identity.Show(w, face)
+		g.identity.Show(w, r, face)
 	}
 	address, of := g.defences.SocketOwner(r, fan)
 	return ev.Hub.Accept(w, r, fan, live.Owner{Address: address, Fan: of})

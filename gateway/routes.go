@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/gateway/client"
 	"frontrow/gateway/limit"
 	"frontrow/wire"
 )
@@ -116,7 +117,7 @@ func (g *Gateway) wrap(rt route) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store") // what is for everybody says otherwise
-		if g.cfg.Secure || r.TLS != nil {
+		if strings.HasPrefix(g.origin(r), "https://") {
 			h.Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797: never without TLS again, for a year
 		}
 		if err := g.answer(rt, rec, r); err != nil {
@@ -144,7 +145,7 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 			err = wire.Refuse(codeInternal, "This is our fault. Please try again.")
 		}
 	}()
-	if !g.ours(r.Host) {
+	if !g.ours(client.Host(r, g.cfg.Defences.Proxies)) {
 		return wire.Refuse(codeMisdirected, "This shop is at "+g.cfg.PublicURL+".")
 	}
 	if err := g.identity.SameOrigin(r, false); err != nil {
@@ -157,6 +158,15 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 	err = rt.handler(w, r)
 	back(err)
 	return err
+}
+
+// origin is where fans reach us, for links and cookies: the public address; without
+// one, as on a developer's machine, what the request says.
+func (g *Gateway) origin(r *http.Request) string {
+	if g.cfg.PublicURL != "" {
+		return g.cfg.PublicURL
+	}
+	return client.Origin(r, g.cfg.Defences.Proxies)
 }
 
 // ours reports whether a request is for our public name, whatever port a proxy came

@@ -14,7 +14,6 @@ import (
 	"frontrow/gateway/catalogue"
 	"frontrow/gateway/client"
 	"frontrow/gateway/defence"
-	"frontrow/gateway/identity"
 	"frontrow/internal/natstest"
 	"frontrow/kv"
 	"frontrow/plan"
@@ -29,9 +28,9 @@ const (
 	show      = "show"
 	waitLimit = 20 * time.Second
 
-	fanCookie    = identity.FanCookie
-	deviceCookie = identity.DeviceCookie
-	placeCookie  = identity.PlaceCookie
+	fanCookie    = wire.FanCookie
+	deviceCookie = wire.DeviceCookie
+	placeCookie  = wire.PlaceCookie + show
 )
 
 // shop is a gateway over a real server, with an event on sale. The services
@@ -340,9 +339,10 @@ func (f *fan) send(method, path, body string, header ...string) answered {
 	f.t.Helper()
 	all := []string{}
 	if f.cookie != "" {
-		cookies := fanCookie + "=" + f.cookie
+		secure := strings.HasPrefix(f.cfg.PublicURL, "https://")
+		cookies := wire.CookieName(fanCookie, secure) + "=" + f.cookie
 		if f.device != "" {
-			cookies += "; " + deviceCookie + "=" + f.device
+			cookies += "; " + wire.CookieName(deviceCookie, secure) + "=" + f.device
 		}
 		all = append(all, "Cookie", cookies)
 	}

@@ -1,9 +1,12 @@
 package rehearse
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
+
+	"frontrow/wire"
 )
 
 // guise is what a program seems to be.
@@ -131,36 +134,16 @@ func (l *looks) dress(h http.Header, of route) {
 	}
 }
 
-// cookies are what a server has given to a visitor's browser.
+// cookies are what a server has given to a visitor's browser, name=value each.
 type cookies struct{ fan, device string }
-
-const (
-	fanCookie    = "fr_fan"
-	deviceCookie = "fr_dev"
-)
 
 // with takes what an answer sets.
 func (c cookies) with(h http.Header) cookies {
-	for _, line := range h["Set-Cookie"] {
-		cookie, _, _ := strings.Cut(line, ";")
-		switch name, value, _ := strings.Cut(cookie, "="); name {
-		case fanCookie:
-			c.fan = value
-		case deviceCookie:
-			c.device = value
-		}
-	}
-	return c
+	set := wire.SetCookies(h)
+	return cookies{cmp.Or(set[wire.FanCookie], c.fan), cmp.Or(set[wire.DeviceCookie], c.device)}
 }
 
 // String is the header Cookie.
 func (c cookies) String() string {
-	var parts []string
-	if c.fan != "" {
-		parts = append(parts, fanCookie+"="+c.fan)
-	}
-	if c.device != "" {
-		parts = append(parts, deviceCookie+"="+c.device)
-	}
-	return strings.Join(parts, "; ")
+	return strings.Trim(c.fan+"; "+c.device, "; ")
 }

@@ -212,7 +212,7 @@ func (v *visitor) listen(ctx context.Context, as cookies) error {
 	defer cancel()
 	ws, _, err := websocket.Dial(dial, v.r.base.String()+v.r.path("/live"), &websocket.DialOptions{
 		HTTPClient: v.r.live, CompressionMode: websocket.CompressionDisabled,
-		HTTPHeader: http.Header{"Origin": {v.r.base.String()}, "Cookie": {as.String()}, "X-Forwarded-For": {v.from()}}})
+		HTTPHeader: http.Header{"Origin": {"https://" + v.r.base.Host}, "Cookie": {as.String()}, "X-Forwarded-For": {v.from()}, "X-Forwarded-Proto": {"https"}}})
 	if err != nil {
 		return err
 	}

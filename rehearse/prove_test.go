@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"frontrow/gateway/challenge/altcha"
+	"frontrow/wire"
 )
 
 type signer struct{}
@@ -36,7 +37,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			panic(err)
 		}
-		http.SetCookie(w, &http.Cookie{Name: fanCookie, Value: "me"})
+		http.SetCookie(w, &http.Cookie{Name: wire.FanCookie, Value: "me"})
 		_ = json.NewEncoder(w).Encode(c)
 		return
 	}
@@ -50,7 +51,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusCreated)
 		return
 	}
-	if _, err := altcha.Check(signer{}, q.Challenge, "join", "me", time.Now()); err == nil && r.Header.Get("Cookie") == fanCookie+"=me" {
+	if _, err := altcha.Check(signer{}, q.Challenge, "join", "me", time.Now()); err == nil && r.Header.Get("Cookie") == wire.FanCookie+"=me" {
 		d.let++
 		w.WriteHeader(http.StatusCreated)
 		return

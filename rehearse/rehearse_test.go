@@ -55,7 +55,7 @@ func openShop(t *testing.T) (*shop, string) {
 				return
 			}
 			if strings.HasSuffix(pattern, "/places") && s.fan(r) == "" { // a bot's first request
-				r.AddCookie(&http.Cookie{Name: fanCookie, Value: fmt.Sprint("bot-", len(s.fans))})
+				r.AddCookie(&http.Cookie{Name: wire.FanCookie, Value: fmt.Sprint("bot-", len(s.fans))})
 				w.Header().Set("Set-Cookie", r.Header.Get("Cookie")+"; Path=/")
 			}
 			status, body := answer(r)
@@ -70,7 +70,7 @@ func openShop(t *testing.T) (*shop, string) {
 	mux.HandleFunc("GET /v1/events/e/availability", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, s.index.Len()/4)) })
 	var pages atomic.Int64
 	mux.HandleFunc("GET /e/e", func(w http.ResponseWriter, r *http.Request) {
-		http.SetCookie(w, &http.Cookie{Name: fanCookie, Value: fmt.Sprint("fan-", pages.Add(1)), Path: "/"})
+		http.SetCookie(w, &http.Cookie{Name: wire.FanCookie, Value: fmt.Sprint("fan-", pages.Add(1)), Path: "/"})
 	})
 	tell("GET /v1/events/e", func(*http.Request) (int, any) { return 200, map[string]any{"limits": wire.Limits{PerFan: 4}} })
 	tell("GET /v1/events/e/board", s.board)
@@ -100,7 +100,7 @@ func (s *shop) board(*http.Request) (int, any) {
 }
 
 func (s *shop) fan(r *http.Request) string {
-	c, err := r.Cookie(fanCookie)
+	c, err := r.Cookie(wire.FanCookie)
 	if err != nil {
 		return ""
 	}

@@ -40,7 +40,7 @@ func (d *defences) flags(f flags) {
 func (d *defences) edgeFlags(f flags) {
 	f.StringVar(&d.cert, "tls-cert", "", "certificate `file`: the gateway then speaks HTTPS; read again when it changes")
 	f.StringVar(&d.key, "tls-key", "", "its key `file`")
-	f.Func("proxy", "`networks` of proxies whose X-Forwarded-For is believed, separated by commas (may be repeated)", split(&d.proxies))
+	f.Func("proxy", "`networks` of proxies whose X-Forwarded-For, -Proto and -Host are believed, separated by commas (may be repeated)", split(&d.proxies))
 	f.BoolVar(&d.loopback, "trust-forwarded", false, "believe X-Forwarded-For from this machine: the same as --proxy 127.0.0.0/8,::1")
 	f.StringVar(&d.JA4Header, "ja4-header", "", "`header` in which the proxies write the client's JA4 fingerprint")
 	f.Func("exempt", "`networks` that are neither limited nor scored (may be repeated)", split(&d.exempt))

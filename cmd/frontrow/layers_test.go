@@ -19,7 +19,7 @@ var layers = []struct {
 	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
 		"gateway/challenge", "gateway/challenge/siteverify", "gateway/client", "gateway/defence", "gateway/limit", "gateway/listener", "web", "internal/natsd", "internal/pgd", "internal/ops", "eventfile", "kv", "wire", "plan"}},
 
-	{"gateway", []string{"gateway/catalogue", "gateway/challenge", "gateway/defence", "gateway/document", "gateway/identity", "gateway/limit",
+	{"gateway", []string{"gateway/catalogue", "gateway/challenge", "gateway/client", "gateway/defence", "gateway/document", "gateway/identity", "gateway/limit",
 		"gateway/listener", "gateway/live", "gateway/pages", "internal/failpoint", "kv", "wire"}},
 	{"gateway/arrivals", []string{"gateway/recent", "internal/failpoint", "kv", "wire"}},
 	{"gateway/catalogue", []string{"gateway/arrivals", "gateway/live", "kv", "wire"}},

@@ -53,7 +53,6 @@ type options struct {
 	regions       list   // region=domain
 	domain        string // of NATS
 	replicas      int
-	secure        bool
 	public        string
 	defences      defences
 	origins       list
@@ -93,8 +92,7 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: secret and pass keys")
 		f.StringVar(&o.region, "region", "home", "whose queues this gateway fills")
 		f.StringVar(&o.domain, "domain", "", "JetStream `domain` of the home region's servers, needed in another region")
-		f.StringVar(&o.public, "public-url", "", "where fans reach the shop, like `https://tickets.example.com`: links are made of it, other hosts are refused")
-		f.BoolVar(&o.secure, "secure", true, "mark cookies as for HTTPS alone")
+		f.StringVar(&o.public, "public-url", "", "where fans reach the shop, like `https://tickets.example.com`: links are made of it, other hosts are refused; with https, cookies are for HTTPS alone. Without it, each request or a trusted proxy says where it is")
 		o.defences.flags(f)
 		o.defences.edgeFlags(f)
 		f.Var(&o.origins, "origin", "another `origin` that may act for a fan (may be repeated)")
@@ -134,6 +132,9 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 	}
 	switch name {
 	case "gateway":
+		if o.public == "" {
+			h.log("gateway").Warn("no --public-url: cookies and links are of the address that each request says")
+		}
 		_, err = h.gateway()
 	case "admission":
 		err = h.admission()
@@ -216,7 +217,7 @@ func (h *house) gateway() (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, HomeDomain: h.domain, NATS: nc, Keys: h.keyring, Pages: web.FS, Secure: h.secure, PublicURL: strings.TrimSuffix(h.public, "/"),
+	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, HomeDomain: h.domain, NATS: nc, Keys: h.keyring, Pages: web.FS, PublicURL: strings.TrimSuffix(h.public, "/"),
 		Certificate: cert, Defences: h.defences.Config, AllowedOrigins: h.origins, Version: version(), Logger: h.log("gateway"), Registerer: h.registry})
 	if err != nil {
 		return nil, err

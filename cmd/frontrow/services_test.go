@@ -72,7 +72,7 @@ func (d *deployment) gateway(as string, args ...string) (url string) {
 	d.t.Helper()
 	addr := freeAddr(d.t)
 	// Nobody is trusted to forward, so all fans have one address: it is exempt.
-	d.start(as, "gateway", append([]string{"--http", addr, "--secure=false", "--exempt", "127.0.0.1"}, args...)...)
+	d.start(as, "gateway", append([]string{"--http", addr, "--exempt", "127.0.0.1"}, args...)...)
 	return "http://" + addr
 }
 

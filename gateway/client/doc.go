@@ -1,5 +1,6 @@
 // Package client tells who is at the other end of a request: one address, the
-// networks it lies in, and who may be believed about it. It is pure.
+// networks it lies in, and who may be believed about it; and where it has us: at
+// which host, over HTTPS or not. It is pure.
 //
 //	             X-Forwarded-For: a, b, c        the peer of the connection
 //	fan ──► proxy ──► proxy ──► proxy ──────────► us

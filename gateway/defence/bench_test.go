@@ -1,6 +1,7 @@
 package defence
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ func BenchmarkDefences(b *testing.B) {
 	keys := wire.NewKeyring()
 	unspent, err := limit.ParseBudgets("join.address=30000000-M join.network=30000000-M join.fan=30000000-M")
 	must(b, err)
-	id, err := identity.New(identity.Config{Keys: keys, Now: time.Now})
+	id, err := identity.New(identity.Config{Keys: keys, Origin: func(*http.Request) string { return "http://shop" }, Now: time.Now})
 	must(b, err)
 	store := limit.NewStore(0, time.Now)
 	d := &Defences{cfg: Config{Proxies: client.Loopback(), Thresholds: challenge.DefaultThresholds()}, env: Env{Keys: keys, Fans: id, Now: time.Now},
@@ -27,7 +28,7 @@ func BenchmarkDefences(b *testing.B) {
 		seats: limit.NewSeats(store), returns: limit.New(limit.Defaults(), limit.NewStore(0, time.Now), time.Now)}
 	fan := wire.NewFan()
 	r := join("198.51.100.7")
-	r.Header.Set("Cookie", identity.FanCookie+"="+keys.SignFan(fan, time.Now().Add(-time.Hour)))
+	r.Header.Set("Cookie", wire.FanCookie+"="+keys.SignFan(fan, time.Now().Add(-time.Hour)))
 	for b.Loop() {
 		if _, p := d.Admit(limit.Join, r); p != nil {
 			b.Fatal(p)

@@ -39,7 +39,7 @@ func Parts() []Part {
 type Config struct {
 	// Off are switched off.
 	Off []Part
-	// Proxies are trusted: their X-Forwarded-For, X-Forwarded-Proto and JA4Header count.
+	// Proxies are trusted: their X-Forwarded-For, -Proto, -Host and JA4Header count.
 	Proxies *client.Networks
 	// JA4Header is where proxies that end TLS write the client's JA4; empty: nowhere.
 	JA4Header string

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,8 +29,7 @@ import (
 )
 
 const (
-	forwardedFor   = "X-Forwarded-For"
-	forwardedProto = "X-Forwarded-Proto"
+	forwardedFor = "X-Forwarded-For"
 
 	// maxHolds bounds each generation of the holds that are remembered with whom
 	// they were granted to.
@@ -128,11 +126,10 @@ type caller struct {
 
 func (d *Defences) caller(r *http.Request) caller {
 	cfg := &d.cfg
-	c := caller{Client: client.Of(r.RemoteAddr, r.Header[forwardedFor], cfg.Proxies), secure: r.TLS != nil}
+	c := caller{Client: client.Of(r.RemoteAddr, r.Header[forwardedFor], cfg.Proxies), secure: client.Secure(r, cfg.Proxies)}
 	c.who = limit.Who{Address: c.Host(), Network: c.Network()}
 	c.exempt = !c.Garbled && cfg.Exempt.Contain(c.Addr)
 	if c.Trusted {
-		c.secure = c.secure || strings.EqualFold(r.Header.Get(forwardedProto), "https")
 		if print := r.Header.Get(cfg.JA4Header); cfg.JA4Header != "" && ja4.Valid(print) {
 			c.ja4 = print
 		}

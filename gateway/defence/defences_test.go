@@ -64,7 +64,7 @@ func start(t *testing.T, env *natstest.Env, budgets string) *Defences {
 	cfg := Config{Proxies: client.Loopback(), Budgets: b}
 	must(t, cfg.Validate())
 	keys := wire.NewKeyring()
-	id, err := identity.New(identity.Config{Keys: keys, Now: time.Now})
+	id, err := identity.New(identity.Config{Keys: keys, Origin: func(*http.Request) string { return "http://shop" }, Now: time.Now})
 	must(t, err)
 	d := New(cfg, Env{Region: "home", NATS: env.Connect(t), JetStream: env.JetStream(t), Keys: keys, Fans: id,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now})
@@ -101,7 +101,7 @@ func TestGatewaysShareBudgets(t *testing.T) {
 // with is a request of a browser that shows a face, from an address.
 func with(d *Defences, address string, f wire.Face) *http.Request {
 	r := join(address)
-	r.Header.Set("Cookie", identity.FanCookie+"="+d.env.Keys.SignFace(f))
+	r.Header.Set("Cookie", wire.FanCookie+"="+d.env.Keys.SignFace(f))
 	return r
 }
 

@@ -4,9 +4,10 @@
 //	Origin, Sec-Fetch-Site   SameOrigin   a page of ours, or of an allowed origin
 //	cookie fr_fan            Fan, Meet    the fan; a stranger becomes one, or is refused
 //	cookie fr_dev            Device       the device, which a pass names
-//	cookie fr_place          KeptPlace    a place that joining alone would not find
+//	cookie fr_place-<event>  KeptPlace    a place that joining alone would not find
 //	Authorization: Bearer    Pass         signature, event, life ─► the fan's? ─► revoked? ─► this device?
 //
+// Over HTTPS the names of cookies begin with __Host-, and no other is looked at.
 // Cookies and passes are sealed or signed with the keys of a wire.Keyring. Nothing is
 // stored, so every gateway knows every fan. The one thing that it must be told is
 // REVOKED, by a watch.

@@ -11,24 +11,15 @@ import (
 	"frontrow/wire"
 )
 
-// Cookies that a browser is given.
-const (
-	FanCookie    = "fr_fan"   // who: sealed
-	DeviceCookie = "fr_dev"   // with which device: random, known to nobody else
-	PlaceCookie  = "fr_place" // a receipt: a place of an event that was not had by just joining
-)
+const maxDevice = 64 // bytes of a fr_dev
 
-const (
-	cookieAge = 365 * 24 * time.Hour
-	maxDevice = 64 // bytes of a fr_dev
-)
-
-// Config configures an Identity. Keys and Now are required.
+// Config configures an Identity. Keys, Origin and Now are required.
 type Config struct {
 	Keys *wire.Keyring
-	// Secure marks the cookies as for HTTPS alone.
-	Secure bool
-	// AllowedOrigins may act for a fan besides the request's own host.
+	// Origin is where the fan of a request has us, like https://tickets.example.com. Over
+	// HTTPS cookies are for HTTPS and this host alone.
+	Origin func(*http.Request) string
+	// AllowedOrigins may act for a fan besides our own.
 	AllowedOrigins []string
 	// Named is told of each request that a new fan is named for, and says in which
 	// network, and whether that is one more than it may have for nothing; nil: nobody is.
@@ -49,7 +40,7 @@ type Identity struct {
 
 // New fails on an origin that is none.
 func New(cfg Config) (*Identity, error) {
-	id := &Identity{cfg: cfg, origins: origins{secure: cfg.Secure, trusted: map[string]bool{}},
+	id := &Identity{cfg: cfg, origins: origins{own: cfg.Origin, trusted: map[string]bool{}},
 		verified: recent.New[[sha256.Size]byte, verified](maxVerified), Revoked: newRevocations(cfg.Now)}
 	for _, o := range cfg.AllowedOrigins {
 		if err := id.origins.trust(o); err != nil {
@@ -60,8 +51,8 @@ func New(cfg Config) (*Identity, error) {
 }
 
 // SameOrigin refuses a request that another site made a browser send: by
-// Sec-Fetch-Site, else by Origin, which must be the request's host or one of
-// the allowed origins. Without both headers it is no browser's request, and is
+// Sec-Fetch-Site, else by Origin, which must be ours or one of the allowed
+// origins. Without both headers it is no browser's request, and is
 // let through: whoever can forge headers has no use for somebody else's browser.
 //
 // A live socket is opened with GET, yet its frames can be read by the page that
@@ -69,7 +60,7 @@ func New(cfg Config) (*Identity, error) {
 // which no browser sends, is refused.
 func (id *Identity) SameOrigin(r *http.Request, socket bool) error {
 	if socket {
-		if _, err := r.Cookie(FanCookie); err == nil && r.Header.Get("Origin") == "" {
+		if id.cookie(r, wire.FanCookie) != "" && r.Header.Get("Origin") == "" {
 			return wire.Refuse(wire.CodeForbidden, "Send an Origin with the cookie.")
 		}
 	}
@@ -87,21 +78,17 @@ var ErrNoFan = errors.New("no fan cookie")
 
 // Presented is the fan of the request's cookie, ErrNoFan or wire.ErrToken.
 func (id *Identity) Presented(r *http.Request) (string, error) {
-	c, err := r.Cookie(FanCookie)
-	if err != nil {
-		return "", ErrNoFan
-	}
-	fan, _, err := id.cfg.Keys.VerifyFan(c.Value)
-	return fan, err
+	f, err := id.Face(r)
+	return f.Fan, err
 }
 
 // Face is what the request's cookie says; ErrNoFan or wire.ErrToken.
 func (id *Identity) Face(r *http.Request) (wire.Face, error) {
-	c, err := r.Cookie(FanCookie)
-	if err != nil {
+	c := id.cookie(r, wire.FanCookie)
+	if c == "" {
 		return wire.Face{}, ErrNoFan
 	}
-	return id.cfg.Keys.VerifyFace(c.Value)
+	return id.cfg.Keys.VerifyFace(c)
 }
 
 // Fan is the fan of the request, who must have a cookie of ours.
@@ -123,64 +110,52 @@ func (id *Identity) Meet(w http.ResponseWriter, r *http.Request) string {
 		if id.cfg.Named != nil {
 			face.Net, face.Owes = id.cfg.Named(r)
 		}
-		id.Show(w, face)
+		id.Show(w, r, face)
 	}
 	return fan
 }
 
 // Become makes a device the fan's. What they have shown elsewhere does not count there.
-func (id *Identity) Become(w http.ResponseWriter, fan string) {
-	id.Show(w, wire.Face{Fan: fan, At: id.cfg.Now()})
+func (id *Identity) Become(w http.ResponseWriter, r *http.Request, fan string) {
+	id.Show(w, r, wire.Face{Fan: fan, At: id.cfg.Now()})
 }
 
 // Show gives a browser its cookie, or what it has shown since.
-func (id *Identity) Show(w http.ResponseWriter, f wire.Face) {
-	id.give(w, FanCookie, id.cfg.Keys.SignFace(f), "/")
-}
-
-func (id *Identity) give(w http.ResponseWriter, name, value, path string) {
-	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: path, MaxAge: int(cookieAge.Seconds()),
-		HttpOnly: true, Secure: id.cfg.Secure, SameSite: http.SameSiteLaxMode})
+func (id *Identity) Show(w http.ResponseWriter, r *http.Request, f wire.Face) {
+	id.give(w, r, wire.FanCookie, id.cfg.Keys.SignFace(f), cookieAge)
 }
 
 // Device is what a pass says of the request's device, which gets a cookie if it
 // has none.
 func (id *Identity) Device(w http.ResponseWriter, r *http.Request) string {
-	if d := presentedDevice(r); d != "" {
+	if d := id.PresentedDevice(r); d != "" {
 		return d
 	}
 	value := rand.Text()
-	id.give(w, DeviceCookie, value, "/")
+	id.give(w, r, wire.DeviceCookie, value, cookieAge)
 	return wire.Hash([]byte(value))
 }
 
 // PresentedDevice is what a pass would say of the request's device; empty if it
 // has no cookie of one.
-func (id *Identity) PresentedDevice(r *http.Request) string { return presentedDevice(r) }
-
-// presentedDevice is device for a request that is given no cookie; empty if it has none.
-func presentedDevice(r *http.Request) string {
-	c, err := r.Cookie(DeviceCookie)
-	if err != nil || c.Value == "" || len(c.Value) > maxDevice {
+func (id *Identity) PresentedDevice(r *http.Request) string {
+	c := id.cookie(r, wire.DeviceCookie)
+	if c == "" || len(c) > maxDevice {
 		return ""
 	}
-	return wire.Hash([]byte(c.Value))
+	return wire.Hash([]byte(c))
 }
 
 // KeepPlace lets a device come back to a place that joining alone would not
-// find: the cookie is sent with joins of this event only, and asks nobody.
-func (id *Identity) KeepPlace(w http.ResponseWriter, p wire.Place) {
+// find, and asks nobody.
+func (id *Identity) KeepPlace(w http.ResponseWriter, r *http.Request, p wire.Place) {
 	if p.Lane == wire.LanePriority || p.Grant != (wire.Grant{}) {
-		id.give(w, PlaceCookie, id.cfg.Keys.SignReceipt(p), "/v1/events/"+p.Event+"/places")
+		id.give(w, r, wire.PlaceCookie+p.Event, id.cfg.Keys.SignReceipt(p), placeAge)
 	}
 }
 
 // KeptPlace is the place of the cookie that KeepPlace gave, if it is the fan's.
 func (id *Identity) KeptPlace(r *http.Request, event, fan string) (p wire.Place, ok bool) {
-	c, err := r.Cookie(PlaceCookie)
-	if err != nil {
-		return p, false
-	}
-	p, err = id.cfg.Keys.VerifyReceipt(c.Value)
+	p, err := id.cfg.Keys.VerifyReceipt(id.cookie(r, wire.PlaceCookie+event))
 	return p, err == nil && p.Event == event && p.Fan == fan
 }

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// origins are who may act for a fan: the request's own host, and those that the
+// origins are who may act for a fan: our own, where the request has us, and those that the
 // operator trusts. They are compared as RFC 6454 does, by scheme, host and port,
 // not as text: proxies write hosts in capitals, and with the port that is usual.
 type origins struct {
-	secure  bool // fans come over HTTPS: an origin of another scheme is another site
+	own     func(*http.Request) string
 	trusted map[string]bool
 }
 
@@ -38,7 +38,10 @@ func (o origins) allow(r *http.Request) bool {
 		if origin == "" {
 			return true
 		}
-		if ok && host == usualPort(scheme, r.Host) && (scheme == "https" || !o.secure && r.TLS == nil) {
+		// A page that came over HTTPS may do what one over plain HTTP may: there may be TLS
+		// in front of us that nobody told us of.
+		own, _ := url.Parse(o.own(r))
+		if ok && own != nil && host == usualPort(scheme, own.Host) && (scheme == "https" || own.Scheme == "http") {
 			return true
 		}
 	}

@@ -48,7 +48,7 @@ func (id *Identity) Pass(r *http.Request, event string, grace time.Duration) (*w
 	if problem := id.Revoked.Of(event, p); problem != nil {
 		return nil, problem
 	}
-	if p.Device != "" && p.Device != presentedDevice(r) {
+	if p.Device != "" && p.Device != id.PresentedDevice(r) {
 		return nil, otherDevice()
 	}
 	return p, nil

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -9,11 +10,14 @@ import (
 
 const show = "show"
 
+// plainly is where tests are.
+func plainly(*http.Request) string { return "http://shop" }
+
 // TestVerifiedPassesExpire: what is remembered of a pass must not outlive it.
 func TestVerifiedPassesExpire(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	cfg := Config{Keys: wire.NewKeyring(), Now: func() time.Time { return now }}
+	cfg := Config{Keys: wire.NewKeyring(), Origin: plainly, Now: func() time.Time { return now }}
 	id, err := New(cfg)
 	must(t, err)
 	token, err := cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: wire.NewFan(), Limit: 1, At: now, Expires: now.Add(time.Minute)}))
@@ -39,7 +43,7 @@ func TestVerifiedPassesExpire(t *testing.T) {
 // its key either, and survives a rotation.
 func TestVerifiedPassesFollowTheKeys(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Keys: wire.NewKeyring(), Now: time.Now}
+	cfg := Config{Keys: wire.NewKeyring(), Origin: plainly, Now: time.Now}
 	id, err := New(cfg)
 	must(t, err)
 	now := time.Now()

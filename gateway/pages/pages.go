@@ -109,9 +109,6 @@ func (p *Pages) Render(w http.ResponseWriter, status int, name string, data Page
 	h := w.Header()
 	h.Set("Content-Security-Policy", p.policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	if h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "private, no-cache") // it may set the fan's cookie
-	}
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
 	return nil
