@@ -114,12 +114,19 @@ func TestRedeem(t *testing.T) {
 		Expires time.Time `json:"expires_at"`
 	}](t, r, http.StatusCreated)
 	device := cookieOf(r, deviceCookie)
-	if device == nil || !device.HttpOnly || device.Path != "/" || <-devices != wire.Hash([]byte(device.Value)) {
+	if device == nil || !device.HttpOnly || device.Path != "/" || <-devices != s.hashOf(device.Value) {
 		t.Fatalf("device %v", r.Cookies())
 	}
 	known := &fan{shop: s, cookie: f.cookie, device: device.Value}
-	if r := known.send("POST", "/v1/events/show/passes", body); len(r.Cookies()) != 0 || <-devices != wire.Hash([]byte(device.Value)) {
+	if r := known.send("POST", "/v1/events/show/passes", body); len(r.Cookies()) != 0 || <-devices != s.hashOf(device.Value) {
 		t.Fatalf("the same device: %v", r.Cookies())
+	}
+	for name, chosen := range map[string]string{"made up": "chosen", "tampered": "x" + device.Value, "endless": strings.Repeat("x", 3000), "a fan's": f.cookie} {
+		f := &fan{shop: s, cookie: f.cookie, device: chosen}
+		r := f.send("POST", "/v1/events/show/passes", body)
+		if given := cookieOf(r, deviceCookie); given == nil || <-devices != s.hashOf(given.Value) {
+			t.Errorf("%s: it is taken for a device: %v", name, r.Cookies())
+		}
 	}
 	if got.Pass != "the-pass" || !got.Expires.Equal(expires) {
 		t.Fatalf("%+v", got)

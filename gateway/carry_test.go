@@ -78,7 +78,7 @@ func TestCarryAPlaceToAnotherDevice(t *testing.T) {
 
 		// This device is him already: nothing to ask, and the same cookie stays.
 		page = s.send("GET", path, "", "Cookie", fanCookie+"="+f.cookie)
-		r = s.form(path, "", fanCookie+"="+f.cookie+"; "+deviceCookie+"=d")
+		r = s.form(path, "", fanCookie+"="+f.cookie+"; "+deviceCookie+"="+s.device("d"))
 		if !strings.Contains(string(page.body), "this=true other=false") || r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) != nil || cookieOf(r, deviceCookie) != nil {
 			t.Errorf("%s: %s, %d %v", name, page.body, r.StatusCode, r.Cookies())
 		}

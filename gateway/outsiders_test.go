@@ -57,13 +57,13 @@ func TestRevokedDeviceStaysOut(t *testing.T) {
 	if r.StatusCode != http.StatusCreated || device == nil {
 		t.Fatalf("%d %v", r.StatusCode, r.Header)
 	}
-	hash := wire.Hash([]byte(device.Value))
+	hash := s.hashOf(device.Value)
 	s.put(wire.RevokedBucket, wire.RevokedKey(show, "p9"), wire.Revocation{At: time.Now(), Device: hash})
 	s.until("the revocation is known", func() bool { return s.identity.Revoked.Device(show, hash) != nil })
 	if p := s.send("POST", places, "{}", "Content-Type", "application/json", "Cookie", deviceCookie+"="+device.Value).problem(t); p.Status != http.StatusForbidden || p.Type != "/problems/"+string(wire.CodeRevoked) {
 		t.Errorf("%+v", p)
 	}
-	if r := s.send("POST", places, "{}", "Content-Type", "application/json", "Cookie", deviceCookie+"=another"); r.StatusCode != http.StatusCreated {
+	if r := s.send("POST", places, "{}", "Content-Type", "application/json", "Cookie", deviceCookie+"="+s.device("another")); r.StatusCode != http.StatusCreated {
 		t.Errorf("another device: %d %s", r.StatusCode, r.body)
 	}
 }
@@ -75,14 +75,15 @@ func TestLinkOpensOnce(t *testing.T) {
 	f := s.fan()
 	f.pass = ""
 	path, _ := f.carry("{}")
-	first := s.form(path, "", deviceCookie+"=phone")
+	phone := deviceCookie + "=" + s.device("phone")
+	first := s.form(path, "", phone)
 	if first.StatusCode != http.StatusSeeOther {
 		t.Fatalf("%d %s", first.StatusCode, first.body)
 	}
-	if again := s.form(path, "", deviceCookie+"=phone"); again.StatusCode != http.StatusSeeOther {
+	if again := s.form(path, "", phone); again.StatusCode != http.StatusSeeOther {
 		t.Errorf("the same device again, its answer lost: %d", again.StatusCode)
 	}
-	for _, other := range []string{deviceCookie + "=thief", ""} {
+	for _, other := range []string{deviceCookie + "=" + s.device("thief"), ""} {
 		if r := s.form(path, "", other); r.StatusCode != http.StatusGone || cookieOf(r, fanCookie) != nil {
 			t.Errorf("another device: %d, %v", r.StatusCode, r.Cookies())
 		}

@@ -267,6 +267,17 @@ func (s *shop) fan() *fan {
 	return f
 }
 
+// device is the cookie of a device of an id.
+func (s *shop) device(id string) string { return s.cfg.Keys.SignDevice(id) }
+
+// hashOf is what a pass says of the device of a cookie.
+func (s *shop) hashOf(cookie string) string {
+	s.t.Helper()
+	id, err := s.cfg.Keys.VerifyDevice(cookie)
+	must(s.t, err)
+	return wire.Hash([]byte(id))
+}
+
 func (s *shop) passFor(event, fan string, expires time.Time) string {
 	s.t.Helper()
 	token, err := s.cfg.Keys.SignPass(wire.NewPass(event, wire.PassRecord{ID: "p1", Fan: fan, Lane: wire.LaneGeneral, Limit: 4,

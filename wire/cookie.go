@@ -9,7 +9,7 @@ import (
 // see CookieName.
 const (
 	FanCookie    = "fr_fan"    // who: sealed
-	DeviceCookie = "fr_dev"    // with which device
+	DeviceCookie = "fr_dev"    // with which device: sealed
 	PlaceCookie  = "fr_place-" // and the event: a receipt of a place that was not had by just joining
 )
 

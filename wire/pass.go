@@ -32,7 +32,7 @@ type Pass struct {
 	Lane                 string `json:"lane"`
 	Limit                int    `json:"limit"`             // tickets the fan may have in all
 	Channel              string `json:"channel,omitempty"` // whose seats he may have too
-	Device               string `json:"dev,omitempty"`     // Hash of the device's cookie; empty: any device of the fan
+	Device               string `json:"dev,omitempty"`     // Hash of the device's id; empty: any device of the fan
 }
 
 // Claims is what a gateway passes on to the writer instead of the pass itself.
@@ -186,7 +186,7 @@ func (r PassRecord) Ends() time.Time {
 }
 
 // RedeemRequest asks the admitter to turn a place into a pass; the gateway has
-// verified the receipt. Device is the Hash of the device's cookie.
+// verified the receipt. Device is the Hash of the device's id.
 type RedeemRequest struct {
 	Place  Place  `json:"place"`
 	Device string `json:"device,omitempty"`

@@ -70,6 +70,20 @@ func TestFanCookie(t *testing.T) {
 	}
 }
 
+func TestDeviceCookie(t *testing.T) {
+	k, id := NewKeyring(), NewDevice()
+	if got, err := k.VerifyDevice(k.SignDevice(id)); err != nil || got != id || NewDevice() == id {
+		t.Fatalf("%q, %v", got, err)
+	}
+	bad := spoiled(k.SignDevice(id), []byte(NewDevice()), NewKeyring().SignDevice(id))
+	bad["chosen"], bad["a fan"], bad["nobody"] = id, k.SignFan(NewFan(), time.Now()), k.SignDevice("")
+	for name, bad := range bad {
+		if _, err := k.VerifyDevice(bad); !errors.Is(err, ErrToken) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestCarry(t *testing.T) {
 	k, now := NewKeyring(), time.Unix(2e9, 0)
 	p := Place{Event: "demo", Lane: LanePriority, Region: "eu-west", Number: 1<<64 - 1, Fan: NewFan(), At: now.Add(time.Millisecond).UTC(),

@@ -22,5 +22,7 @@
 //     for good.
 //  3. What is remembered of a pass outlives neither the pass nor the keys that it was
 //     verified by. Revocations are looked at each time.
-//  4. A request that another site made a browser send is refused.
+//  4. Which device a request comes from is said by a cookie that was made here; one
+//     that a client made up is no device.
+//  5. A request that another site made a browser send is refused.
 package identity

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"net/http"
@@ -10,8 +9,6 @@ import (
 	"frontrow/gateway/recent"
 	"frontrow/wire"
 )
-
-const maxDevice = 64 // bytes of a fr_dev
 
 // Config configures an Identity. Keys, Origin and Now are required.
 type Config struct {
@@ -126,24 +123,24 @@ func (id *Identity) Show(w http.ResponseWriter, r *http.Request, f wire.Face) {
 }
 
 // Device is what a pass says of the request's device, which gets a cookie if it
-// has none.
+// has none of ours.
 func (id *Identity) Device(w http.ResponseWriter, r *http.Request) string {
 	if d := id.PresentedDevice(r); d != "" {
 		return d
 	}
-	value := rand.Text()
-	id.give(w, r, wire.DeviceCookie, value, cookieAge)
-	return wire.Hash([]byte(value))
+	device := wire.NewDevice()
+	id.give(w, r, wire.DeviceCookie, id.cfg.Keys.SignDevice(device), cookieAge)
+	return wire.Hash([]byte(device))
 }
 
 // PresentedDevice is what a pass would say of the request's device; empty if it
-// has no cookie of one.
+// has no cookie of ours.
 func (id *Identity) PresentedDevice(r *http.Request) string {
-	c := id.cookie(r, wire.DeviceCookie)
-	if c == "" || len(c) > maxDevice {
+	device, err := id.cfg.Keys.VerifyDevice(id.cookie(r, wire.DeviceCookie))
+	if err != nil {
 		return ""
 	}
-	return wire.Hash([]byte(c))
+	return wire.Hash([]byte(device))
 }
 
 // KeepPlace lets a device come back to a place that joining alone would not
