@@ -71,6 +71,10 @@ func ChallengeKey(event, id string) string { return event + "." + id }
 // SplitPriceKey is the inverse of PriceKey.
 func SplitPriceKey(key string) (event, level string, ok bool) { return strings.Cut(key, ".") }
 
+// Inbox is where a service gets its answers: a prefix of its own, on which the
+// servers let nobody else listen. Operators have the client's, _INBOX.
+func Inbox(service string) string { return "_INBOX_" + service }
+
 // Commands to the writer of an event's seats: seats.<event>.<act>. Only the
 // process that holds the writer's lease listens; nobody listening means that
 // there is no writer just now, and the caller says "try again".

@@ -247,8 +247,8 @@ func natsFlags(f flags) (url, creds *string) {
 
 // connect opens a connection that comes back by itself. While it is away,
 // nothing is kept to be sent late: the caller learns at once.
-func connect(url, creds, name string) (*nats.Conn, error) {
-	opts := []nats.Option{nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1)}
+func connect(url, creds, name string, more ...nats.Option) (*nats.Conn, error) {
+	opts := append([]nats.Option{nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1)}, more...)
 	if creds != "" {
 		opts = append(opts, nats.UserCredentials(creds))
 	}

@@ -192,9 +192,13 @@ func (h *house) add(name string, run func(context.Context) error) {
 	h.runs = append(h.runs, named{name, run})
 }
 
-// connect opens a service's own connection, as if it were alone.
+// connect opens a service's own connection, as if it were alone. It gets its
+// answers where no other role may listen; one that may not do what it asks for
+// hears so, and the caller only that no answer came.
 func (h *house) connect(service string) (*nats.Conn, error) {
-	nc, err := connect(h.nats, h.creds, "frontrow-"+service)
+	log := h.log(service)
+	nc, err := connect(h.nats, h.creds, "frontrow-"+service, nats.CustomInboxPrefix(wire.Inbox(service)),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Error("NATS", "err", err) }))
 	if err != nil {
 		return nil, err
 	}

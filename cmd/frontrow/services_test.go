@@ -22,6 +22,7 @@ import (
 type deployment struct {
 	t        *testing.T
 	env      []string
+	shipped  *natstest.Shipped // each service is its role's user of; nil: NATS has no users
 	services map[string]*exec.Cmd
 }
 
@@ -60,6 +61,9 @@ func (d *deployment) tool(args ...string) []byte {
 func (d *deployment) start(as, service string, args ...string) {
 	d.t.Helper()
 	ops := freeAddr(d.t)
+	if d.shipped != nil {
+		args = append([]string{"--nats", d.shipped.URL(natstest.Home, service)}, args...)
+	}
 	cmd := frontrow(append([]string{service, "--ops", ops}, args...)...)
 	cmd.Env, cmd.Stderr = d.env, os.Stderr
 	must(d.t, cmd.Start())

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"testing"
+
+	"frontrow/internal/natstest"
+	"frontrow/wire"
+
+	"github.com/nats-io/nats.go"
+)
+
+const regionConf = "../../deploy/nats/region.conf"
+
+// serviceRoles are the users that services connect as.
+var serviceRoles = []string{"gateway", "admission", "inventory", "pricing"}
+
+// deployShipped prepares services that connect to the servers as production does.
+func deployShipped(t *testing.T, shipped *natstest.Shipped) *deployment {
+	t.Helper()
+	d := deploy(t, shipped.URL(natstest.Home, "operator"), 1)
+	d.shipped = shipped
+	return d
+}
+
+// Every service under its role's user, with the file we ship: fans buy, the audit
+// is clean, and nothing that a service did was refused.
+func TestRoles(t *testing.T) {
+	shipped := natstest.RunShipped(t, regionConf)
+	d := deployShipped(t, shipped)
+	for _, name := range []string{"inventory", "pricing", "admission"} {
+		d.start(name, name)
+	}
+	at := d.gateway("gateway")
+	d.tool("event", "apply", "-f", eventOf(t, "show", "480s"))
+	const fans = 10
+	buyTwo(t, at, 0, fans)
+	d.sold("show", 2*fans)
+	for _, line := range shipped.Refused() {
+		t.Errorf("NATS refused a service: %s", line)
+	}
+	t.Run("inboxes", func(t *testing.T) { inboxes(t, shipped) })
+}
+
+// Answers carry passes and barcodes: no role hears those of another.
+func inboxes(t *testing.T, shipped *natstest.Shipped) {
+	for _, role := range serviceRoles {
+		for _, other := range append([]string{"operator"}, serviceRoles...) {
+			inbox := "_INBOX.>"
+			if other != "operator" {
+				inbox = wire.Inbox(other) + ".>"
+			}
+			denied := refusedTo(t, shipped, role, func(nc *nats.Conn) error {
+				_, err := nc.SubscribeSync(inbox)
+				return err
+			})
+			if denied == (role == other) {
+				t.Errorf("%s listens on %s: refused %v", role, inbox, denied)
+			}
+		}
+	}
+}
+
+// refusedTo tells whether the server refuses a role what it does.
+func refusedTo(t *testing.T, shipped *natstest.Shipped, role string, do func(*nats.Conn) error) bool {
+	t.Helper()
+	errs := make(chan error, 8)
+	nc, err := nats.Connect(shipped.URL(natstest.Home, role), nats.CustomInboxPrefix(wire.Inbox(role)),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { errs <- err }))
+	must(t, err)
+	closed := make(chan struct{})
+	nc.SetClosedHandler(func(*nats.Conn) { close(closed) })
+	must(t, do(nc))
+	must(t, nc.Flush()) // the refusal precedes the pong
+	nc.Close()
+	<-closed // handlers run in order, so the error's has run
+	return len(errs) > 0
+}
