@@ -118,7 +118,7 @@ func TestRegionConf(t *testing.T) {
 	servers := startRegion(t)
 	awaitCluster(t, servers)
 
-	inventory := connect(t, servers[0], nats.UserInfo("inventory", secret("inventory")))
+	inventory := connect(t, servers[0], nats.UserInfo("inventory", secret("inventory")), nats.CustomInboxPrefix("_INBOX_inventory"))
 	for _, c := range []jetstream.StreamConfig{
 		{Name: "KV_SEATS_e1", Subjects: []string{"$KV.SEATS_e1.>"}},
 		{Name: "KV_PRICES", Subjects: []string{"$KV.PRICES.>"}},
