@@ -68,7 +68,8 @@ type Config struct {
 	HomeDomain string
 	// NATS connection to the region's servers.
 	NATS *nats.Conn
-	// Keys: the lists Secret and Pass. They may be replaced while Run runs.
+	// Keys: secrets, and pass keys, of which the public halves are enough. They may
+	// be replaced while Run runs.
 	Keys *wire.Keyring
 	// Pages holds templates/ and dist/, as pages.Page says; nil: no pages, only the API.
 	Pages fs.FS

@@ -30,9 +30,13 @@ const (
 // ErrBarcode is any barcode that does not open the gate.
 var ErrBarcode = errors.New("barcode is not valid")
 
-// SignBarcode renders the barcode with the keyring's current barcode key.
+// SignBarcode renders the barcode with the keyring's current barcode key; empty
+// if the keyring has none that signs.
 func (k *Keyring) SignBarcode(b Barcode) string {
 	key := Signer(k.ring.Load().Barcode, k.now())
+	if len(key.Seed) == 0 {
+		return ""
+	}
 	head := b.head(key.ID)
 	sig := ed25519.Sign(key.private(), []byte(barcodeContext+head))
 	return head + ":" + base64.RawURLEncoding.EncodeToString(sig)

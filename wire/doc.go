@@ -20,6 +20,7 @@
 //	barcode.go   what opens the gate
 //	keys.go      the keyring: what signs and verifies all of the above
 //	rotate.go    which key signs when, and which may go
+//	split.go     who is given which keys
 //	keyfile.go   the keyring's file, and following it
 //	operator.go  what the nats CLI may ask                   (frontrow.*)
 //	problem.go   refusals, which cross services unchanged

@@ -19,13 +19,14 @@ const KeyPoll = 2 * time.Second
 // maxKeyFile bounds a keyring's file.
 const maxKeyFile = 1 << 20
 
-// LoadKeyring reads a keyring file, as frontrow keys writes it.
-func LoadKeyring(path string) (*Keyring, error) {
+// LoadKeyring reads of a keyring file, as frontrow keys writes it, what a service
+// needs; of no service all of it.
+func LoadKeyring(path, service string) (*Keyring, error) {
 	keys, _, err := ReadKeys(path)
 	if err != nil {
 		return nil, err
 	}
-	k, err := keys.Keyring()
+	k, err := keys.Keyring(service)
 	if err != nil {
 		return nil, fmt.Errorf("keyring %s: %w", path, err)
 	}
@@ -99,9 +100,12 @@ func (k *Keyring) Follow(ctx context.Context, path string, nudge <-chan os.Signa
 	var fault string
 	for {
 		keys, raw, err := ReadKeys(path)
-		if err == nil && !bytes.Equal(raw, last) && !keys.equal(k.Keys()) {
-			if err = k.Replace(keys); err == nil {
-				told(nil)
+		if err == nil && !bytes.Equal(raw, last) {
+			var part Keys
+			if part, err = keys.For(k.service); err == nil && !part.equal(k.Keys()) {
+				if err = k.Replace(keys); err == nil {
+					told(nil)
+				}
 			}
 		}
 		// What stays wrong is told once.

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,8 +15,9 @@ import (
 // Keyring signs and verifies with the keys in force. It may be used by many at
 // once, also while Replace puts other keys in force.
 type Keyring struct {
-	now  func() time.Time
-	ring atomic.Pointer[ring]
+	service string // whose keyring it is; empty: nobody's, it holds all keys
+	now     func() time.Time
+	ring    atomic.Pointer[ring]
 }
 
 // ring is keys in force: built once, then only read.
@@ -27,19 +27,19 @@ type ring struct {
 }
 
 // Keys is what a keyring's file holds. In each list all keys verify, and one
-// signs: see Signer. Admission needs Pass, the inventory Barcode, gateways Pass
-// and Secret; a service may be given a file with only the lists it needs.
+// signs: see Signer. What a service is given of it: see For.
 type Keys struct {
-	Pass    []SigningKey `json:"pass"`    // Ed25519, admission passes
-	Barcode []SigningKey `json:"barcode"` // Ed25519, ticket barcodes
-	Secret  []SecretKey  `json:"secret"`  // HMAC-SHA256: receipts, cookies, access codes, links
+	Pass    []SigningKey `json:"pass,omitempty"`    // Ed25519, admission passes
+	Barcode []SigningKey `json:"barcode,omitempty"` // Ed25519, ticket barcodes
+	Secret  []SecretKey  `json:"secret,omitempty"`  // HMAC-SHA256: receipts, cookies, access codes, links
 }
 
-// SigningKey is an Ed25519 key.
+// SigningKey is an Ed25519 key, or the half of one that verifies and can't sign.
 type SigningKey struct {
-	ID   string    `json:"kid"`
-	Seed []byte    `json:"seed"`          // 32 bytes
-	From time.Time `json:"from,omitzero"` // it signs from then on; it verifies at once
+	ID         string    `json:"kid"`
+	Seed       []byte    `json:"seed,omitempty"`   // 32 bytes; of a key that signs
+	PublicHalf []byte    `json:"public,omitempty"` // 32 bytes; instead of the seed
+	From       time.Time `json:"from,omitzero"`    // it signs from then on; it verifies at once
 
 	expanded ed25519.PrivateKey // from Seed; nil until expand
 }
@@ -62,13 +62,20 @@ func (k SigningKey) private() ed25519.PrivateKey {
 }
 
 // Public is the verifying half.
-func (k SigningKey) Public() ed25519.PublicKey { return k.private().Public().(ed25519.PublicKey) }
+func (k SigningKey) Public() ed25519.PublicKey {
+	if len(k.Seed) == 0 {
+		return k.PublicHalf
+	}
+	return k.private().Public().(ed25519.PublicKey)
+}
 
 // expand derives the private keys once, which costs as much as a signature.
 func expand(keys []SigningKey) []SigningKey {
 	out := make([]SigningKey, len(keys))
 	for i, k := range keys {
-		k.expanded = k.private()
+		if len(k.Seed) > 0 {
+			k.expanded = k.private()
+		}
 		out[i] = k
 	}
 	return out
@@ -76,34 +83,30 @@ func expand(keys []SigningKey) []SigningKey {
 
 // NewKeyring makes a keyring with one fresh key in each list.
 func NewKeyring() *Keyring {
-	k, err := NewKeys().Keyring()
+	k, err := NewKeys().Keyring("")
 	if err != nil {
 		panic(err) // fresh keys are well-formed
 	}
 	return k
 }
 
-// Keyring puts the keys in force in a keyring of their own.
-func (k Keys) Keyring() (*Keyring, error) {
-	r := &Keyring{now: time.Now}
+// Keyring puts in force, in a keyring of their own, what a service needs of the
+// keys: For says what that is, and what is missing.
+func (k Keys) Keyring(service string) (*Keyring, error) {
+	r := &Keyring{service: service, now: time.Now}
 	if err := r.Replace(k); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// Replace puts other keys in force, all at once. Keys that are not well-formed,
-// or that leave a list empty which had some, change nothing.
+// Replace puts other keys in force, all at once, of which it keeps what its
+// service needs. Keys that are not well-formed, or that leave a list empty which
+// had some, change nothing.
 func (k *Keyring) Replace(keys Keys) error {
-	if err := keys.check(); err != nil {
+	keys, err := narrowed(keys, k.service, k.ring.Load())
+	if err != nil {
 		return err
-	}
-	if old := k.ring.Load(); old != nil {
-		for name, n := range old.lengths() {
-			if n > 0 && keys.lengths()[name] == 0 {
-				return errors.New("the list " + name + " has no keys any more")
-			}
-		}
 	}
 	keys.Pass, keys.Barcode = expand(keys.Pass), expand(keys.Barcode)
 	k.ring.Store(&ring{Keys: keys, public: keys.public()})

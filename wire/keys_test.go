@@ -184,7 +184,7 @@ func TestKeyFile(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	k, err := LoadKeyring(path)
+	k, err := LoadKeyring(path, "")
 	if err != nil || !k.Keys().equal(keys) {
 		t.Fatal(err)
 	}
@@ -195,6 +195,8 @@ func TestKeyFile(t *testing.T) {
 		"no keys":            `{}`,
 		"too large":          strings.Repeat(" ", maxKeyFile+1),
 		"32 bytes":           `{"pass":[{"kid":"a","seed":"AAAA"}]}`,
+		"not both":           `{"pass":[{"kid":"a","seed":"AAAA","public":"AAAA"}]}`,
+		"so has a public":    `{"pass":[{"kid":"a","public":"AAAA"}]}`,
 		"at least 32":        `{"secret":[{"kid":"a","key":"AAAA"}]}`,
 		"used twice":         marshal(Keys{Pass: []SigningKey{{ID: "a", Seed: secret}}, Barcode: []SigningKey{{ID: "a", Seed: secret}}}),
 		`without ':' or '.'`: marshal(Keys{Pass: []SigningKey{{ID: "a.b", Seed: secret}}}),
@@ -202,7 +204,7 @@ func TestKeyFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadKeyring(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := LoadKeyring(path, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q in %v", want, err)
 		}
 	}

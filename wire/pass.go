@@ -55,8 +55,8 @@ func NewPass(event string, r PassRecord) *Pass {
 // deterministic: under one key the same record gives the same pass.
 func (k *Keyring) SignPass(p *Pass) (string, error) {
 	key := Signer(k.ring.Load().Pass, k.now())
-	if key.ID == "" {
-		return "", errors.New("sign pass: the keyring has no pass key")
+	if len(key.Seed) == 0 {
+		return "", errors.New("sign pass: the keyring has no pass key, or only public halves")
 	}
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, p)
 	t.Header["kid"] = key.ID

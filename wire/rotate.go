@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,13 +136,18 @@ func pruned[K key](keys []K, now time.Time, older time.Duration) (left []K, remo
 type KeyState struct {
 	List, ID string
 	State    string    // signs, next (verifies, and will sign) or verifies
+	Half     bool      // it is here to verify alone: another file has what signs
 	From     time.Time // zero: since it was made
 	Ended    time.Time // when it stopped signing; zero: it did not, or nobody knows
 }
 
 // States describes all keys, list by list, as the file has them.
 func (k Keys) States(now time.Time) []KeyState {
-	return slices.Concat(states(PassKeys, k.Pass, now), states(BarcodeKeys, k.Barcode, now), states(SecretKeys, k.Secret, now))
+	all := slices.Concat(states(PassKeys, k.Pass, now), states(BarcodeKeys, k.Barcode, now), states(SecretKeys, k.Secret, now))
+	for i, s := range slices.Concat(k.Pass, k.Barcode) {
+		all[i].Half = len(s.Seed) == 0
+	}
+	return all
 }
 
 func states[K key](list string, keys []K, now time.Time) (all []KeyState) {
@@ -180,8 +184,8 @@ func (k Keys) check() error {
 		if err := name(s.ID); err != nil {
 			return err
 		}
-		if len(s.Seed) != ed25519.SeedSize {
-			return fmt.Errorf("key %s: a seed has 32 bytes", s.ID)
+		if err := s.wellFormed(); err != nil {
+			return err
 		}
 	}
 	for _, s := range k.Secret {

@@ -336,7 +336,7 @@ func mustSign(t *testing.T, k *Keyring, rec PassRecord) string {
 
 func keyring(t *testing.T, keys Keys) *Keyring {
 	t.Helper()
-	k, err := keys.Keyring()
+	k, err := keys.Keyring("")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ and seed give the same codes again, each of which is good once. Nothing is writt
 	if err := i.check(*top, *least, time.Now()); err != nil {
 		return err
 	}
-	keys, err := wire.LoadKeyring(*file)
+	keys, err := wire.LoadKeyring(*file, "")
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (c command) codesCheck(ctx context.Context, args []string) error {
 	if link, err := url.Parse(code); err == nil && link.Query().Get("code") != "" {
 		code = link.Query().Get("code")
 	}
-	keys, err := wire.LoadKeyring(*file)
+	keys, err := wire.LoadKeyring(*file, "")
 	if err != nil {
 		return err
 	}

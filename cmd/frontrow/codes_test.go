@@ -132,7 +132,7 @@ func TestIssueCodes(t *testing.T) {
 	if err != nil || len(rows) != 3 {
 		t.Fatalf("%v, %v", rows, err)
 	}
-	ring, err := wire.LoadKeyring(keys)
+	ring, err := wire.LoadKeyring(keys, "")
 	must(t, err)
 	for _, row := range rows[1:] {
 		c, err := ring.CheckCode(row[6], "show", row[1], row[0], time.Now())
@@ -221,12 +221,12 @@ func TestKeys(t *testing.T) {
 		return stdout
 	}
 	do("", file)
-	before, err := wire.LoadKeyring(file)
+	before, err := wire.LoadKeyring(file, "")
 	must(t, err)
 	do("signs from", "rotate", "--keys", file)
 	do("is short", "rotate", "--keys", file, "--lead", "0s", "--list", "barcode")
 	show := do("LIST", "show", "--keys", file)
-	after, err := wire.LoadKeyring(file)
+	after, err := wire.LoadKeyring(file, "")
 	must(t, err)
 	for list, n := range map[string]int{"pass": 2, "secret": 2, "barcode": 2} {
 		if strings.Count(show, "\n"+list) != n {
@@ -245,11 +245,32 @@ func TestKeys(t *testing.T) {
 	if wire.Signer(keys.Pass, time.Now()).ID != before.Keys().Pass[0].ID || wire.Signer(keys.Barcode, time.Now()).ID == before.Keys().Barcode[0].ID {
 		t.Error("the lead does not decide which key signs")
 	}
+	part := filepath.Join(filepath.Dir(file), "gateway.json")
+	for range 2 { // again, over what was split before
+		do("", "split", "--keys", file, "--role", "gateway", "--out", part)
+	}
+	if show := do("LIST", "show", "--keys", part); strings.Count(show, "public half") != 4 || strings.Count(show, "all of it") != 2 {
+		t.Error(show)
+	}
+	for service, want := range map[string]string{"admission": "needs pass keys that sign", "inventory": "needs barcode keys that sign"} {
+		args := []string{service, "--keys", part, "--nats", "nats://127.0.0.1:1"}
+		if service == "inventory" {
+			args = append(args, "--postgres", "postgres://127.0.0.1:1", "--payments", "http://127.0.0.1:1")
+		}
+		if _, _, err := inProcess(args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s with the gateway's keys: %v", service, err)
+		}
+	}
+	if _, stderr, _ := inProcess("gateway", "--keys", file, "--nats", "nats://127.0.0.1:1"); !strings.Contains(stderr, "holds more than this service needs") {
+		t.Errorf("nobody is told that a gateway has all keys: %s", stderr)
+	}
 	do("nothing to remove", "prune", "--keys", file)
 	do("barcode "+before.Keys().Barcode[0].ID+" removed", "prune", "--keys", file, "--older-barcode", "1ns")
 	for want, args := range map[string][]string{
 		"no such file": {"rotate", "--keys", file + "x"}, "no list": {"rotate", "--keys", file, "--list", "passes"},
 		"between 0 and": {"rotate", "--keys", file, "--lead", "-1s"}, "exists already": {file},
+		"holds more than": {"split", "--keys", file, "--role", "gateway", "--out", file}, "is given no keys": {"split", "--keys", file, "--role", "pricing", "--out", part},
+		"no pass keys of its own": {"rotate", "--keys", part},
 	} {
 		if _, stderr, err := inProcess(append([]string{"keys"}, args...)...); err == nil || !strings.Contains(err.Error()+stderr, want) {
 			t.Errorf("keys %v: %v", args, err)

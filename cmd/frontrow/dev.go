@@ -52,13 +52,10 @@ func (c command) dev(ctx context.Context, args []string) error {
 		return err
 	}
 	o.keys = filepath.Join(dir, "keys.json")
-	if _, err := keyring(o.keys); err != nil {
+	if err := makeKeyring(o.keys); err != nil {
 		return err
 	}
-	h, err := newHouse(o, c.stderr)
-	if err != nil {
-		return err
-	}
+	h := newHouse(o, c.stderr)
 	defer h.close()
 	if err := h.servers(ctx, dir, *natsAddr); err != nil {
 		return err

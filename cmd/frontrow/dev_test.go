@@ -85,7 +85,7 @@ func (r *running) testPurchase(t *testing.T) {
 	for _, id := range tickets {
 		ticket, err := f.do(ctx, "GET", "/v1/tickets/"+id.(string), nil)
 		must(t, err)
-		keys, err := wire.LoadKeyring(r.data + "/keys.json")
+		keys, err := wire.LoadKeyring(r.data+"/keys.json", "")
 		must(t, err)
 		code, err := keys.Public().VerifyBarcode(ticket.text("barcode"))
 		if err != nil || code.Ticket != id || code.Seat != ticket.text("seat") || ticket.text("state") != "valid" {

@@ -180,7 +180,7 @@ func (r *running) testRevocation(t *testing.T) {
 	}
 	held, err := bot.hold(ctx, map[string]any{"best": map[string]any{"count": 2}})
 	must(t, err)
-	receipt, err := wire.LoadKeyring(r.data + "/keys.json")
+	receipt, err := wire.LoadKeyring(r.data+"/keys.json", "")
 	must(t, err)
 	place, err := receipt.VerifyReceipt(bot.place)
 	must(t, err)
@@ -251,7 +251,7 @@ func redeemAtOnce(t *testing.T, addrs []string) {
 
 // rotateWhileFansBuy rotates the keys twice while fans redeem at one gateway and
 // show their passes, old and new, to the other: none is refused.
-func rotateWhileFansBuy(t *testing.T, addrs []string, tool func(...string) []byte) {
+func rotateWhileFansBuy(t *testing.T, addrs []string, tool func(...string) []byte, rotated func()) {
 	ctx := deadline(t)
 	var wg sync.WaitGroup
 	var shown, refused atomic.Int64
@@ -293,6 +293,7 @@ func rotateWhileFansBuy(t *testing.T, addrs []string, tool func(...string) []byt
 	}
 	for range 2 {
 		out := string(tool("keys", "rotate", "--lead", "8s"))
+		rotated()
 		_, next, _ := strings.Cut(out, "pass ")
 		next, _, _ = strings.Cut(next, " ")
 		until(t, "the next key signs", func() bool { kid := signs.Load(); return kid != nil && *kid == next || refused.Load() > 0 })

@@ -14,6 +14,7 @@ import (
 )
 
 const keysUsage = `usage: frontrow keys FILE            make a keyring
+       frontrow keys split  [--keys FILE] --role gateway|admission|inventory --out FILE
        frontrow keys show   [--keys FILE]
        frontrow keys rotate [--keys FILE] [--lead 60s] [--list pass,secret]
        frontrow keys prune  [--keys FILE] [--older 26h] [--older-secret 9600h] [--older-barcode 0s]
@@ -32,13 +33,15 @@ func (c command) keys(args []string) error {
 		switch args[0] {
 		case "show":
 			return c.keysShow(args[1:])
+		case "split":
+			return c.keysSplit(args[1:])
 		case "rotate":
 			return c.keysRotate(args[1:])
 		case "prune":
 			return c.keysPrune(args[1:])
 		}
 	}
-	f := c.flags("keys", "FILE", "Makes a keyring: what signs passes, barcodes, receipts, cookies and access codes. It never overwrites one.\n\n"+keysUsage)
+	f := c.flags("keys", "FILE", "Makes a keyring: what signs passes, barcodes, receipts, cookies and access codes. It never overwrites one. Keep it\nto yourself and give each service its part: see keys split.\n\n"+keysUsage)
 	if err := f.parse(args); err != nil {
 		return err
 	}
@@ -52,14 +55,43 @@ func (c command) keys(args []string) error {
 	return wire.NewKeys().Save(f.Arg(0))
 }
 
-// keyring loads a keyring, or makes it if there is none.
-func keyring(file string) (*wire.Keyring, error) {
+// makeKeyring makes a keyring if there is none.
+func makeKeyring(file string) error {
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		if err := wire.NewKeys().Save(file); err != nil {
-			return nil, fmt.Errorf("make keyring: %w", err)
+			return fmt.Errorf("make keyring: %w", err)
 		}
 	}
-	return wire.LoadKeyring(file)
+	return nil
+}
+
+func (c command) keysSplit(args []string) error {
+	f := c.flags("keys split", "", `Writes the part of a keyring that a role needs, and no more: a gateway verifies passes and barcodes and can make none.
+Split again after each "keys rotate": the gateway's part first, since it must know a key before it signs.`)
+	file := keysFlag(f)
+	role := f.String("role", "", "gateway, admission or inventory")
+	out := f.String("out", "", "`file` to write; a part that was split before is replaced")
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	if *role == "" || *out == "" {
+		f.Usage()
+		return errUsage
+	}
+	keys, _, err := wire.ReadKeys(*file)
+	if err != nil {
+		return err
+	}
+	part, err := keys.For(*role)
+	if err != nil {
+		return fmt.Errorf("keyring %s: %w", *file, err)
+	}
+	if old, _, err := wire.ReadKeys(*out); err == nil && old.Surplus(*role) != "" {
+		return fmt.Errorf("%s holds more than the %s needs (%s): it is no part that was split before, and is left as it is", *out, *role, old.Surplus(*role))
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return part.Save(*out)
 }
 
 func keysFlag(f flags) *string { return f.String("keys", "keys.json", "keyring `file`") }
@@ -81,9 +113,13 @@ func (c command) keysShow(args []string) error {
 		return t.UTC().Format(time.RFC3339)
 	}
 	w := tabwriter.NewWriter(c.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "LIST\tKID\tSTATE\tSIGNS FROM\tSIGNED UNTIL")
+	fmt.Fprintln(w, "LIST\tKID\tSTATE\tSIGNS FROM\tSIGNED UNTIL\tHERE")
 	for _, s := range keys.States(time.Now()) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.List, s.ID, s.State, at(s.From), at(s.Ended))
+		here := "all of it"
+		if s.Half {
+			here = "public half"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", s.List, s.ID, s.State, at(s.From), at(s.Ended), here)
 	}
 	return w.Flush()
 }
@@ -104,6 +140,11 @@ func (c command) keysRotate(args []string) error {
 		return err
 	}
 	names := strings.Split(*lists, ",")
+	for _, name := range names {
+		if slices.Contains([]string{wire.PassKeys, wire.BarcodeKeys, wire.SecretKeys}, name) && !keys.Rotates(name) {
+			return fmt.Errorf("%s has no %s keys of its own to rotate: rotate the keyring that it was split from, and split that again", *file, name)
+		}
+	}
 	from := time.Now().Add(*lead).UTC().Truncate(time.Millisecond)
 	next, err := keys.Next(from, names...)
 	if err != nil {

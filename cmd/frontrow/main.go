@@ -37,6 +37,7 @@ Tools
   frontrow codes issue            choose registered fans and issue their access codes
   frontrow codes check CODE       explain an access code
   frontrow keys FILE              make a keyring
+  frontrow keys split             write the part of it that a role needs
   frontrow keys rotate            put the next keys into it, while services run
   frontrow keys prune             remove keys that nothing is signed with any more
   frontrow keys show              what its keys do now, without their secrets

@@ -63,7 +63,6 @@ type options struct {
 // they run, and what they share.
 type house struct {
 	options
-	keyring  *wire.Keyring
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	name     string // of this process
@@ -89,7 +88,7 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 	switch name {
 	case "gateway":
 		f.StringVar(&o.http, "http", ":8080", "`address` for fans")
-		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: secret and pass keys")
+		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: secrets, and public halves of pass and barcode keys (frontrow keys split)")
 		f.StringVar(&o.region, "region", "home", "whose queues this gateway fills")
 		f.StringVar(&o.domain, "domain", "", "JetStream `domain` of the home region's servers, needed in another region")
 		f.StringVar(&o.public, "public-url", "", "where fans reach the shop, like `https://tickets.example.com`: links are made of it, other hosts are refused; with https, cookies are for HTTPS alone. Without it, each request or a trusted proxy says where it is")
@@ -97,12 +96,12 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 		o.defences.edgeFlags(f)
 		f.Var(&o.origins, "origin", "another `origin` that may act for a fan (may be repeated)")
 	case "admission":
-		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: pass keys")
+		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: pass keys (frontrow keys split)")
 		f.Var(&o.regions, "region", "another `region=domain` of NATS whose places are called too (may be repeated)")
 		f.StringVar(&o.domain, "domain", "", "JetStream `domain` of the home region's servers, needed with --region")
 		f.IntVar(&o.replicas, "replicas", 3, "of the streams of new events")
 	case "inventory":
-		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: barcode keys")
+		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: barcode keys (frontrow keys split)")
 		f.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN`")
 		f.StringVar(&o.payments, "payments", "", "`URL` of the payment provider")
 		f.StringVar(&o.webhooks, "webhooks", "", "`address` where its webhooks are taken; empty: it is asked instead")
@@ -120,16 +119,15 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 			return errors.New("--payments takes the provider's URL, as in https://payments.example.org")
 		}
 	}
-	h, err := newHouse(o, c.stderr)
-	if err != nil {
-		return err
-	}
+	h := newHouse(o, c.stderr)
 	if o.webhookSecret != "" {
-		if h.secret, err = os.ReadFile(o.webhookSecret); err != nil {
+		secret, err := os.ReadFile(o.webhookSecret)
+		if err != nil {
 			return fmt.Errorf("webhook secret: %w", err)
 		}
-		h.secret = bytes.TrimSpace(h.secret)
+		h.secret = bytes.TrimSpace(secret)
 	}
+	var err error
 	switch name {
 	case "gateway":
 		if o.public == "" {
@@ -150,41 +148,61 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 	return h.run(ctx, nil)
 }
 
-func newHouse(o options, stderr io.Writer) (*house, error) {
+func newHouse(o options, stderr io.Writer) *house {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "host"
 	}
-	h := &house{options: o, name: fmt.Sprintf("%s-%d", strings.ReplaceAll(host, ".", "-"), os.Getpid()),
-		logger:   slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel})),
-		registry: prometheus.NewRegistry()}
-	if o.keys != "" {
-		if h.keyring, err = wire.LoadKeyring(o.keys); err != nil {
-			return nil, err
-		}
-		h.add("keyring", h.followKeys)
-	} else {
+	if o.keys == "" {
 		signal.Ignore(syscall.SIGHUP) // it is sent to all services alike
 	}
-	return h, nil
+	return &house{options: o, name: fmt.Sprintf("%s-%d", strings.ReplaceAll(host, ".", "-"), os.Getpid()),
+		logger:   slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel})),
+		registry: prometheus.NewRegistry()}
+}
+
+// keyring is the service's part of the keyring's file, which it follows: in dev,
+// too, a service holds no more than it needs. A service alone is not to be given
+// more either, and says so.
+func (h *house) keyring(service string) (*wire.Keyring, error) {
+	keys, _, err := wire.ReadKeys(h.keys)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := keys.Keyring(service)
+	if err != nil {
+		return nil, fmt.Errorf("keyring %s: %w", h.keys, err)
+	}
+	log := h.log(service)
+	if more := keys.Surplus(service); more != "" && h.sandbox == nil {
+		log.Warn("the keyring's file holds more than this service needs, for whoever breaks in: give it its part, made by frontrow keys split",
+			"file", h.keys, "more", more)
+	}
+	h.add(service+" keyring", func(ctx context.Context) error { return h.followKeys(ctx, ring, log) })
+	return ring, nil
 }
 
 // followKeys puts the keyring's file in force whenever it changes. Services look
 // at once when they get SIGHUP; dev, the one with a sandbox, may hang at a
 // terminal and ends by it.
-func (h *house) followKeys(ctx context.Context) error {
+func (h *house) followKeys(ctx context.Context, ring *wire.Keyring, log *slog.Logger) error {
 	nudge := make(chan os.Signal, 1)
 	if h.sandbox == nil {
 		signal.Notify(nudge, syscall.SIGHUP)
 		defer signal.Stop(nudge)
 	}
-	log := h.log("keyring")
-	return h.keyring.Follow(ctx, h.keys, nudge, func(err error) {
+	return ring.Follow(ctx, h.keys, nudge, func(err error) {
 		if err != nil {
 			log.Error("keys stay as they were", "err", err)
 			return
 		}
-		log.Info("keys in force", "passes", wire.Signer(h.keyring.Keys().Pass, time.Now()).ID)
+		var signs []string
+		for _, s := range ring.Keys().States(time.Now()) {
+			if s.State == "signs" {
+				signs = append(signs, s.ID)
+			}
+		}
+		log.Info("keys in force", "sign", signs)
 	})
 }
 
@@ -213,7 +231,11 @@ func (h *house) connect(service string) (*nats.Conn, error) {
 }
 
 func (h *house) gateway() (*gateway.Gateway, error) {
-	nc, err := h.connect("gateway")
+	keys, err := h.keyring(wire.Gateway)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := h.connect(wire.Gateway)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +243,7 @@ func (h *house) gateway() (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, HomeDomain: h.domain, NATS: nc, Keys: h.keyring, Pages: web.FS, PublicURL: strings.TrimSuffix(h.public, "/"),
+	g, err := gateway.New(gateway.Config{Addr: h.http, Region: h.region, HomeDomain: h.domain, NATS: nc, Keys: keys, Pages: web.FS, PublicURL: strings.TrimSuffix(h.public, "/"),
 		Certificate: cert, Defences: h.defences.Config, AllowedOrigins: h.origins, Version: version(), Logger: h.log("gateway"), Registerer: h.registry})
 	if err != nil {
 		return nil, err
@@ -232,7 +254,11 @@ func (h *house) gateway() (*gateway.Gateway, error) {
 }
 
 func (h *house) admission() error {
-	nc, err := h.connect("admission")
+	keys, err := h.keyring(wire.Admission)
+	if err != nil {
+		return err
+	}
+	nc, err := h.connect(wire.Admission)
 	if err != nil {
 		return err
 	}
@@ -241,7 +267,7 @@ func (h *house) admission() error {
 		name, domain, _ := strings.Cut(r, "=")
 		regions = append(regions, admission.Region{Name: name, Domain: domain})
 	}
-	a, err := admission.New(admission.Config{NATS: nc, Keys: h.keyring, Name: h.name, Regions: regions, Domain: h.domain, Replicas: h.replicas, Version: version(),
+	a, err := admission.New(admission.Config{NATS: nc, Keys: keys, Name: h.name, Regions: regions, Domain: h.domain, Replicas: h.replicas, Version: version(),
 		Logger: h.log("admission"), Registerer: h.registry})
 	if err != nil {
 		return err
@@ -252,7 +278,7 @@ func (h *house) admission() error {
 }
 
 func (h *house) pricing() error {
-	nc, err := h.connect("pricing")
+	nc, err := h.connect(wire.Pricing)
 	if err != nil {
 		return err
 	}
@@ -266,7 +292,11 @@ func (h *house) pricing() error {
 
 // inventory is the writer, the checkout and the ledger: they share PostgreSQL.
 func (h *house) inventory(ctx context.Context) error {
-	nc, err := h.connect("inventory")
+	keys, err := h.keyring(wire.Inventory)
+	if err != nil {
+		return err
+	}
+	nc, err := h.connect(wire.Inventory)
 	if err != nil {
 		return err
 	}
@@ -291,7 +321,7 @@ func (h *house) inventory(ctx context.Context) error {
 	if h.sandbox != nil {
 		h.sandbox.SendTo(c.WebhookURL())
 	}
-	reads := checkout.Reads{NATS: nc, JetStream: js, Records: l, Signer: h.keyring, Logger: h.log("checkout")}
+	reads := checkout.Reads{NATS: nc, JetStream: js, Records: l, Signer: keys, Logger: h.log("checkout")}
 	h.add("reads", reads.Run)
 	h.add("ledger", l.Run)
 	h.add("inventory", s.Run)

@@ -16,12 +16,14 @@ import (
 	"frontrow/internal/pgtest"
 	"frontrow/inventory/audit"
 	"frontrow/inventory/payment/sandbox"
+	"frontrow/wire"
 )
 
 // deployment is services in processes of their own, as in production.
 type deployment struct {
 	t        *testing.T
 	env      []string
+	keys     string            // the directory of the keyring, and of each role's part of it
 	shipped  *natstest.Shipped // each service is its role's user of; nil: NATS has no users
 	services map[string]*exec.Cmd
 }
@@ -36,14 +38,26 @@ func deploy(t *testing.T, nats string, replicas int) *deployment {
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = provider.Run(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	keys := filepath.Join(t.TempDir(), "keys.json")
-	d := &deployment{t: t, services: map[string]*exec.Cmd{}, env: append(os.Environ(), asFrontrow+"=1", "FRONTROW_NATS="+nats,
+	dir := t.TempDir()
+	keys := filepath.Join(dir, "keys.json")
+	d := &deployment{t: t, keys: dir, services: map[string]*exec.Cmd{}, env: append(os.Environ(), asFrontrow+"=1", "FRONTROW_NATS="+nats,
 		"FRONTROW_POSTGRES="+postgres.DSN(), "FRONTROW_KEYS="+keys, "FRONTROW_PAYMENTS="+provider.URL(), "FRONTROW_LOG_LEVEL=error", fmt.Sprint("FRONTROW_REPLICAS=", replicas))}
 	d.tool("keys", keys)
+	d.split()
 	d.tool("migrate")
 	t.Cleanup(d.stop)
 	return d
 }
+
+// split gives each role its part of the keyring.
+func (d *deployment) split() {
+	d.t.Helper()
+	for _, role := range []string{wire.Gateway, wire.Admission, wire.Inventory} {
+		d.tool("keys", "split", "--role", role, "--out", d.part(role))
+	}
+}
+
+func (d *deployment) part(role string) string { return filepath.Join(d.keys, role+".json") }
 
 // tool runs a command of frontrow to its end.
 func (d *deployment) tool(args ...string) []byte {
@@ -61,6 +75,9 @@ func (d *deployment) tool(args ...string) []byte {
 func (d *deployment) start(as, service string, args ...string) {
 	d.t.Helper()
 	ops := freeAddr(d.t)
+	if service != wire.Pricing {
+		args = append([]string{"--keys", d.part(service)}, args...)
+	}
 	if d.shipped != nil {
 		args = append([]string{"--nats", d.shipped.URL(natstest.Home, service)}, args...)
 	}
@@ -128,7 +145,7 @@ func TestServices(t *testing.T) {
 	const fans = 30
 	buyTwo(t, at[1], 0, fans)
 	redeemAtOnce(t, at)
-	rotateWhileFansBuy(t, at, d.tool)
+	rotateWhileFansBuy(t, at, d.tool, d.split)
 	for _, name := range []string{"admission0", "inventory0", "pricing0", "gateway0"} {
 		d.kill(name)
 	}

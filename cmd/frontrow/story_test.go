@@ -252,7 +252,7 @@ func (s *sale) byCode() {
 // keys is the keyring of a dev that has been up.
 func (s *sale) keys() *wire.Keyring {
 	s.t.Helper()
-	keys, err := wire.LoadKeyring(filepath.Join(s.data, "keys.json"))
+	keys, err := wire.LoadKeyring(filepath.Join(s.data, "keys.json"), "")
 	must(s.t, err)
 	return keys
 }

@@ -1,0 +1,145 @@
+package wire
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A keyring is made whole and split: whoever takes a gateway over must find
+// nothing there that makes a pass or opens a gate.
+//
+//	            whole       gateway    admission   inventory
+//	pass        signs       verifies   signs       -
+//	barcode     signs       verifies   -           signs
+//	secret      seals       seals      -           -
+//
+// The whole one is the operator's: keys are rotated there, and split again.
+
+// Services as their users, inboxes and keys are called.
+const (
+	Gateway   = "gateway"
+	Admission = "admission"
+	Inventory = "inventory"
+	Pricing   = "pricing"
+)
+
+// For is the part of the keys that a service needs, and no more; an error says
+// what of it is missing. Of no service it is all of them.
+func (k Keys) For(service string) (Keys, error) {
+	switch service {
+	case "":
+		return k, nil
+	case Gateway:
+		if len(k.Secret) == 0 || len(k.Pass) == 0 {
+			return Keys{}, errors.New("the gateway needs a secret and a pass key, at least its public half")
+		}
+		return Keys{Pass: halves(k.Pass), Barcode: halves(k.Barcode), Secret: k.Secret}, nil
+	case Admission:
+		if !canSign(k.Pass) {
+			return Keys{}, errors.New("admission needs pass keys that sign, not their public halves")
+		}
+		return Keys{Pass: k.Pass}, nil
+	case Inventory:
+		if !canSign(k.Barcode) {
+			return Keys{}, errors.New("the inventory needs barcode keys that sign, not their public halves")
+		}
+		return Keys{Barcode: k.Barcode}, nil
+	}
+	return Keys{}, fmt.Errorf("%q is given no keys: gateway, admission and inventory are", service)
+}
+
+// Surplus names the keys that For leaves away or takes the secret of, list by
+// list; empty if there are none.
+func (k Keys) Surplus(service string) string {
+	part, err := k.For(service)
+	if err != nil {
+		return ""
+	}
+	var more []string
+	for _, l := range []struct {
+		name        string
+		whole, part []SigningKey
+	}{{PassKeys, k.Pass, part.Pass}, {BarcodeKeys, k.Barcode, part.Barcode}} {
+		if len(l.part) < len(l.whole) || signers(l.part) < signers(l.whole) {
+			more = append(more, l.name)
+		}
+	}
+	if len(part.Secret) < len(k.Secret) {
+		more = append(more, SecretKeys)
+	}
+	return strings.Join(more, ", ")
+}
+
+// Half is the key that only verifies.
+func (k SigningKey) Half() SigningKey {
+	return SigningKey{ID: k.ID, PublicHalf: k.Public(), From: k.From}
+}
+
+func halves(keys []SigningKey) (public []SigningKey) {
+	for _, k := range keys {
+		public = append(public, k.Half())
+	}
+	return public
+}
+
+func signers(keys []SigningKey) (n int) {
+	for _, k := range keys {
+		if len(k.Seed) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// canSign tells whether there are keys and each of them signs: whose turn it is
+// changes with time.
+func canSign(keys []SigningKey) bool { return len(keys) > 0 && signers(keys) == len(keys) }
+
+// Rotates tells whether the next key of a list may be made here: the file has the
+// list, and it isn't the public halves of keys that another file holds.
+func (k Keys) Rotates(list string) bool {
+	switch list {
+	case PassKeys:
+		return canSign(k.Pass)
+	case BarcodeKeys:
+		return canSign(k.Barcode)
+	}
+	return list == SecretKeys && len(k.Secret) > 0
+}
+
+// wellFormed is what a signing key must be: a seed or a public half.
+func (k SigningKey) wellFormed() error {
+	switch {
+	case len(k.Seed) > 0 && len(k.PublicHalf) > 0:
+		return fmt.Errorf("key %s: a seed or a public half, not both", k.ID)
+	case len(k.PublicHalf) == ed25519.PublicKeySize && len(k.Seed) == 0, len(k.Seed) == ed25519.SeedSize:
+		return nil
+	}
+	return fmt.Errorf("key %s: a seed has 32 bytes, and so has a public half", k.ID)
+}
+
+// narrowed are the keys that a keyring of a service holds of those given: never
+// more than it needs, and nothing for which it had keys before is lost.
+func narrowed(keys Keys, service string, old *ring) (Keys, error) {
+	if err := keys.check(); err != nil {
+		return keys, err
+	}
+	keys, err := keys.For(service)
+	if err != nil || old == nil {
+		return keys, err
+	}
+	for name, n := range old.lengths() {
+		if n > 0 && keys.lengths()[name] == 0 {
+			return keys, errors.New("the list " + name + " has no keys any more")
+		}
+	}
+	for _, list := range [][2][]SigningKey{{old.Pass, keys.Pass}, {old.Barcode, keys.Barcode}} {
+		if canSign(list[0]) && slices.ContainsFunc(list[1], func(k SigningKey) bool { return len(k.Seed) == 0 }) {
+			return keys, errors.New("there are public halves where the keys signed")
+		}
+	}
+	return keys, nil
+}
