@@ -140,10 +140,12 @@ func (c *client) roundTrip(ctx context.Context, r request) (answer, error) {
 	if r.body != "" {
 		set("Content-Type", "application/json")
 	}
-	set("X-Forwarded-For", r.from)
+	if r.from != "" {
+		set("X-Forwarded-For", r.from)
+		set("X-Forwarded-Proto", "https") // as fans come, whatever is between us and the server
+	}
 	if r.looks != nil {
 		r.looks.dress(req.Header, r.route)
-		set("X-Forwarded-Proto", "https") // as fans come, whatever is between us and the server
 	}
 	set("Idempotency-Key", r.key)
 	set("If-None-Match", r.etag)
