@@ -17,6 +17,7 @@ import (
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -41,7 +42,8 @@ type admitter struct {
 	fail   context.CancelCauseFunc
 	ctx    context.Context // ends with the term
 
-	redeems chan struct{} // one token for each under way
+	redeems chan struct{}      // one token for each under way
+	looks   singleflight.Group // of those who can't wait for the next tick
 
 	turn     sync.Mutex // one tick, operator's act or board at a time
 	revision kv.Revision
@@ -145,6 +147,8 @@ func (a *admitter) takeOver(ctx context.Context) error {
 	a.roll = roll.New(a.state.Lines, draws(a.id, secret, a.state.Drawn), passes, a.cfg.Now())
 	event, _ := a.view.Event(a.id)
 	a.roll.SetLimits(event.Spec.Admission)
+	a.queues.Resume(a.state.Lives, a.state.Lines)
+	a.broken()
 	a.state.Admitter, a.state.Term = a.cfg.Name, a.term
 	return nil
 }
@@ -174,7 +178,7 @@ func (a *admitter) run(outer context.Context) error {
 	defer fail(nil)
 	defer func() { a.metrics.alive.Sub(float64(a.gauge)) }()
 	wg.Go(func() { _ = a.writes.Run(ctx) })
-	wg.Go(func() { a.settle(ctx, a.id) })
+	wg.Go(func() { a.keepSettled(ctx) })
 	if err := a.mend(ctx); err != nil {
 		return err
 	}

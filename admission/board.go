@@ -17,16 +17,17 @@ func (a *admitter) board(s scene.Scene) wire.Board {
 	defer a.mu.Unlock()
 	s.Paused, s.Draining = a.state.Paused, a.state.Draining
 	b := s.Board(a.state.Message)
-	for l, joined := range a.queues.Joined() {
+	for _, life := range a.queues.Lives() {
+		l := roll.Line{Lane: life.Lane, Region: life.Region}
 		open, head := a.roll.Open(l), a.roll.Head(l)
-		if l.Lane != wire.LaneGeneral && joined == 0 && head == 0 {
+		if l.Lane != wire.LaneGeneral && life.Joined() == 0 && open == 0 && life.Since.IsZero() {
 			continue
 		}
 		lane := b.Lanes[l.Lane]
 		if lane.Regions == nil {
 			lane.Regions = map[string]wire.Head{}
 		}
-		h := wire.Head{Head: open, Joined: max(joined, head)}
+		h := wire.Head{Head: open, Joined: life.Joined(), Since: life.Since}
 		if head > open {
 			h.Upto = head
 		}

@@ -33,6 +33,7 @@
 //	admission.go  Config, New, Run
 //	admitter.go   one term as admitter: taking over, the loop
 //	tick.go       calling, publishing the board
+//	lives.go      queues that were lost and made again
 //	draw.go       the lottery: commitment, secret, when it is held
 //	board.go      what the board shows
 //	calllog.go    the calls in the sale log
@@ -78,6 +79,7 @@
 //	revoked, holds not given back     the operator asks again; else their deadlines
 //	operator's act logged, not done   he had no answer, and status shows the state
 //	streams made, event not written   apply again; streams are made once
+//	a queue lost and made again       its next look says so; recorded before the board shows it
 //
 // Fans meanwhile keep their places and hear "try again"; the last board stands.
 package admission

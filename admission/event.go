@@ -25,7 +25,7 @@ const (
 
 	casTries = 8 // of a change to EVENTS that others change too
 
-	regionPause = 5 * time.Second // between two tries to make the streams of a region that is away
+	regionPause = 5 * time.Second // between two tries to make the streams of a region that is away, and two looks whether they were asked for again
 )
 
 // apply puts an event up for sale or changes it.
@@ -167,6 +167,24 @@ func (s *Service) createStreams(ctx context.Context, event string) (err error) {
 		return fmt.Errorf("streams of %s: %w", event, ctx.Err())
 	}
 	return err
+}
+
+// keepSettled settles the event, and again whenever it is put up again: what was lost
+// in a region is made anew by that.
+func (a *admitter) keepSettled(ctx context.Context) {
+	look := time.NewTicker(regionPause)
+	defer look.Stop()
+	for settled := time.Unix(0, 0); ; {
+		if e, _ := a.view.Event(a.id); !e.At.Equal(settled) {
+			a.settle(ctx, a.id)
+			settled = e.At
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // settle makes what an event needs in the regions beside home, however long

@@ -135,6 +135,16 @@ func TestDraw(t *testing.T) {
 	})
 }
 
+// inRegion lets a service call the fans of another region too.
+func inRegion(t *testing.T, name string) func(*Service) {
+	return func(s *Service) {
+		s.cfg.Regions, s.cfg.Domain = []Region{{Name: "home"}, {Name: name, Domain: name}}, natstest.Home
+		js, err := jetstream.NewWithDomain(s.cfg.NATS, name)
+		must(t, err)
+		s.regions[name] = js
+	}
+}
+
 // Fans of two regions are called by the instant of their arrival. One that is
 // silent is waited for, so that nobody overtakes its fans; then it is gone on
 // without, and when it is back its fans come first.
@@ -160,13 +170,7 @@ func TestRegions(t *testing.T) {
 	at := func(homeHead, euHead uint64) map[roll.Line]uint64 {
 		return map[roll.Line]uint64{{Lane: wire.LaneGeneral, Region: "home"}: homeHead, {Lane: wire.LaneGeneral, Region: "eu"}: euHead}
 	}
-	regions := func(s *Service) {
-		s.cfg.Regions, s.cfg.Domain = []Region{{Name: "home"}, {Name: "eu", Domain: "eu"}}, natstest.Home
-		js, err := jetstream.NewWithDomain(s.cfg.NATS, "eu")
-		must(t, err)
-		s.regions["eu"] = js
-	}
-	w.start("one", regions)
+	w.start("one", inRegion(t, "eu"))
 	w.stock(300, 0, 0)
 	w.heads("the four earliest", at(2, 2))
 	for i, p := range order {

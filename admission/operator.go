@@ -294,8 +294,8 @@ func (a *admitter) status() wire.MeterReply {
 		Alive: a.roll.Alive(), Coming: int(math.Ceil(a.roll.Coming(s.Now))), Show: round(show),
 		Buys: round(a.demand.Buys), PerFan: round(a.demand.PerFan()), Free: s.Stock.All.Free, Why: a.why, Absent: a.queues.Absent(), At: s.Now.UTC(),
 	}
-	for _, joined := range a.queues.Joined() {
-		r.Joined += joined
+	for _, l := range a.queues.Lives() {
+		r.Joined += l.Joined() - l.From
 	}
 	return r
 }

@@ -52,8 +52,12 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 	if problem != nil {
 		return wire.RedeemReply{Problem: problem}
 	}
+	place, sure := a.stands(req.Place)
+	if !sure {
+		return wire.RedeemReply{Problem: wire.Busy("Your place can't be looked up just now. Try again: it is kept.")}
+	}
 	s := a.scene()
-	now, place := s.Now.UTC(), req.Place
+	now := s.Now.UTC()
 	limit := s.Event.Spec.Limits.PerFan
 	if place.Limit > 0 {
 		limit = min(limit, place.Limit)
@@ -111,10 +115,13 @@ func (a *admitter) request(data []byte) (wire.RedeemRequest, *wire.Problem) {
 		return req, wire.Refuse(wire.CodeBadRequest, "The request is not JSON: "+err.Error())
 	}
 	p := req.Place
+	a.mu.Lock()
+	known := a.queues.Has(roll.Line{Lane: p.Lane, Region: p.Region})
+	a.mu.Unlock()
 	switch {
 	case p.Event != a.id:
 		return req, wire.Refuse(wire.CodeForbidden, "This place is in the queue of another event.")
-	case !a.queues.Has(roll.Line{Lane: p.Lane, Region: p.Region}):
+	case !known:
 		return req, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("There is no lane %q of region %q.", p.Lane, p.Region))
 	case p.Number == 0 || !wire.IsFan(p.Fan):
 		return req, wire.Refuse(wire.CodeInvalid, "The place has no number or no fan.")

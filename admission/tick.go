@@ -47,11 +47,10 @@ func (a *admitter) scene() scene.Scene {
 
 // call moves the lines.
 func (a *admitter) call(ctx context.Context, s scene.Scene) error {
-	a.queues.Look(ctx, a.cfg.Now, &a.mu)
-	a.lookAtCheckouts(ctx)
-	if away := a.queues.Absent(); len(away) > 0 {
-		a.log.Warn("regions don't answer", "regions", away)
+	if err := a.look(ctx); err != nil {
+		return err
 	}
+	a.lookAtCheckouts(ctx)
 	a.callable = s.Callable()
 	next, err := a.drawn(ctx, s)
 	if err != nil {
@@ -78,7 +77,7 @@ func (a *admitter) call(ctx context.Context, s scene.Scene) error {
 		n += end - a.open(l)
 	}
 	a.mu.Lock()
-	next.Lines = a.roll.Propose(to, s.Now)
+	next.Lines, next.Lives = a.roll.Propose(to, s.Now), a.queues.Lives()
 	next.Board, next.At = max(next.Board, a.last.Seq), s.Now.UTC()
 	alive := a.roll.Alive()
 	a.why = out.Why
@@ -169,8 +168,8 @@ func (a *admitter) seen(s scene.Scene) meter.Seen {
 
 // uncalled is how many places wait. Its caller holds mu.
 func (a *admitter) uncalled() (n uint64) {
-	for l, joined := range a.queues.Joined() {
-		n += behind(joined, a.roll.Open(l))
+	for _, l := range a.queues.Lives() {
+		n += behind(l.Joined(), a.roll.Open(roll.Line{Lane: l.Lane, Region: l.Region}))
 	}
 	for lane, d := range a.roll.Draws() {
 		n += behind(d.Total(), a.roll.Open(roll.Line{Lane: lane}))

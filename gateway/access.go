@@ -27,10 +27,20 @@ func by(kept wire.Place) entrance {
 	return in
 }
 
-// entrance looks at what an arrival presents: an access code, or the cookie of a
-// place that was had with one. Whoever presents neither costs nobody anything.
+// kept is the place that an arrival shows to be his: by the cookie of one that was
+// had with a code, or by a receipt. With a proof he comes to leave the slow lane.
+func (g *Gateway) kept(r *http.Request, ev *catalogue.Event, fan string, req joinRequest) (wire.Place, bool) {
+	if p, ok := g.identity.KeptPlace(r, ev.ID(), fan); ok {
+		return p, true
+	}
+	p, err := g.receipt(req.Place, fan)
+	return p, err == nil && p.Event == ev.ID() && ev.Queue(p.Lane) != nil && (p.Lane != wire.LaneSlow || req.Challenge == "")
+}
+
+// entrance looks at what an arrival presents: an access code, or a place that he has.
+// Whoever presents neither costs nobody anything.
 func (g *Gateway) entrance(r *http.Request, ev *catalogue.Event, fan string, req joinRequest) (entrance, error) {
-	kept, has := g.identity.KeptPlace(r, ev.ID(), fan)
+	kept, has := g.kept(r, ev, fan, req)
 	code := strings.TrimSpace(req.Code)
 	if code == "" {
 		if has {

@@ -21,11 +21,12 @@ const (
 )
 
 // joinRequest is the body of POST …/places. Email goes with a code that was sent
-// to an address; it is kept nowhere.
+// to an address; it is kept nowhere. Place is the receipt of a place that the fan has.
 type joinRequest struct {
 	Code      string `json:"code"`
 	Email     string `json:"email"`
 	Challenge string `json:"challenge"`
+	Place     string `json:"place"`
 }
 
 // joinReply is a fan's place; Place is the receipt.
@@ -120,7 +121,9 @@ func (g *Gateway) arrive(r *http.Request, ev *catalogue.Event, fan string, req j
 	if err != nil {
 		return place, false, err
 	}
-	if place = in.kept; place.Number == 0 {
+	if in.kept.Number > 0 {
+		place = ev.Queue(in.kept.Lane).Again(r.Context(), in.kept)
+	} else {
 		place, fresh, err = g.enter(r, ev, fan, 0, in, req)
 	}
 	if err != nil || fresh || !ev.Reached(place) {

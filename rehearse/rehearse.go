@@ -296,7 +296,7 @@ func (r *rehearsal) progress() Progress {
 	p.Trying, p.TryingTo = r.trying.now()
 	for _, l := range b.Lanes {
 		for _, h := range l.Regions {
-			p.Head += h.Head
+			p.Head += min(h.Head, h.Joined)
 		}
 	}
 	for _, l := range b.Levels {

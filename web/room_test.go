@@ -52,6 +52,10 @@ func TestRoom(t *testing.T) {
 			pace(4, 8, 0)(b)
 			b.Lanes["general"].Regions["west"] = wire.Head{Joined: 300} // of which 40/60 stand before him
 		}, map[string]string{"ahead": "40", "estimate": "About 30 to 60 minutes"}},
+		{"a line of the same queue that comes after", 0, func(b *wire.Board) {
+			pace(4, 8, 0)(b)
+			b.Lanes["general"].Regions["home~2"] = wire.Head{Joined: 300}
+		}, map[string]string{"estimate": "About 5 to 10 minutes"}},
 		{"a lane that comes before", 0, func(b *wire.Board) {
 			pace(4, 8, 0)(b)
 			b.Lanes["priority"] = wire.LaneBoard{Waiting: 40, Regions: map[string]wire.Head{}}

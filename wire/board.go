@@ -32,10 +32,11 @@ type Board struct {
 	Draw     *DrawBoard           `json:"draw,omitempty"`    // of an event with a lottery
 }
 
-// LaneBoard shows a lane region by region. Its fans are called in this order:
-// those of the draw by rank, up to Called; then the others by arrival.
+// LaneBoard shows a lane region by region, and one whose queue was lost life by life
+// (see Life). Its fans are called in this order: those of the draw by rank, up to
+// Called; then the others by arrival.
 type LaneBoard struct {
-	Regions map[string]Head `json:"regions"`
+	Regions map[string]Head `json:"regions"` // by the name of the line
 	Waiting uint64          `json:"waiting"`
 	Called  uint64          `json:"drawn_called,omitempty"` // ranks of the draw
 }
@@ -46,6 +47,8 @@ type Head struct {
 	Joined uint64 `json:"joined"`
 	Drawn  uint64 `json:"drawn,omitempty"` // places up to here take part in the draw
 	Upto   uint64 `json:"upto,omitempty"`  // while tickets that came back are offered: the highest place that was called before
+
+	Since time.Time `json:"since,omitzero"` // of a later life: its places were given out after this
 }
 
 // Reached is the highest place that has ever been called. It never goes back.
@@ -109,6 +112,20 @@ func (b *Board) Reached(lane, region string, number uint64) bool {
 	l := b.Lanes[lane]
 	h, ok := l.Regions[region]
 	return ok && (number <= h.Reached() || number <= h.Drawn && l.Called > 0)
+}
+
+// Line is the line of a region's queue that a place given out at an instant stands in,
+// by the lives that the board shows; at zero, that of places given out now.
+func (b *Board) Line(lane, region string, given time.Time) string {
+	name := region
+	for life := 2; ; life++ {
+		next := LineName(region, life)
+		h, ok := b.Lanes[lane].Regions[next]
+		if !ok || !given.IsZero() && !given.After(h.Since) {
+			return name
+		}
+		name = next
+	}
 }
 
 // Ahead is how many fans who aren't called yet stand before a number.

@@ -116,6 +116,7 @@ type Admitter struct {
 	Term     uint64    `json:"term"`
 	Board    uint64    `json:"board"` // number of the last board
 	Lines    []Line    `json:"lines,omitempty"`
+	Lives    []Life    `json:"lives,omitempty"` // of the queues, as they were seen last; oldest first
 	Drawn    []Drawn   `json:"drawn,omitempty"` // once the draw is held
 	Paused   bool      `json:"paused"`
 	Draining bool      `json:"draining,omitempty"`
@@ -125,8 +126,8 @@ type Admitter struct {
 	At       time.Time `json:"at"`
 }
 
-// Line is how far the places of a lane in a region have been called; without a
-// region, the ranks of the lane's draw.
+// Line is how far the places of a lane in a region have been called, in one life of
+// their queue; without a region, the ranks of the lane's draw.
 type Line struct {
 	Lane   string `json:"lane"`
 	Region string `json:"region,omitempty"`

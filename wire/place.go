@@ -44,6 +44,18 @@ type PlaceRecord struct {
 	Reasons []string `json:"reasons,omitempty"` // for it
 }
 
+// republished is how much older than its message a record is at least, if somebody has
+// put it back by hand: a join that takes so long has failed.
+const republished = time.Minute
+
+// Given is when the place was given out, as a stream says that stored its record at an instant.
+func (r PlaceRecord) Given(stored time.Time) time.Time {
+	if r.At.Before(stored.Add(-republished)) {
+		return r.At
+	}
+	return stored
+}
+
 // Grant is what an access code opens, beside its lane.
 type Grant struct {
 	Code    string `json:"code,omitempty"`    // the code's id, never the code

@@ -14,6 +14,7 @@
 // is when that stream stored it. So no clock but that of the servers decides.
 //
 //	queue.go  the queues, and what they answer
+//	life.go   whether a queue was lost and made again, and what is left of it then
 //	plan.go   how far each line is called for so many fans; who takes part in a draw
 //	merge.go  the earliest of several queues
 //
@@ -26,4 +27,6 @@
 //     is back its fans, who came earlier, are called first.
 //  3. Who takes part in a draw is fixed by the instant at which the sale opened:
 //     asked again, the answer is the same, while the same regions answer.
+//  4. Numbers are compared within one life of a queue alone. Those given out anew after
+//     it was lost are another line, behind all that were given out before.
 package queue

@@ -57,8 +57,10 @@ func (q *Queues) waiting(ctx context.Context, lane string, open func(roll.Line) 
 		case one.absent && (heard.IsZero() || one.asOf.Before(heard)):
 			heard = one.asOf
 		}
-		if from := open(one.line); one.joined > from && !one.absent {
-			lines = append(lines, waiting{arrivals: one, line: one.line, from: from, to: one.joined})
+		for i, l := range one.lives {
+			if from := open(lineOf(l)); l.Joined() > from && !one.absent {
+				lines = append(lines, waiting{arrivals: one.order(i), line: lineOf(l), from: from, to: l.Joined()})
+			}
 		}
 	}
 	if heard.IsZero() {
@@ -81,18 +83,20 @@ func (q *Queues) waiting(ctx context.Context, lane string, open func(roll.Line) 
 func (q *Queues) Entrants(ctx context.Context, opened time.Time, wait time.Duration, now time.Time) ([]wire.Drawn, error) {
 	var drawn []wire.Drawn
 	for _, one := range q.list {
-		if one.absent {
-			if now.Sub(opened) < wait {
-				return nil, fmt.Errorf("region %s doesn't answer", one.line.Region)
+		if one.absent && now.Sub(opened) < wait {
+			return nil, fmt.Errorf("region %s doesn't answer", one.region)
+		}
+		for i, l := range one.lives {
+			d := wire.Drawn{Lane: l.Lane, Region: l.Region}
+			if !one.absent {
+				n, err := one.order(i).Until(ctx, opened)
+				if err != nil {
+					return nil, err
+				}
+				d.Places = min(n, l.Joined())
 			}
-			drawn = append(drawn, wire.Drawn{Lane: one.line.Lane, Region: one.line.Region})
-			continue
+			drawn = append(drawn, d)
 		}
-		n, err := one.Until(ctx, opened)
-		if err != nil {
-			return nil, err
-		}
-		drawn = append(drawn, wire.Drawn{Lane: one.line.Lane, Region: one.line.Region, Places: min(n, one.joined)})
 	}
 	return drawn, nil
 }

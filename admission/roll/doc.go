@@ -31,6 +31,8 @@
 //  3. A called fan who comes in time and finds no room is not late however long it
 //     takes. A fan who is late takes no room of those who are expected in time.
 //  4. Open never goes back but by Suspend, and Head never.
+//     Of a line that has ended, all who have a place may come once those that are
+//     known of are called.
 //  5. The record of a line is bounded, no window gets shorter by that, and the
 //     calls of the last minute are exact to a second.
 //  6. A roll made anew from the lines and passes stored says the same as before.

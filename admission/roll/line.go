@@ -27,6 +27,9 @@ type calls struct {
 	head    uint64
 	spans   []span // contiguous, oldest first; the last ends at open
 	calling uint64 // places about to be called: they take room, but aren't called yet
+
+	ended bool   // no other place is given out
+	known uint64 // places of a line that has ended; a few more may have been given out
 }
 
 // span is a run of places called together: (from, to].
@@ -58,8 +61,22 @@ func (c *calls) open() uint64 {
 	return c.spans[len(c.spans)-1].to
 }
 
-// skip lets the places up to n be none of this line's: they are drawn by rank.
+// reach is who may come when places are called up to n: of a line that has ended, once
+// that is all that are known, whoever has a place.
+func (c *calls) reach(n uint64) uint64 {
+	if c.ended && n >= c.known {
+		return wire.Everybody
+	}
+	return n
+}
+
+// skip lets the places up to n be none of this line's: they are called in another.
 func (c *calls) skip(n uint64) {
+	for i := range c.spans {
+		if c.spans[i].from < n {
+			c.spans[i].learned = true // none of them comes by this line
+		}
+	}
 	if n > c.open() {
 		c.spans = append(c.spans, span{from: c.open(), to: n, learned: true})
 		c.head = max(c.head, n)

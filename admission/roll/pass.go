@@ -90,7 +90,7 @@ func (r *Roll) Admit(place wire.Place, rec wire.PassRecord, now time.Time) (*Pas
 	}
 	l, number := r.Stands(rec.Lane, rec.Region, rec.Number)
 	c := r.of(l)
-	if number > c.open() {
+	if number > c.reach(c.open()) {
 		return nil, NotCalled
 	}
 	s := c.of(number)

@@ -56,6 +56,15 @@ func (r *Roll) Draw(lane string, d wire.Draw) {
 	}
 }
 
+// Break says that no other place of a line is given out: its queue was lost after so
+// many that are known. Another line begins behind a number, up to which the places are
+// those of the line before.
+func (r *Roll) Break(l Line, known uint64, next Line, from uint64) {
+	c := r.of(l)
+	c.ended, c.known = true, known
+	r.of(next).skip(from)
+}
+
 // of is a line's calls, from nothing if it is new.
 func (r *Roll) of(l Line) *calls {
 	if r.lines[l] == nil {
@@ -64,13 +73,14 @@ func (r *Roll) of(l Line) *calls {
 	return r.lines[l]
 }
 
-// Open is the highest number of a line that may redeem; 0 if none was called.
-func (r *Roll) Open(l Line) uint64 { return r.of(l).open() }
+// Open is the highest number of a line that may redeem; 0 if none was called, and
+// wire.Everybody once all of a line that has ended are.
+func (r *Roll) Open(l Line) uint64 { c := r.of(l); return c.reach(c.open()) }
 
-// Head is the highest number of a line that was ever called. It is above Open
+// Head is the highest number of a line that ever could redeem. It is above Open
 // only while those who were called before everything was sold wait for tickets
 // to come back.
-func (r *Roll) Head(l Line) uint64 { return r.of(l).head }
+func (r *Roll) Head(l Line) uint64 { c := r.of(l); return c.reach(c.head) }
 
 // Draws are the draws held, by lane. They are not to be changed.
 func (r *Roll) Draws() map[string]wire.Draw { return r.draws }

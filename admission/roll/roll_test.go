@@ -376,3 +376,42 @@ func TestDrawnPlacesAreCalledByRank(t *testing.T) {
 		}
 	}
 }
+
+// A line has ended: once those who are known are called, so is whoever has a place of
+// it, until everything is sold. The places before the next line's are never called by it,
+// and say nothing of who comes; to a roll made anew neither.
+func TestLineThatHasEnded(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_900_000_000, 0)
+	next := Line{general.Lane, "home~2"}
+	var lines []wire.Line
+	made := func() *Roll {
+		r := New(lines, nil, nil, now)
+		r.SetLimits(wire.AdmissionSpec{Ceiling: 100, Window: wire.Duration(time.Minute)})
+		r.Break(general, 20, next, 8)
+		return r
+	}
+	for _, c := range []struct {
+		to, open uint64
+	}{{19, 19}, {20, wire.Everybody}} {
+		r := made()
+		lines = r.Propose(map[Line]uint64{general: c.to}, now)
+		r.Called()
+		for _, r := range []*Roll{r, made()} {
+			if r.Open(general) != c.open || r.Head(general) != c.open || r.Open(next) != 8 {
+				t.Errorf("called to %d: open %d, head %d, the next %d", c.to, r.Open(general), r.Head(general), r.Open(next))
+			}
+			if _, v := r.admit(place("late", 30, now, time.Hour), now); (v == Granted) != (c.open == wire.Everybody) {
+				t.Errorf("called to %d: place 30 heard %d", c.to, v)
+			}
+		}
+	}
+	now = now.Add(30 * time.Second)
+	r := made()
+	if r.Expire(now); r.shows != newShare(everybody()) {
+		t.Errorf("of places that are not called by it %+v is learned", r.shows)
+	}
+	if r.Suspend(now); r.Open(general) != 0 || r.Head(general) != wire.Everybody {
+		t.Errorf("sold out: open %d, head %d", r.Open(general), r.Head(general))
+	}
+}

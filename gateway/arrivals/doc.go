@@ -16,6 +16,8 @@
 //
 //  1. A fan has one place a lane and turn, however often and wherever he joins, and its
 //     number is the revision of its record. Which turn it is, the admitter says.
+//     A queue that is lost and made again gives out places of another line; those of
+//     before stay good, to whoever has the receipt.
 //  2. An access code is one fan's. He may use it again.
 //  3. What is remembered here decides nothing: it saves asking for what never changes.
 //  4. Silence is no answer: who can't be told whether he has a place is told to ask again.

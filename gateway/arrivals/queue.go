@@ -38,6 +38,7 @@ type Config struct {
 // Queue is one lane of an event, in this gateway's region.
 type Queue struct {
 	event, lane, region string
+	line                func(given time.Time) string // see NewQueue
 
 	bucket  *kv.Bucket
 	joins   *kv.Committer
@@ -46,10 +47,12 @@ type Queue struct {
 	log     *slog.Logger
 }
 
-// NewQueue is a lane of an event. It gives no place before Run runs.
-func NewQueue(cfg Config, event, lane string) *Queue {
+// NewQueue is a lane of an event. Line is the name of the line in which a place stands
+// that was given out at an instant; at zero, now: see wire.Life. It gives no place
+// before Run runs.
+func NewQueue(cfg Config, event, lane string, line func(given time.Time) string) *Queue {
 	bucket := kv.Open(cfg.JetStream, wire.QueueBucket(event, lane))
-	return &Queue{event: event, lane: lane, region: cfg.Region, bucket: bucket, joined: recent.New[string, wire.Place](maxJoined), log: cfg.Logger,
+	return &Queue{event: event, lane: lane, region: cfg.Region, line: line, bucket: bucket, joined: recent.New[string, wire.Place](maxJoined), log: cfg.Logger,
 		joins: kv.NewCommitter(kv.CommitterConfig{Stream: &bucket.Stream, Registerer: cfg.Registerer})}
 }
 
@@ -62,7 +65,7 @@ func (q *Queue) Run(ctx context.Context) error { return q.joins.Run(ctx) }
 func (q *Queue) Place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
 	key := wire.TurnKey(rec.Fan, rec.Turn)
 	if p, ok := q.joined.Get(key); ok {
-		return p, false, nil
+		return q.Again(ctx, p), false, nil
 	}
 	v, err, _ := q.joining.Do(key, func() (any, error) {
 		// Others may wait for this, so it doesn't end with its first caller.
@@ -92,7 +95,7 @@ func (q *Queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place,
 		number, err := q.joins.Do(ctx, kv.Write{Key: wire.TurnKey(rec.Fan, rec.Turn), Value: value, Expect: kv.Absent()})
 		if err == nil {
 			failpoint.Here(failpoint.PlaceStored)
-			return q.of(rec, number), true, nil
+			return q.of(rec, number, time.Time{}), true, nil
 		}
 		if !errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrUnknown) {
 			q.log.Warn("join", "event", q.event, "lane", q.lane, "err", err)
@@ -131,9 +134,22 @@ func (q *Queue) find(ctx context.Context, key string) (p wire.Place, ok bool, er
 	if err := json.Unmarshal(stored.Value, &rec); err != nil {
 		return p, false, fmt.Errorf("read place %d of %s: %w", stored.Revision, q.event, err)
 	}
-	return q.of(rec, stored.Revision), true, nil
+	return q.of(rec, stored.Revision, rec.Given(stored.Created)), true, nil
 }
 
-func (q *Queue) of(rec wire.PlaceRecord, number kv.Revision) wire.Place {
-	return wire.Place{Event: q.event, Lane: q.lane, Region: q.region, Number: uint64(number), Fan: rec.Fan, Turn: rec.Turn, At: rec.At, Grant: rec.Grant}
+// Again is a place that was given out here before, by the line it stands in. Nobody is
+// asked unless the queue has begun another life since: then what it has no record of
+// was lost with the one before, and stays what it was.
+func (q *Queue) Again(ctx context.Context, p wire.Place) wire.Place {
+	if wire.RegionOf(p.Region) != q.region || p.Region == q.line(time.Time{}) {
+		return p
+	}
+	if now, ok, err := q.find(ctx, wire.TurnKey(p.Fan, p.Turn)); ok && err == nil && now.Number == p.Number {
+		p.Region = now.Region
+	}
+	return p
+}
+
+func (q *Queue) of(rec wire.PlaceRecord, number kv.Revision, given time.Time) wire.Place {
+	return wire.Place{Event: q.event, Lane: q.lane, Region: q.line(given), Number: uint64(number), Fan: rec.Fan, Turn: rec.Turn, At: rec.At, Grant: rec.Grant}
 }

@@ -233,7 +233,12 @@ func (c *Catalogue) open(ctx context.Context, ev *Event) error {
 	registers := arrivals.Config{JetStream: c.cfg.JetStream, Region: c.cfg.Region, Logger: c.cfg.Logger, Registerer: c.cfg.Registerer}
 	ev.queues = map[string]*arrivals.Queue{}
 	for _, lane := range wire.Lanes() {
-		q := arrivals.NewQueue(registers, ev.id, lane)
+		q := arrivals.NewQueue(registers, ev.id, lane, func(given time.Time) string {
+			if b := ev.Board(); b != nil {
+				return b.Line(lane, c.cfg.Region, given)
+			}
+			return c.cfg.Region
+		})
 		ev.queues[lane] = q
 		c.tasks.Go(func() error { return q.Run(ctx) })
 	}

@@ -63,6 +63,7 @@ type audit struct {
 	lines     map[line]uint64      // how far they were called
 	draws     map[string]wire.Draw // by lane
 	joined    map[line]uint64      // places given out, in the region asked
+	ended     map[line]bool        // whose queue was lost, and whose known places are all called: whoever has a place of it may come
 	waiting   map[string]bool      // orders not done
 	bookings  []ledger.Booking     //
 	sum       ledger.Audit         //
@@ -234,7 +235,7 @@ type line struct{ lane, region string }
 const homeRegion = "home"
 
 func (a *audit) readLines(ctx context.Context, js jetstream.JetStream, admitter wire.Admitter) error {
-	a.lines, a.draws, a.joined = map[line]uint64{}, map[string]wire.Draw{}, map[line]uint64{}
+	a.lines, a.draws, a.joined, a.ended = map[line]uint64{}, map[string]wire.Draw{}, map[line]uint64{}, map[line]bool{}
 	for _, l := range admitter.Lines {
 		a.lines[line{l.Lane, l.Region}] = l.Head
 	}
@@ -255,7 +256,18 @@ func (a *audit) readLines(ctx context.Context, js jetstream.JetStream, admitter 
 		if err != nil {
 			return err
 		}
-		a.joined[line{lane, homeRegion}] = queue.CachedInfo().State.LastSeq
+		last := line{lane, homeRegion}
+		for _, l := range admitter.Lives {
+			if l.Lane != lane || wire.RegionOf(l.Region) != homeRegion {
+				continue
+			}
+			if last = (line{lane, l.Region}); a.lines[last] >= l.Joined() {
+				a.ended[last] = true // if another follows
+			}
+			a.joined[last] = l.Joined()
+		}
+		a.joined[last] = queue.CachedInfo().State.LastSeq
+		delete(a.ended, last)
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func (a *audit) passesAreUnderTheCeiling() Check {
 func (a *audit) passesWereCalled() Check {
 	c := Check{Invariant: "I6", Rule: "every pass belongs to a place at or below the head, and every head to a place given out", Looked: len(a.passes)}
 	for _, p := range a.passes {
-		if l, number := a.stands(p.Lane, p.Region, p.Number); number > a.lines[l] {
+		if l, number := a.stands(p.Lane, p.Region, p.Number); number > a.lines[l] && !a.ended[l] {
 			c.breaks("place %d of %s in %s has a pass, the head is %d", p.Number, p.Lane, p.Region, a.lines[l])
 		}
 	}

@@ -12,6 +12,7 @@ export interface EventInfo {
   hold: { seconds: number; more_seconds?: number }; // how long seats are kept, and what a fan may add to it once
   plan: string; // digest
 }
+/** Of a region, or of one life of its queue. */
 export interface Head { head: number; joined: number; drawn?: number; upto?: number }
 export interface LevelBoard { id: string; name: string; free: number; total: number; from: number; to: number }
 export interface Board {
@@ -118,8 +119,10 @@ export class Api {
   /** The digest in the address lets the map be kept for ever. */
   plan(digest: string): Promise<unknown> { return json("GET", `${this.base}/plan/map?v=${digest}`); }
   board(): Promise<Board> { return json("GET", `${this.base}/board`); }
-  // An answer to a challenge goes with what it was asked for, an address with a code that was sent to it.
-  join(code?: string, email?: string, challenge?: string): Promise<Place> { return json("POST", `${this.base}/places`, { code: code || undefined, email: email || undefined, challenge }); }
+  // A receipt brings back the place that it is of. An answer to a challenge goes with what it was asked for, an address with a code that was sent to it.
+  join(place?: string, code?: string, email?: string, challenge?: string): Promise<Place> {
+    return json("POST", `${this.base}/places`, { place, code: code || undefined, email: email || undefined, challenge });
+  }
   redeem(place: string, challenge?: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place, challenge }); }
   hold(pass: string, wish: HoldWish, challenge?: string): Promise<Hold> { return json("POST", `${this.base}/holds`, { ...wish, challenge }, bearer(pass)); }
 

@@ -16,9 +16,15 @@ export function before(board: Board, place: Place, mine: Turn): number {
   if (!own || mine.rank || own.joined <= own.head) return fans + mine.ahead; // a draw is over all regions
   const part = Math.min(1, mine.ahead / (own.joined - own.head));
   for (const [region, h] of Object.entries(lane.regions)) {
-    fans += region === place.region ? mine.ahead : Math.round(part * Math.max(0, h.joined - h.head));
+    fans += region === place.region ? mine.ahead : Math.round(share(region, place.region, part) * Math.max(0, h.joined - h.head));
   }
   return fans;
+}
+
+/** A queue that was lost goes on in another line, "home~2", whose fans come after all of the line before. */
+function share(line: string, own: string, part: number): number {
+  const [region, life = "1"] = line.split("~"), [mine, at = "1"] = own.split("~");
+  return region !== mine ? part : Number(life) < Number(at) ? 1 : 0;
 }
 
 /** How long it takes, as a range, and the least of it in minutes when that is known. */

@@ -77,7 +77,7 @@ export class Room {
   /** Joins, with a code or without, or throws why not. */
   private async enter(byHand: boolean, code?: string, email?: string, challenge?: string): Promise<void> {
     const first = challenge ? await prove(challenge, false) : undefined;
-    const place = await proving((answer) => this.api.join(code, email, answer ?? first)), old = this.store.saved.place;
+    const old = this.store.saved.place, place = await proving((answer) => this.api.join(old?.place, code, email, answer ?? first));
     const other = old?.number !== place.number || old.lane !== place.lane || old.region !== place.region;
     this.store.set({ place, ended: undefined, ...(other ? { aheadAtFirst: undefined } : {}) });
     if (other) this.known();
@@ -200,6 +200,7 @@ export class Room {
       if (p.status === 425 || p.status === 503 || p.status === 429 || p.status === 0) {
         if (p.code !== "offline") this.refused = p.message;
         again = Math.min(30_000, Math.max(500, p.retryAfter || 1_000)) * (1 + Math.random() / 4);
+        if (p.ahead) await this.join(false); // it stands in another line than its receipt says
       } else if (p.code === "join-again") {
         this.store.end(passEnded);
         this.render();
