@@ -67,14 +67,17 @@ func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
 // carried is what the link of a path carries here.
 type carried struct {
 	place wire.Place
+	made  time.Time
 	event *catalogue.Event
 	same  bool // this device is its fan's already
 	other bool // it is another fan's
 }
 
 func (g *Gateway) carried(r *http.Request) (c carried, err error) {
-	c.place, err = g.cfg.Keys.OpenCarry(r.PathValue("token"), g.cfg.Now())
+	c.place, c.made, err = g.cfg.Keys.OpenCarry(r.PathValue("token"), g.cfg.Now())
 	switch {
+	case err == nil && g.identity.SignOuts.Since(c.place.Fan, c.made):
+		return c, wire.Refuse(wire.CodeLinkExpired, "This link was made before other devices were signed out. Make another one in the waiting room that you come from.")
 	case errors.Is(err, wire.ErrCarryExpired):
 		return c, wire.Refuse(wire.CodeLinkExpired, "This link has expired. Make another one in the waiting room that you come from: it works for ten minutes.")
 	case err != nil:

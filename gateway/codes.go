@@ -86,6 +86,8 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusForbidden, "The pass was withdrawn"}
 	case wire.CodeOtherDevice:
 		return refusal{http.StatusForbidden, "You go on with another device"}
+	case wire.CodeSignedOut:
+		return refusal{http.StatusUnauthorized, "You were signed out"}
 	case wire.CodeCodeUnknown:
 		return refusal{http.StatusForbidden, "Unknown access code"}
 	case wire.CodeCodeEvent:
@@ -172,7 +174,7 @@ func refuseHeader(w http.ResponseWriter, p *wire.Problem) {
 	if p.RetryAfterMS > 0 {
 		h.Set("Retry-After", strconv.FormatInt((p.RetryAfterMS+999)/1000, 10))
 	}
-	if p.Code == wire.CodeUnauthorized {
+	if refusalOf(p.Code).status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="frontrow"`)
 	}
 }

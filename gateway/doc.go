@@ -47,6 +47,7 @@
 //	join.go       join and redeem; the challenge before them
 //	access.go     access codes: which lane an arrival comes in by
 //	carry.go      links that take a place to another device
+//	devices.go    signing out, here and elsewhere
 //	hold.go       hold and release; asking other services
 //	checkout.go   checkout, orders, tickets
 //	history.go    a fan's orders
@@ -82,6 +83,7 @@
 //	after a join was stored, before the answer      the place; joining again returns it
 //	after a code was used, before the place         the claim; joining again with the code gives the place
 //	after a hold was granted, before the answer     the hold; asking again under its key returns it, else its deadline frees it
+//	after a sign-out was stored, before the answer  the session is over; its browser is told so
 //	after a release was done, before the answer     free seats; releasing again says so
 //	after checkout was marked, before ORDERS        the fan repeats; else the inventory frees it, as no order is known
 //	after ORDERS, before the answer                 the order is done; the fan sees it when he asks

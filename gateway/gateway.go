@@ -163,7 +163,8 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
 	g.identity, err = identity.New(identity.Config{Keys: cfg.Keys, Origin: g.origin, AllowedOrigins: cfg.AllowedOrigins, Now: cfg.Now,
-		Named: func(r *http.Request) (string, bool) { return g.defences.Named(r) }})
+		Named:     func(r *http.Request) (string, bool) { return g.defences.Named(r) },
+		SignedOut: func(fan string) { g.sockets.ComeBack(fan) }})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
 	}
@@ -176,7 +177,7 @@ func New(cfg Config) (*Gateway, error) {
 		Places: g.places, Logger: cfg.Logger, Registerer: cfg.Registerer, Now: cfg.Now})
 	g.sockets = live.NewSockets(live.Config{Max: cfg.MaxSockets, OfAddress: cfg.Defences.MaxSocketsOfAddress, OfFan: cfg.Defences.MaxSocketsOfFan,
 		Code: closeCode, Registerer: cfg.Registerer})
-	g.events = catalogue.New(catalogue.Config{NATS: cfg.NATS, JetStream: js, Region: cfg.Region, Revoked: g.identity.Revoked, Sockets: g.sockets,
+	g.events = catalogue.New(catalogue.Config{NATS: cfg.NATS, JetStream: js, Region: cfg.Region, Revoked: g.identity.Revoked, SignOuts: g.identity.SignOuts, Sockets: g.sockets,
 		Told: g.defences.Told, Logger: cfg.Logger, Registerer: cfg.Registerer})
 	g.waiting = kv.OpenStream(home, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/gateway/identity"
 	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
@@ -124,11 +125,15 @@ func markOf(cursor string) (m wire.OrderMark, err error) {
 
 // ordersPage answers GET /orders. A browser we don't know has no orders.
 func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
-	page := pages.Page{Title: "My orders", Orders: &pages.Orders{}}
+	page := pages.Page{Title: "My orders", Orders: &pages.Orders{SignedOut: r.FormValue(signedOutMark)}}
 	fan, err := g.identity.Presented(r)
-	if err != nil {
+	switch {
+	case errors.Is(err, identity.ErrNoFan) || err != nil && problemOf(err).Code == wire.CodeUnauthorized:
 		return g.pages.Render(w, http.StatusOK, "orders.html", page)
+	case err != nil:
+		return err
 	}
+	page.Orders.Known = true
 	query, err := historyQuery(r.URL.Query())
 	if err != nil {
 		return err

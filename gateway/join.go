@@ -64,7 +64,10 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	if p := g.identity.Revoked.Device(ev.ID(), g.identity.PresentedDevice(r)); p != nil {
 		return p
 	}
-	fan := g.identity.Meet(w, r)
+	fan, err := g.identity.Meet(w, r)
+	if err != nil {
+		return err
+	}
 	place, fresh, err := g.arrive(r, ev, fan, req)
 	if err != nil {
 		if req.Code == "" { // else it may be his already, and he comes back for it
@@ -258,7 +261,11 @@ func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return wire.Refuse(wire.CodeBadRequest, "The level is standard or strong.")
 	}
-	task, err := g.defences.Issue(r, challenge.Purpose{Event: ev.ID(), Fan: g.identity.Meet(w, r), Act: act}, level)
+	fan, err := g.identity.Meet(w, r)
+	if err != nil {
+		return err
+	}
+	task, err := g.defences.Issue(r, challenge.Purpose{Event: ev.ID(), Fan: fan, Act: act}, level)
 	if err != nil {
 		return err
 	}

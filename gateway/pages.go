@@ -13,7 +13,9 @@ import (
 
 // indexPage answers GET /.
 func (g *Gateway) indexPage(w http.ResponseWriter, r *http.Request) error {
-	g.identity.Meet(w, r)
+	if _, err := g.identity.Meet(w, r); err != nil {
+		return err
+	}
 	page := pages.Page{Title: "On sale"}
 	for _, ev := range g.events.List() {
 		page.Events = append(page.Events, *g.pageEvent(ev))
@@ -27,7 +29,9 @@ func (g *Gateway) eventPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g.identity.Meet(w, r)
+	if _, err := g.identity.Meet(w, r); err != nil {
+		return err
+	}
 	e := g.pageEvent(ev)
 	return g.pages.Render(w, http.StatusOK, "event.html", pages.Page{Title: e.Name, Event: e})
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -155,8 +156,8 @@ func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	fan, err := g.identity.Presented(r)
-	if err != nil && err != identity.ErrNoFan {
-		return wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
+	if err != nil && !errors.Is(err, identity.ErrNoFan) {
+		return err
 	}
 	if face, fresh := g.defences.Seen(r); fresh {
 		g.identity.Show(w, r, face)

@@ -56,6 +56,7 @@ func (g *Gateway) table() []route {
 			route{"GET /e/{event}/draw", g.drawPage, limit.Read, true},
 			route{"GET /t/{ticket}", g.ticketPage, limit.Read, true},
 			route{"GET /orders", g.ordersPage, limit.Read, true},
+			route{"POST /sign-out", g.signOut, limit.SignOut, true},
 			route{"GET /c/{token}", g.carryPage, limit.Read, true},
 			route{"POST /c/{token}", g.acceptCarry, limit.Carry, true},
 			route{"GET /assets/{name...}", g.asset, limit.Read, false},
@@ -122,7 +123,10 @@ func (g *Gateway) wrap(rt route) http.Handler {
 		}
 		if err := g.answer(rt, rec, r); err != nil {
 			p := problemOf(err)
-			if p.Code == codeInternal {
+			switch p.Code {
+			case wire.CodeSignedOut:
+				g.identity.Forget(rec, r)
+			case codeInternal:
 				g.cfg.Logger.Error("request", "route", rt.pattern, "err", err)
 			}
 			if !rt.page || g.refusePage(rec, p) != nil {

@@ -42,6 +42,7 @@
 //	turn missed, or pass ended       join again at the end of the queue
 //	pass withdrawn, cookie lost      join again; the server says why not, if not
 //	pass used on another device      go on here instead
+//	signed out on another device     said, and nothing is kept here: join as a new fan
 //	choosing                         hold; the time left is shown
 //	in checkout                      pay, give back, more time once where the event gives it
 //	declined, seats still held       back in checkout: another card, for the time left

@@ -62,6 +62,9 @@ type fake struct {
 	again      bool // whoever joins gets another place, at the end
 	usedUp     bool // the place is
 
+	signedOut bool   // on another device
+	left      string // where the form of the page of orders has signed out
+
 	followed bool // the page asked for its order under way
 }
 
@@ -113,8 +116,12 @@ func (f *fake) handler() http.Handler {
 		if r.URL.Query().Has("before") {
 			orders = &pageOrders{Later: true}
 		}
+		f.mu.Lock()
+		orders.Known, orders.SignedOut = f.left != "here", f.left
+		f.mu.Unlock()
 		f.page(w, "orders.html", page{Orders: orders})
 	})
+	mux.HandleFunc("POST /sign-out", f.signOut)
 	base := "/v1/events/" + fakeEvent
 	mux.HandleFunc("GET "+base, f.info)
 	mux.HandleFunc("GET "+base+"/plan/map", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(f.compact) })
@@ -240,6 +247,11 @@ func (f *fake) claim(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.mu.Lock()
+	if f.signedOut {
+		f.mu.Unlock()
+		refuse(w, 401, wire.CodeSignedOut, "You were signed out on this device.")
+		return
+	}
 	if f.moved {
 		f.mu.Unlock()
 		refuse(w, 403, wire.CodeOtherDevice, "You go on with another device.")

@@ -71,6 +71,9 @@ type pageOrders struct {
 	List  []pageOrder
 	Older string
 	Later bool
+
+	Known     bool
+	SignedOut string
 }
 
 type pageOrder struct {

@@ -28,15 +28,16 @@ func (k *Keyring) SignCarry(p Place, expires time.Time) string {
 		strconv.FormatInt(p.At.UnixMilli(), 10), p.Code, p.Channel, strconv.Itoa(p.Limit), strconv.Itoa(p.Turn)}, ".")))
 }
 
-// OpenCarry returns the place that is carried; ErrCarryExpired, or ErrToken.
-func (k *Keyring) OpenCarry(token string, now time.Time) (Place, error) {
+// OpenCarry returns the place that is carried, and when the link was made;
+// ErrCarryExpired, or ErrToken.
+func (k *Keyring) OpenCarry(token string, now time.Time) (Place, time.Time, error) {
 	raw, _, ok := k.open(carryContext, token)
 	part := strings.Split(string(raw), ".")
 	if len(part) == carryParts-1 {
 		part = append(part, "0")
 	}
 	if !ok || len(part) != carryParts {
-		return Place{}, ErrToken
+		return Place{}, time.Time{}, ErrToken
 	}
 	var errs [5]error
 	var p Place
@@ -48,11 +49,12 @@ func (k *Keyring) OpenCarry(token string, now time.Time) (Place, error) {
 	p.Limit, errs[3] = strconv.Atoi(part[9])
 	p.Turn, errs[4] = strconv.Atoi(part[10])
 	if errors.Join(errs[:]...) != nil || !IsName(p.Event) || !slices.Contains(Lanes(), p.Lane) || !IsFan(p.Fan) {
-		return Place{}, ErrToken
+		return Place{}, time.Time{}, ErrToken
 	}
 	p.At = time.UnixMilli(at).UTC()
-	if !now.Before(time.Unix(expires, 0)) {
-		return p, ErrCarryExpired
+	ends := time.Unix(expires, 0).UTC()
+	if !now.Before(ends) {
+		return p, ends.Add(-CarryTTL), ErrCarryExpired
 	}
-	return p, nil
+	return p, ends.Add(-CarryTTL), nil
 }

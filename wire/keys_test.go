@@ -137,7 +137,7 @@ func TestTokensOutliveRotation(t *testing.T) {
 		_, err1 := k.VerifyReceipt(x.receipt)
 		_, _, err2 := k.VerifyFan(x.cookie)
 		_, err3 := k.CheckCode(x.code, "demo", NewFan(), "ann@example.org", now)
-		_, err4 := k.OpenCarry(x.carry, now)
+		_, _, err4 := k.OpenCarry(x.carry, now)
 		_, err5 := k.Public().VerifyPass(x.pass, "demo", now, 0)
 		_, err6 := k.Public().VerifyBarcode(x.barcode)
 		for i, err := range []error{err1, err2, err3, err4, err5, err6} {

@@ -132,10 +132,21 @@ func (k *Keyring) VerifyReceipt(receipt string) (Place, error) {
 // person. All of it counts only in the network that it was shown in.
 type Face struct {
 	Fan  string
-	At   time.Time // when the fan was named; zero: before that was noted
+	At   time.Time // when the fan was named, or became known on this device; zero: before that was noted
 	Net  string    // NetTag of where; empty: not noted
 	Used bool      // a page was seen in use: its live socket, some time after
 	Owes bool      // named beyond what the network may have for nothing: a proof is due
+
+	Session string // that began at At, on this device; empty: in cookies of former versions
+	Carried bool   // it began with a link from another device
+}
+
+// Ends is when the session ends, whatever happens.
+func (f Face) Ends() time.Time {
+	if f.Carried {
+		return f.At.Add(CarriedSessionLife)
+	}
+	return f.At.Add(SessionLife)
 }
 
 // SignFan renders the value of the fr_fan cookie of a fan named at an instant,
@@ -145,7 +156,7 @@ func (k *Keyring) SignFan(fan string, at time.Time) string { return k.SignFace(F
 // SignFace renders the value of the fr_fan cookie.
 func (k *Keyring) SignFace(f Face) string {
 	text := f.Fan + cookieMark + strconv.FormatInt(f.At.Unix(), 36)
-	if f.Net != "" || f.Used || f.Owes {
+	if f.Net != "" || f.Used || f.Owes || f.Carried || f.Session != "" {
 		text += cookieMark + f.Net + cookieMark
 	}
 	if f.Used {
@@ -153,6 +164,12 @@ func (k *Keyring) SignFace(f Face) string {
 	}
 	if f.Owes {
 		text += "o"
+	}
+	if f.Carried {
+		text += "c"
+	}
+	if f.Session != "" {
+		text += cookieMark + f.Session
 	}
 	return k.seal(cookieContext, []byte(text))
 }
@@ -175,7 +192,7 @@ func (k *Keyring) VerifyFace(cookie string) (Face, error) {
 	}
 	parts := strings.Split(string(raw), cookieMark)
 	f := Face{Fan: parts[0]}
-	if len(parts) > 4 || len(parts) == 3 || !IsFan(f.Fan) {
+	if len(parts) > 5 || len(parts) == 3 || !IsFan(f.Fan) {
 		return Face{}, ErrToken
 	}
 	if len(parts) > 1 {
@@ -185,8 +202,13 @@ func (k *Keyring) VerifyFace(cookie string) (Face, error) {
 		}
 		f.At = time.Unix(seconds, 0).UTC()
 	}
-	if len(parts) == 4 {
-		f.Net, f.Used, f.Owes = parts[2], strings.Contains(parts[3], "u"), strings.Contains(parts[3], "o")
+	if len(parts) >= 4 {
+		f.Net, f.Used, f.Owes, f.Carried = parts[2], strings.Contains(parts[3], "u"), strings.Contains(parts[3], "o"), strings.Contains(parts[3], "c")
+	}
+	if len(parts) == 5 {
+		if f.Session = parts[4]; f.Session == "" {
+			return Face{}, ErrToken
+		}
 	}
 	return f, nil
 }

@@ -45,6 +45,14 @@ func passing(c jetstream.StreamConfig, age time.Duration) jetstream.StreamConfig
 	return c
 }
 
+// signedOut is the bucket of the sessions that fans have ended. When it is full,
+// nobody can end another: forgetting one would begin it again.
+func signedOut(replicas int) jetstream.StreamConfig {
+	c := passing(bucket(SignedOutBucket, 1, replicas), SessionLife)
+	c.MaxMsgs = MaxSignOuts
+	return c
+}
+
 // Core lists the streams that exist once, whatever is on sale.
 func Core(replicas int) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
@@ -56,6 +64,7 @@ func Core(replicas int) []jetstream.StreamConfig {
 		passing(bucket(CheckoutsBucket, 1, replicas), passingAge),
 		passing(bucket(ChallengesBucket, 1, replicas), passingAge),
 		passing(bucket(RevokedBucket, 1, replicas), MaxPassLife),
+		signedOut(replicas),
 		{
 			// Not a work queue: there, on one server, each acknowledgement is a removal
 			// with an fsync of its own (docs/adr/0001). The workers trim what is done.
@@ -194,7 +203,7 @@ func CreateInRegion(ctx context.Context, js jetstream.JetStream, event, domain s
 	configs := ForQueue(event, replicas)
 	for _, c := range []jetstream.StreamConfig{
 		plansStore(replicas), bucket(EventsBucket, 16, replicas), bucket(BoardBucket, 1, replicas), bucket(StockBucket, 1, replicas), bucket(PricesBucket, 64, replicas),
-		passing(bucket(RevokedBucket, 1, replicas), MaxPassLife), bucket(SeatsBucket(event), 1, replicas),
+		passing(bucket(RevokedBucket, 1, replicas), MaxPassLife), signedOut(replicas), bucket(SeatsBucket(event), 1, replicas),
 	} {
 		configs = append(configs, mirror(c, domain))
 	}

@@ -12,6 +12,7 @@ const (
 	PlansObjects = "PLANS"  // object store: digest → seating plan
 
 	RevokedBucket    = "REVOKED"    // event.<pass id>, event.all → Revocation; kept as long as a pass can live
+	SignedOutBucket  = "SIGNEDOUT"  // <fan>.<session>, <fan>.all → SignOut; kept as long as a session can last
 	ChallengesBucket = "CHALLENGES" // event.<id> → challenge.Use: who used the answer, and what for; each is used once
 
 	CheckoutsBucket = "CHECKOUTS" // order.<order> → Waiting, payments.<provider> → PaymentHealth; all of it may be lost

@@ -55,12 +55,13 @@ func TestFanCookie(t *testing.T) {
 	if got, at, err := k.VerifyFan(k.seal(cookieContext, []byte(fan))); err != nil || got != fan || !at.IsZero() {
 		t.Errorf("a cookie from before instants were kept: %q, %v, %v", got, at, err)
 	}
-	for _, f := range []Face{{Fan: fan, At: issued}, {Fan: fan, At: issued, Net: "x-_"}, {Fan: fan, At: issued, Used: true}, {Fan: fan, At: issued, Net: "n", Owes: true, Used: true}} {
+	for _, f := range []Face{{Fan: fan, At: issued}, {Fan: fan, At: issued, Net: "x-_"}, {Fan: fan, At: issued, Used: true}, {Fan: fan, At: issued, Net: "n", Owes: true, Used: true},
+		{Fan: fan, At: issued, Session: NewSession()}, {Fan: fan, At: issued, Carried: true}, {Fan: fan, At: issued, Net: "n", Owes: true, Carried: true, Session: NewSession()}} {
 		if got, err := k.VerifyFace(k.SignFace(f)); err != nil || got != f {
 			t.Errorf("%+v came back as %+v, %v", f, got, err)
 		}
 	}
-	for _, bad := range []string{"f_x.y", "f_x@s44we8", fan + "@", fan + "@!", fan + "@1@2", fan + "@1@2@u@o", fan + "@99999999999999999999"} {
+	for _, bad := range []string{"f_x.y", "f_x@s44we8", fan + "@", fan + "@!", fan + "@1@2", fan + "@1@2@u@", fan + "@1@2@u@s@x", fan + "@99999999999999999999"} {
 		if _, _, err := k.VerifyFan(k.seal(cookieContext, []byte(bad))); !errors.Is(err, ErrToken) {
 			t.Errorf("%s: %v", bad, err)
 		}
@@ -92,14 +93,14 @@ func TestCarry(t *testing.T) {
 	if len(token) > 300 {
 		t.Errorf("%d bytes are a large QR code", len(token))
 	}
-	if got, err := k.OpenCarry(token, now.Add(CarryTTL-time.Second)); err != nil || got != p {
+	if got, made, err := k.OpenCarry(token, now.Add(CarryTTL-time.Second)); err != nil || got != p || !made.Equal(now) {
 		t.Fatalf("got %+v, %v, want %+v", got, err, p)
 	}
-	if _, err := k.OpenCarry(token, now.Add(CarryTTL)); !errors.Is(err, ErrCarryExpired) {
+	if _, _, err := k.OpenCarry(token, now.Add(CarryTTL)); !errors.Is(err, ErrCarryExpired) {
 		t.Errorf("expired: %v", err)
 	}
 	bare := Place{Event: "demo", Lane: LaneGeneral, Region: "home", Number: 1, Fan: p.Fan}
-	if got, err := k.OpenCarry(k.SignCarry(bare, now), now.Add(-time.Second)); err != nil || got != bare {
+	if got, _, err := k.OpenCarry(k.SignCarry(bare, now), now.Add(-time.Second)); err != nil || got != bare {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	bad := spoiled(token, []byte("9999999999.demo.general.home.1."+p.Fan+".0...0"), NewKeyring().SignCarry(p, now.Add(CarryTTL)))
@@ -109,7 +110,7 @@ func TestCarry(t *testing.T) {
 		bad[fmt.Sprint("sealed ", i)] = k.seal(carryContext, []byte(sealed))
 	}
 	for name, bad := range bad {
-		if _, err := k.OpenCarry(bad, now); !errors.Is(err, ErrToken) {
+		if _, _, err := k.OpenCarry(bad, now); !errors.Is(err, ErrToken) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -39,7 +39,8 @@ type Config struct {
 	NATS      *nats.Conn
 	JetStream jetstream.JetStream
 	Region    string
-	Revoked   Revocations
+	Revoked   Watched // of REVOKED
+	SignOuts  Watched // of SIGNEDOUT
 	// Sockets are those of the process, which the events' viewers are among.
 	Sockets *live.Sockets
 	// Told is told of every notice to a fan.
@@ -48,9 +49,9 @@ type Config struct {
 	Registerer prometheus.Registerer // nil: no metrics
 }
 
-// Revocations is told of REVOKED: of each record, and when all that was stored has
-// been told.
-type Revocations interface {
+// Watched is told of a bucket: of each record, and when all that was stored has been
+// told.
+type Watched interface {
 	Note(kv.Entry) error
 	Arrived()
 }
@@ -78,7 +79,7 @@ func (c *Catalogue) Run(ctx context.Context) error {
 	c.tasks, c.ctx = errgroup.WithContext(ctx)
 	for bucket, entry := range map[string]func(kv.Entry) error{
 		wire.EventsBucket: c.onEvent, wire.BoardBucket: c.onBoard, wire.StockBucket: c.onStock, wire.PricesBucket: c.onPrice,
-		wire.RevokedBucket: c.cfg.Revoked.Note,
+		wire.RevokedBucket: c.cfg.Revoked.Note, wire.SignedOutBucket: c.cfg.SignOuts.Note,
 	} {
 		c.follow(c.ctx, bucket, ">", kv.Watcher{
 			Entry: func(e kv.Entry) {
@@ -87,8 +88,11 @@ func (c *Catalogue) Run(ctx context.Context) error {
 				}
 			},
 			Current: func() {
-				if bucket == wire.RevokedBucket {
+				switch bucket {
+				case wire.RevokedBucket:
 					c.cfg.Revoked.Arrived()
+				case wire.SignedOutBucket:
+					c.cfg.SignOuts.Arrived()
 				}
 				c.mu.Lock()
 				c.known[bucket] = true
@@ -335,8 +339,8 @@ func (c *Catalogue) Ready() error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	switch {
-	case !c.known[wire.EventsBucket] || !c.known[wire.BoardBucket] || !c.known[wire.RevokedBucket]:
-		return errors.New("events, boards and revoked passes are not read yet")
+	case !c.known[wire.EventsBucket] || !c.known[wire.BoardBucket] || !c.known[wire.RevokedBucket] || !c.known[wire.SignedOutBucket]:
+		return errors.New("events, boards, revoked passes and ended sessions are not read yet")
 	case c.opening > 0:
 		return fmt.Errorf("%d events are being loaded", c.opening)
 	}

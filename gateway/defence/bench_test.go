@@ -22,6 +22,7 @@ func BenchmarkDefences(b *testing.B) {
 	must(b, err)
 	id, err := identity.New(identity.Config{Keys: keys, Origin: func(*http.Request) string { return "http://shop" }, Now: time.Now})
 	must(b, err)
+	id.SignOuts.Arrived()
 	store := limit.NewStore(0, time.Now)
 	d := &Defences{cfg: Config{Proxies: client.Loopback(), Thresholds: challenge.DefaultThresholds()}, env: Env{Keys: keys, Fans: id, Now: time.Now},
 		metrics: newMetrics(prometheus.NewRegistry()), store: store, table: risk.Weights(), limits: limit.New(limit.Defaults().With(unspent), store, time.Now),

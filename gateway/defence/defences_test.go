@@ -66,6 +66,7 @@ func start(t *testing.T, env *natstest.Env, budgets string) *Defences {
 	keys := wire.NewKeyring()
 	id, err := identity.New(identity.Config{Keys: keys, Origin: func(*http.Request) string { return "http://shop" }, Now: time.Now})
 	must(t, err)
+	id.SignOuts.Arrived()
 	d := New(cfg, Env{Region: "home", NATS: env.Connect(t), JetStream: env.JetStream(t), Keys: keys, Fans: id,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now})
 	ctx, cancel := context.WithCancel(context.Background())

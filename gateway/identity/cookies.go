@@ -8,9 +8,9 @@ import (
 	"frontrow/wire"
 )
 
-// How long a browser keeps its cookies.
+// How long a browser keeps its cookies, but for that of its session.
 const (
-	cookieAge = 365 * 24 * time.Hour
+	deviceAge = wire.SessionLife
 	placeAge  = 90 * 24 * time.Hour // longer than any queue stands
 )
 
@@ -34,4 +34,9 @@ func (id *Identity) give(w http.ResponseWriter, r *http.Request, name, value str
 	secure := id.secure(r)
 	http.SetCookie(w, &http.Cookie{Name: wire.CookieName(name, secure), Value: value, Path: "/", MaxAge: int(age.Seconds()),
 		HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode})
+}
+
+// clear lets a browser drop a cookie of a name, with the prefix that it has.
+func (id *Identity) clear(w http.ResponseWriter, name string, secure bool) {
+	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode})
 }

@@ -9,8 +9,8 @@
 //
 // Over HTTPS the names of cookies begin with __Host-, and no other is looked at.
 // Cookies and passes are sealed or signed with the keys of a wire.Keyring. Nothing is
-// stored, so every gateway knows every fan. The one thing that it must be told is
-// REVOKED, by a watch.
+// stored, so every gateway knows every fan. What it must be told, by watches, is
+// REVOKED and SIGNEDOUT: the passes and the sessions that ended before their time.
 //
 // # Invariants
 //
@@ -24,5 +24,7 @@
 //     verified by. Revocations are looked at each time.
 //  4. Which device a request comes from is said by a cookie that was made here; one
 //     that a client made up is no device.
-//  5. A request that another site made a browser send is refused.
+//  5. A session that was ended, or has had its time, speaks for nobody: what is not
+//     known yet, because SIGNEDOUT was not read, is not taken for good.
+//  6. A request that another site made a browser send is refused.
 package identity

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"frontrow/gateway/recent"
@@ -21,7 +22,9 @@ type Config struct {
 	// Named is told of each request that a new fan is named for, and says in which
 	// network, and whether that is one more than it may have for nothing; nil: nobody is.
 	Named func(*http.Request) (net string, owes bool)
-	Now   func() time.Time
+	// SignedOut is told of each fan of whom sessions have just ended; nil: nobody is.
+	SignedOut func(fan string)
+	Now       func() time.Time
 }
 
 // Identity tells who a request speaks for. A fan is named by the signed cookie
@@ -33,12 +36,14 @@ type Identity struct {
 
 	// Revoked is asked about every pass, and must be told of REVOKED.
 	Revoked *Revocations
+	// SignOuts is asked about every cookie, and must be told of SIGNEDOUT.
+	SignOuts *SignOuts
 }
 
 // New fails on an origin that is none.
 func New(cfg Config) (*Identity, error) {
 	id := &Identity{cfg: cfg, origins: origins{own: cfg.Origin, trusted: map[string]bool{}},
-		verified: recent.New[[sha256.Size]byte, verified](maxVerified), Revoked: newRevocations(cfg.Now)}
+		verified: recent.New[[sha256.Size]byte, verified](maxVerified), Revoked: newRevocations(cfg.Now), SignOuts: newSignOuts(cfg.Now, cfg.SignedOut)}
 	for _, o := range cfg.AllowedOrigins {
 		if err := id.origins.trust(o); err != nil {
 			return nil, err
@@ -73,53 +78,77 @@ func (id *Identity) SameOrigin(r *http.Request, socket bool) error {
 // ErrNoFan means that a request has no cookie of a fan.
 var ErrNoFan = errors.New("no fan cookie")
 
-// Presented is the fan of the request's cookie, ErrNoFan or wire.ErrToken.
+// Presented is the fan of the request's cookie; errors as of Face.
 func (id *Identity) Presented(r *http.Request) (string, error) {
 	f, err := id.Face(r)
 	return f.Fan, err
 }
 
-// Face is what the request's cookie says; ErrNoFan or wire.ErrToken.
+// Face is what the request's cookie says; ErrNoFan, or a refusal: of one that is not
+// ours or has had its time, or of a session that was ended.
 func (id *Identity) Face(r *http.Request) (wire.Face, error) {
 	c := id.cookie(r, wire.FanCookie)
 	if c == "" {
 		return wire.Face{}, ErrNoFan
 	}
-	return id.cfg.Keys.VerifyFace(c)
+	f, err := id.cfg.Keys.VerifyFace(c)
+	if err != nil || !id.cfg.Now().Before(f.Ends()) {
+		return wire.Face{}, unknown()
+	}
+	if p := id.SignOuts.of(f); p != nil {
+		return wire.Face{}, p
+	}
+	return f, nil
 }
 
 // Fan is the fan of the request, who must have a cookie of ours.
 func (id *Identity) Fan(r *http.Request) (string, error) {
 	fan, err := id.Presented(r)
-	if err != nil {
-		return "", wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
+	if errors.Is(err, ErrNoFan) {
+		err = unknown()
 	}
-	return fan, nil
+	return fan, err
+}
+
+func unknown() *wire.Problem {
+	return wire.Refuse(wire.CodeUnauthorized, "We don't know this browser. Open the event's page again.")
 }
 
 // Meet is the fan of the request; a stranger, or one with a cookie that is not
-// ours, becomes a new fan.
-func (id *Identity) Meet(w http.ResponseWriter, r *http.Request) string {
+// ours, becomes a new fan. Who was signed out is told so first.
+func (id *Identity) Meet(w http.ResponseWriter, r *http.Request) (string, error) {
 	fan, err := id.Presented(r)
-	if err != nil {
-		fan = wire.NewFan()
-		face := wire.Face{Fan: fan, At: id.cfg.Now()}
-		if id.cfg.Named != nil {
-			face.Net, face.Owes = id.cfg.Named(r)
-		}
-		id.Show(w, r, face)
+	var p *wire.Problem
+	if err == nil || errors.As(err, &p) && p.Code != wire.CodeUnauthorized {
+		return fan, err
 	}
-	return fan
+	face := wire.Face{Fan: wire.NewFan(), At: id.cfg.Now(), Session: wire.NewSession()}
+	if id.cfg.Named != nil {
+		face.Net, face.Owes = id.cfg.Named(r)
+	}
+	id.Show(w, r, face)
+	return face.Fan, nil
 }
 
-// Become makes a device the fan's. What they have shown elsewhere does not count there.
+// Become makes a device the fan's, for a while. What they have shown elsewhere does
+// not count there.
 func (id *Identity) Become(w http.ResponseWriter, r *http.Request, fan string) {
-	id.Show(w, r, wire.Face{Fan: fan, At: id.cfg.Now()})
+	id.Show(w, r, wire.Face{Fan: fan, At: id.cfg.Now(), Session: wire.NewSession(), Carried: true})
+}
+
+// Forget lets a browser forget whose it is. Which device it is it keeps.
+func (id *Identity) Forget(w http.ResponseWriter, r *http.Request) {
+	secure := id.secure(r)
+	for _, c := range r.Cookies() {
+		if c.Name == wire.CookieName(wire.FanCookie, secure) || strings.HasPrefix(c.Name, wire.CookieName(wire.PlaceCookie, secure)) {
+			id.clear(w, c.Name, secure)
+		}
+	}
 }
 
 // Show gives a browser its cookie, or what it has shown since.
 func (id *Identity) Show(w http.ResponseWriter, r *http.Request, f wire.Face) {
-	id.give(w, r, wire.FanCookie, id.cfg.Keys.SignFace(f), cookieAge)
+	id.give(w, r, wire.FanCookie, id.cfg.Keys.SignFace(f), f.Ends().Sub(id.cfg.Now()))
 }
 
 // Device is what a pass says of the request's device, which gets a cookie if it
@@ -129,7 +158,7 @@ func (id *Identity) Device(w http.ResponseWriter, r *http.Request) string {
 		return d
 	}
 	device := wire.NewDevice()
-	id.give(w, r, wire.DeviceCookie, id.cfg.Keys.SignDevice(device), cookieAge)
+	id.give(w, r, wire.DeviceCookie, id.cfg.Keys.SignDevice(device), deviceAge)
 	return wire.Hash([]byte(device))
 }
 

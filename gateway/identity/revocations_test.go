@@ -36,6 +36,54 @@ func TestNoPassBeforeRevocationsAreKnown(t *testing.T) {
 	}
 }
 
+// TestNoCookieBeforeSignOutsAreKnown: nor is a cookie.
+func TestNoCookieBeforeSignOutsAreKnown(t *testing.T) {
+	t.Parallel()
+	s := newSignOuts(time.Now, nil)
+	f := wire.Face{Fan: wire.NewFan(), At: time.Now(), Session: wire.NewSession()}
+	if p := s.of(f); p == nil || p.Code != wire.CodeUnavailable {
+		t.Fatalf("%+v", p)
+	}
+	s.Arrived()
+	if p := s.of(f); p != nil {
+		t.Fatalf("%+v", p)
+	}
+}
+
+// TestSignOutsAreForgotten: once no cookie can be so old, and not before.
+func TestSignOutsAreForgotten(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(2e9, 0)
+	s := newSignOuts(func() time.Time { return now }, nil)
+	s.Arrived()
+	fill := func(n int) {
+		for range n {
+			must(t, s.Note(entryOf(t, wire.SignOutKey(wire.NewFan(), wire.NewSession()), wire.SignOut{At: now}, now)))
+			must(t, s.Note(entryOf(t, wire.SignOutKey(wire.NewFan(), wire.SignOutAll), wire.SignOut{At: now}, now)))
+		}
+	}
+	fill(4 * minSignOuts)
+	now = now.Add(wire.SessionLife + time.Second)
+	if fill(4 * minSignOuts); len(s.all)+len(s.ones) != 8*minSignOuts {
+		t.Errorf("%d are kept", len(s.all)+len(s.ones))
+	}
+	one, all := wire.Face{Fan: wire.NewFan(), At: now, Session: wire.NewSession()}, wire.Face{Fan: wire.NewFan(), At: now, Session: wire.NewSession()}
+	must(t, s.Note(entryOf(t, wire.SignOutKey(one.Fan, one.Session), wire.SignOut{At: now}, now)))
+	must(t, s.Note(entryOf(t, wire.SignOutKey(all.Fan, wire.SignOutAll), wire.SignOut{At: now}, now)))
+	fill(10 * minSignOuts)
+	if s.of(one) == nil || s.of(all) == nil {
+		t.Error("a session that could be alive is forgotten")
+	}
+	if all.At = now.Add(time.Second); s.of(all) != nil {
+		t.Error("a session that began since is over")
+	}
+	for _, key := range []string{"", "show", ".", "x.y", wire.NewFan() + "."} {
+		if s.Note(entryOf(t, key, wire.SignOut{}, now)) == nil {
+			t.Errorf("key %q is taken", key)
+		}
+	}
+}
+
 func TestRevocationsAreForgotten(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(2e9, 0)

@@ -31,7 +31,8 @@ const (
 	Hold      Route = "hold"
 	Checkout  Route = "checkout"
 	Challenge Route = "challenge"
-	Carry     Route = "carry" // a place to another device
+	Carry     Route = "carry"    // a place to another device
+	SignOut   Route = "sign-out" // of sessions
 	Read      Route = "read"
 	Live      Route = "live"
 	Connect   Route = "connect"
@@ -60,6 +61,7 @@ const defaults = `
 	checkout.address=3000-M  checkout.network=12000-M  checkout.fan=600-M
 	challenge.address=3000-M challenge.network=12000-M challenge.fan=60-M
 	carry.address=1200-M     carry.network=4800-M      carry.fan=60-M
+	sign-out.address=600-H   sign-out.network=2400-H   sign-out.fan=12-H
 	read.address=120000-M    read.network=480000-M
 	live.address=12000-M     live.network=48000-M      live.fan=120-M
 	connect.address=60000-M  connect.network=240000-M
@@ -101,7 +103,7 @@ func ParseBudgets(text string) (Budgets, error) {
 
 // Routes lists all routes.
 func Routes() []Route {
-	return []Route{Join, Redeem, Hold, Checkout, Challenge, Carry, Read, Live, Connect, NewFan, Guess, Stranger, Rotation, Held, Spin}
+	return []Route{Join, Redeem, Hold, Checkout, Challenge, Carry, SignOut, Read, Live, Connect, NewFan, Guess, Stranger, Rotation, Held, Spin}
 }
 
 // With is b with those of other instead of its own.

@@ -2,7 +2,9 @@ package live
 
 import (
 	"context"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -247,6 +249,13 @@ func (h *Hub) list() []*conn {
 		all = append(all, c)
 	}
 	return all
+}
+
+// of is the sockets of a fan.
+func (h *Hub) of(fan string) []*conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.byFan[fan]))
 }
 
 // again sends every viewer away to come back and read everything anew.

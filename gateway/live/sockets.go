@@ -140,6 +140,18 @@ func (s *Sockets) list() (all []*conn) {
 	return all
 }
 
+// ComeBack sends the sockets of a fan away, to come back as whoever they are now.
+func (s *Sockets) ComeBack(fan string) {
+	s.mu.Lock()
+	hubs := slices.Clone(s.hubs)
+	s.mu.Unlock()
+	for _, h := range hubs {
+		for _, c := range h.of(fan) {
+			go c.close(Life, "who you are has changed, come back")
+		}
+	}
+}
+
 // Open is how many there are.
 func (s *Sockets) Open() int {
 	s.mu.Lock()

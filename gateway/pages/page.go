@@ -57,6 +57,9 @@ type Orders struct {
 	List  []Order
 	Older string // where the next page is; empty: this is the last
 	Later bool   // it is not the first
+
+	Known     bool   // the browser is a fan's, who can sign out
+	SignedOut string // "here" or "elsewhere": what has just been done
 }
 
 // Order is an order as a page shows it.

@@ -92,8 +92,14 @@ async function send(method: string, path: string, body?: unknown, headers: Recor
   }
   if (method !== "GET") noteDate(response); // GETs may come from a cache
   if (response.ok) return response;
-  throw await problemOf(response);
+  const problem = await problemOf(response);
+  if (problem.code === "signed-out") signedOut(problem.message);
+  throw problem;
 }
+
+/** The session was ended on another device, and the cookies are gone with this answer: the page begins anew. */
+let signedOut = (_why: string): void => {};
+export function onSignedOut(act: (why: string) => void): void { signedOut = act; }
 
 async function problemOf(response: Response): Promise<Problem> {
   const p = await response.json().catch(() => ({})) as Record<string, any>;

@@ -3,7 +3,7 @@
 // board says: waiting, seats, checkout, order. See web/doc.go for every state
 // that a fan can be in, and the way on from it.
 
-import { Api, type Board, type EventInfo, type Pass, type Problem, now } from "./api";
+import { Api, type Board, type EventInfo, type Pass, type Problem, now, onSignedOut } from "./api";
 import { brought } from "./carry";
 import { Checkout } from "./checkout";
 import { busy, by, deliberate, el, fail, say, show, text } from "./dom";
@@ -130,6 +130,12 @@ async function purchase(event: string): Promise<void> {
     }
   }
 
+  onSignedOut((why) => {
+    Store.clearAll();
+    store.clear(); // what is in memory, too
+    route();
+    fail(why);
+  });
   deliberate();
   for (const id of ["message", "error"]) by(id).addEventListener("click", () => text(by(id), "")); // they lie over the page
   besideInstants();

@@ -2,12 +2,14 @@
 // time is set beside its instants, and an order whose payment is under way is followed.
 
 import { Api } from "./api";
+import { Store } from "./store";
 import { besideInstants } from "./time";
 
 const pollEvery = 3_000;
 
 export function showOrders(): void {
   besideInstants();
+  document.getElementById("leave")?.addEventListener("submit", () => Store.clearAll());
   for (const row of document.querySelectorAll<HTMLElement>('[data-order][data-state="pending"]')) {
     follow(row.dataset.event!, row.dataset.order!);
   }

@@ -18,12 +18,14 @@ export interface Saved {
   ended?: string; // why the place is used up, for the fan: joining again gives a new one
 }
 
+const prefix = "frontrow:";
+
 export class Store {
   private memory: Saved = {};
   private readonly name: string;
 
   constructor(event: string) {
-    this.name = `frontrow:${event}`;
+    this.name = prefix + event;
     this.memory = this.read() ?? {};
   }
 
@@ -53,6 +55,15 @@ export class Store {
     this.memory = {};
     try {
       localStorage.removeItem(this.name);
+    } catch { /* as above */ }
+  }
+
+  /** Nothing of any event stays: this browser is nobody's. */
+  static clearAll(): void {
+    try {
+      for (const name of Object.keys(localStorage)) {
+        if (name.startsWith(prefix)) localStorage.removeItem(name);
+      }
     } catch { /* as above */ }
   }
 

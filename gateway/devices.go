@@ -1,0 +1,85 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"frontrow/gateway/identity"
+	"frontrow/kv"
+	"frontrow/wire"
+)
+
+// A session is a fan's cookie on one device. It ends with the cookie, or before:
+//
+//	POST /sign-out where=here sure=yes   this one: the browser forgets, and SIGNEDOUT has its end
+//	POST /sign-out where=elsewhere       all others that began until now
+//
+// Gateways hear of it by a watch. A cookie of a session that has ended is refused
+// once, with why, and cleared: what the browser does next it does as a stranger.
+
+const (
+	signOutHere      = "here"
+	signOutElsewhere = "elsewhere"
+
+	// signedOutMark tells the page of orders what was done.
+	signedOutMark = "signed-out"
+
+	signOutWrite = 5 * time.Second
+)
+
+// signOut answers POST /sign-out, a form of the page of orders.
+func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
+	face, err := g.identity.Face(r)
+	if errors.Is(err, identity.ErrNoFan) {
+		return wire.Refuse(wire.CodeUnauthorized, "Nobody is signed in here.")
+	} else if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	where := r.PostFormValue("where")
+	switch where {
+	case signOutHere:
+		if r.PostFormValue("sure") != "yes" {
+			return wire.Refuse(wire.CodeInvalid, "Go back and agree that your orders and tickets can't be seen here any more.")
+		}
+		if face.Session != "" {
+			err = g.endSessions(r.Context(), wire.SignOutKey(face.Fan, face.Session), wire.SignOut{At: g.cfg.Now().UTC()})
+		}
+		if err == nil {
+			g.identity.Forget(w, r)
+		}
+	case signOutElsewhere:
+		if face.Session == "" { // of a former version
+			face.Session = wire.NewSession()
+			g.identity.Show(w, r, face)
+		}
+		err = g.endSessions(r.Context(), wire.SignOutKey(face.Fan, wire.SignOutAll), wire.SignOut{At: g.cfg.Now().UTC(), Keep: face.Session})
+	default:
+		return wire.Refuse(wire.CodeInvalid, "Say whether to sign out here or elsewhere.")
+	}
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/orders?"+signedOutMark+"="+where)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// endSessions stores the end of sessions in the home region, which all others mirror.
+func (g *Gateway) endSessions(ctx context.Context, key string, end wire.SignOut) error {
+	raw, err := json.Marshal(end)
+	if err != nil {
+		return fmt.Errorf("encode sign-out: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, signOutWrite)
+	defer cancel()
+	if _, err := kv.Publish(ctx, g.cfg.NATS, []kv.Msg{{Subject: wire.KVSubject(wire.SignedOutBucket, key), Data: raw}}); err != nil {
+		g.cfg.Logger.Warn("sign-out could not be stored", "err", err)
+		return wire.Busy("Nobody could be signed out just now. Please try again.")
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package identity
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"frontrow/kv"
+	"frontrow/wire"
+)
+
+// SignOuts is SIGNEDOUT as this gateway has seen it: looked at for each cookie. Until
+// it has been read no cookie is good.
+type SignOuts struct {
+	now   func() time.Time
+	ended func(fan string)
+
+	mu      sync.RWMutex
+	current bool
+	all     map[string]signOut   // by fan
+	ones    map[string]time.Time // by key: when it was stored
+	swept   int                  // records left by the last sweep
+}
+
+type signOut struct {
+	wire.SignOut
+	stored time.Time
+}
+
+// minSignOuts is how many records are kept without looking for those that have died.
+const minSignOuts = 1024
+
+func newSignOuts(now func() time.Time, ended func(fan string)) *SignOuts {
+	return &SignOuts{now: now, ended: ended, all: map[string]signOut{}, ones: map[string]time.Time{}}
+}
+
+// Note takes a record of SIGNEDOUT.
+func (s *SignOuts) Note(e kv.Entry) error {
+	fan, session, ok := wire.SplitSignOutKey(e.Key)
+	if !ok {
+		return errors.New("the key is not fan.session")
+	}
+	var v wire.SignOut
+	if err := json.Unmarshal(e.Value, &v); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if session == wire.SignOutAll {
+		s.all[fan] = signOut{v, e.Created}
+	} else {
+		s.ones[e.Key] = e.Created
+	}
+	s.sweep()
+	current := s.current
+	s.mu.Unlock()
+	if current && s.ended != nil {
+		s.ended(fan)
+	}
+	return nil
+}
+
+// sweep forgets what has died since, each time the number of records has doubled.
+// The server forgets them by itself, and tells nobody.
+func (s *SignOuts) sweep() {
+	if len(s.all)+len(s.ones) < 2*max(s.swept, minSignOuts) {
+		return
+	}
+	for fan, v := range s.all {
+		if s.now().Sub(v.stored) > wire.SessionLife {
+			delete(s.all, fan)
+		}
+	}
+	for key, stored := range s.ones {
+		if s.now().Sub(stored) > wire.SessionLife {
+			delete(s.ones, key)
+		}
+	}
+	s.swept = len(s.all) + len(s.ones)
+}
+
+// Arrived says that all that was stored has been noted.
+func (s *SignOuts) Arrived() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = true
+}
+
+// Since reports whether a fan has signed other devices out since an instant. What
+// began in the same second began before.
+func (s *SignOuts) Since(fan string, began time.Time) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	v, ok := s.all[fan]
+	return ok && began.Unix() <= v.At.Unix()
+}
+
+// of says why a session is no longer good; nil if it is.
+func (s *SignOuts) of(f wire.Face) *wire.Problem {
+	s.mu.RLock()
+	current, keep := s.current, s.all[f.Fan].Keep
+	_, ended := s.ones[wire.SignOutKey(f.Fan, f.Session)]
+	s.mu.RUnlock()
+	switch {
+	case !current:
+		return wire.Busy("We can't tell yet whether you are signed out. Please try again in a moment.")
+	case ended, s.Since(f.Fan, f.At) && (f.Session == "" || f.Session != keep):
+		return wire.Refuse(wire.CodeSignedOut, "You were signed out on this device. Your places, orders and tickets are kept on the devices that are still signed in: to have them here again, open “Take your place with you” on one of those. To begin anew here, open the event's page again.")
+	}
+	return nil
+}
