@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"frontrow/admission/scene"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -91,6 +92,7 @@ type Service struct {
 	log     *kv.Stream // SALELOG
 	leases  *kv.Leases
 	view    *scene.View
+	spoiled *records.Spoiled
 	metrics *metrics
 	beat    time.Duration // between two looks at what may be worth a board
 	ready   atomic.Bool
@@ -123,10 +125,11 @@ func New(cfg Config) (*Service, error) {
 			return nil, fmt.Errorf("admission: region %s: %w", r.Name, err)
 		}
 	}
+	spoiled := records.NewSpoiled(cfg.Logger, cfg.Registerer)
 	return &Service{
 		cfg: cfg, js: js, regions: regions, leases: leases, beat: time.Second,
 		events: kv.Open(js, wire.EventsBucket), log: kv.OpenStream(js, wire.SaleLogStream),
-		view: scene.NewView(cfg.Logger), metrics: newMetrics(cfg.Registerer),
+		view: scene.NewView(spoiled), spoiled: spoiled, metrics: newMetrics(cfg.Registerer),
 	}, nil
 }
 

@@ -122,7 +122,7 @@ func TestBoardsBetweenTicks(t *testing.T) {
 	w.join(5)
 	boards(false, 1)
 	boards(false, 1)
-	w.put(wire.StockBucket, "demo", wire.Stock{All: wire.Count{Held: 300}, Levels: map[string]wire.Count{"a": {Free: 7, Held: 293}}})
+	w.put(wire.StockBucket, "demo", wire.Stock{Event: "demo", All: wire.Count{Held: 300}, Levels: map[string]wire.Count{"a": {Free: 7, Held: 293}}})
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
 	for a.scene().Stock.Levels["a"].Free != 7 {

@@ -13,6 +13,7 @@ import (
 	"frontrow/admission/meter"
 	"frontrow/admission/queue"
 	"frontrow/admission/roll"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -36,6 +37,8 @@ type admitter struct {
 	log    *slog.Logger
 	queues *queue.Queues
 	guard  *kv.Guard
+	bucket *kv.Bucket // PASSES
+	back   []kv.Write // of records that are spoiled, as they were before
 	writes *kv.Committer
 	boards *kv.Bucket
 	calls  callLog
@@ -79,6 +82,7 @@ func (s *Service) lead(ctx context.Context, event string, term uint64) error {
 		return err
 	}
 	a := s.newAdmitter(event, term)
+	defer s.spoiled.Forget(wire.PassesBucket(event)) // the next to read it notes what is spoiled
 	if err := a.takeOver(ctx); err != nil {
 		return fmt.Errorf("take over: %w", err)
 	}
@@ -97,7 +101,7 @@ func (s *Service) newAdmitter(event string, term uint64) *admitter {
 		log:     s.cfg.Logger.With("event", event, "term", term),
 		queues:  queue.New(event, regions, s.regions),
 		boards:  kv.Open(s.js, wire.BoardBucket),
-		calls:   callLog{stream: s.log, subject: wire.LogSubject(event, wire.LogAdmission)},
+		calls:   callLog{stream: s.log, spoiled: s.spoiled, subject: wire.LogSubject(event, wire.LogAdmission)},
 		redeems: make(chan struct{}, maxRedeems),
 	}
 }
@@ -111,7 +115,7 @@ func (a *admitter) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.guard = guard
+	a.guard, a.bucket = guard, bucket
 	a.writes = kv.NewCommitter(kv.CommitterConfig{Stream: &bucket.Stream, Guard: guard, MaxQueue: maxRedeems, Registerer: a.cfg.Registerer})
 	entries, err := a.snapshot(ctx, bucket)
 	if err != nil {
@@ -122,22 +126,26 @@ func (a *admitter) takeOver(ctx context.Context) error {
 	for _, e := range entries {
 		switch {
 		case e.Key == wire.DrawKey:
-			var rec wire.DrawRecord
-			if err := json.Unmarshal(e.Value, &rec); err != nil {
+			rec, err := readBack[wire.DrawRecord](ctx, a, e)
+			if err != nil {
 				return fmt.Errorf("record %s: %w", e.Key, err)
 			}
 			secret = rec.Secret
 		case e.Key == wire.AdmitterKey:
 			a.revision = e.Revision
-			if err := json.Unmarshal(e.Value, &a.state); err != nil {
+			if a.state, err = records.Last[wire.Admitter](ctx, a.spoiled, &bucket.Stream, e); err != nil {
 				return fmt.Errorf("record %s: %w", e.Key, err)
 			}
 		case strings.HasPrefix(e.Key, wire.PlacePrefix):
-			var p wire.PassRecord
-			if err := json.Unmarshal(e.Value, &p); err != nil {
+			p, err := readBack[wire.PassRecord](ctx, a, e)
+			switch fan, turn, ok := wire.SplitTurnKey(e.Key); {
+			case err == nil:
+				passes = append(passes, p)
+			case wire.SpoiledKind(err) == "":
 				return fmt.Errorf("record %s: %w", e.Key, err)
+			case ok:
+				passes = append(passes, a.unreadable(fan, turn, e.Created))
 			}
-			passes = append(passes, p)
 		}
 	}
 	if len(a.state.Drawn) > 0 && secret == nil {
@@ -255,6 +263,7 @@ func (a *admitter) store(ctx context.Context, next wire.Admitter) error {
 		return err
 	}
 	a.revision, a.written = revision, next.At
+	a.spoiled.Note(a.bucket.Name(), wire.AdmitterKey, "")
 	a.mu.Lock()
 	a.state = next
 	a.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 
 	"frontrow/admission/roll"
 	"frontrow/internal/failpoint"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -16,6 +17,7 @@ import (
 // without gaps, whoever was admitter. It goes on where the log ends.
 type callLog struct {
 	stream   *kv.Stream
+	spoiled  *records.Spoiled
 	subject  string
 	revision kv.Revision
 	to       map[roll.Line]uint64 // how far each line is logged
@@ -66,8 +68,8 @@ func (l *callLog) read(ctx context.Context) error {
 	}
 	l.revision, l.to, l.drawn = e.Revision, map[roll.Line]uint64{}, 0
 	if err == nil {
-		var act wire.AdmissionAct
-		if err := json.Unmarshal(e.Value, &act); err != nil {
+		act, err := records.Last[wire.AdmissionAct](ctx, l.spoiled, l.stream, e)
+		if kind := wire.SpoiledKind(err); err != nil && (kind == "" || kind == wire.SpoiledNewer) {
 			return fmt.Errorf("last act of %s: %w", l.subject, err)
 		}
 		l.note(act)

@@ -11,6 +11,7 @@ import (
 
 	"frontrow/admission/roll"
 	"frontrow/internal/failpoint"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -130,19 +131,24 @@ func (a *admitter) mend(ctx context.Context) error {
 	}
 	now, revoked := a.cfg.Now(), map[string]wire.Revocation{}
 	if e, ok := entries[wire.AllKey]; ok {
-		if err := json.Unmarshal(e.Value, &a.withdrawn); err != nil {
+		// Junk over nothing: none were ever withdrawn.
+		a.withdrawn, err = records.Last[wire.Revocation](ctx, a.spoiled, &a.bucket.Stream, e)
+		if kind := wire.SpoiledKind(err); err != nil && (kind == "" || kind == wire.SpoiledNewer) {
 			return fmt.Errorf("record %s: %w", wire.AllKey, err)
 		}
-		if a.withdrawnRev = e.Revision; now.Sub(a.withdrawn.At) < wire.MaxPassLife {
+		if a.withdrawnRev = e.Revision; err == nil && now.Sub(a.withdrawn.At) < wire.MaxPassLife {
 			revoked[wire.RevokedAll] = a.withdrawn
 		}
+	}
+	if err := a.storeBack(ctx); err != nil {
+		return err
 	}
 	a.mu.Lock()
 	for p := range a.roll.Passes() {
 		if p.Expires.After(now) && p.Was != "" {
 			revoked[p.Was] = wire.Revocation{At: now.UTC(), Moved: true}
 		}
-		if p.Expires.After(now) && !p.Revoked.IsZero() {
+		if p.Expires.After(now) && !p.Revoked.IsZero() && p.ID != "" {
 			revoked[p.ID] = wire.Revocation{At: p.Revoked, Why: p.Why, Device: p.Device}
 		}
 		a.count(p)
@@ -200,6 +206,9 @@ func (a *admitter) revoke(ctx context.Context, req wire.RevokeRequest) (reply wi
 	p.Changing.Lock()
 	defer p.Changing.Unlock()
 	rec, stored := a.stored(p)
+	if rec.ID == "" { // of a record that can't be read: one that no pass has
+		rec.ID = rand.Text()
+	}
 	now := a.cfg.Now().UTC()
 	switch {
 	case !stored:
@@ -277,6 +286,7 @@ func (a *admitter) storeWithdrawn(ctx context.Context, v wire.Revocation) error 
 	revision, err := a.writes.Do(ctx, kv.Write{Key: wire.AllKey, Value: value, Expect: kv.At(a.withdrawnRev)})
 	if err == nil {
 		a.withdrawnRev = revision
+		a.spoiled.Note(a.bucket.Name(), wire.AllKey, "")
 		failpoint.Here(failpoint.PassesWithdrawn)
 		if err = a.tell(ctx, map[string]wire.Revocation{wire.RevokedAll: v}); err != nil {
 			err = fmt.Errorf("%w: %w", kv.ErrUnknown, err)

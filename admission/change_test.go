@@ -258,7 +258,7 @@ func TestTakeOverMendsRevocations(t *testing.T) {
 			change(&r)
 			w.put(wire.PassesBucket("demo"), wire.PlaceKey(r.Fan), r)
 		}
-		w.put(wire.PassesBucket("demo"), wire.AdmitterKey, wire.Admitter{Lines: []wire.Line{{Lane: wire.LaneGeneral, Region: "home", Head: 3, Calls: []wire.Call{{To: 3, At: now}}}}})
+		w.put(wire.PassesBucket("demo"), wire.AdmitterKey, wire.Admitter{Admitter: "zero", Lines: []wire.Line{{Lane: wire.LaneGeneral, Region: "home", Head: 3, Calls: []wire.Call{{To: 3, At: now}}}}})
 		w.put(wire.PassesBucket("demo"), wire.AllKey, wire.Revocation{At: now.Add(-time.Hour), Why: "then"})
 		w.start("one")
 		w.board("a board", func(wire.Board) bool { return true })

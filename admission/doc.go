@@ -41,6 +41,7 @@
 //	change.go     what becomes of a pass: moved to another device, revoked
 //	operator.go   what the nats CLI asks of the meter
 //	event.go      putting events up, opening and closing them
+//	spoiled.go    records of PASSES that somebody has spoilt
 //
 // # Invariants
 //
@@ -80,6 +81,7 @@
 //	operator's act logged, not done   he had no answer, and status shows the state
 //	streams made, event not written   apply again; streams are made once
 //	a queue lost and made again       its next look says so; recorded before the board shows it
+//	junk stored over what it wrote    stored again as the bucket still has it; a pass of which it has nothing is nobody's
 //
 // Fans meanwhile keep their places and hear "try again"; the last board stands.
 package admission

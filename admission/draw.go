@@ -11,6 +11,7 @@ import (
 
 	"frontrow/admission/scene"
 	"frontrow/internal/failpoint"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -28,8 +29,8 @@ func (a *admitter) secret(ctx context.Context) ([]byte, error) {
 	for {
 		e, err := bucket.Get(ctx, wire.DrawKey)
 		if err == nil {
-			var rec wire.DrawRecord
-			if err := json.Unmarshal(e.Value, &rec); err != nil || len(rec.Secret) != secretBytes {
+			rec, err := records.Last[wire.DrawRecord](ctx, a.spoiled, &bucket.Stream, e)
+			if err != nil || len(rec.Secret) != secretBytes {
 				return nil, fmt.Errorf("record %s is not a draw's: %w", wire.DrawKey, err)
 			}
 			a.drawSecret = rec.Secret

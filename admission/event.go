@@ -11,6 +11,7 @@ import (
 
 	"frontrow/eventfile"
 	"frontrow/internal/failpoint"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -51,6 +52,7 @@ func (s *Service) apply(ctx context.Context, _ string, data []byte) (any, error)
 	switch {
 	case err == nil:
 		err = changeable(old, next, now)
+	case !absent(err):
 	case spec.Over(now) || !spec.StartsAt.IsZero() && !now.Before(spec.StartsAt):
 		err = wire.Refuse(wire.CodeInvalid, "starts_at, sale_ends_at: the event is over before it is put up. It starts "+
 			wire.FormatInstant(spec.StartsAt, spec.Zone())+", and it is "+wire.FormatInstant(now, spec.Zone())+".")
@@ -241,7 +243,14 @@ func noEvent(id string) error {
 	return wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no event %q.", id))
 }
 
-// read is an event's record; a *wire.Problem if there is none.
+// absent tells whether an error of read says that there is no event.
+func absent(err error) bool {
+	var p *wire.Problem
+	return errors.As(err, &p) && p.Code == wire.CodeNotFound
+}
+
+// read is an event's record, or what it was before somebody spoilt it, with the
+// revision to write behind; a *wire.Problem if there is none.
 func (s *Service) read(ctx context.Context, id string) (wire.Event, kv.Revision, error) {
 	var event wire.Event
 	if !wire.IsName(id) {
@@ -254,7 +263,13 @@ func (s *Service) read(ctx context.Context, id string) (wire.Event, kv.Revision,
 	if err != nil {
 		return event, 0, fmt.Errorf("event %s: %w", id, err)
 	}
-	if err := json.Unmarshal(e.Value, &event); err != nil {
+	event, err = records.Last[wire.Event](ctx, s.spoiled, &s.events.Stream, e)
+	switch kind := wire.SpoiledKind(err); {
+	case kind == wire.SpoiledNewer:
+		return event, 0, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The record of %q is of a later version of frontrow: use that.", id))
+	case kind != "":
+		return event, e.Revision, noEvent(id) // nothing else was ever stored
+	case err != nil:
 		return event, 0, fmt.Errorf("event %s: %w", id, err)
 	}
 	return event, e.Revision, nil
@@ -266,11 +281,10 @@ func (s *Service) change(ctx context.Context, id string, f func(*wire.Event) (wi
 	for try := 1; ; try++ {
 		old, revision, err := s.read(ctx, id)
 		var known *wire.Event
-		var none *wire.Problem
 		switch {
 		case err == nil:
 			known = &old
-		case !errors.As(err, &none):
+		case !absent(err):
 			return old, err
 		}
 		next, err := f(known)
@@ -284,6 +298,7 @@ func (s *Service) change(ctx context.Context, id string, f func(*wire.Event) (wi
 		}
 		_, err = s.events.Update(ctx, id, value, revision)
 		if err == nil {
+			s.spoiled.Note(wire.EventsBucket, id, "")
 			return next, nil
 		}
 		if !errors.Is(err, kv.ErrConflict) || try == casTries {

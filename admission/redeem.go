@@ -10,6 +10,7 @@ import (
 	"frontrow/admission/roll"
 	"frontrow/admission/scene"
 	"frontrow/internal/failpoint"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -204,10 +205,10 @@ func (a *admitter) claim(rec wire.PassRecord) (*wire.Problem, error) {
 	if !lostRace(err) {
 		return nil, err
 	}
-	e, err := kv.Open(a.js, wire.PassesBucket(a.id)).Get(a.ctx, key)
+	e, err := a.bucket.Get(a.ctx, key)
 	var first wire.CodeClaim
 	if err == nil {
-		err = json.Unmarshal(e.Value, &first)
+		first, err = records.Last[wire.CodeClaim](a.ctx, a.spoiled, &a.bucket.Stream, e)
 	}
 	switch {
 	case err != nil:
@@ -257,6 +258,9 @@ func (a *admitter) stored(p *roll.Pass) (wire.PassRecord, bool) {
 func (a *admitter) answer(rec wire.PassRecord) wire.RedeemReply {
 	if !rec.Revoked.IsZero() {
 		return wire.RedeemReply{Problem: withdrawn()}
+	}
+	if rec.ID == "" {
+		return unreadablePass(rec)
 	}
 	token, err := a.cfg.Keys.SignPass(wire.NewPass(a.id, rec))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"frontrow/admission/roll"
 	"frontrow/admission/scene"
 	"frontrow/internal/failpoint"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -200,6 +201,7 @@ func (a *admitter) publish(ctx context.Context, s scene.Scene, always bool) erro
 	if err == nil {
 		failpoint.Here(failpoint.BoardPublished)
 		a.last, a.boardRev, a.shown = b, revision, time.Now()
+		a.spoiled.Note(wire.BoardBucket, a.id, "")
 		a.metrics.boards.Inc()
 		return nil
 	}
@@ -221,9 +223,7 @@ func (a *admitter) readBoard(ctx context.Context) error {
 		return err
 	}
 	if err == nil {
-		if err := json.Unmarshal(e.Value, &b); err != nil {
-			a.log.Warn("board is not JSON: it will be replaced", "error", err)
-		}
+		b, _ = records.Read[wire.Board](a.spoiled, wire.BoardBucket, e) // one that is spoiled will be replaced
 	}
 	if b.Seq == 0 {
 		b.Seq = a.state.Board

@@ -39,6 +39,10 @@
 // Workers share the events: one that gets a lease beyond its share gives it
 // back once, for another with fewer to take.
 //
+// A record that can't be read is stored again as the bucket still has it, before
+// anything is served. Where it has nothing, the seat is out of sale until the log says
+// that it is nobody's, or the ledger whose (repair.go).
+//
 // # Reconciling
 //
 // At the start of a term, and every minute, the seats sold are compared with
@@ -103,6 +107,7 @@
 //	  the ledger notes it
 //	a fan's holds ended, and       the seats' records tell of others      nobody: that fan may keep seats for as long once more
 //	  others have their seats
+//	junk stored as a seat's record seats out of sale, or nothing         the next writer, from the bucket's history; the log; the ledger
 //	losing all of JetStream        bookings in the ledger            the first writer of the event, applied again: sold before anything
 //	                                                                 is offered. Holds are lost; orders not committed fail, their
 //	                                                                 payments are voided

@@ -79,6 +79,9 @@ func (w *writer) reconcile(ctx context.Context) {
 			w.logger.Warn("seats are not reconciled with the ledger", "event_id", w.event.id, "err", err)
 			wait = reconcileAgain
 		}
+		if err := w.repairWithin(ctx); err != nil && ctx.Err() == nil {
+			w.logger.Warn("spoiled records of seats are not repaired yet", "event_id", w.event.id, "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -2,11 +2,11 @@ package inventory
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"frontrow/internal/failpoint"
@@ -17,7 +17,6 @@ import (
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"golang.org/x/sync/errgroup"
 )
 
 // Bounds of a recovery.
@@ -59,7 +58,7 @@ func (w *writer) restore(ctx context.Context) error {
 		read, err := w.readUnlessStalled(ctx)
 		switch {
 		case err == nil:
-			return read.restore(w.engine)
+			return w.repair(ctx, read.restore(w.engine))
 		case !errors.Is(err, errStalled) || ctx.Err() != nil:
 			return err
 		}
@@ -72,13 +71,13 @@ var errStalled = errors.New("reading the seats stands still")
 // readUnlessStalled is read, given up once no record has come for readStall. What
 // is given up ends by itself, soon after: the client library asks for another
 // consumer for some seconds, whatever the context says.
-func (w *writer) readUnlessStalled(ctx context.Context) (*records, error) {
+func (w *writer) readUnlessStalled(ctx context.Context) (*stored, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stall := time.AfterFunc(readStall, func() { cancel(errStalled) })
 	defer stall.Stop()
 	type result struct {
-		read *records
+		read *stored
 		err  error
 	}
 	done := make(chan result, 1)
@@ -102,7 +101,7 @@ func (w *writer) readUnlessStalled(ctx context.Context) (*records, error) {
 // in the order of their revisions, and the guard's among them: when it has come at
 // the revision just written, all before it have, from whichever replica, and
 // nothing of earlier terms is stored after. goes is told of each record.
-func (w *writer) read(ctx context.Context, upto kv.Revision, goes func()) (*records, error) {
+func (w *writer) read(ctx context.Context, upto kv.Revision, goes func()) (*stored, error) {
 	guard := w.stream.Subject(wire.WriterKey)
 	consumer, err := w.js.OrderedConsumer(ctx, wire.KVStream(wire.SeatsBucket(w.event.id)), jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{w.stream.Subject(wire.SeatPrefix + ">"), guard}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy})
@@ -114,16 +113,16 @@ func (w *writer) read(ctx context.Context, upto kv.Revision, goes func()) (*reco
 		return nil, err
 	}
 	defer messages.Stop()
-	read := &records{index: w.event.index}
+	read := &stored{index: w.event.index}
 	for {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return nil, errors.Join(err, read.decoding.Wait())
+			return nil, err
 		}
 		goes()
 		meta, err := m.Metadata()
 		if err != nil {
-			return nil, errors.Join(err, read.decoding.Wait())
+			return nil, err
 		}
 		if m.Subject() != guard {
 			read.add(record{key: strings.TrimPrefix(m.Subject(), w.stream.Subject("")), raw: m.Data(), revision: meta.Sequence.Stream})
@@ -139,17 +138,18 @@ type record struct {
 	raw      []byte
 	revision uint64
 	seat     int
+	spoiled  bool // raw can't be read
 	wire.Seat
 }
 
-// records are decoded in parts, while others are being read.
-type records struct {
+// stored are all records, decoded in parts, while others are being read.
+type stored struct {
 	index    *plan.Index
 	parts    [][]record
-	decoding errgroup.Group
+	decoding sync.WaitGroup
 }
 
-func (r *records) add(one record) {
+func (r *stored) add(one record) {
 	last := len(r.parts) - 1
 	if last < 0 || len(r.parts[last]) == cap(r.parts[last]) {
 		r.decode()
@@ -160,12 +160,12 @@ func (r *records) add(one record) {
 }
 
 // decode begins with the last part.
-func (r *records) decode() {
+func (r *stored) decode() {
 	if len(r.parts) == 0 {
 		return
 	}
 	part := r.parts[len(r.parts)-1]
-	r.decoding.Go(func() error {
+	r.decoding.Go(func() {
 		for i := range part {
 			id, _ := wire.SeatOfKey(part[i].key)
 			seat, ok := r.index.Lookup(id)
@@ -173,21 +173,20 @@ func (r *records) decode() {
 				part[i].seat = -1 // not of the plan: the audit tells
 				continue
 			}
-			if err := json.Unmarshal(part[i].raw, &part[i].Seat); err != nil {
-				return fmt.Errorf("record %s: %w", part[i].key, err)
+			var err error
+			part[i].Seat, err = wire.Read[wire.Seat](part[i].key, part[i].raw)
+			if part[i].seat, part[i].spoiled = seat, err != nil; err == nil {
+				part[i].raw = nil
 			}
-			part[i].seat, part[i].raw = seat, nil
 		}
-		return nil
 	})
 }
 
-// restore gives the engine the last record of each seat, in the order of the plan.
-func (r *records) restore(e *seating.Engine) error {
+// restore gives the engine the last record of each seat, in the order of the plan,
+// and returns those that can't be read.
+func (r *stored) restore(e *seating.Engine) (spoiled []record) {
 	r.decode()
-	if err := r.decoding.Wait(); err != nil {
-		return err
-	}
+	r.decoding.Wait()
 	last := make([]*record, r.index.Len())
 	for _, part := range r.parts {
 		for i := range part {
@@ -200,11 +199,11 @@ func (r *records) restore(e *seating.Engine) error {
 		if one == nil {
 			continue
 		}
-		if err := e.Restore(seat, one.Seat, one.revision); err != nil {
-			return err
+		if one.spoiled || e.Restore(seat, one.Seat, one.revision) != nil {
+			spoiled = append(spoiled, *one)
 		}
 	}
-	return nil
+	return spoiled
 }
 
 // fresh reads up to 999 records at least as new as the guard: an answer
@@ -272,7 +271,7 @@ func logKey(n uint64) string { return wire.LogPrefix + strconv.FormatUint(n, 10)
 // without a record, and the next writer asks again.
 func (w *writer) open(ctx context.Context) error {
 	if len(w.engine.Unopened(0, 1)) == 0 {
-		return nil
+		return w.flush(ctx) // repairs, if there are any
 	}
 	if err := w.rebuild(ctx); err != nil {
 		return err

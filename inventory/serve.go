@@ -85,7 +85,7 @@ func (w *writer) full() bool { return w.carried != nil || len(w.deciding.command
 func (w *writer) expire(most int) {
 	now := w.now().UTC()
 	if now.Sub(w.sweptAt) >= sweepEvery {
-		w.sweptAt = now
+		w.sweptAt, w.dirty = now, true // STOCK is said again, whatever has become of it
 		w.sweep(now)
 	}
 	if due, ok := w.engine.Due(); !ok || due.After(now) {

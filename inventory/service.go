@@ -2,13 +2,13 @@ package inventory
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"frontrow/internal/records"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/seating"
 	"frontrow/kv"
@@ -82,6 +82,7 @@ type Service struct {
 	js        jetstream.JetStream
 	leases    *kv.Leases
 	metrics   *metrics
+	spoiled   *records.Spoiled
 	settling  chan struct{}
 	refunding chan struct{} // one element for each operator's refund under way
 
@@ -155,7 +156,7 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inventory: %w", err)
 	}
-	return &Service{cfg: cfg, js: js, leases: leases, metrics: newMetrics(cfg.Registerer),
+	return &Service{cfg: cfg, js: js, leases: leases, metrics: newMetrics(cfg.Registerer), spoiled: records.NewSpoiled(cfg.Logger, cfg.Registerer),
 		settling: make(chan struct{}, maxSettling), refunding: make(chan struct{}, maxRefunding), events: map[string]*event{}, prices: map[string]map[string]wire.Price{}}, nil
 }
 
@@ -208,10 +209,9 @@ func (s *Service) Ready(context.Context) error {
 
 // seen takes an event's record from EVENTS; start is called for a new one.
 func (s *Service) seen(ctx context.Context, e kv.Entry, start func(*event)) {
-	var record wire.Event
-	if err := json.Unmarshal(e.Value, &record); err != nil || record.Spec.ID != e.Key {
-		s.cfg.Logger.Error("event record is not understood", "event_id", e.Key, "err", err)
-		return
+	record, err := records.Read[wire.Event](s.spoiled, wire.EventsBucket, e)
+	if err != nil {
+		return // one that is known goes on as it was
 	}
 	s.mu.Lock()
 	known := s.events[e.Key]
@@ -272,11 +272,10 @@ func (s *Service) plan(ctx context.Context, digest string) (*plan.Index, error) 
 
 // priced takes a price from PRICES.
 func (s *Service) priced(e kv.Entry) {
-	var p wire.Price
+	p, err := records.Read[wire.Price](s.spoiled, wire.PricesBucket, e)
 	id, level, ok := wire.SplitPriceKey(e.Key)
-	if err := json.Unmarshal(e.Value, &p); err != nil || !ok {
-		s.cfg.Logger.Error("price is not understood", "key", e.Key, "err", err)
-		return
+	if err != nil || !ok {
+		return // the one before stands
 	}
 	s.mu.Lock()
 	if s.prices[id] == nil {
@@ -331,7 +330,7 @@ func (s *Service) write(ctx context.Context, e *event, term uint64) error {
 func (s *Service) newWriter(e *event, term uint64, stock *stockPublisher) *writer {
 	return &writer{event: e, name: s.cfg.Name, term: term, nc: s.cfg.NATS, js: s.js, stream: &kv.Open(s.js, wire.SeatsBucket(e.id)).Stream,
 		queue: make(chan command, maxQueue), landed: make(chan outcome, 1), replies: make(chan []reply, maxReplies),
-		ledger: s.cfg.Ledger, settling: s.settling, asking: map[string]bool{}, now: s.cfg.Now, logger: s.cfg.Logger, metrics: s.metrics, stock: stock}
+		ledger: s.cfg.Ledger, settling: s.settling, asking: map[string]bool{}, now: s.cfg.Now, logger: s.cfg.Logger, metrics: s.metrics, spoiled: s.spoiled, stock: stock}
 }
 
 // introduce makes the event known to the ledger, however long that takes;

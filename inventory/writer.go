@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/internal/records"
 	"frontrow/inventory/seating"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -65,6 +66,7 @@ type writer struct {
 	now      func() time.Time
 	logger   *slog.Logger
 	metrics  *metrics
+	spoiled  *records.Spoiled
 	stock    *stockPublisher
 	dirty    bool // the stock has changed since it was published
 	stockAt  time.Time
@@ -74,6 +76,7 @@ type writer struct {
 // (kv.ErrFenced), or when it has to start anew.
 func (w *writer) run(ctx context.Context) error {
 	started := w.now()
+	defer w.spoiled.Forget(w.stream.Name()) // the next to read them notes them
 	if err := w.load(ctx); err != nil {
 		return fmt.Errorf("load seats of %s: %w", w.event.id, err)
 	}

@@ -119,9 +119,11 @@ func (g *Guard) catchUp(ctx context.Context) error {
 	if e.Revision <= g.revision {
 		return nil
 	}
+	// A record that somebody has spoilt says nothing of terms. Whoever rewrites it has
+	// the right: the batches of all others are refused by its revision.
 	var r guardRecord
-	if err := json.Unmarshal(e.Value, &r); err != nil {
-		return fmt.Errorf("record at revision %d: %w", e.Revision, err)
+	if json.Unmarshal(e.Value, &r) != nil {
+		r = guardRecord{}
 	}
 	if r.Term > g.term || r.Term == g.term && r.Holder != g.holder {
 		return fmt.Errorf("%w: holder %s, term %d", ErrFenced, r.Holder, r.Term)

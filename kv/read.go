@@ -36,7 +36,7 @@ func (s *Stream) latest(ctx context.Context, keys []string, atLeast Revision) (m
 	for len(keys) > 0 {
 		n := min(len(keys), maxLatest)
 		for {
-			upTo, err := s.multiLast(ctx, keys[:n], found)
+			upTo, err := s.multiLast(ctx, keys[:n], found, 0)
 			if err != nil {
 				return nil, fmt.Errorf("read %d keys of %s: %w", n, s.name, err)
 			}
@@ -52,14 +52,50 @@ func (s *Stream) latest(ctx context.Context, keys []string, atLeast Revision) (m
 	return found, nil
 }
 
-// multiLast puts the last messages of keys into found and returns the sequence
-// up to which the replica that answered has looked, 0 if it found nothing.
-func (s *Stream) multiLast(ctx context.Context, keys []string, found map[string]Entry) (Revision, error) {
+// Before reads the value that key had before revision r, or ErrNotFound if the
+// stream keeps none that is older. Whichever replica says where to look, the leader
+// says that nothing is in between.
+func (s *Stream) Before(ctx context.Context, key string, r Revision) (e Entry, err error) {
+	ctx, cancel := whileConnected(ctx, s.nc, readTimeout)
+	defer cancel()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("get %s from %s before %d: %w", key, s.name, r, err)
+		}
+	}()
+	found := map[string]Entry{}
+	if r > 1 { // 0 would be any revision
+		if _, err := s.multiLast(ctx, []string{key}, found, r-1); err != nil {
+			return Entry{}, err
+		}
+	}
+	for e = found[key]; ; {
+		next, err := s.ask(ctx, map[string]any{"seq": e.Revision + 1, "next_by_subj": s.Subject(key)})
+		switch {
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return Entry{}, err
+		case err == nil && next.Revision < r:
+			e = next
+		case e.Revision == 0:
+			return Entry{}, ErrNotFound
+		default:
+			return e, nil
+		}
+	}
+}
+
+// multiLast puts the last messages of keys, of those up to a revision if that is
+// not 0, into found. It returns the sequence up to which the replica that answered
+// has looked, 0 if it found nothing.
+func (s *Stream) multiLast(ctx context.Context, keys []string, found map[string]Entry, last Revision) (Revision, error) {
 	subjects := make([]string, len(keys))
 	for i, k := range keys {
 		subjects[i] = s.Subject(k)
 	}
-	req, err := json.Marshal(map[string][]string{"multi_last": subjects})
+	req, err := json.Marshal(struct {
+		Subjects []string `json:"multi_last"`
+		Last     Revision `json:"up_to_seq,omitempty"`
+	}{subjects, last})
 	if err != nil {
 		return 0, err
 	}

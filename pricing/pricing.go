@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -52,6 +53,7 @@ type Service struct {
 	cfg     Config
 	js      jetstream.JetStream
 	prices  *kv.Bucket
+	spoiled *records.Spoiled
 	leases  *kv.Leases
 	changes prometheus.Counter
 	ready   atomic.Bool
@@ -94,6 +96,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("pricing: %w", err)
 	}
 	s := &Service{cfg: cfg, js: js, leases: leases, prices: kv.Open(js, wire.PricesBucket), events: map[string]*offer{},
+		spoiled: records.NewSpoiled(cfg.Logger, cfg.Registerer),
 		changes: prometheus.NewCounter(prometheus.CounterOpts{Name: "frontrow_pricing_changes_total", Help: "Prices written."})}
 	if cfg.Registerer != nil {
 		cfg.Registerer.MustRegister(s.changes)
@@ -122,10 +125,9 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error {
 		return kv.Open(s.js, wire.EventsBucket).Watch(ctx, ">", kv.Watcher{
 			Entry: func(e kv.Entry) {
-				var event wire.Event
-				if err := json.Unmarshal(e.Value, &event); err != nil {
-					s.cfg.Logger.Warn("event ignored", "event", e.Key, "error", err)
-					return
+				event, err := records.Read[wire.Event](s.spoiled, wire.EventsBucket, e)
+				if err != nil {
+					return // one that is known keeps its prices
 				}
 				if o := s.see(e.Key, event.Spec); o != nil {
 					g.Go(func() error {
@@ -190,19 +192,23 @@ func (s *Service) set(ctx context.Context, event, level string, want wire.Amount
 	key := wire.PriceKey(event, level)
 	for try := 1; ; try++ {
 		var now wire.Price
+		spoiled := false
 		e, err := s.prices.Get(ctx, key)
 		switch {
 		case errors.Is(err, kv.ErrNotFound):
 		case err != nil:
 			return err
 		default:
-			if err := json.Unmarshal(e.Value, &now); err != nil {
+			now, err = records.Last[wire.Price](ctx, s.spoiled, &s.prices.Stream, e)
+			if kind := wire.SpoiledKind(err); err != nil && (kind == "" || kind == wire.SpoiledNewer) {
 				return fmt.Errorf("price %s: %w", key, err)
 			}
+			_, junk := wire.Read[wire.Price](key, e.Value)
+			spoiled = junk != nil
 		}
 		next, changed := Reprice(now, want, whySpec, s.cfg.Now())
-		if !changed {
-			return nil
+		if !changed && !spoiled {
+			return nil // else it is stored again as it was
 		}
 		value, err := json.Marshal(next)
 		if err != nil {
@@ -210,6 +216,7 @@ func (s *Service) set(ctx context.Context, event, level string, want wire.Amount
 		}
 		_, err = s.prices.Update(ctx, key, value, e.Revision)
 		if err == nil {
+			s.spoiled.Note(s.prices.Name(), key, "")
 			s.changes.Inc()
 			s.cfg.Logger.Info("price changed", "event", event, "level", level, "total", next.Total, "version", next.Version, "why", next.Why)
 			return nil
@@ -292,9 +299,9 @@ func (s *Service) status(ctx context.Context, event string) (Status, error) {
 			return Status{}, fmt.Errorf("history of %s: %w", l.ID, err)
 		}
 		for _, e := range entries {
-			var p wire.Price
-			if err := json.Unmarshal(e.Value(), &p); err != nil {
-				return Status{}, fmt.Errorf("history of %s: %w", l.ID, err)
+			p, err := wire.Read[wire.Price](e.Key(), e.Value())
+			if err != nil {
+				continue // junk was never in force
 			}
 			state.Now = &p
 			state.History = append([]wire.Price{p}, state.History...)

@@ -23,6 +23,7 @@
 //	split.go     who is given which keys
 //	keyfile.go   the keyring's file, and following it
 //	operator.go  what the nats CLI may ask                   (frontrow.*)
+//	record.go    how a record is read, and when it is spoiled
 //	problem.go   refusals, which cross services unchanged
 //
 // # Rules
@@ -31,7 +32,8 @@
 //     minor units beside an ISO 4217 currency. Identifiers are strings.
 //   - Services restart in any order and run beside the version before and after
 //     theirs: fields are added, never renamed or reused, and each has a usable
-//     zero value.
+//     zero value. A service of before ignores a new field and loses it when it
+//     rewrites the record; where that would be wrong, RecordVersion rises with it.
 //   - An act that may be repeated carries the id that makes it idempotent: the
 //     hold id names a hold, its order and everything that follows from it.
 //   - Nothing here does I/O, but for Create, which makes streams from values, and

@@ -92,6 +92,7 @@ const (
 	ActKindRefund   = "refund"    // sold seats came back
 	ActKindBlock    = "block"     //
 	ActKindUnblock  = "unblock"   //
+	ActKindRepair   = "repair"    // spoiled records were stored again, as they were
 )
 
 // Act is one decision of the writer, as it stands in the sale log.

@@ -141,6 +141,9 @@ func (r *Roll) CalledSince(now time.Time, d time.Duration) (n int) {
 }
 
 func (r *Roll) redeemed(rec wire.PassRecord, by int) {
+	if rec.Number == 0 { // its place is not known
+		return
+	}
 	l, number := r.Stands(rec.Lane, rec.Region, rec.Number)
 	if s := r.of(l).of(number); s != nil {
 		s.redeemed += by

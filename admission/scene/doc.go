@@ -18,5 +18,5 @@
 //  1. Closed wins over all; before the opening nothing else is said; an event is
 //     sold out only if its stock was counted, and nothing is held that could come back.
 //  2. Nobody is callable before the stock is known.
-//  3. A record that can't be read is logged, and the one before stays in force.
+//  3. A record that can't be read is noted, and the one before stays in force.
 package scene

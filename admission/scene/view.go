@@ -2,11 +2,10 @@ package scene
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
 	"sync"
 	"time"
 
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -17,7 +16,7 @@ import (
 // View is what this process has seen of EVENTS, STOCK, PRICES and of the payment
 // providers' health: one watch each, whatever the number of events.
 type View struct {
-	log *slog.Logger
+	spoiled *records.Spoiled
 
 	mu     sync.RWMutex
 	events map[string]wire.Event
@@ -28,9 +27,9 @@ type View struct {
 	seen sync.WaitGroup // done four times, when the stored values have been read
 }
 
-// NewView has seen nothing yet; Run makes it see, and logs what it ignores.
-func NewView(log *slog.Logger) *View {
-	v := &View{log: log, events: map[string]wire.Event{}, stock: map[string]wire.Stock{},
+// NewView has seen nothing yet; Run makes it see, and notes what it ignores.
+func NewView(spoiled *records.Spoiled) *View {
+	v := &View{spoiled: spoiled, events: map[string]wire.Event{}, stock: map[string]wire.Stock{},
 		prices: map[string]map[string]wire.Price{}, health: map[string]wire.PaymentHealth{}}
 	v.seen.Add(4)
 	return v
@@ -81,18 +80,15 @@ func (v *View) Run(ctx context.Context, js jetstream.JetStream, known func(event
 	return g.Wait()
 }
 
-// watch decodes a bucket's values; one that isn't what it should be is logged
+// watch decodes a bucket's values; one that isn't what it should be is noted
 // and leaves the value before it in force.
-func watch[T any](ctx context.Context, v *View, b *kv.Bucket, filter string, set func(key string, value T)) error {
+func watch[T any, P wire.Record[T]](ctx context.Context, v *View, b *kv.Bucket, filter string, set func(key string, value T)) error {
 	once := sync.OnceFunc(v.seen.Done)
 	return b.Watch(ctx, filter, kv.Watcher{
 		Entry: func(e kv.Entry) {
-			var value T
-			if err := json.Unmarshal(e.Value, &value); err != nil {
-				v.log.Warn("record ignored", "bucket", b.Name(), "key", e.Key, "error", err)
-				return
+			if value, err := records.Read[T, P](v.spoiled, b.Name(), e); err == nil {
+				set(e.Key, value)
 			}
-			set(e.Key, value)
 		},
 		Current: once,
 	})

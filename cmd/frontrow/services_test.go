@@ -71,10 +71,11 @@ func (d *deployment) tool(args ...string) []byte {
 	return out
 }
 
-// start runs a service until it is ready; as is a name for it.
-func (d *deployment) start(as, service string, args ...string) {
+// start runs a service until it is ready and returns where its ops listener is; as
+// is a name for it.
+func (d *deployment) start(as, service string, args ...string) (ops string) {
 	d.t.Helper()
-	ops := freeAddr(d.t)
+	ops = freeAddr(d.t)
 	if service != wire.Pricing {
 		args = append([]string{"--keys", d.part(service)}, args...)
 	}
@@ -86,6 +87,7 @@ func (d *deployment) start(as, service string, args ...string) {
 	must(d.t, cmd.Start())
 	d.services[as] = cmd
 	untilReady(d.t, ops)
+	return ops
 }
 
 // gateway starts one and returns where it is.

@@ -8,6 +8,7 @@ import (
 
 	"frontrow/gateway/recent"
 	"frontrow/internal/failpoint"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -19,16 +20,17 @@ const maxClaimed = 65536
 
 // Claims are the access codes of an event that were used in this region.
 type Claims struct {
-	bucket *kv.Bucket
-	writes *kv.Committer
-	known  *recent.Memory[string, string] // by code, its fan: a claim never changes
-	flight singleflight.Group             // by code and fan
+	bucket  *kv.Bucket
+	spoiled *records.Spoiled
+	writes  *kv.Committer
+	known   *recent.Memory[string, string] // by code, its fan: a claim never changes
+	flight  singleflight.Group             // by code and fan
 }
 
 // NewClaims are those of an event. None is made before Run runs.
 func NewClaims(cfg Config, event string) *Claims {
 	bucket := kv.Open(cfg.JetStream, wire.CodesBucket(event))
-	return &Claims{bucket: bucket, known: recent.New[string, string](maxClaimed),
+	return &Claims{bucket: bucket, spoiled: cfg.Spoiled, known: recent.New[string, string](maxClaimed),
 		writes: kv.NewCommitter(kv.CommitterConfig{Stream: &bucket.Stream, Registerer: cfg.Registerer})}
 }
 
@@ -79,8 +81,8 @@ func (c *Claims) create(ctx context.Context, code string, by wire.CodeClaim) (st
 		if err != nil {
 			break
 		}
-		var first wire.CodeClaim
-		if err := json.Unmarshal(e.Value, &first); err != nil {
+		first, err := records.Read[wire.CodeClaim](c.spoiled, c.bucket.Name(), e)
+		if err != nil {
 			return "", fmt.Errorf("claim at %d of %s: %w", e.Revision, c.bucket.Name(), err)
 		}
 		return first.Fan, nil

@@ -10,6 +10,7 @@ import (
 
 	"frontrow/gateway/recent"
 	"frontrow/internal/failpoint"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -31,6 +32,7 @@ const (
 type Config struct {
 	JetStream  jetstream.JetStream
 	Region     string
+	Spoiled    *records.Spoiled // is told of records that can't be read
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 }
@@ -44,6 +46,7 @@ type Queue struct {
 	joins   *kv.Committer
 	joined  *recent.Memory[string, wire.Place] // by key: a place never changes
 	joining singleflight.Group                 // by key
+	spoiled *records.Spoiled
 	log     *slog.Logger
 }
 
@@ -52,7 +55,7 @@ type Queue struct {
 // before Run runs.
 func NewQueue(cfg Config, event, lane string, line func(given time.Time) string) *Queue {
 	bucket := kv.Open(cfg.JetStream, wire.QueueBucket(event, lane))
-	return &Queue{event: event, lane: lane, region: cfg.Region, line: line, bucket: bucket, joined: recent.New[string, wire.Place](maxJoined), log: cfg.Logger,
+	return &Queue{event: event, lane: lane, region: cfg.Region, line: line, bucket: bucket, joined: recent.New[string, wire.Place](maxJoined), spoiled: cfg.Spoiled, log: cfg.Logger,
 		joins: kv.NewCommitter(kv.CommitterConfig{Stream: &bucket.Stream, Registerer: cfg.Registerer})}
 }
 
@@ -130,8 +133,8 @@ func (q *Queue) find(ctx context.Context, key string) (p wire.Place, ok bool, er
 	case err != nil:
 		return p, false, wire.Busy("The queue can't be read just now. Please try again.")
 	}
-	var rec wire.PlaceRecord
-	if err := json.Unmarshal(stored.Value, &rec); err != nil {
+	rec, err := records.Read[wire.PlaceRecord](q.spoiled, q.bucket.Name(), stored)
+	if err != nil {
 		return p, false, fmt.Errorf("read place %d of %s: %w", stored.Revision, q.event, err)
 	}
 	return q.of(rec, stored.Revision, rec.Given(stored.Created)), true, nil

@@ -14,6 +14,7 @@ import (
 
 	"frontrow/gateway/arrivals"
 	"frontrow/gateway/live"
+	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -59,9 +60,10 @@ type Watched interface {
 // Catalogue is every event this gateway knows, kept by one watch a bucket.
 // An event can be found once its plan is here and all of its watches run.
 type Catalogue struct {
-	cfg   Config
-	tasks *errgroup.Group
-	ctx   context.Context // of the tasks; set by Run
+	cfg     Config
+	spoiled *records.Spoiled
+	tasks   *errgroup.Group
+	ctx     context.Context // of the tasks; set by Run
 
 	mu      sync.RWMutex
 	events  map[string]*Event
@@ -71,7 +73,7 @@ type Catalogue struct {
 
 // New knows no event yet.
 func New(cfg Config) *Catalogue {
-	return &Catalogue{cfg: cfg, events: map[string]*Event{}, known: map[string]bool{}}
+	return &Catalogue{cfg: cfg, spoiled: records.NewSpoiled(cfg.Logger, cfg.Registerer), events: map[string]*Event{}, known: map[string]bool{}}
 }
 
 // Run watches, and keeps the events live, until ctx ends. It is called once.
@@ -83,7 +85,10 @@ func (c *Catalogue) Run(ctx context.Context) error {
 	} {
 		c.follow(c.ctx, bucket, ">", kv.Watcher{
 			Entry: func(e kv.Entry) {
-				if err := entry(e); err != nil {
+				err := entry(e)
+				kind := wire.SpoiledKind(err)
+				c.spoiled.Note(bucket, e.Key, kind)
+				if err != nil && kind == "" {
 					c.cfg.Logger.Error("record was not understood", "bucket", bucket, "key", e.Key, "err", err)
 				}
 			},
@@ -148,12 +153,9 @@ func (c *Catalogue) onEvent(e kv.Entry) error {
 	if err != nil {
 		return err
 	}
-	var rec wire.Event
-	if err := json.Unmarshal(e.Value, &rec); err != nil {
+	rec, err := wire.Read[wire.Event](e.Key, e.Value)
+	if err != nil {
 		return err
-	}
-	if rec.Spec.ID != ev.id {
-		return fmt.Errorf("the spec is that of %q", rec.Spec.ID)
 	}
 	if old := ev.record.Load(); old != nil && old.Plan != rec.Plan {
 		return errors.New("the plan of an event can't change: keeping the old record")
@@ -176,8 +178,8 @@ func (c *Catalogue) onBoard(e kv.Entry) error {
 	if err != nil {
 		return err
 	}
-	var b wire.Board
-	if err := json.Unmarshal(e.Value, &b); err != nil {
+	b, err := wire.Read[wire.Board](e.Key, e.Value)
+	if err != nil {
 		return err
 	}
 	return ev.feed.SetBoard(b, uint64(e.Revision))
@@ -188,8 +190,8 @@ func (c *Catalogue) onStock(e kv.Entry) error {
 	if err != nil {
 		return err
 	}
-	var s wire.Stock
-	if err := json.Unmarshal(e.Value, &s); err != nil {
+	s, err := wire.Read[wire.Stock](e.Key, e.Value)
+	if err != nil {
 		return err
 	}
 	ev.feed.SetStock(s)
@@ -205,8 +207,8 @@ func (c *Catalogue) onPrice(e kv.Entry) error {
 	if err != nil {
 		return err
 	}
-	var p wire.Price
-	if err := json.Unmarshal(e.Value, &p); err != nil {
+	p, err := wire.Read[wire.Price](e.Key, e.Value)
+	if err != nil {
 		return err
 	}
 	ev.prices.Store(level, p)
@@ -234,7 +236,7 @@ func (c *Catalogue) open(ctx context.Context, ev *Event) error {
 		return nil // ctx ended
 	}
 	ev.Venue, ev.Hub = v, live.NewHub(v, &ev.feed, c.cfg.Sockets)
-	registers := arrivals.Config{JetStream: c.cfg.JetStream, Region: c.cfg.Region, Logger: c.cfg.Logger, Registerer: c.cfg.Registerer}
+	registers := arrivals.Config{Spoiled: c.spoiled, JetStream: c.cfg.JetStream, Region: c.cfg.Region, Logger: c.cfg.Logger, Registerer: c.cfg.Registerer}
 	ev.queues = map[string]*arrivals.Queue{}
 	for _, lane := range wire.Lanes() {
 		q := arrivals.NewQueue(registers, ev.id, lane, func(given time.Time) string {
@@ -249,10 +251,24 @@ func (c *Catalogue) open(ctx context.Context, ev *Event) error {
 	ev.Codes = arrivals.NewClaims(registers, ev.id)
 	c.tasks.Go(func() error { return ev.Codes.Run(ctx) })
 	ev.visible.Store(true)
-	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", ev.Hub.Watcher())
+	seats := ev.Hub.Watcher()
+	seats.Entry = c.noted(wire.SeatsBucket(ev.id), seats.Entry)
+	c.follow(ctx, wire.SeatsBucket(ev.id), wire.SeatPrefix+">", seats)
 	c.tasks.Go(func() error { return c.notices(ctx, ev) })
 	c.tasks.Go(func() error { return ev.Hub.Run(ctx) })
 	return nil
+}
+
+// noted notes the seats' records that the map can't read, beside what it does with them.
+func (c *Catalogue) noted(bucket string, entry func(kv.Entry)) func(kv.Entry) {
+	return func(e kv.Entry) {
+		var err error
+		if !live.Readable(e.Value) {
+			_, err = wire.Read[wire.Seat](e.Key, e.Value)
+		}
+		c.spoiled.Note(bucket, e.Key, wire.SpoiledKind(err))
+		entry(e)
+	}
 }
 
 // plan reads a seating plan by its digest.

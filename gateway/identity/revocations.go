@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -41,12 +40,17 @@ func (r *Revocations) Note(e kv.Entry) error {
 	if !ok {
 		return errors.New("the key is not event.pass")
 	}
-	var v wire.Revocation
-	if err := json.Unmarshal(e.Value, &v); err != nil {
-		return err
-	}
+	v, err := wire.Read[wire.Revocation](id, e.Value)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err != nil {
+		// Under a pass's id there is nothing but that it was revoked; of all passes,
+		// since when can't be told, and what was known stands.
+		if _, known := r.passes[e.Key]; id != wire.RevokedAll && !known {
+			r.passes[e.Key] = revocation{wire.Revocation{At: e.Created}, e.Created}
+		}
+		return err
+	}
 	if id == wire.RevokedAll {
 		r.all[event] = v
 		return nil

@@ -138,18 +138,33 @@ func (m *seatmap) standing(s int) wire.LiveFrame {
 // stateOf reads the state of a seat's record. Ours begin with it, and a sale
 // moves tens of thousands a second, so the rest is not decoded.
 func stateOf(record []byte) wire.State {
-	if rest, ok := bytes.CutPrefix(record, []byte(`{"state":"`)); ok {
-		if end := bytes.IndexByte(rest, '"'); end >= 0 {
-			return wire.State(rest[:end])
-		}
+	if state, ok := glance(record); ok {
+		return state
 	}
 	var s struct {
 		State wire.State `json:"state"`
 	}
-	if json.Unmarshal(record, &s) != nil {
+	if wire.Decode(record, &s) != nil || wire.StateOfBits(s.State.Bits()) != s.State {
 		return wire.Blocked // unreadable is not for sale
 	}
 	return s.State
+}
+
+// Readable tells at a glance that a record looks like ours.
+func Readable(record []byte) bool {
+	_, ok := glance(record)
+	return ok
+}
+
+// glance is the state that a record of our making begins with.
+func glance(record []byte) (s wire.State, ok bool) {
+	rest, ok := bytes.CutPrefix(record, []byte(`{"state":"`))
+	end := bytes.IndexByte(rest, '"')
+	if !ok || end < 0 || rest[len(rest)-1] != '}' {
+		return "", false
+	}
+	s = wire.State(rest[:end])
+	return s, wire.StateOfBits(s.Bits()) == s
 }
 
 // Snapshot is the availability at one revision, encoded at most once a form.

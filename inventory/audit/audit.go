@@ -2,8 +2,6 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +36,7 @@ type Check struct {
 }
 
 const (
-	maxSamples = 20
+	maxSamples = 50
 	expireLate = time.Second            // I7
 	feedLate   = 25 * time.Second       // JetStream copies flushes to the sale log a moment later; after a restart it looks every 10 s whether it does
 	feedAgain  = 100 * time.Millisecond // before it is looked at again
@@ -69,6 +67,11 @@ type audit struct {
 	sum       ledger.Audit         //
 	returning map[string]bool      // orders of sum.Returning
 	moved     map[string]bool      // seats that changed while they were looked at
+
+	spoiled    map[string]string // records that can't be read: how they are spoiled, by bucket and key
+	unreadable map[string]bool   // seats of them
+	torn       bool              // log records are among them
+	headless   bool              // and the admitter's, or there is none
 }
 
 // record is a seat's, flush a log record, as they were read.
@@ -84,7 +87,7 @@ type flush struct {
 
 // Run checks every invariant of an event that can be checked at rest.
 func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event string, now time.Time) (Report, error) {
-	a := &audit{now: now}
+	a := &audit{now: now, spoiled: map[string]string{}, unreadable: map[string]bool{}}
 	if err := a.read(ctx, js, l, event); err != nil {
 		return Report{}, fmt.Errorf("audit %s: %w", event, err)
 	}
@@ -92,8 +95,12 @@ func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event st
 	for _, n := range a.joined {
 		r.Places += n
 	}
-	for _, check := range []func() Check{a.everySeatHasARecord, a.soldIsBooked, a.bookedIsSold, a.pricesAreAsQuoted, a.holdsEndInTime, a.keepsAreBounded,
-		a.limitsAreKept, a.passesAreUnderTheCeiling, a.passesWereCalled, a.logHasNoGaps, a.logIsFed, a.logReplays, a.ledgerIsSound} {
+	checks := []func() Check{a.recordsAreReadable, a.everySeatHasARecord, a.soldIsBooked, a.bookedIsSold, a.pricesAreAsQuoted, a.holdsEndInTime, a.keepsAreBounded,
+		a.limitsAreKept, a.passesAreUnderTheCeiling, a.passesWereCalled, a.logHasNoGaps, a.logIsFed, a.logReplays, a.ledgerIsSound}
+	if a.index == nil { // what the event is can't be read: there is nothing to compare with
+		checks = checks[:1]
+	}
+	for _, check := range checks {
 		c := check()
 		r.Checks = append(r.Checks, c)
 		r.OK = r.OK && c.Broken == 0
@@ -116,8 +123,12 @@ func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event st
 // read loads everything, the seats before the ledger: an order committed
 // meanwhile may show as held with a booking, and a refunded one as sold without.
 func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event string) error {
-	if err := load(ctx, kv.Open(js, wire.EventsBucket), event, &a.event); err != nil {
+	known, err := a.readEvent(ctx, js, event)
+	if err != nil {
 		return err
+	}
+	if !known {
+		return a.readOthers(ctx, js, event)
 	}
 	store, err := js.ObjectStore(ctx, wire.PlansObjects)
 	if err != nil {
@@ -136,7 +147,10 @@ func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledg
 		return err
 	}
 	seats := kv.Open(js, wire.SeatsBucket(event))
-	if a.records, err = readSeats(ctx, seats); err != nil {
+	if a.records, err = a.readSeats(ctx, seats); err != nil {
+		return err
+	}
+	if err := a.readOthers(ctx, js, event); err != nil {
 		return err
 	}
 	if err := a.readLog(ctx, js, seats); err != nil {
@@ -158,19 +172,19 @@ func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledg
 	return a.lookAgain(ctx, seats, l)
 }
 
-func readSeats(ctx context.Context, seats *kv.Bucket) (map[string]record, error) {
+func (a *audit) readSeats(ctx context.Context, seats *kv.Bucket) (map[string]record, error) {
 	entries, err := seats.All(ctx, wire.SeatPrefix+">")
 	if err != nil {
 		return nil, err
 	}
 	records := make(map[string]record, len(entries))
 	for _, e := range entries {
-		r := record{revision: e.Revision}
 		id, _ := wire.SeatOfKey(e.Key)
-		if err := json.Unmarshal(e.Value, &r.Seat); err != nil {
-			return nil, fmt.Errorf("record %s: %w", e.Key, err)
+		if seat, ok := readable[wire.Seat](a, seats.Name(), e); ok {
+			records[id] = record{Seat: seat, revision: e.Revision}
+		} else {
+			a.unreadable[id] = true
 		}
-		records[id] = r
 	}
 	return records, nil
 }
@@ -182,7 +196,7 @@ func (a *audit) lookAgain(ctx context.Context, seats *kv.Bucket, l *ledger.Ledge
 	if a.soldIsBooked().Broken+a.bookedIsSold().Broken == 0 {
 		return nil
 	}
-	records, err := readSeats(ctx, seats)
+	records, err := a.readSeats(ctx, seats)
 	if err != nil {
 		return err
 	}
@@ -199,28 +213,25 @@ func (a *audit) lookAgain(ctx context.Context, seats *kv.Bucket, l *ledger.Ledge
 }
 
 func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event string) error {
-	var admitter wire.Admitter
 	passes := kv.Open(js, wire.PassesBucket(event))
-	if err := load(ctx, passes, wire.AdmitterKey, &admitter); err != nil && !errors.Is(err, kv.ErrNotFound) {
-		return err
-	}
 	entries, err := passes.All(ctx, wire.PlacePrefix+">")
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		var p wire.PassRecord
-		if err := json.Unmarshal(e.Value, &p); err != nil {
-			return fmt.Errorf("pass %s: %w", e.Key, err)
+		if p, ok := readable[wire.PassRecord](a, passes.Name(), e); ok {
+			a.passes = append(a.passes, p)
 		}
-		a.passes = append(a.passes, p)
 	}
-	if err := load(ctx, passes, wire.AllKey, &a.withdrawn); err != nil && !errors.Is(err, kv.ErrNotFound) {
+	if a.withdrawn, _, err = load[wire.Revocation](ctx, a, passes, wire.AllKey); err != nil {
 		return err
 	}
-	if err := load(ctx, passes, wire.AdmitterKey, &admitter); err != nil && !errors.Is(err, kv.ErrNotFound) {
-		return err // again: the head of the passes just read
+	admitter, known, err := load[wire.Admitter](ctx, a, passes, wire.AdmitterKey) // after the passes that it let in
+	if err != nil {
+		return err
 	}
+	_, spoiled := a.spoiled[wire.PassesBucket(event)+" "+wire.AdmitterKey]
+	a.headless = !known && spoiled
 	if err := a.readLines(ctx, js, admitter); err != nil {
 		return err
 	}
@@ -240,10 +251,11 @@ func (a *audit) readLines(ctx context.Context, js jetstream.JetStream, admitter 
 		a.lines[line{l.Lane, l.Region}] = l.Head
 	}
 	if len(admitter.Drawn) > 0 {
-		var rec wire.DrawRecord
-		if err := load(ctx, kv.Open(js, wire.PassesBucket(a.event.Spec.ID)), wire.DrawKey, &rec); err != nil {
+		rec, known, err := load[wire.DrawRecord](ctx, a, kv.Open(js, wire.PassesBucket(a.event.Spec.ID)), wire.DrawKey)
+		if err != nil {
 			return err
 		}
+		a.headless = a.headless || !known
 		for _, d := range admitter.Drawn {
 			if _, ok := a.draws[d.Lane]; !ok {
 				a.draws[d.Lane] = wire.Draw{Secret: rec.Secret, Event: a.event.Spec.ID, Lane: d.Lane, Entrants: map[string]uint64{}}
@@ -318,11 +330,12 @@ func (a *audit) readLog(ctx context.Context, js jetstream.JetStream, seats *kv.B
 		return err
 	}
 	for _, e := range entries {
-		f := flush{revision: e.Revision}
-		if err := json.Unmarshal(e.Value, &f.Flush); err != nil {
-			return fmt.Errorf("log record %s: %w", e.Key, err)
+		f, ok := readable[wire.Flush](a, seats.Name(), e)
+		if !ok {
+			a.torn = true
+			continue
 		}
-		a.flushes = append(a.flushes, f)
+		a.flushes = append(a.flushes, flush{f, e.Revision})
 	}
 	log, err := js.Stream(ctx, wire.SaleLogStream)
 	if err != nil {
@@ -344,15 +357,4 @@ func (a *audit) readLog(ctx context.Context, js jetstream.JetStream, seats *kv.B
 		case <-time.After(feedAgain):
 		}
 	}
-}
-
-func load(ctx context.Context, b *kv.Bucket, key string, into any) error {
-	e, err := b.Get(ctx, key)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(e.Value, into); err != nil {
-		return fmt.Errorf("%s: %w", key, err)
-	}
-	return nil
 }

@@ -181,7 +181,10 @@ const (
 
 func (e *Engine) blockable(i int, r wire.BlockRequest) int {
 	b, marked := e.blocks[i]
+	_, spoiled := e.spoiled[i]
 	switch s := e.state[i]; {
+	case spoiled:
+		return blockOther
 	case r.Unblock && marked && (r.Channel == "" || b.channel == r.Channel):
 		return blockChange
 	case r.Unblock && s == wire.Available, !r.Unblock && s == wire.Blocked && b.channel == r.Channel:

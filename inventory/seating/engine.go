@@ -24,9 +24,10 @@ type Engine struct {
 	state    []wire.State
 	owner    []*hold // by seat: who holds or bought it; nil when available or blocked
 	at       []time.Time
-	revision []uint64       // by seat: of its stored record; 0 when it has none
-	blocks   map[int]block  // of blocked seats, and of those held that return to a channel
-	channels map[string]int // seats in blocks, by channel
+	revision []uint64         // by seat: of its stored record; 0 when it has none
+	blocks   map[int]block    // of blocked seats, and of those held that return to a channel
+	spoiled  map[int]struct{} // seats whose records can't be read
+	channels map[string]int   // seats in blocks, by channel
 
 	holds     map[string]*hold // by id, standing and sold
 	ended     ended            // holds
@@ -74,7 +75,7 @@ func NewEngine(event wire.Event, index *plan.Index) *Engine {
 	e := &Engine{
 		index: index, levelOf: make([]uint8, n),
 		state: make([]wire.State, n), owner: make([]*hold, n), at: make([]time.Time, n),
-		revision: make([]uint64, n), blocks: map[int]block{}, channels: map[string]int{},
+		revision: make([]uint64, n), blocks: map[int]block{}, spoiled: map[int]struct{}{}, channels: map[string]int{},
 		holds: map[string]*hold{}, tickets: map[string]int{}, returns: newReturns(), keepers: keepers{of: map[string]*keeper{}},
 		sectionOf: make([]uint16, n), dirty: map[int]struct{}{},
 	}
@@ -362,6 +363,7 @@ func (e *Engine) touch(seat int) {
 func (e *Engine) change(seat int, to wire.State, owner *hold, now time.Time) {
 	e.set(seat, to, owner)
 	e.at[seat] = now
+	delete(e.spoiled, seat)
 	e.touch(seat)
 }
 

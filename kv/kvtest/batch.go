@@ -213,3 +213,21 @@ func testGuardTerms(t *testing.T, s *suite) {
 		t.Error("the highest term was refused")
 	}
 }
+
+// A guard's record that somebody has spoilt fences nobody out for ever: whoever
+// rewrites it has the right, and it is one.
+func testGuardSpoilt(t *testing.T, s *suite) {
+	ctx, b := bounded(t), s.bucket(t)
+	for i, junk := range []string{"", "x", `{"term":"`, "[]"} {
+		old := must(kv.Seize(ctx, &b.Stream, "writer", "a", uint64(10*i+1)))(t)
+		must(b.Conn().Request(b.Subject("writer"), []byte(junk), limit))(t)
+		if _, err := kv.Publish(ctx, b.Conn(), fenced(b, old, 100*i)); !errors.Is(err, kv.ErrConflict) {
+			t.Fatalf("%q: the fence of before it: %v, want ErrConflict", junk, err)
+		}
+		next := must(kv.Seize(ctx, &b.Stream, "writer", "b", uint64(10*i+2)))(t)
+		must(kv.Publish(ctx, b.Conn(), fenced(b, next, 100*i+1)))(t)
+		if err := old.Check(ctx); !errors.Is(err, kv.ErrFenced) {
+			t.Errorf("%q: who was before: %v, want ErrFenced", junk, err)
+		}
+	}
+}

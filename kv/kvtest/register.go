@@ -181,3 +181,33 @@ func testLatest(t *testing.T, s *suite) {
 		t.Fatalf("All of nothing: %v", none)
 	}
 }
+
+// What a key was before is read as far as the stream keeps it.
+func testBefore(t *testing.T, s *suite) {
+	ctx, cfg := bounded(t), s.config(bucketName(t))
+	cfg.MaxMsgsPerSubject = 3
+	b := must(kv.Create(ctx, s.connect(t), cfg))(t)
+	s.env.WaitRouted(b.Subject("key"), "$JS.API.DIRECT.GET."+b.Name())
+	var stored []kv.Revision
+	for i := range 5 {
+		last := kv.Revision(0)
+		if i > 0 {
+			last = stored[i-1]
+		}
+		stored = append(stored, must(b.Update(ctx, "a", bytesOf(i), last))(t))
+		must(b.Create(ctx, key(i), []byte("other")))(t)
+	}
+	for i := 4; i > 2; i-- {
+		if e := must(b.Before(ctx, "a", stored[i]))(t); e.Revision != stored[i-1] || !bytes.Equal(e.Value, bytesOf(i-1)) {
+			t.Errorf("before %d: %+v", stored[i], e)
+		}
+	}
+	for _, r := range []kv.Revision{0, 1, stored[2]} {
+		if e, err := b.Before(ctx, "a", r); !errors.Is(err, kv.ErrNotFound) {
+			t.Errorf("before %d: %+v, %v, want ErrNotFound", r, e, err)
+		}
+	}
+	if _, err := b.Before(ctx, "none", stored[4]); !errors.Is(err, kv.ErrNotFound) {
+		t.Errorf("of no key: %v, want ErrNotFound", err)
+	}
+}

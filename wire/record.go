@@ -1,0 +1,144 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// RecordVersion is the version of the records that this build reads. A record
+// says its own in "v"; none is 1. Fields that may be ignored, and lost when a
+// service of before rewrites the record, are added without a new version; a change
+// that must not be ignored raises it, and then whoever knows only versions before
+// neither reads nor rewrites the record.
+const RecordVersion = 1
+
+// Kinds of spoiled records.
+const (
+	SpoiledEmpty = "empty"      // deleted, or nothing was stored
+	SpoiledJSON  = "not_json"   // half a value, or none
+	SpoiledOther = "other_type" // JSON, but not what belongs under the key
+	SpoiledNewer = "newer"      // of a later RecordVersion
+)
+
+// Spoiled is the error of a record that can't be read. Whoever meets one goes on
+// with the last that could, or without, and never guesses what it said.
+type Spoiled struct {
+	Kind string // a constant of Spoiled…
+	Why  string
+}
+
+func (s *Spoiled) Error() string { return "record is spoiled (" + s.Kind + "): " + s.Why }
+
+// SpoiledKind is the kind that err has, "" for any other error and for nil.
+func SpoiledKind(err error) string {
+	var s *Spoiled
+	if errors.As(err, &s) {
+		return s.Kind
+	}
+	return ""
+}
+
+// Record is a value that may stand under a key of a bucket or, for an act of the
+// sale log, under a subject.
+type Record[T any] interface {
+	*T
+	fits(key string) bool // whether it says what a record of the key must
+}
+
+// Read reads the record under a key. The error is a *Spoiled, and then the record is zero.
+func Read[T any, P Record[T]](key string, raw []byte) (T, error) {
+	var record, none T
+	if err := Decode(raw, &record); err != nil {
+		return none, err
+	}
+	if !P(&record).fits(key) {
+		return none, &Spoiled{SpoiledOther, "it doesn't say what belongs under its key"}
+	}
+	return record, nil
+}
+
+// Decode reads a record of any type, whatever its key. The error is a *Spoiled;
+// what is in into then is not to be used.
+func Decode(raw []byte, into any) error {
+	if len(raw) == 0 {
+		return &Spoiled{SpoiledEmpty, "it was deleted, or nothing was stored"}
+	}
+	if v := versionOf(raw); v > RecordVersion {
+		return &Spoiled{SpoiledNewer, fmt.Sprintf("it is of version %d, this is frontrow of %d", v, RecordVersion)}
+	}
+	err := json.Unmarshal(raw, into)
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntax):
+		return &Spoiled{SpoiledJSON, err.Error()}
+	}
+	return &Spoiled{SpoiledOther, err.Error()}
+}
+
+// versionOf is what a record says its version is. Hardly any says it, and a
+// writer reads tens of thousands before it serves.
+func versionOf(raw []byte) int {
+	if !bytes.Contains(raw, []byte(`"v"`)) {
+		return 1
+	}
+	var r struct{ V int }
+	if json.Unmarshal(raw, &r) != nil {
+		return 1
+	}
+	return r.V
+}
+
+func (e *Event) fits(key string) bool {
+	return IsName(key) && e.Spec.ID == key && len(e.Spec.Levels) > 0 && len(e.Spec.Levels) <= MaxLevels
+}
+
+func (b *Board) fits(key string) bool { return b.Event == key }
+func (s *Stock) fits(key string) bool { return s.Event == key }
+
+func (p *Price) fits(key string) bool {
+	return p.Version > 0 && min(p.Base, p.ServiceFee, p.FacilityFee) >= 0 && p.Amounts == NewAmounts(p.Base, p.ServiceFee, p.FacilityFee)
+}
+
+func (s *Seat) fits(key string) bool {
+	switch s.State {
+	case Available, Blocked:
+		return true
+	case Held:
+		return s.Hold != "" && s.Quote != nil && s.Until != nil
+	case Sold:
+		return s.Hold != "" && s.Quote != nil
+	}
+	return false
+}
+
+func (f *Flush) fits(key string) bool {
+	n, ok := strings.CutPrefix(key, LogPrefix)
+	return ok && n == strconv.FormatUint(f.N, 10)
+}
+
+func (a *Admitter) fits(string) bool      { return a.Admitter != "" }
+func (d *DrawRecord) fits(string) bool    { return len(d.Secret) > 0 }
+func (r *Revocation) fits(string) bool    { return !r.At.IsZero() }
+func (c *CodeClaim) fits(string) bool     { return c.Fan != "" }
+func (a *AdmissionAct) fits(string) bool  { return a.Kind != "" }
+func (w *Waiting) fits(string) bool       { return !w.Until.IsZero() }
+func (r *PassRecord) fits(k string) bool  { return r.ID != "" && TurnKey(r.Fan, r.Turn) == k }
+func (r *PlaceRecord) fits(k string) bool { return r.Fan != "" && TurnKey(r.Fan, r.Turn) == k }
+
+func (h *PaymentHealth) fits(key string) bool { return HealthKey(h.Provider) == key }
+
+// SplitTurnKey is the inverse of TurnKey.
+func SplitTurnKey(key string) (fan string, turn int, ok bool) {
+	rest, ok := strings.CutPrefix(key, PlacePrefix)
+	fan, number, later := strings.Cut(rest, ".")
+	if later {
+		turn, _ = strconv.Atoi(number)
+	}
+	return fan, turn, ok && IsFan(fan) && TurnKey(fan, turn) == key
+}
