@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"frontrow/wire"
 )
@@ -15,12 +16,13 @@ import (
 // look asks the queues who has joined. Its caller has the turn. After an error the
 // term is over.
 func (a *admitter) look(ctx context.Context) error {
-	known := len(a.queues.Breaks())
+	known := a.queues.Breaks()
 	a.queues.Look(ctx, a.cfg.Now, &a.mu)
 	if away := a.queues.Absent(); len(away) > 0 {
 		a.log.Warn("regions don't answer", "regions", away)
 	}
-	if len(a.queues.Breaks()) == known {
+	breaks := a.queues.Breaks()
+	if slices.Equal(breaks, known) {
 		return nil
 	}
 	a.mu.Lock()
@@ -28,9 +30,9 @@ func (a *admitter) look(ctx context.Context) error {
 	next := a.state
 	next.Lives, next.Lines, next.At = a.queues.Lives(), a.roll.Propose(nil, a.cfg.Now()), a.cfg.Now().UTC()
 	a.mu.Unlock()
-	for _, b := range a.queues.Breaks() {
+	for _, b := range breaks {
 		a.log.Error("a queue was lost and made again: its places are called by their receipts, those given out since come after them",
-			"lane", b.Ended.Lane, "line", b.Ended.Region, "places", b.Joined, "next", b.Begun.Region)
+			"lane", b.Ended.Lane, "line", b.Ended.Region, "places", b.Joined, "next", b.Begun.Region, "put_back", b.From)
 	}
 	if err := a.store(ctx, next); err != nil {
 		return fmt.Errorf("record of another life: %w", err)

@@ -165,10 +165,11 @@ func TestQueueWrittenAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t))
 	w.real()
-	w.clock.pass(-time.Hour)
 	w.event(demo(func(e *wire.Event) { e.Spec.Admission.Ceiling = 10 }))
 	w.stock(1000, 0, 0)
+	w.clock.pass(-time.Hour)
 	w.join(20)
+	w.real()
 	w.start("one")
 	w.board("ten called", head(10))
 	for _, p := range w.fans[:10] {
@@ -182,10 +183,10 @@ func TestQueueWrittenAnew(t *testing.T) {
 		_, err := queue.Create(ctxOf(t), e.Key, e.Value)
 		must(t, err)
 	}
-	w.real()
 	late := w.newcomers(1, "home")[0]
 	w.refused(w.redeem(late), wire.CodeWait)
 	w.board("another life", func(b wire.Board) bool { return lives(b) == 2 })
+	w.clock.pass(15 * time.Minute)
 	w.heads("those who waited", lineHead("home", wire.Everybody))
 	w.refused(w.redeem(late), wire.CodeWait)
 	for _, p := range w.fans[10:] {

@@ -111,19 +111,22 @@ func (q *queue) look(ctx context.Context, js jetstream.JetStream) ([]wire.Life, 
 		}
 	}
 	lives := slices.Clone(q.lives)
-	if noted.Number == 0 || !another(noted, now, again) {
-		lives[len(lives)-1] = grown(last, now)
-		return lives, nil
+	if noted.Number > 0 && another(noted, now, again) {
+		if len(lives) == maxLives {
+			return nil, fmt.Errorf("queue %s was lost %d times", q.stream.Name(), maxLives)
+		}
+		last = wire.Life{Lane: q.lane, Region: wire.LineName(q.region, len(lives)+1), Since: noted.At}
+		lives = append(lives, last)
 	}
-	if len(lives) == maxLives {
-		return nil, fmt.Errorf("queue %s was lost %d times", q.stream.Name(), maxLives)
+	if len(lives) > 1 && last.Joined() < now.Number { // a backup may be on its way back still
+		before, err := q.Until(ctx, last.Since.Add(1))
+		if err != nil {
+			return nil, err
+		}
+		last.From = max(last.From, min(before, now.Number))
 	}
-	before, err := q.Until(ctx, noted.At.Add(1))
-	if err != nil {
-		return nil, err
-	}
-	next := wire.Life{Lane: q.lane, Region: wire.LineName(q.region, len(lives)+1), Since: noted.At, From: min(before, now.Number)}
-	return append(lives, grown(next, now)), nil
+	lives[len(lives)-1] = grown(last, now)
+	return lives, nil
 }
 
 // order is that of the places of one of the lives.
