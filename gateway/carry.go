@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"frontrow/gateway/catalogue"
@@ -15,10 +17,12 @@ import (
 // to another by a link, which he can have only where he is known, and which
 // makes him known where it is opened:
 //
-//	here   POST /v1/carry {place}   cookie and receipt are his ─► sealed link, 10 min
+//	here   POST /v1/carry {place}   cookie and receipt are his ─► sealed link, 10 min, and six digits
 //	there  GET  /c/{token}          a page that asks; nothing changes
-//	       POST /c/{token}          from that page alone, once ─► fr_fan
+//	       POST /c/{token} digits   from that page alone, once ─► fr_fan
 //
+// The digits stand beside the link and not in it: whoever comes by the link alone, from
+// a picture, a history or a forwarded message, has five tries of a million.
 // Whoever opens the link is the fan, with his orders. And whoever is made to
 // open somebody else's would buy in that one's name: so nothing happens without
 // a tap on our own page, and a device that is another fan's is asked twice.
@@ -30,6 +34,7 @@ const carriedMark = "#carried"
 // so many units in width and height.
 type carryReply struct {
 	Link    string    `json:"link"`
+	Digits  string    `json:"digits"` // six, to be typed where it is opened
 	QR      string    `json:"qr"`
 	QRSize  int       `json:"qr_size"`
 	Expires time.Time `json:"expires_at"`
@@ -56,12 +61,13 @@ func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	expires := g.cfg.Now().Add(wire.CarryTTL).UTC().Truncate(time.Second)
-	link := g.origin(r) + "/c/" + g.cfg.Keys.SignCarry(place, expires)
+	token := g.cfg.Keys.SignCarry(place, expires)
+	link := g.origin(r) + "/c/" + token
 	path, side, err := qrPath(link)
 	if err != nil {
 		return fmt.Errorf("draw link: %w", err)
 	}
-	return writeJSON(w, http.StatusOK, carryReply{Link: link, QR: path, QRSize: side, Expires: expires})
+	return writeJSON(w, http.StatusOK, carryReply{Link: link, Digits: g.cfg.Keys.CarryDigits(token), QR: path, QRSize: side, Expires: expires})
 }
 
 // carried is what the link of a path carries here.
@@ -98,8 +104,28 @@ func (g *Gateway) carryPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return g.pages.Render(w, http.StatusOK, "carry.html", pages.Page{Title: "Continue here", Carry: &pages.Carry{Number: c.place.Number,
-		Event: c.event.Record().Spec.Name, EventID: c.event.ID(), ThisFan: c.same, OtherFan: c.other}})
+	return g.renderCarry(w, http.StatusOK, c, "")
+}
+
+func (g *Gateway) renderCarry(w http.ResponseWriter, status int, c carried, wrong string) error {
+	return g.pages.Render(w, status, "carry.html", pages.Page{Title: "Continue here", Carry: &pages.Carry{Number: c.place.Number,
+		Event: c.event.Record().Spec.Name, EventID: c.event.ID(), ThisFan: c.same, OtherFan: c.other, Wrong: wrong}})
+}
+
+// digits says why those that were typed with a link don't open it: none at all cost
+// no try. The last try that is wrong is the end of the link.
+func (g *Gateway) digits(r *http.Request) *wire.Problem {
+	token := r.PathValue("token")
+	typed := strings.Join(strings.Fields(r.PostFormValue("digits")), "")
+	switch {
+	case typed == "":
+		return wire.Refuse(wire.CodeLinkDigits, "Type the six digits that stand beside the link on your other device.")
+	case !g.defences.Try(wire.Hash([]byte(token))):
+		return wire.Refuse(wire.CodeLinkExpired, "Wrong digits were typed too often for this link, so it is dead. Make another one in the waiting room that you come from. If it was not you who typed them, keep the next link to yourself.")
+	case subtle.ConstantTimeCompare([]byte(typed), []byte(g.cfg.Keys.CarryDigits(token))) != 1:
+		return wire.Refuse(wire.CodeLinkDigits, "These digits are wrong. Look again at those beside the link on your other device: after five wrong tries the link is dead.")
+	}
+	return nil
 }
 
 // acceptCarry answers POST /c/{token}, which only our own page can send.
@@ -111,6 +137,13 @@ func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if c.other && r.PostFormValue("replace") != "yes" {
 		return wire.Refuse(wire.CodeOtherFan, "This device is in use by another fan. Go back and agree that his places and orders are no longer shown here.")
+	}
+	if !c.same {
+		if p := g.digits(r); p != nil && p.Code == wire.CodeLinkDigits {
+			return g.renderCarry(w, refusalOf(p.Code).status, c, p.Detail)
+		} else if p != nil {
+			return p
+		}
 	}
 	device := g.identity.Device(w, r)
 	if !c.same {

@@ -21,6 +21,12 @@ func (s *shop) form(path, body, cookies string, header ...string) answered {
 	return s.send("POST", path, body, all...)
 }
 
+// opens sends the form of a link's page, with the digits that belong to it.
+func (s *shop) opens(path, body, cookies string, header ...string) answered {
+	token, _, _ := strings.Cut(strings.TrimPrefix(path, "/c/"), "?")
+	return s.form(path, body+"&digits="+s.cfg.Keys.CarryDigits(token), cookies, header...)
+}
+
 // carry joins f and makes a link to another device; the path of it.
 func (f *fan) carry(body string) (path string, place joinReply) {
 	f.t.Helper()
@@ -29,7 +35,8 @@ func (f *fan) carry(body string) (path string, place joinReply) {
 	reply := into[carryReply](f.t, f.send("POST", "/v1/carry", fmt.Sprintf(`{"place":%q}`, place.Place)), http.StatusOK)
 	link, err := url.Parse(reply.Link)
 	must(f.t, err)
-	if link.Scheme+"://"+link.Host != f.url || !strings.HasPrefix(link.Path, "/c/") || reply.QRSize < 21+2*quietZone || !strings.HasPrefix(reply.QR, "M4 4h7v1h-7z") {
+	if link.Scheme+"://"+link.Host != f.url || !strings.HasPrefix(link.Path, "/c/") || reply.QRSize < 21+2*quietZone || !strings.HasPrefix(reply.QR, "M4 4h7v1h-7z") ||
+		len(reply.Digits) != 6 || reply.Digits != f.cfg.Keys.CarryDigits(strings.TrimPrefix(link.Path, "/c/")) {
 		f.t.Fatalf("%+v", reply)
 	}
 	if left := time.Until(reply.Expires); left > wire.CarryTTL || left < wire.CarryTTL-time.Minute {
@@ -52,7 +59,7 @@ func TestCarryAPlaceToAnotherDevice(t *testing.T) {
 			!strings.Contains(string(page.body), fmt.Sprintf("The &lt;Band&gt; %d this=false other=false", place.Number)) {
 			t.Fatalf("%s: %d %v %s", name, page.StatusCode, page.Header, page.body)
 		}
-		r := s.form(path, "", "")
+		r := s.opens(path, "", "")
 		if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/e/show#carried" || cookieOf(r, fanCookie) == nil || cookieOf(r, deviceCookie) == nil {
 			t.Fatalf("%s: %d %v", name, r.StatusCode, r.Header)
 		}
@@ -78,24 +85,24 @@ func TestCarryAPlaceToAnotherDevice(t *testing.T) {
 
 		// This device is him already: nothing to ask, and the same cookie stays.
 		page = s.send("GET", path, "", "Cookie", fanCookie+"="+f.cookie)
-		r = s.form(path, "", fanCookie+"="+f.cookie+"; "+deviceCookie+"="+s.device("d"))
+		r = s.opens(path, "", fanCookie+"="+f.cookie+"; "+deviceCookie+"="+s.device("d"))
 		if !strings.Contains(string(page.body), "this=true other=false") || r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) != nil || cookieOf(r, deviceCookie) != nil {
 			t.Errorf("%s: %s, %d %v", name, page.body, r.StatusCode, r.Cookies())
 		}
 		// Another fan's device is told, and must agree.
 		other := fanCookie + "=" + s.fan().cookie
 		page = s.send("GET", path, "", "Cookie", other)
-		r = s.form(path, "", other)
+		r = s.opens(path, "", other)
 		if !strings.Contains(string(page.body), "this=false other=true") || r.StatusCode != http.StatusConflict || len(r.Cookies()) != 0 {
 			t.Errorf("%s: %s, %d %v", name, page.body, r.StatusCode, r.Cookies())
 		}
-		if r = s.form(path, "replace=yes", other); r.StatusCode != http.StatusGone {
+		if r = s.opens(path, "replace=yes", other); r.StatusCode != http.StatusGone {
 			t.Errorf("%s: the link opens twice: %d", name, r.StatusCode)
 		}
 		g := s.fan()
 		g.pass = ""
 		path, _ = g.carry("{}")
-		if r = s.form(path, "replace=yes", other); r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) == nil {
+		if r = s.opens(path, "replace=yes", other); r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) == nil {
 			t.Errorf("%s: %d %s", name, r.StatusCode, r.body)
 		}
 	}
@@ -129,7 +136,7 @@ func TestCarryIsRefused(t *testing.T) {
 	elsewhere := "/c/" + s.cfg.Keys.SignCarry(wire.Place{Event: "gone", Lane: wire.LaneGeneral, Region: "home", Number: 1, Fan: f.id}, time.Now().Add(time.Hour))
 	for name, bad := range map[string]string{"tampered": path[:len(path)-4] + "AAAA", "cut": path[:len(path)-4], "foreign": foreign, "a receipt": "/c/" + place.Place,
 		"a cookie": "/c/" + f.cookie, "nothing": "/c/x", "of another event": elsewhere} {
-		for _, r := range []answered{s.send("GET", bad, ""), s.form(bad, "replace=yes", "")} {
+		for _, r := range []answered{s.send("GET", bad, ""), s.opens(bad, "replace=yes", "")} {
 			if r.StatusCode != http.StatusNotFound || len(r.Cookies()) != 0 || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
 				t.Errorf("%s: %d %v", name, r.StatusCode, r.Cookies())
 			}
@@ -142,14 +149,14 @@ func TestCarryIsRefused(t *testing.T) {
 		"a sandboxed frame":   {"Origin", "null", "Sec-Fetch-Site", "cross-site"},
 		"a neighbour":         {"Origin", "http://evil." + s.Addr(), "Sec-Fetch-Site", "same-site"},
 	} {
-		if r := s.form(path, "replace=yes", "", header...); r.StatusCode != http.StatusForbidden || len(r.Cookies()) != 0 {
+		if r := s.opens(path, "replace=yes", "", header...); r.StatusCode != http.StatusForbidden || len(r.Cookies()) != 0 {
 			t.Errorf("%s: %d %v", name, r.StatusCode, r.Cookies())
 		}
 	}
 	if r := s.send("GET", path+"?replace=yes", "", "Sec-Fetch-Site", "cross-site"); r.StatusCode != http.StatusOK || len(r.Cookies()) != 0 {
 		t.Errorf("a link on another site: %d %v", r.StatusCode, r.Cookies())
 	}
-	if r := s.form(path+"?replace=yes", "", fanCookie+"="+other.cookie); r.StatusCode != http.StatusConflict {
+	if r := s.opens(path+"?replace=yes", "", fanCookie+"="+other.cookie); r.StatusCode != http.StatusConflict {
 		t.Errorf("agreeing by the address: %d", r.StatusCode)
 	}
 	// A receipt alone shows nobody's orders, and its place to its fan alone.
@@ -157,9 +164,56 @@ func TestCarryIsRefused(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	late.Store(int64(wire.CarryTTL))
-	for _, r := range []answered{s.send("GET", path, ""), s.form(path, "", "")} {
+	for _, r := range []answered{s.send("GET", path, ""), s.opens(path, "", "")} {
 		if r.StatusCode != http.StatusGone || len(r.Cookies()) != 0 || !strings.Contains(string(r.body), "expired") {
 			t.Errorf("expired: %d %v %s", r.StatusCode, r.Cookies(), r.body)
+		}
+	}
+}
+
+// TestCarryNeedsTheDigits: the link alone is not enough, and can't be tried out: five
+// tries, whoever makes them, and it is dead for the right ones too.
+func TestCarryNeedsTheDigits(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	f := s.fan()
+	f.pass = ""
+	path, _ := f.carry("{}")
+	right := s.cfg.Keys.CarryDigits(strings.TrimPrefix(path, "/c/"))
+	wrong := fmt.Sprintf("%06d", (int(right[5]-'0')+1)%10)
+	refused := func(name string, r answered, status int, says string) {
+		t.Helper()
+		if r.StatusCode != status || len(r.Cookies()) != 0 || !strings.Contains(string(r.body), says) {
+			t.Errorf("%s: %d %v %s", name, r.StatusCode, r.Cookies(), r.body)
+		}
+	}
+	for range 20 { // what is no try costs none
+		refused("none", s.form(path, "digits=+", ""), http.StatusForbidden, "Type the six digits")
+	}
+	for i := range 4 {
+		refused("wrong", s.form(path, "digits="+wrong+fmt.Sprint(i), ""), http.StatusForbidden, "These digits are wrong")
+	}
+	if r := s.form(path, "digits="+right[:3]+"+"+right[3:], deviceCookie+"="+s.device("phone")); r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) == nil {
+		t.Fatalf("the fifth try is right: %d %s", r.StatusCode, r.body)
+	}
+	refused("the sixth", s.form(path, "digits="+right, deviceCookie+"="+s.device("phone")), http.StatusGone, "dead")
+
+	other, _ := f.carryAgain(path)
+	for range 5 {
+		refused("wrong", s.form(other, "digits="+right, ""), http.StatusForbidden, "These digits are wrong")
+	}
+	refused("the right ones, too late", s.opens(other, "", ""), http.StatusGone, "dead")
+	if r := s.form(other, "", fanCookie+"="+f.cookie); r.StatusCode != http.StatusSeeOther {
+		t.Errorf("on a device of the same fan: %d", r.StatusCode)
+	}
+}
+
+// carryAgain makes a link that is not the one of path.
+func (f *fan) carryAgain(path string) (string, joinReply) {
+	for {
+		other, place := f.carry("{}")
+		if other != path && f.cfg.Keys.CarryDigits(other[3:]) != f.cfg.Keys.CarryDigits(path[3:]) {
+			return other, place
 		}
 	}
 }

@@ -104,6 +104,8 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusNotFound, "This link doesn't work"}
 	case wire.CodeLinkExpired:
 		return refusal{http.StatusGone, "This link has expired"}
+	case wire.CodeLinkDigits:
+		return refusal{http.StatusForbidden, "The six digits are needed"}
 	case wire.CodeOtherFan:
 		return refusal{http.StatusConflict, "This device is another fan's"}
 	case wire.CodeSlowDown:

@@ -108,12 +108,12 @@ func TestSignOutEverywhereElse(t *testing.T) {
 	if code := socket.closed(); code != websocket.StatusGoingAway {
 		t.Errorf("the thief's socket: %d", code)
 	}
-	if r := s.form(link, "", ""); r.StatusCode != http.StatusGone || !strings.Contains(string(r.body), "signed out") || len(r.Cookies()) != 0 {
+	if r := s.opens(link, "", ""); r.StatusCode != http.StatusGone || !strings.Contains(string(r.body), "signed out") || len(r.Cookies()) != 0 {
 		t.Errorf("a link that was made before: %d %s", r.StatusCode, r.body)
 	}
 	late.Store(0)
 	link, _ = phone.carry("{}")
-	r := s.form(link, "", "")
+	r := s.opens(link, "", "")
 	if r.StatusCode != http.StatusSeeOther {
 		t.Fatalf("a link that was made since: %d %s", r.StatusCode, r.body)
 	}

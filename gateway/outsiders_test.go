@@ -76,15 +76,15 @@ func TestLinkOpensOnce(t *testing.T) {
 	f.pass = ""
 	path, _ := f.carry("{}")
 	phone := deviceCookie + "=" + s.device("phone")
-	first := s.form(path, "", phone)
+	first := s.opens(path, "", phone)
 	if first.StatusCode != http.StatusSeeOther {
 		t.Fatalf("%d %s", first.StatusCode, first.body)
 	}
-	if again := s.form(path, "", phone); again.StatusCode != http.StatusSeeOther {
+	if again := s.opens(path, "", phone); again.StatusCode != http.StatusSeeOther {
 		t.Errorf("the same device again, its answer lost: %d", again.StatusCode)
 	}
 	for _, other := range []string{deviceCookie + "=" + s.device("thief"), ""} {
-		if r := s.form(path, "", other); r.StatusCode != http.StatusGone || cookieOf(r, fanCookie) != nil {
+		if r := s.opens(path, "", other); r.StatusCode != http.StatusGone || cookieOf(r, fanCookie) != nil {
 			t.Errorf("another device: %d, %v", r.StatusCode, r.Cookies())
 		}
 	}

@@ -198,7 +198,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	f.send("POST", places, joinWith("made-up", "ann@example.org"))
 	path, _ := f.carry("{}")
 	s.send("GET", path, "")
-	s.form(path, "", "")
+	s.opens(path, "", "")
 	hold := into[wire.HoldReply](t, f.send("POST", "/v1/events/show/holds", `{"best":{"count":1}}`), http.StatusCreated)
 	f.send("POST", "/v1/holds/"+hold.Hold+"/checkout", goodCheckout, "Idempotency-Key", "the-key")
 	f.send("POST", "/v1/holds/"+hold.Hold+"/checkout", `{"payment":{"method":"pm_1"},"buyer":{"name":"Ann"}}`, "Idempotency-Key", "the-key")

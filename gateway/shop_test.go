@@ -59,7 +59,7 @@ func testPages() fstest.MapFS {
 		"templates/event.html":   file(`<h1>{{.Event.Name}}</h1>{{range .Event.Levels}}<p>{{.Name}} {{.Price}}</p>{{end}}{{.Event.Status}}`),
 		"templates/ticket.html":  file(`<p data-ticket="{{.Ticket}}">`),
 		"templates/orders.html":  file(`{{range .Orders.List}}<p>{{.Name}} {{.Status}} {{with .Total}}{{.Plain}}{{end}} {{with .Refunded}}{{.Plain}}{{end}}{{range .Seats}} {{.Label}}={{.Ticket}}{{end}}</p>{{end}}{{.Orders.Older}}`),
-		"templates/carry.html":   file(`{{with .Carry}}<form method="post">{{.Event}} {{.Number}} this={{.ThisFan}} other={{.OtherFan}}</form>{{end}}`),
+		"templates/carry.html":   file(`{{with .Carry}}<form method="post">{{.Event}} {{.Number}} this={{.ThisFan}} other={{.OtherFan}} {{.Wrong}}</form>{{end}}`),
 		"templates/draw.html":    file(`{{with .Draw}}{{.Origin}} {{.Commitment}} held={{.Held}} {{.Secret}}{{range .Lanes}} {{.Lane}}{{range .Regions}} {{.Region}}={{.Fans}}{{end}}{{end}}{{end}}`),
 		"templates/problem.html": file(`<h1>{{.Problem.Title}}</h1>{{.Problem.Detail}}`),
 		"dist/app.js":            file(strings.Repeat("console.log(1);", 200)),

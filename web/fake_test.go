@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -138,7 +139,9 @@ func (f *fake) handler() http.Handler {
 		f.page(w, "carry.html", page{Carry: &pageCarry{Number: fakeNumber, Event: "Opening Night", EventID: fakeEvent, OtherFan: true}})
 	})
 	mux.HandleFunc("POST /c/{token}", func(w http.ResponseWriter, r *http.Request) {
-		if r.PostFormValue("replace") == "yes" {
+		if strings.ReplaceAll(r.PostFormValue("digits"), " ", "") != "012345" {
+			f.page(w, "carry.html", page{Carry: &pageCarry{Number: fakeNumber, Event: "Opening Night", EventID: fakeEvent, OtherFan: true, Wrong: "These digits are wrong."}})
+		} else if r.PostFormValue("replace") == "yes" {
 			http.Redirect(w, r, "/e/"+fakeEvent+"#carried", http.StatusSeeOther)
 		}
 	})
@@ -220,7 +223,7 @@ func (f *fake) carry(w http.ResponseWriter, r *http.Request) {
 		f.t.Error(err)
 		return
 	}
-	answer(w, 200, map[string]any{"link": "http://" + r.Host + "/c/token", "qr": qrPath(code), "qr_size": code.Size + 8,
+	answer(w, 200, map[string]any{"link": "http://" + r.Host + "/c/token", "digits": "012345", "qr": qrPath(code), "qr_size": code.Size + 8,
 		"expires_at": time.Now().Add(10 * time.Minute).UTC()})
 }
 

@@ -60,11 +60,22 @@ func useCode(b *tab, url string) {
 func takeAlong(b *tab) {
 	b.click("#carry summary")
 	b.wait("link and code", `link.href.endsWith("/c/token") && link.textContent === link.href && qr.viewBox.baseVal.width > 21 &&
-		qr.querySelector("path").getBoundingClientRect().width > 150 && until.textContent !== ""`, "link=carry-link", "qr=carry-qr", "until=carry-until")
+		qr.querySelector("path").getBoundingClientRect().width > 150 && until.textContent !== "" && digits.textContent === "012 345"`, "digits=carry-digits", "link=carry-link", "qr=carry-qr", "until=carry-until")
 	b.picture("2-take-along")
 	b.click("#carry-link")
 	b.wait("the question", `document.querySelector("main").textContent.includes("number 41") && document.getElementById("replace").required`)
 	b.picture("3-continue")
+	b.click("#replace")
+	b.click("#continue")
+	if !b.holds(`location.pathname === "/c/token" && !document.querySelector("[role=alert]")`) {
+		b.t.Error("went on without the digits")
+	}
+	b.do(scripts(false), chromedp.Reload())
+	b.click("#replace")
+	b.do(chromedp.SetValue(chromedp.CSS("#digits"), "543210"))
+	b.click("#continue")
+	b.wait("that the digits are wrong, without a script", `document.querySelector("[role=alert]")?.textContent.includes("wrong") && document.querySelector("#digits").value === ""`)
+	b.do(scripts(true), chromedp.SetValue(chromedp.CSS("#digits"), "012 345"))
 	b.click("#continue")
 	if !b.holds(`location.pathname === "/c/token"`) {
 		b.t.Error("went on without the fan's consent")

@@ -29,6 +29,7 @@ type pageCarry struct {
 	Number            uint64
 	Event, EventID    string
 	ThisFan, OtherFan bool
+	Wrong             string
 }
 
 type pageDraw struct {

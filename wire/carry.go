@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +17,9 @@ const CarryTTL = 10 * time.Minute
 var ErrCarryExpired = errors.New("link has expired")
 
 const (
-	carryContext = "frontrow carry v1\n"
-	carryParts   = 11 // 10 before fans had more than one turn
+	carryContext  = "frontrow carry v1\n"
+	digitsContext = "frontrow carry digits v1\n"
+	carryParts    = 11 // 10 before fans had more than one turn
 )
 
 // SignCarry renders what makes another device the fan of a place until expires.
@@ -26,6 +29,16 @@ func (k *Keyring) SignCarry(p Place, expires time.Time) string {
 	return k.seal(carryContext, []byte(strings.Join([]string{
 		strconv.FormatInt(expires.Unix(), 10), p.Event, p.Lane, p.Region, strconv.FormatUint(p.Number, 10), p.Fan,
 		strconv.FormatInt(p.At.UnixMilli(), 10), p.Code, p.Channel, strconv.Itoa(p.Limit), strconv.Itoa(p.Turn)}, ".")))
+}
+
+// CarryDigits are the six digits that whoever opens a link must type: they are shown
+// where it was made, and stand in it nowhere. Empty if it is not one of ours.
+func (k *Keyring) CarryDigits(token string) string {
+	_, key, ok := k.open(carryContext, token)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint64(mac(key, digitsContext, []byte(token)))%1_000_000)
 }
 
 // OpenCarry returns the place that is carried, and when the link was made;

@@ -42,7 +42,8 @@ const (
 	CodeCodeUsed    Code = "code-used"    // somebody else has used it
 
 	CodeLink        Code = "link"         // a link to another device that is not ours
-	CodeLinkExpired Code = "link-expired" // one that came too late
+	CodeLinkExpired Code = "link-expired" // one that came too late, or was opened before
+	CodeLinkDigits  Code = "link-digits"  // the digits that are shown where it was made are needed with it
 	CodeOtherFan    Code = "other-fan"    // this device is another fan's, who has to agree first
 )
 

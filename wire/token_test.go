@@ -99,6 +99,9 @@ func TestCarry(t *testing.T) {
 	if _, _, err := k.OpenCarry(token, now.Add(CarryTTL)); !errors.Is(err, ErrCarryExpired) {
 		t.Errorf("expired: %v", err)
 	}
+	if d := k.CarryDigits(token); len(d) != 6 || strings.Trim(d, "0123456789") != "" || d != k.CarryDigits(token) || k.CarryDigits(token+"A") != "" || NewKeyring().CarryDigits(token) != "" {
+		t.Errorf("digits %q", d)
+	}
 	bare := Place{Event: "demo", Lane: LaneGeneral, Region: "home", Number: 1, Fan: p.Fan}
 	if got, _, err := k.OpenCarry(k.SignCarry(bare, now), now.Add(-time.Second)); err != nil || got != bare {
 		t.Errorf("got %+v, %v", got, err)

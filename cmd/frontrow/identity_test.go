@@ -129,7 +129,7 @@ func (f *fan) onAnotherDevice(t *testing.T) *fan {
 	if page.Status != 200 || page.Header.Get("Set-Cookie") != "" {
 		t.Fatalf("%d %v", page.Status, page.Header)
 	}
-	if done, err := there.do(ctx, "POST", link.Path, nil, "Origin", f.base, "Sec-Fetch-Site", "same-origin"); err != nil || done.Status != 200 {
+	if done, err := there.do(ctx, "POST", link.Path, []byte("digits="+a.text("digits")), "Content-Type", "application/x-www-form-urlencoded", "Origin", f.base, "Sec-Fetch-Site", "same-origin"); err != nil || done.Status != 200 {
 		t.Fatalf("%d, %v", done.Status, err) // after the redirect
 	}
 	there.place = f.place

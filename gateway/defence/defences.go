@@ -194,6 +194,16 @@ func (d *Defences) Guessed(r *http.Request, code string) {
 	d.limits.Note(limit.Guess, c.who)
 }
 
+// Try counts a try at the digits of a link, by its id, and reports whether it may be
+// made: a link has so few, whoever tries, in all gateways of the region.
+func (d *Defences) Try(link string) bool {
+	if d.limits.Take(limit.Digits, limit.Who{Fan: link}) == nil {
+		return true
+	}
+	d.metrics.limited.WithLabelValues(string(limit.Digits), string(limit.Fan)).Inc()
+	return false
+}
+
 // Once reports whether something of a fan's is used for the first time, by its id;
 // what was used is remembered for an hour.
 func (d *Defences) Once(ctx context.Context, event, id, act, fan string) (bool, error) {

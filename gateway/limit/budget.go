@@ -39,6 +39,7 @@ const (
 
 	NewFan   Route = "new-fan"  // fans that a request made us name: more than the budget owe a proof
 	Guess    Route = "guess"    // e-mail addresses tried at an access code that is another's; the "fan" of its budget is the code
+	Digits   Route = "digits"   // tries at the digits of a link; the "fan" of its budget is the link
 	Stranger Route = "stranger" // joins of who has not opened the page
 	Rotation Route = "rotation" // addresses of a network that come for the first time
 	Held     Route = "held"     // holds that were granted
@@ -66,8 +67,8 @@ const defaults = `
 	live.address=12000-M     live.network=48000-M      live.fan=120-M
 	connect.address=60000-M  connect.network=240000-M
 
-guess.address=30-H       guess.network=120-H       guess.fan=10-H
-		new-fan.address=96-H     new-fan.network=768-H   stranger.network=60-M   rotation.network=256-M
+	guess.address=30-H       guess.network=120-H       guess.fan=10-H     digits.fan=5-H
+	new-fan.address=96-H     new-fan.network=768-H   stranger.network=60-M   rotation.network=256-M
 	held.address=3000-M      held.fan=240-M          spin.network=400-H      spin.fan=20-H`
 
 // Defaults are the budgets of an operator who sets none.
@@ -103,7 +104,7 @@ func ParseBudgets(text string) (Budgets, error) {
 
 // Routes lists all routes.
 func Routes() []Route {
-	return []Route{Join, Redeem, Hold, Checkout, Challenge, Carry, SignOut, Read, Live, Connect, NewFan, Guess, Stranger, Rotation, Held, Spin}
+	return []Route{Join, Redeem, Hold, Checkout, Challenge, Carry, SignOut, Read, Live, Connect, NewFan, Guess, Digits, Stranger, Rotation, Held, Spin}
 }
 
 // With is b with those of other instead of its own.

@@ -86,8 +86,9 @@ type Carry struct {
 	Number   uint64
 	Event    string // its name
 	EventID  string
-	ThisFan  bool // the device is this fan's already
-	OtherFan bool // it is another fan's
+	ThisFan  bool   // the device is this fan's already
+	OtherFan bool   // it is another fan's
+	Wrong    string // why the form was not taken; empty: it was not sent yet
 }
 
 // Draw is the proof of an event's draw.

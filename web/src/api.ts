@@ -38,7 +38,7 @@ export interface Challenge {
 }
 export interface Pass { pass: string; expires_at: string }
 /** A link, and a drawing of it: an SVG path in a square of qr_size units. */
-export interface Carried { link: string; qr: string; qr_size: number; expires_at: string }
+export interface Carried { link: string; digits: string; qr: string; qr_size: number; expires_at: string }
 /** What a buyer must know of a seat before paying. */
 export type SeatNote = "restricted_view" | "accessible" | "companion";
 export interface SeatQuote { id: string; label: string; price: Amounts; notes?: SeatNote[] }

@@ -1,5 +1,5 @@
 // Taking a place to another device: a link that works for some minutes, as text
-// and as a QR code. It is made when the fan asks for it, and again when it ends
+// and as a QR code, and six digits that are typed there. It is made when the fan asks for it, and again when it ends
 // while he looks at it.
 
 import { type Api, now, type Problem } from "./api";
@@ -35,6 +35,7 @@ export class Carry {
       const link = by<HTMLAnchorElement>("carry-link"), qr = document.getElementById("carry-qr")!;
       link.href = c.link;
       text(link, c.link);
+      text(by("carry-digits"), c.digits.replace(/^.../, "$& "));
       qr.setAttribute("viewBox", `0 0 ${c.qr_size} ${c.qr_size}`);
       qr.querySelector("path")!.setAttribute("d", c.qr);
       text(by("carry-until"), new Date(c.expires_at).toLocaleTimeString(undefined, { timeStyle: "short" }));
