@@ -129,6 +129,15 @@ func (c *checker) placed(who int, p place) {
 	c.fanOf[p], c.placeOf[who] = who, p
 }
 
+// usedUp: a visitor was told that his turn is over, and joins again: for another place
+// and another pass.
+func (c *checker) usedUp(who int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.placeOf, who)
+	delete(c.passOf, who)
+}
+
 // admitted: a place was redeemed at an instant, or earlier.
 func (c *checker) admitted(who int, p place, pass string, at time.Time) {
 	c.mu.Lock()

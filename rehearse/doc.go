@@ -13,6 +13,7 @@
 //	                    ▼        ▼                 ▼
 //	                absent   sold out      abandoned: released, or just left
 //
+//	redeem, shop and pay ──the pass is over──► join, at the end of the queue (a few times)
 //	join, redeem and shop ──challenge-required──► prove ─► the same again
 //	                                                 └──► would not, or could not: leaves
 //

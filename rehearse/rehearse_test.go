@@ -24,11 +24,14 @@ type shop struct {
 	index *plan.Index
 	fail  func(n int) bool // request n gets no answer, or 503
 	lies  string           // "one seat for all", "holds vanish", "anything opens"
+	short bool             // a fan's first pass is over before he comes for it, his second before he chooses
 
 	mu     sync.Mutex
 	asked  int
 	seq    uint64
 	fans   map[string]uint64 // number, by cookie
+	turns  map[string]int    // passes that are over, by cookie
+	last   uint64            // number
 	next   int               // seat
 	holds  map[string]wire.HoldReply
 	orders map[string]wire.OrderReply
@@ -39,7 +42,7 @@ func openShop(t *testing.T) (*shop, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shop{t: t, index: plan.NewIndex(p), fans: map[string]uint64{}, holds: map[string]wire.HoldReply{}, orders: map[string]wire.OrderReply{}}
+	s := &shop{t: t, index: plan.NewIndex(p), fans: map[string]uint64{}, turns: map[string]int{}, holds: map[string]wire.HoldReply{}, orders: map[string]wire.OrderReply{}}
 	raw, _ := plan.Encode(p)
 	mux := http.NewServeMux()
 	tell := func(pattern string, answer func(r *http.Request) (int, any)) {
@@ -94,7 +97,7 @@ func refusal(name string) map[string]any { return map[string]any{"type": "/probl
 
 func (s *shop) board(*http.Request) (int, any) {
 	s.seq++
-	n := uint64(len(s.fans))
+	n := max(s.last, uint64(len(s.fans)))
 	return 200, wire.Board{Seq: s.seq, At: time.Now(), State: wire.SaleOpen,
 		Lanes: map[string]wire.LaneBoard{"general": {Regions: map[string]wire.Head{"home": {Head: n, Joined: n}}}}}
 }
@@ -110,7 +113,8 @@ func (s *shop) fan(r *http.Request) string {
 func (s *shop) join(r *http.Request) (int, any) {
 	fan, status := s.fan(r), 200
 	if s.fans[fan] == 0 {
-		s.fans[fan], status = uint64(len(s.fans)+1), 201
+		s.last = max(s.last, uint64(len(s.fans))) + 1
+		s.fans[fan], status = s.last, 201
 	}
 	return status, map[string]any{"place": "receipt of " + fan, "lane": "general", "region": "home", "number": s.fans[fan]}
 }
@@ -121,11 +125,24 @@ func (s *shop) redeem(r *http.Request) (int, any) {
 	if q.Place != "receipt of "+s.fan(r) && s.lies != "anything opens" {
 		return 403, refusal("forbidden")
 	}
-	return 201, map[string]any{"pass": "pass of " + s.fan(r)}
+	if s.short && s.turns[s.fan(r)] == 0 {
+		return s.over(r, 410, "join-again")
+	}
+	return 201, map[string]any{"pass": fmt.Sprintf("pass of %s, %d", s.fan(r), s.turns[s.fan(r)])}
+}
+
+// over ends a fan's turn: the next time he joins he gets another place.
+func (s *shop) over(r *http.Request, status int, why string) (int, any) {
+	s.turns[s.fan(r)]++
+	delete(s.fans, s.fan(r))
+	return status, refusal(why)
 }
 
 func (s *shop) hold(r *http.Request) (int, any) {
-	if r.Header.Get("Authorization") != "Bearer pass of "+s.fan(r) && s.lies != "anything opens" {
+	if s.short && s.turns[s.fan(r)] == 1 {
+		return s.over(r, 401, "no-pass")
+	}
+	if r.Header.Get("Authorization") != fmt.Sprintf("Bearer pass of %s, %d", s.fan(r), s.turns[s.fan(r)]) && s.lies != "anything opens" {
 		return 401, refusal("no-pass")
 	}
 	id := "h_" + r.Header.Get("Idempotency-Key")
@@ -213,6 +230,19 @@ func TestRun(t *testing.T) {
 				t.Error(text.String())
 			}
 		})
+	}
+}
+
+// Fans whose turn is over join again, as their page would, and buy.
+func TestFansJoinAgain(t *testing.T) {
+	t.Parallel()
+	s, url := openShop(t)
+	s.short = true
+	c := Config{URL: url, Event: "e", Fans: 30, Think: time.Millisecond, Shares: DefaultShares()}
+	c.Shares.Sockets, c.Shares.Decline, c.Shares.Abandon, c.Shares.Absent, c.Shares.DoubleClick = 0, 0, 0, 0, 0
+	r, err := Run(t.Context(), c)
+	if err != nil || !r.OK || r.Fans.Outcomes[string(paid)] != c.Fans || r.Fans.Places != c.Fans {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

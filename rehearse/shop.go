@@ -54,7 +54,7 @@ func (v *visitor) shop(ctx context.Context) state {
 		case a.status == http.StatusCreated:
 			return v.holds(ctx, a, n)
 		case a.status == http.StatusUnauthorized:
-			return v.leave(expired)
+			return v.again
 		case a.is("gone"):
 			return v.leave(tooLate)
 		case a.is("challenge-required"):
@@ -277,7 +277,7 @@ func (v *visitor) pay(ctx context.Context) state {
 		v.thinks /= 2 // too long
 		return v.shop
 	case a.status == http.StatusUnauthorized:
-		return v.leave(expired)
+		return v.again
 	default:
 		return v.leave(refused)
 	}

@@ -54,7 +54,11 @@ type visitor struct {
 	standing      *standing
 	among         *tally // of the fans who share a network; or nil
 	bought        int
+	turns         int // that were over before he had what he came for
 }
+
+// maxTurns is how often somebody joins again whose time to choose is over.
+const maxTurns = 3
 
 // state does one step of a visit and returns the next; nil ends it.
 type state func(context.Context) state
@@ -191,14 +195,16 @@ func (v *visitor) join(ctx context.Context) state {
 	default:
 		return v.leave(refused)
 	}
-	v.tally.add(countPlaces, 1)
+	if v.turns == 0 {
+		v.tally.add(countPlaces, 1)
+	}
 	v.joined = time.Now()
 	if v.secondTab {
 		if err := v.joinAgain(ctx); err != nil {
 			return v.failed(err)
 		}
 	}
-	if v.socket {
+	if v.socket && v.turns == 0 {
 		go v.live(ctx, v.cookies)
 	}
 	v.r.loot.drop(v)
@@ -210,9 +216,24 @@ func (v *visitor) join(ctx context.Context) state {
 	return v.wait(ctx)
 }
 
+// again joins at the end of the queue, as the page of a fan does whose time to choose
+// is over. Bots, and who has done so often enough, leave.
+func (v *visitor) again(context.Context) state {
+	if v.turns++; v.fake || v.turns > maxTurns || v.over() {
+		return v.leave(expired)
+	}
+	v.r.check.usedUp(v.n)
+	v.receipt, v.pass = "", ""
+	return v.join
+}
+
 // places joins the queue, or finds the place there already.
 func (v *visitor) places(ctx context.Context) (answer, error) {
-	a, err := v.act(ctx, request{route: routeJoin, method: http.MethodPost, path: v.r.path("/places"), body: "{}"}, v.ask)
+	body := "{}"
+	if v.receipt != "" {
+		body = mustJSON(map[string]string{"place": v.receipt})
+	}
+	a, err := v.act(ctx, request{route: routeJoin, method: http.MethodPost, path: v.r.path("/places"), body: body}, v.ask)
 	if err != nil || a.status != http.StatusCreated && a.status != http.StatusOK {
 		return a, err
 	}
@@ -304,6 +325,9 @@ func (v *visitor) redeem(ctx context.Context) state {
 				return v.leave(stopped)
 			}
 		case http.StatusGone:
+			if a.is("join-again") {
+				return v.again
+			}
 			return v.leave(tooLate)
 		default:
 			if a.is("challenge-required") {
