@@ -63,10 +63,22 @@ type fake struct {
 	again      bool // whoever joins gets another place, at the end
 	usedUp     bool // the place is
 
+	refuses map[string]wire.Code // by act: join, redeem, hold
+
 	signedOut bool   // on another device
 	left      string // where the form of the page of orders has signed out
 
 	followed bool // the page asked for its order under way
+}
+
+// away is what a connection that is gone says.
+const away wire.Code = "away"
+
+// refuse lets acts be refused, until the next time it says which.
+func (f *fake) refuse(acts map[string]wire.Code) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refuses = acts
 }
 
 func newFake(t testing.TB, sockets bool) (*fake, string) {

@@ -87,6 +87,17 @@ func (f *fake) guarded(act string, do http.HandlerFunc) http.HandlerFunc {
 		r.Body = io.NopCloser(bytes.NewReader(raw))
 		var body struct{ Challenge string }
 		_ = json.Unmarshal(raw, &body)
+		f.mu.Lock()
+		no := f.refuses[act]
+		f.mu.Unlock()
+		switch no {
+		case "":
+		case away:
+			panic(http.ErrAbortHandler)
+		default:
+			refuse(w, 403, no, "Refused: "+string(no)+".")
+			return
+		}
 		g := f.rules()
 		if !strings.Contains(g.acts, act) {
 			do(w, r)

@@ -90,6 +90,48 @@ func TestWaysOn(t *testing.T) {
 	b.wait("nothing that can't be", `state.textContent === "The sale is over." && join.hidden && ended.textContent === "Your time to buy has ended."`, "state=board-state", "join", "ended")
 }
 
+// Whatever has become of a fan, the page says it, and what he can do.
+func TestEveryStateHasAWayOn(t *testing.T) {
+	t.Parallel()
+	f, url := newFake(t, true)
+	b := newTab(t, newBrowser(t), "states", 390, 844, false)
+	b.seats(f, url)
+
+	f.refuse(map[string]wire.Code{"hold": away})
+	b.click("#best")
+	b.wait("that nothing is lost", `error.textContent.includes("no connection just now") && document.body.dataset.view === "seats" && !best.disabled`, "error", "best")
+	f.refuse(map[string]wire.Code{"hold": wire.CodeOtherDevice})
+	b.click("#best")
+	b.wait("another device", `error.textContent.includes("other-device") && error.querySelector("#here") && document.body.dataset.view === "seats"`, "error")
+	f.refuse(nil)
+	b.click("#here")
+	b.wait("here again", `message.textContent === "You go on here."`, "message")
+
+	// The browser lost its cookie: to the server it is nobody, and its pass not its own.
+	f.show(0, nil)
+	f.mu.Lock()
+	f.head = 0
+	f.mu.Unlock()
+	f.refuse(map[string]wire.Code{"redeem": wire.CodeForbidden})
+	b.do(b.passEnds(), chromedp.Reload())
+	b.wait("a place to be had", `document.body.dataset.view === "waiting" && !join.hidden && join.textContent.startsWith("Join again")`, "join")
+	b.click("#join")
+	b.wait("a place", `!place.hidden && join.hidden`, "place", "join")
+	f.call(fakeNumber)
+	b.wait("that the receipt is not his", `error.textContent === "Refused: forbidden." && ended.textContent === "Refused: forbidden." && !join.hidden && place.hidden`, "error", "ended", "join", "place")
+	f.refuse(map[string]wire.Code{"redeem": away})
+	b.click("#join")
+	b.wait("a place while there is no connection", `!place.hidden && join.hidden && ended.textContent === ""`, "place", "join", "ended")
+	f.refuse(nil)
+	b.wait("the seats, once there is one again", `document.body.dataset.view === "seats"`)
+
+	f.refuse(map[string]wire.Code{"hold": wire.CodeRevoked, "redeem": wire.CodeRevoked, "join": wire.CodeRevoked})
+	b.click("#best")
+	b.wait("that the pass was withdrawn", `document.body.dataset.view === "waiting" && error.textContent === "Refused: revoked." && ended.textContent === "Refused: revoked." && !join.hidden`, "error", "ended", "join")
+	b.click("#join")
+	b.wait("that it is for good", `error.textContent === "Refused: revoked." && !join.hidden && place.hidden`, "error", "join", "place")
+}
+
 // seats brings the tab to where seats are chosen.
 func (b *tab) seats(f *fake, url string) {
 	b.t.Helper()
