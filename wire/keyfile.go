@@ -36,7 +36,7 @@ func LoadKeyring(path, service string) (*Keyring, error) {
 // ReadKeys reads a keyring file and returns its bytes too, by which a change is
 // noticed. Its errors never quote it.
 func ReadKeys(path string) (keys Keys, raw []byte, err error) {
-	f, err := os.Open(path)
+	f, err := OpenPrivate(path)
 	if err != nil {
 		return keys, nil, fmt.Errorf("keyring: %w", err)
 	}
@@ -48,6 +48,24 @@ func ReadKeys(path string) (keys Keys, raw []byte, err error) {
 		return keys, raw, fmt.Errorf("keyring %s: %w", path, err)
 	}
 	return keys, raw, nil
+}
+
+// OpenPrivate opens a file that holds secrets. One that others may read, or write, is
+// refused.
+func OpenPrivate(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		_ = f.Close() // nothing was read
+		return nil, fmt.Errorf("%s may be used by others than its owner (its mode is %#o): chmod 600 %s, and replace what is in it if somebody has read it", path, mode, path)
+	}
+	return f, nil
 }
 
 func decodeKeys(raw []byte, keys *Keys) error {

@@ -20,7 +20,8 @@ var errBroken = errors.New("an invariant is broken")
 func (c command) audit(ctx context.Context, args []string) error {
 	f := c.flags("audit", "EVENT", "Checks every invariant of an event that can be checked at rest and prints a report in JSON. Exit status 1: one is broken.")
 	url, creds := natsFlags(f)
-	dsn := f.String("postgres", "", "PostgreSQL `DSN`")
+	dsn := new(string)
+	f.secret(dsn, "postgres", "", "PostgreSQL `DSN`")
 	var event string
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' { // the event may come before the flags
 		event, args = args[0], args[1:]

@@ -72,7 +72,7 @@ and seed give the same codes again, each of which is good once. Nothing is writt
 	f.StringVar(&i.channel, "channel", "", "`name` of the channel whose seats they open, where the list says none")
 	f.IntVar(&i.limit, "limit", 0, "`tickets` one fan may have, where the list says none; 0: the event's limit, which holds in any case")
 	f.StringVar(&i.base, "url", "", "`address` before the links, such as https://shop.example")
-	f.StringVar(&i.seed, "seed", "", "`text` to order equal scores by; empty: a random one")
+	f.secret(&i.seed, "seed", "", "`text` to order equal scores by; empty: a random one")
 	if err := f.parse(args); err != nil {
 		return err
 	}
@@ -187,7 +187,8 @@ func (c command) codesCheck(ctx context.Context, args []string) error {
 	event := f.String("event", "", "`id` of the event")
 	email := f.String("email", "", "`address` that the fan gives")
 	fan := f.String("fan", "", "`id` of the fan")
-	server := f.String("nats", "", "`URL`s of the region's NATS, to see whether the code was used")
+	server := new(string)
+	f.secret(server, "nats", "", "`URL`s of the region's NATS, to see whether the code was used")
 	creds := f.String("creds", "", "NATS credentials `file`")
 	var code string
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' { // the code may come before the flags

@@ -129,10 +129,10 @@ func (d *defences) loadWidget() (*siteverify.Client, error) {
 	default:
 		return nil, fmt.Errorf("--widget %q: turnstile or hcaptcha", d.widget)
 	}
-	raw, err := os.ReadFile(d.widgetSecret)
+	raw, err := secretFile(d.widgetSecret)
 	if err != nil {
 		return nil, fmt.Errorf("--widget-secret: %w", err)
 	}
-	cfg.Secret = string(bytes.TrimSpace(raw))
+	cfg.Secret = string(raw)
 	return siteverify.New(cfg)
 }

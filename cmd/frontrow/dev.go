@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -37,7 +39,7 @@ func (c command) dev(ctx context.Context, args []string) error {
 	natsAddr := f.String("nats", "127.0.0.1:4222", "`address` of the embedded NATS, for the nats CLI")
 	f.StringVar(&o.http, "http", "127.0.0.1:8080", "`address` for fans")
 	f.StringVar(&o.ops, "ops", "127.0.0.1:8081", "`address` of /livez /readyz /metrics /version /debug/pprof")
-	f.StringVar(&o.postgres, "postgres", "", "`DSN` of a PostgreSQL to use; without it one is started in the data directory")
+	f.secret(&o.postgres, "postgres", "", "`DSN` of a PostgreSQL to use; without it one is started in the data directory")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelWarn, "debug, info, warn or error")
 	o.defences.flags(f)
 	f.Var(&events, "event", "YAML `file` of an event to put up (may be repeated)")
@@ -81,7 +83,9 @@ func (h *house) servers(ctx context.Context, dir, natsAddr string) error {
 				h.logger.Warn("stop PostgreSQL", "err", err)
 			}
 		})
-		h.postgres = p.DSN()
+		if h.postgres, err = p.PassfileDSN(); err != nil {
+			return err
+		}
 		h.add("postgres", func(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
@@ -137,10 +141,18 @@ func (c command) devServices(ctx context.Context, h *house, dir string, events [
 			}
 		}
 		env := fmt.Sprintf("FRONTROW_NATS=%s\nFRONTROW_POSTGRES='%s'\nNATS_URL=%s\n", h.nats, h.postgres, h.nats)
-		if err := os.WriteFile(filepath.Join(dir, "env"), []byte(env), 0o600); err != nil {
+		if err := writePrivate(filepath.Join(dir, "env"), env); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.stdout, "ready http=http://%s ops=http://%s nats=%s postgres=%s\n", g.Addr(), opsAddr, h.nats, h.postgres)
+		fmt.Fprintf(c.stdout, "ready http=http://%s ops=http://%s nats=%s postgres=%s\n", g.Addr(), opsAddr, h.nats, withoutPassword(h.postgres))
 		return nil
 	})
+}
+
+// writePrivate writes a file anew that its owner alone may read.
+func writePrivate(path, text string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o600)
 }

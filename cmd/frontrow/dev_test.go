@@ -39,6 +39,7 @@ func theatreCategories(t *testing.T, seats, standing int) string {
 // One house for the tests that don't kill it.
 func TestDev(t *testing.T) {
 	r := start(t, dataDir(t), eventOf(t, "show", "480s"))
+	t.Run("secrets", r.testSecrets)
 	t.Run("purchase", r.testPurchase)
 	t.Run("failed payment", r.testFailedPayment)
 	t.Run("release", r.testRelease)

@@ -242,7 +242,9 @@ func eventLine(e kv.Entry) string {
 }
 
 func natsFlags(f flags) (url, creds *string) {
-	return f.String("nats", "nats://127.0.0.1:4222", "`URL`s of NATS, separated by commas"), f.String("creds", "", "NATS credentials `file`")
+	url = new(string)
+	f.secret(url, "nats", "nats://127.0.0.1:4222", "`URL`s of NATS, separated by commas")
+	return url, f.String("creds", "", "NATS credentials `file`")
 }
 
 // connect opens a connection that comes back by itself. While it is away,
@@ -250,11 +252,14 @@ func natsFlags(f flags) (url, creds *string) {
 func connect(url, creds, name string, more ...nats.Option) (*nats.Conn, error) {
 	opts := append([]nats.Option{nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1)}, more...)
 	if creds != "" {
+		if _, err := secretFile(creds); err != nil {
+			return nil, fmt.Errorf("--creds: %w", err)
+		}
 		opts = append(opts, nats.UserCredentials(creds))
 	}
 	nc, err := nats.Connect(url, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", url, err)
+		return nil, fmt.Errorf("connect to NATS at %s: %w", redacted(url), err)
 	}
 	return nc, nil
 }

@@ -14,7 +14,8 @@ import (
 // by a YAML file, in that order of precedence.
 type flags struct {
 	*flag.FlagSet
-	config *string
+	config  *string
+	secrets *[]secret
 }
 
 func (c command) flags(name, args, about string) flags {
@@ -24,7 +25,7 @@ func (c command) flags(name, args, about string) flags {
 		fmt.Fprintf(f.Output(), "usage: frontrow %s [flags] %s\n\n%s\n\n", name, args, about)
 		f.PrintDefaults()
 	}
-	return flags{f, f.String("config", "", "YAML `file` with a line per flag, an array for one that may be repeated (commas in FRONTROW_* variables)")}
+	return flags{f, f.String("config", "", "YAML `file` with a line per flag, an array for one that may be repeated (commas in FRONTROW_* variables)"), new([]secret)}
 }
 
 // parse reads the arguments, then fills what they left open.
@@ -34,6 +35,9 @@ func (f flags) parse(args []string) error {
 			return err
 		}
 		return errUsage
+	}
+	if err := f.checkVariables(); err != nil {
+		return err
 	}
 	given := map[string]bool{}
 	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
@@ -60,10 +64,17 @@ func (f flags) parse(args []string) error {
 	}
 	for name := range file {
 		if !given[name] {
-			return fmt.Errorf("%s: there is no flag %q", *f.config, name)
+			return fmt.Errorf("config %s: %s has no flag %q%s", *f.config, f.Name(), name, suggestion(name, f.names()))
 		}
 	}
-	return nil
+	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
+	return f.readSecrets(given)
+}
+
+// names are those of the flags.
+func (f flags) names() (names []string) {
+	f.VisitAll(func(g *flag.Flag) { names = append(names, g.Name) })
+	return names
 }
 
 func (f flags) file() (map[string]any, error) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,8 +43,15 @@ func frontrow(args ...string) *exec.Cmd {
 		panic(err)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), asFrontrow+"=1")
+	cmd.Env = append(environ(), asFrontrow+"=1")
 	return cmd
+}
+
+// environ is what frontrow may know of our environment: not what is for tests.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		return strings.HasPrefix(pair, "FRONTROW_PICTURES=") || strings.HasPrefix(pair, smallDisk+"=")
+	})
 }
 
 // running is a frontrow dev in a process of its own.
@@ -131,6 +139,9 @@ func (r *running) ready(line <-chan string) error {
 		case "postgres":
 			r.postgres = value
 		}
+	}
+	if r.dsn != "" {
+		r.postgres = r.dsn // the line leaves the password out
 	}
 	if !strings.HasPrefix(s, "ready ") || r.http == "" || r.postgres == "" {
 		return fmt.Errorf("frontrow dev said %q", s)

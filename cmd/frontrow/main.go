@@ -48,6 +48,8 @@ lists the endpoints, docs/protocol.md explains them.
 
 Every flag may also be an environment variable (--postgres is FRONTROW_POSTGRES)
 or a line of a YAML file named by --config. "frontrow COMMAND --help" lists them.
+Secrets may stand in files of their own: --postgres-file, --nats-file. Only their owner
+may be able to read them.
 `
 
 // errUsage has been explained to the user already.
@@ -62,7 +64,7 @@ func main() {
 	case errors.Is(err, errUsage):
 		os.Exit(2)
 	default:
-		fmt.Fprintln(os.Stderr, "frontrow:", err)
+		fmt.Fprintln(os.Stderr, "frontrow:", redacted(err.Error()))
 		os.Exit(1)
 	}
 }

@@ -14,7 +14,8 @@ import (
 func (c command) migrate(ctx context.Context, args []string) error {
 	f := c.flags("migrate", "", "Creates or updates the streams and the PostgreSQL schema. Run it before the services of a new version.")
 	url, creds := natsFlags(f)
-	dsn := f.String("postgres", "", "PostgreSQL `DSN`")
+	dsn := new(string)
+	f.secret(dsn, "postgres", "", "PostgreSQL `DSN`")
 	replicas := f.Int("replicas", 3, "of each stream; one that has more keeps them")
 	if err := f.parse(args); err != nil {
 		return err

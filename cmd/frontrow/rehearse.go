@@ -47,7 +47,8 @@ func (c command) rehearse(ctx context.Context, args []string) error {
 	file := f.String("report", "", "`FILE` for the report in JSON")
 	audited := f.Bool("audit", false, "run the audit at the end, with --nats and --postgres")
 	url, creds := natsFlags(f)
-	dsn := f.String("postgres", "", "PostgreSQL `DSN`, for the audit")
+	dsn := new(string)
+	f.secret(dsn, "postgres", "", "PostgreSQL `DSN`, for the audit")
 	if err := f.parse(args); err != nil {
 		return err
 	}

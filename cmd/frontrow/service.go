@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -81,7 +80,7 @@ type named struct {
 func (c command) service(ctx context.Context, name string, args []string) error {
 	f := c.flags(name, "", "Runs one service. SIGTERM ends it gracefully.")
 	o := options{}
-	f.StringVar(&o.nats, "nats", "nats://127.0.0.1:4222", "`URL`s of NATS, separated by commas")
+	f.secret(&o.nats, "nats", "nats://127.0.0.1:4222", "`URL`s of NATS, separated by commas")
 	f.StringVar(&o.creds, "creds", "", "NATS credentials `file`")
 	f.StringVar(&o.ops, "ops", "127.0.0.1:8081", "`address` of /livez /readyz /metrics /version /debug/pprof")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
@@ -102,11 +101,11 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 		f.IntVar(&o.replicas, "replicas", 3, "of the streams of new events")
 	case "inventory":
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: barcode keys (frontrow keys split)")
-		f.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN`")
+		f.secret(&o.postgres, "postgres", "", "PostgreSQL `DSN`")
 		f.StringVar(&o.payments, "payments", "", "`URL` of the payment provider")
 		f.StringVar(&o.webhooks, "webhooks", "", "`address` where its webhooks are taken; empty: it is asked instead")
 		f.StringVar(&o.webhookSecret, "webhook-secret", "", "`file` with the secret its webhooks are signed with")
-		f.StringVar(&o.replica, "replica", "", "`DSN` of a read replica, for order history")
+		f.secret(&o.replica, "replica", "", "`DSN` of a read replica, for order history")
 	}
 	if err := f.parse(args); err != nil {
 		return err
@@ -121,11 +120,11 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 	}
 	h := newHouse(o, c.stderr)
 	if o.webhookSecret != "" {
-		secret, err := os.ReadFile(o.webhookSecret)
+		secret, err := secretFile(o.webhookSecret)
 		if err != nil {
-			return fmt.Errorf("webhook secret: %w", err)
+			return fmt.Errorf("--webhook-secret: %w", err)
 		}
-		h.secret = bytes.TrimSpace(secret)
+		h.secret = secret
 	}
 	var err error
 	switch name {
@@ -157,7 +156,7 @@ func newHouse(o options, stderr io.Writer) *house {
 		signal.Ignore(syscall.SIGHUP) // it is sent to all services alike
 	}
 	return &house{options: o, name: fmt.Sprintf("%s-%d", strings.ReplaceAll(host, ".", "-"), os.Getpid()),
-		logger:   slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel})),
+		logger:   slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel, ReplaceAttr: redactErrors})),
 		registry: prometheus.NewRegistry()}
 }
 

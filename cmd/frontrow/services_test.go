@@ -40,7 +40,7 @@ func deploy(t *testing.T, nats string, replicas int) *deployment {
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	dir := t.TempDir()
 	keys := filepath.Join(dir, "keys.json")
-	d := &deployment{t: t, keys: dir, services: map[string]*exec.Cmd{}, env: append(os.Environ(), asFrontrow+"=1", "FRONTROW_NATS="+nats,
+	d := &deployment{t: t, keys: dir, services: map[string]*exec.Cmd{}, env: append(environ(), asFrontrow+"=1", "FRONTROW_NATS="+nats,
 		"FRONTROW_POSTGRES="+postgres.DSN(), "FRONTROW_KEYS="+keys, "FRONTROW_PAYMENTS="+provider.URL(), "FRONTROW_LOG_LEVEL=error", fmt.Sprint("FRONTROW_REPLICAS=", replicas))}
 	d.tool("keys", keys)
 	d.split()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
@@ -87,6 +88,7 @@ func settings(port int) []string {
 
 // Server is a running PostgreSQL.
 type Server struct {
+	dir      string
 	port     int
 	password string
 	lock     *os.File
@@ -133,7 +135,7 @@ func start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{lock: lock}
+	s := &Server{dir: dir, lock: lock}
 	if err := s.run(ctx, c, dir, who); err != nil {
 		s.release()
 		return nil, err
@@ -223,6 +225,27 @@ func (s *Server) dsn(database string) string {
 // DSN is the connection string of the database "frontrow", password included,
 // as a postgres:// URL.
 func (s *Server) DSN() string { return s.dsn(user) }
+
+// PassfileDSN is DSN without the password, which stands in a file that the owner alone
+// may read: libpq and pgx understand that alike.
+func (s *Server) PassfileDSN() (string, error) {
+	path := filepath.Join(s.dir, "pgpass")
+	line := fmt.Sprintf("127.0.0.1:%d:*:%s:%s\n", s.port, user, s.password)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if err := os.WriteFile(path, []byte(line), 0o600); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(s.DSN())
+	if err != nil {
+		return "", err
+	}
+	q := u.Query()
+	q.Set("passfile", path)
+	u.User, u.RawQuery = url.User(user), q.Encode()
+	return u.String(), nil
+}
 
 // Port it listens on, at 127.0.0.1.
 func (s *Server) Port() int { return s.port }
