@@ -136,9 +136,9 @@ func (a *admitter) takeOver(ctx context.Context) error {
 			if a.state, err = records.Last[wire.Admitter](ctx, a.spoiled, &bucket.Stream, e); err != nil {
 				return fmt.Errorf("record %s: %w", e.Key, err)
 			}
-		case strings.HasPrefix(e.Key, wire.PlacePrefix):
+		case strings.HasPrefix(e.Key, wire.PassPrefix):
 			p, err := readBack[wire.PassRecord](ctx, a, e)
-			switch fan, turn, ok := wire.SplitTurnKey(e.Key); {
+			switch fan, turn, ok := wire.SplitPassKey(e.Key); {
 			case err == nil:
 				passes = append(passes, p)
 			case wire.SpoiledKind(err) == "":
@@ -196,7 +196,11 @@ func (a *admitter) run(outer context.Context) error {
 		wire.PassesSubject(a.id, wire.ActMeter):  a.onMeter,
 		wire.PassesSubject(a.id, wire.ActRevoke): a.onRevoke,
 	} {
-		sub, err := a.cfg.NATS.Subscribe(subject, handle)
+		sub, err := a.cfg.NATS.Subscribe(subject, func(m *nats.Msg) {
+			if wire.Asked(m.Reply) {
+				handle(m)
+			}
+		})
 		if err != nil {
 			return fmt.Errorf("subscribe %s: %w", subject, err)
 		}

@@ -96,11 +96,11 @@ func (a *admitter) replace(ctx context.Context, next wire.PassRecord) error {
 	if err != nil {
 		return err
 	}
-	e, err := kv.Open(a.js, wire.PassesBucket(a.id)).Get(ctx, wire.TurnKey(next.Fan, next.Turn))
+	e, err := kv.Open(a.js, wire.PassesBucket(a.id)).Get(ctx, wire.PassKey(next.Fan, next.Turn))
 	if err != nil {
 		return fmt.Errorf("%w: %w", kv.ErrBusy, err)
 	}
-	_, err = a.writes.Do(ctx, kv.Write{Key: wire.TurnKey(next.Fan, next.Turn), Value: value, Expect: kv.At(e.Revision)})
+	_, err = a.writes.Do(ctx, kv.Write{Key: wire.PassKey(next.Fan, next.Turn), Value: value, Expect: kv.At(e.Revision)})
 	return err
 }
 

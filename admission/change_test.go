@@ -256,7 +256,7 @@ func TestTakeOverMendsRevocations(t *testing.T) {
 			r := alive
 			r.ID, r.Fan, r.Number = fmt.Sprint("pass-", i), w.fans[i].Fan, w.fans[i].Number
 			change(&r)
-			w.put(wire.PassesBucket("demo"), wire.PlaceKey(r.Fan), r)
+			w.put(wire.PassesBucket("demo"), wire.PassKey(r.Fan, 0), r)
 		}
 		w.put(wire.PassesBucket("demo"), wire.AdmitterKey, wire.Admitter{Admitter: "zero", Lines: []wire.Line{{Lane: wire.LaneGeneral, Region: "home", Head: 3, Calls: []wire.Call{{To: 3, At: now}}}}})
 		w.put(wire.PassesBucket("demo"), wire.AllKey, wire.Revocation{At: now.Add(-time.Hour), Why: "then"})
@@ -312,7 +312,7 @@ func TestCodeIsUsedOnce(t *testing.T) {
 			t.Errorf("%d alive, %d stored", s.Alive, len(w.passes()))
 		}
 		// A claim that a crash left without its pass is still his.
-		w.put(wire.PassesBucket("demo"), wire.CodeKey("d"), wire.CodeClaim{Fan: w.fans[2].Fan})
+		w.put(wire.PassesBucket("demo"), wire.ClaimKey("d"), wire.CodeClaim{Fan: w.fans[2].Fan})
 		w.verify(w.redeem(granted(w.fans[2], "d")), w.fans[2])
 		// A code never raises the event's limit.
 		p := granted(w.fans[3], "e")

@@ -111,6 +111,9 @@ func (s *Service) endpoints() []endpoint {
 
 // answer runs a handler and renders what it says as the micro protocol does.
 func answer(ctx context.Context, r micro.Request, handle handler) {
+	if !wire.Asked(r.Reply()) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
 	defer cancel()
 	reply, err := handle(ctx, r.Subject(), r.Data())

@@ -156,7 +156,7 @@ func (a *admitter) grant(p *roll.Pass) wire.RedeemReply {
 	a.mu.Unlock()
 	problem, err := a.claim(rec)
 	if problem == nil && err == nil {
-		err = a.create(wire.TurnKey(rec.Fan, rec.Turn), rec)
+		err = a.create(wire.PassKey(rec.Fan, rec.Turn), rec)
 	}
 	a.mu.Lock()
 	switch {
@@ -197,7 +197,7 @@ func (a *admitter) claim(rec wire.PassRecord) (*wire.Problem, error) {
 	if rec.Code == "" {
 		return nil, nil
 	}
-	key := wire.CodeKey(rec.Code)
+	key := wire.ClaimKey(rec.Code)
 	err := a.create(key, wire.CodeClaim{Fan: rec.Fan, At: rec.At})
 	if err == nil {
 		failpoint.Here(failpoint.CodeSpent)

@@ -30,7 +30,7 @@ func TestAdmitterMeetsJunk(t *testing.T) {
 		w.revoke(fmt.Sprintf(`{"fan":%q,"by":"ann"}`, w.fans[1].Fan))
 		bucket := wire.PassesBucket("demo")
 		term := w.meter("status", "").Term
-		for _, key := range []string{wire.PlaceKey(w.fans[0].Fan), wire.PlaceKey(w.fans[1].Fan), wire.AdmitterKey, wire.FenceKey, wire.AllKey} {
+		for _, key := range []string{wire.PassKey(w.fans[0].Fan, 0), wire.PassKey(w.fans[1].Fan, 0), wire.AdmitterKey, wire.FenceKey, wire.AllKey} {
 			w.spoil(bucket, key, "{")
 			w.spoil(bucket, key, "")
 		}
@@ -61,7 +61,7 @@ func TestLostPassIsNobodys(t *testing.T) {
 	w := called(t, natstest.Run(t), 3, 2)
 	w.clock.ns.Store(time.Now().UnixNano()) // the server's, which says when the junk came
 	lost, other := w.fans[0], w.fans[1]
-	key := wire.PlaceKey(lost.Fan)
+	key := wire.PassKey(lost.Fan, 0)
 	w.spoil(wire.PassesBucket("demo"), key, "junk")
 	w.start("one")
 	w.board("called", head(1))

@@ -278,7 +278,7 @@ func (w *world) passes() map[string]wire.PassRecord {
 
 func (w *world) passRecords() (all []wire.PassRecord) {
 	w.t.Helper()
-	entries, err := kv.Open(w.js, wire.PassesBucket("demo")).All(ctxOf(w.t), "fan.>")
+	entries, err := kv.Open(w.js, wire.PassesBucket("demo")).All(ctxOf(w.t), wire.PassPrefix+">")
 	must(w.t, err)
 	for _, e := range entries {
 		var p wire.PassRecord

@@ -36,6 +36,9 @@ func encoded(reply any) []byte {
 
 // receive decodes a request and queues it, or refuses it: the queue is bounded.
 func (w *writer) receive(m *nats.Msg) {
+	if !wire.Asked(m.Reply) {
+		return
+	}
 	act := m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]
 	c := command{msg: m, weight: wire.MaxPerFan}
 	bad := true

@@ -39,7 +39,12 @@ func (s *Service) operate(ctx context.Context) (micro.Service, error) {
 		if e.send == wire.ActRefund {
 			handle = func(r micro.Request) { s.refund(ctx, r) }
 		}
-		err := svc.AddEndpoint(e.act, micro.HandlerFunc(handle),
+		asked := func(r micro.Request) {
+			if wire.Asked(r.Reply()) {
+				handle(r)
+			}
+		}
+		err := svc.AddEndpoint(e.act, micro.HandlerFunc(asked),
 			micro.WithEndpointSubject(wire.OperatorSubject("inventory", e.act, "*")),
 			micro.WithEndpointMetadata(map[string]string{"payload": e.about}))
 		if err != nil {

@@ -28,14 +28,16 @@ type AccessCode struct {
 // Grant is what the code opens.
 func (c AccessCode) Grant() Grant { return Grant{Code: c.ID, Channel: c.Channel, Limit: c.Limit} }
 
-// CodeClaim is the value under code.<id> in CODES_<event> and PASSES_<event>.
+// CodeClaim is the value under code.<id> in CODES_<event>, and under claim.<id> in
+// PASSES_<event>.
 type CodeClaim struct {
 	Fan string    `json:"fan"`
 	At  time.Time `json:"at"`
 }
 
-// CodeKey is the key of a code's claim, in CODES_<event> and in PASSES_<event>.
-func CodeKey(id string) string { return CodePrefix + id }
+// CodeKey is the key of a code's claim in CODES_<event>, ClaimKey that in PASSES_<event>.
+func CodeKey(id string) string  { return CodePrefix + id }
+func ClaimKey(id string) string { return ClaimPrefix + id }
 
 // Errors of CheckCode, beside ErrToken.
 var (

@@ -153,8 +153,8 @@ func uniqueMembers(raw []byte) bool {
 	return true
 }
 
-// PassRecord is the value under fan.<fan> in PASSES_<event>, of a fan's later
-// passes under fan.<fan>.<turn>: created once, so a place redeems to one pass
+// PassRecord is the value under pass.<fan> in PASSES_<event>, of a fan's later
+// passes under pass.<fan>.<turn>: created once, so a place redeems to one pass
 // however often and from wherever it is redeemed, and a fan has one at a time.
 // After that it changes by compare-and-swap alone: when the fan goes on with
 // another device, under a new ID, and when the pass is revoked.

@@ -63,15 +63,20 @@ type Grant struct {
 	Limit   int    `json:"limit,omitempty"`   // tickets the fan may have in all; 0: the event's
 }
 
-// PlaceKey is the key of a fan's first place, and of his first pass in PASSES_<event>.
+// PlaceKey is the key of a fan's first place.
 func PlaceKey(fan string) string { return PlacePrefix + fan }
 
 // TurnKey is PlaceKey for a fan's turn, counted from 0.
-func TurnKey(fan string, turn int) string {
+func TurnKey(fan string, turn int) string { return ofTurn(PlaceKey(fan), turn) }
+
+// PassKey is the key of a fan's pass of a turn, in PASSES_<event>.
+func PassKey(fan string, turn int) string { return ofTurn(PassPrefix+fan, turn) }
+
+func ofTurn(key string, turn int) string {
 	if turn == 0 {
-		return PlaceKey(fan)
+		return key
 	}
-	return PlaceKey(fan) + "." + strconv.Itoa(turn)
+	return key + "." + strconv.Itoa(turn)
 }
 
 // Place is a fan's number in a lane of a region.

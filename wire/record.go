@@ -128,17 +128,17 @@ func (r *Revocation) fits(string) bool    { return !r.At.IsZero() }
 func (c *CodeClaim) fits(string) bool     { return c.Fan != "" }
 func (a *AdmissionAct) fits(string) bool  { return a.Kind != "" }
 func (w *Waiting) fits(string) bool       { return !w.Until.IsZero() }
-func (r *PassRecord) fits(k string) bool  { return r.ID != "" && TurnKey(r.Fan, r.Turn) == k }
+func (r *PassRecord) fits(k string) bool  { return r.ID != "" && PassKey(r.Fan, r.Turn) == k }
 func (r *PlaceRecord) fits(k string) bool { return r.Fan != "" && TurnKey(r.Fan, r.Turn) == k }
 
 func (h *PaymentHealth) fits(key string) bool { return HealthKey(h.Provider) == key }
 
-// SplitTurnKey is the inverse of TurnKey.
-func SplitTurnKey(key string) (fan string, turn int, ok bool) {
-	rest, ok := strings.CutPrefix(key, PlacePrefix)
+// SplitPassKey is the inverse of PassKey.
+func SplitPassKey(key string) (fan string, turn int, ok bool) {
+	rest, ok := strings.CutPrefix(key, PassPrefix)
 	fan, number, later := strings.Cut(rest, ".")
 	if later {
 		turn, _ = strconv.Atoi(number)
 	}
-	return fan, turn, ok && IsFan(fan) && TurnKey(fan, turn) == key
+	return fan, turn, ok && IsFan(fan) && PassKey(fan, turn) == key
 }

@@ -28,7 +28,7 @@ func TestReadRecord(t *testing.T) {
 		"log.show.a":    {AdmissionAct{Kind: "call"}, reads[AdmissionAct]},
 		"order.o":       {Waiting{Until: at}, reads[Waiting]},
 		"payments.p":    {PaymentHealth{Provider: "p"}, reads[PaymentHealth]},
-		TurnKey(fan, 2): {PassRecord{ID: "p", Fan: fan, Turn: 2}, reads[PassRecord]},
+		PassKey(fan, 2): {PassRecord{ID: "p", Fan: fan, Turn: 2}, reads[PassRecord]},
 		PlaceKey(fan):   {PlaceRecord{Fan: fan}, reads[PlaceRecord]},
 	}
 	for key, c := range records {
@@ -67,16 +67,16 @@ func reads[T any, P Record[T]](key string, raw []byte) error {
 	return err
 }
 
-func TestSplitTurnKey(t *testing.T) {
+func TestSplitPassKey(t *testing.T) {
 	t.Parallel()
 	fan := NewFan()
 	for turn := range 3 {
-		if f, n, ok := SplitTurnKey(TurnKey(fan, turn)); f != fan || n != turn || !ok {
+		if f, n, ok := SplitPassKey(PassKey(fan, turn)); f != fan || n != turn || !ok {
 			t.Errorf("turn %d: %s %d %t", turn, f, n, ok)
 		}
 	}
-	for _, key := range []string{"", "fan.", "fan.x", TurnKey(fan, 1) + "0x", TurnKey(fan, 0) + ".0", "code." + fan} {
-		if _, _, ok := SplitTurnKey(key); ok {
+	for _, key := range []string{"", "pass.", "pass.x", PassKey(fan, 1) + "0x", PassKey(fan, 0) + ".0", PlaceKey(fan)} {
+		if _, _, ok := SplitPassKey(key); ok {
 			t.Errorf("%q is taken for a key of a fan", key)
 		}
 	}

@@ -36,7 +36,9 @@ func CodesBucket(event string) string { return "CODES_" + event }
 // QueueBucket holds one PlaceRecord per fan of a lane; its revision is the place's number.
 func QueueBucket(event, lane string) string { return "QUEUE_" + event + "_" + lane }
 
-// Keys inside SEATS_<event> and PASSES_<event>.
+// Keys inside the buckets of an event. A bucket's name is one token and ends with
+// the event, so that no wildcard tells SEATS from QUEUE: what the servers permit goes
+// by the keys, which is why no two of these buckets have a kind of key in common.
 const (
 	SeatPrefix   = "seat."    // seat.<escaped id> → Seat
 	LogPrefix    = "log."     // log.<n> → Flush
@@ -45,8 +47,10 @@ const (
 	FenceKey     = "fence"    // the guard of the admitter: rewritten by each new one and with each batch
 	DrawKey      = "draw"     // DrawRecord: the secret of the draw, made before the room opens
 	AllKey       = "all"      // Revocation of all passes given out until then
-	PlacePrefix  = "fan."     // in QUEUE and PASSES: fan.<fan>, of later turns fan.<fan>.<turn>
-	CodePrefix   = "code."    // in CODES and PASSES: code.<id>
+	PlacePrefix  = "fan."     // in QUEUE: fan.<fan>, of later turns fan.<fan>.<turn>
+	CodePrefix   = "code."    // in CODES: code.<id>
+	PassPrefix   = "pass."    // in PASSES: pass.<fan>, of later turns pass.<fan>.<turn>
+	ClaimPrefix  = "claim."   // in PASSES: claim.<id> of a code
 	RoleWriter   = "writer"
 	RoleAdmitter = "admitter"
 	RolePricer   = "pricer"
@@ -74,7 +78,15 @@ func SplitPriceKey(key string) (event, level string, ok bool) { return strings.C
 
 // Inbox is where a service gets its answers: a prefix of its own, on which the
 // servers let nobody else listen. Operators have the client's, _INBOX.
-func Inbox(service string) string { return "_INBOX_" + service }
+func Inbox(service string) string { return anyInbox + "_" + service }
+
+const anyInbox = "_INBOX" // what every inbox begins with
+
+// Asked tells whether somebody waits for the answer to a command; one that nobody
+// waits for is not obeyed. The servers send what they store to wherever a request for
+// it says, and ask for no permission there: so who may not publish a command could
+// have them publish it for him. What they send that way has no inbox to answer to.
+func Asked(reply string) bool { return strings.HasPrefix(reply, anyInbox) }
 
 // Commands to the writer of an event's seats: seats.<event>.<act>. Only the
 // process that holds the writer's lease listens; nobody listening means that

@@ -104,7 +104,7 @@ func TestRollHoldsTheCeiling(t *testing.T) {
 				return
 			}
 			r.Kept(p)
-			key := wire.TurnKey(p.Fan, p.Turn)
+			key := wire.PassKey(p.Fan, p.Turn)
 			if _, twice := stored[key]; twice {
 				t.Fatalf("pass %s is given out again", key)
 			}

@@ -256,8 +256,10 @@ func (c command) used(ctx context.Context, server, creds string, a wire.AccessCo
 	if err != nil {
 		return err
 	}
-	for _, at := range []struct{ bucket, where string }{{wire.CodesBucket(a.Event), "to join"}, {wire.PassesBucket(a.Event), "for a pass"}} {
-		e, err := kv.Open(js, at.bucket).Get(ctx, wire.CodeKey(a.ID))
+	for _, at := range []struct{ bucket, key, where string }{
+		{wire.CodesBucket(a.Event), wire.CodeKey(a.ID), "to join"}, {wire.PassesBucket(a.Event), wire.ClaimKey(a.ID), "for a pass"},
+	} {
+		e, err := kv.Open(js, at.bucket).Get(ctx, at.key)
 		if errors.Is(err, kv.ErrNotFound) {
 			continue
 		}

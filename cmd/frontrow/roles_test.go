@@ -39,6 +39,17 @@ func TestRoles(t *testing.T) {
 		t.Errorf("NATS refused a service: %s", line)
 	}
 	t.Run("inboxes", func(t *testing.T) { inboxes(t, shipped) })
+	t.Run("forbidden", func(t *testing.T) { forbiddenActs(t, shipped) })
+	t.Run("borrowed voice", func(t *testing.T) { borrowedVoice(t, shipped) })
+}
+
+// Two regions joined as leaves: fans join the queue of theirs, are called and buy.
+func TestRolesInTwoRegions(t *testing.T) {
+	shipped := natstest.RunShipped(t, regionConf, "west")
+	sellInTwoRegions(t, deployShipped(t, shipped), shipped.URL("west", wire.Gateway))
+	for _, line := range shipped.Refused() {
+		t.Errorf("NATS refused a service: %s", line)
+	}
 }
 
 // Answers carry passes and barcodes: no role hears those of another.

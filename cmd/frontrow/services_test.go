@@ -170,13 +170,17 @@ func buyTwo(t *testing.T, at string, from, n int) {
 // their region to the ticket.
 func TestRegions(t *testing.T) {
 	world := natstest.Regions(t, "west")
-	d := deploy(t, world.Home.URL(), 1)
+	sellInTwoRegions(t, deploy(t, world.Home.URL(), 1), world.Regions["west"].URL())
+}
+
+func sellInTwoRegions(t *testing.T, d *deployment, inWest string) {
+	t.Helper()
 	d.start("inventory", "inventory")
 	d.start("pricing", "pricing")
 	d.start("admission", "admission", "--domain", natstest.Home, "--region", "west=west")
 	d.tool("event", "apply", "-f", eventOf(t, "show", "480s"))
 	home := d.gateway("home")
-	west := d.gateway("west", "--region", "west", "--domain", natstest.Home, "--nats", world.Regions["west"].URL())
+	west := d.gateway("west", "--region", "west", "--domain", natstest.Home, "--nats", inWest)
 	until(t, "the event is known in the west", func() bool { // its record comes from home
 		resp, err := http.Get(west + "/v1/events/show")
 		if err != nil {

@@ -63,7 +63,7 @@ func inner(event, seat string) []spoilable {
 		{wire.SeatsBucket(event), wire.LogPrefix + "1", nil, false, false},
 		{wire.PassesBucket(event), wire.AdmitterKey, nil, true, false},
 		{wire.PassesBucket(event), wire.FenceKey, nil, true, true},
-		{wire.PassesBucket(event), wire.CodeKey("c"), nil, false, false},
+		{wire.PassesBucket(event), wire.ClaimKey("c"), nil, false, false},
 		{wire.CodesBucket(event), wire.CodeKey("c"), nil, false, false},
 	}
 }

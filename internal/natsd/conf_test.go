@@ -118,14 +118,14 @@ func TestRegionConf(t *testing.T) {
 	servers := startRegion(t)
 	awaitCluster(t, servers)
 
-	inventory := connect(t, servers[0], nats.UserInfo("inventory", secret("inventory")), nats.CustomInboxPrefix("_INBOX_inventory"))
+	admission := connect(t, servers[0], nats.UserInfo("admission", secret("admission")), nats.CustomInboxPrefix("_INBOX_admission"))
 	for _, c := range []jetstream.StreamConfig{
 		{Name: "KV_SEATS_e1", Subjects: []string{"$KV.SEATS_e1.>"}},
 		{Name: "KV_PRICES", Subjects: []string{"$KV.PRICES.>"}},
 		{Name: "KV_QUEUE_e1_general", Subjects: []string{"$KV.QUEUE_e1_general.>"}},
 	} {
 		c.Replicas = 3
-		st, err := inventory.CreateStream(t.Context(), c)
+		st, err := admission.CreateStream(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +134,8 @@ func TestRegionConf(t *testing.T) {
 			t.Errorf("stream %s has %d replicas in %s", c.Name, info.Config.Replicas, info.Cluster.Name)
 		}
 	}
-	if ai, err := inventory.AccountInfo(t.Context()); err != nil || ai.Domain != "west" {
+	operator := connect(t, servers[0], nats.UserInfo("operator", secret("operator")))
+	if ai, err := operator.AccountInfo(t.Context()); err != nil || ai.Domain != "west" {
 		t.Errorf("domain: %+v, %v", ai, err)
 	}
 
@@ -143,13 +144,13 @@ func TestRegionConf(t *testing.T) {
 		may           bool
 	}{
 		{"inventory", "$KV.SEATS_e1.seat.a", true},
-		{"inventory", "$KV.PRICES.e1", false},
-		{"pricing", "$KV.PRICES.e1", true},
+		{"inventory", "$KV.PRICES.e1.all", false},
+		{"pricing", "$KV.PRICES.e1.all", true},
 		{"pricing", "$KV.SEATS_e1.seat.a", false},
-		{"gateway", "$KV.QUEUE_e1_general.fan", true},
-		{"gateway", "$KV.PRICES.e1", false},
+		{"gateway", "$KV.QUEUE_e1_general.fan.f", true},
+		{"gateway", "$KV.PRICES.fan.all", false},
 		{"gateway", "$JS.API.STREAM.DELETE.KV_SEATS_e1", false},
-		{"admission", "$KV.PRICES.e1", false},
+		{"admission", "$KV.PRICES.e1.all", false},
 		{"admission", "passes.e1.meter", true}, // the acts of operators
 		{"pricing", "passes.e1.meter", false},
 		{"pricing", "$JS.API.STREAM.DELETE.KV_SEATS_e1", false}, {"pricing", "$JS.API.STREAM.PURGE.KV_SEATS_e1", false},
@@ -165,10 +166,10 @@ func TestRegionConf(t *testing.T) {
 		user, subject string
 		may           bool
 	}{
-		{"inventory", "seats.e1", true}, {"gateway", "seats.e1", false}, {"admission", "seats.e1", false}, {"pricing", "seats.e1", false},
-		{"admission", "passes.e1", true}, {"gateway", "passes.e1", false}, {"inventory", "passes.e1", false},
+		{"inventory", "seats.e1.*", true}, {"gateway", "seats.e1.*", false}, {"admission", "seats.e1.*", false}, {"pricing", "seats.e1.*", false},
+		{"admission", "passes.e1.meter", true}, {"gateway", "passes.e1.meter", false}, {"inventory", "passes.e1.meter", false},
 		{"gateway", "gateway.west.limits", true}, {"admission", "gateway.west.limits", false},
-		{"gateway", "notify.e1", true}, {"gateway", ">", false}, {"operator", ">", true},
+		{"gateway", "notify.e1.*", true}, {"gateway", ">", false}, {"operator", ">", true},
 	} {
 		denied := refusal(t, servers[2], want.user, func(nc *nats.Conn) error {
 			_, err := nc.SubscribeSync(want.subject)

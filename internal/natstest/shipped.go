@@ -33,6 +33,11 @@ type Shipped struct {
 func RunShipped(t testing.TB, conf string, others ...string) *Shipped {
 	t.Helper()
 	s := &Shipped{t: t, servers: map[string]*natsd.Server{}, told: &refusals{}}
+	t.Cleanup(func() {
+		if lines := s.Refused(); t.Failed() && len(lines) > 0 {
+			t.Logf("NATS refused:\n%s", strings.Join(lines, "\n"))
+		}
+	})
 	for _, user := range users {
 		t.Setenv("NATS_PASSWORD_"+strings.ToUpper(user), password(user))
 	}

@@ -214,7 +214,7 @@ func (a *audit) lookAgain(ctx context.Context, seats *kv.Bucket, l *ledger.Ledge
 
 func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event string) error {
 	passes := kv.Open(js, wire.PassesBucket(event))
-	entries, err := passes.All(ctx, wire.PlacePrefix+">")
+	entries, err := passes.All(ctx, wire.PassPrefix+">")
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (a *audit) readOthers(ctx context.Context, js jetstream.JetStream, event st
 		{wire.CheckoutsBucket, wire.HealthKeys, reads[wire.PaymentHealth](a)},
 		{wire.CheckoutsBucket, wire.WaitingKey("*"), reads[wire.Waiting](a)}, // of all events: the key names none
 		{wire.CodesBucket(event), wire.CodeKey("*"), reads[wire.CodeClaim](a)},
-		{wire.PassesBucket(event), wire.CodeKey("*"), reads[wire.CodeClaim](a)},
+		{wire.PassesBucket(event), wire.ClaimKey("*"), reads[wire.CodeClaim](a)},
 		{wire.PassesBucket(event), wire.DrawKey, reads[wire.DrawRecord](a)},
 		{wire.PassesBucket(event), wire.FenceKey, func(bucket string, e kv.Entry) { a.note(bucket, e.Key, wire.Decode(e.Value, &struct{}{})) }},
 		{wire.SeatsBucket(event), wire.WriterKey, func(bucket string, e kv.Entry) { a.note(bucket, e.Key, wire.Decode(e.Value, &struct{}{})) }},
