@@ -24,7 +24,7 @@ run: build ## frontrow with a demo event on sale
 	@deploy/install '$(POSTGRES)'
 	.bin/frontrow dev --data $(DATA) --event $(EVENT)
 
-test: ## all tests, on real servers and in a real browser
+test: nats ## all tests, on real servers, in a real browser and at the nats command
 	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER)
 	go test -race -timeout 20m ./...
 

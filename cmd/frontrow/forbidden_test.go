@@ -126,4 +126,6 @@ func borrowedVoice(t *testing.T, shipped *natstest.Shipped) {
 	if err := json.Unmarshal(m.Data, &reply); err != nil || reply.Changed == 0 {
 		t.Errorf("the command is none: %s", m.Data)
 	}
+	_, err = operator.Request("frontrow.inventory.unblock.show", []byte(`{"levels":["all"],"why":"it was a test","by":"ann"}`), patience)
+	must(t, err)
 }

@@ -41,6 +41,7 @@ func TestRoles(t *testing.T) {
 	t.Run("inboxes", func(t *testing.T) { inboxes(t, shipped) })
 	t.Run("forbidden", func(t *testing.T) { forbiddenActs(t, shipped) })
 	t.Run("borrowed voice", func(t *testing.T) { borrowedVoice(t, shipped) })
+	t.Run("console", func(t *testing.T) { everyAct(t, shipped, at) })
 }
 
 // Two regions joined as leaves: fans join the queue of theirs, are called and buy.
