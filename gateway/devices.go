@@ -77,7 +77,8 @@ func (g *Gateway) endSessions(ctx context.Context, key string, end wire.SignOut)
 	}
 	ctx, cancel := context.WithTimeout(ctx, signOutWrite)
 	defer cancel()
-	if _, err := kv.Publish(ctx, g.cfg.NATS, []kv.Msg{{Subject: wire.KVSubject(wire.SignedOutBucket, key), Data: raw}}); err != nil {
+	subject := wire.InDomain(g.cfg.HomeDomain, wire.KVSubject(wire.SignedOutBucket, key))
+	if _, err := kv.Publish(ctx, g.cfg.NATS, []kv.Msg{{Subject: subject, Data: raw}}); err != nil {
 		g.cfg.Logger.Warn("sign-out could not be stored", "err", err)
 		return wire.Busy("Nobody could be signed out just now. Please try again.")
 	}

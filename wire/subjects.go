@@ -60,6 +60,15 @@ const (
 func KVStream(bucket string) string       { return "KV_" + bucket }
 func KVSubject(bucket, key string) string { return "$KV." + bucket + "." + key }
 
+// InDomain is where a bucket's subject is written to from another region: buckets
+// don't cross to other regions but by the domain. Of no domain it is the subject.
+func InDomain(domain, subject string) string {
+	if domain == "" {
+		return subject
+	}
+	return "$JS." + domain + ".API." + subject
+}
+
 // PriceKey is the key of a level's price in PRICES, LeaseKey that of a lease in LEASES.
 func PriceKey(event, level string) string { return event + "." + level }
 func LeaseKey(role, event string) string  { return role + "." + event }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"frontrow/internal/natstest"
@@ -47,9 +50,29 @@ func TestRoles(t *testing.T) {
 // Two regions joined as leaves: fans join the queue of theirs, are called and buy.
 func TestRolesInTwoRegions(t *testing.T) {
 	shipped := natstest.RunShipped(t, regionConf, "west")
-	sellInTwoRegions(t, deployShipped(t, shipped), shipped.URL("west", wire.Gateway))
+	west := sellInTwoRegions(t, deployShipped(t, shipped), shipped.URL("west", wire.Gateway))
+	signsOut(t, west)
 	for _, line := range shipped.Refused() {
 		t.Errorf("NATS refused a service: %s", line)
+	}
+}
+
+// signsOut ends a fan's other sessions, which is stored in the home region.
+func signsOut(t *testing.T, at string) {
+	t.Helper()
+	f := newFan(t, at, "show", 500)
+	must(t, f.admit(deadline(t)))
+	form := url.Values{"where": {"elsewhere"}}
+	req, err := http.NewRequestWithContext(t.Context(), "POST", at+"/sign-out", strings.NewReader(form.Encode()))
+	must(t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	client := *f.http
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := client.Do(req)
+	must(t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("signed out elsewhere: %d", resp.StatusCode)
 	}
 }
 

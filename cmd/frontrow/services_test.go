@@ -173,14 +173,14 @@ func TestRegions(t *testing.T) {
 	sellInTwoRegions(t, deploy(t, world.Home.URL(), 1), world.Regions["west"].URL())
 }
 
-func sellInTwoRegions(t *testing.T, d *deployment, inWest string) {
+func sellInTwoRegions(t *testing.T, d *deployment, inWest string) (west string) {
 	t.Helper()
 	d.start("inventory", "inventory")
 	d.start("pricing", "pricing")
 	d.start("admission", "admission", "--domain", natstest.Home, "--region", "west=west")
 	d.tool("event", "apply", "-f", eventOf(t, "show", "480s"))
 	home := d.gateway("home")
-	west := d.gateway("west", "--region", "west", "--domain", natstest.Home, "--nats", inWest)
+	west = d.gateway("west", "--region", "west", "--domain", natstest.Home, "--nats", inWest)
 	until(t, "the event is known in the west", func() bool { // its record comes from home
 		resp, err := http.Get(west + "/v1/events/show")
 		if err != nil {
@@ -196,6 +196,7 @@ func sellInTwoRegions(t *testing.T, d *deployment, inWest string) {
 	both.Go(func() { buyTwo(t, west, fans, fans) })
 	both.Wait()
 	d.sold("show", 4*fans)
+	return west
 }
 
 func freeAddr(t *testing.T) string { return natstest.FreeAddrs(t, 1)[0] }
