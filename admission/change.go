@@ -34,20 +34,21 @@ const (
 
 // move takes a pass to another device of its fan: under another id, with the
 // same end. The id of before is no longer good.
-func (a *admitter) move(p *roll.Pass, device string) wire.RedeemReply {
+func (a *admitter) move(p *roll.Pass, req wire.RedeemRequest) wire.RedeemReply {
 	p.Changing.Lock()
 	defer p.Changing.Unlock()
 	rec, stored := a.stored(p)
 	switch {
 	case !stored:
 		return notNow()
-	case !rec.Revoked.IsZero(), rec.Device == device: // meanwhile
+	case !rec.Revoked.IsZero(), !elsewhere(rec, req): // meanwhile
 		return a.answer(rec)
 	case rec.Moves >= maxMoves:
 		return refuse(wire.CodeOtherDevice, "Your place was taken from device to device too often. Go on with the one that had it last.")
 	}
 	next := rec
-	next.ID, next.Was, next.Device, next.Moves = rand.Text(), rec.ID, device, rec.Moves+1
+	next.ID, next.Was, next.Moves = rand.Text(), rec.ID, rec.Moves+1
+	next.Device, next.Session, next.Key = req.Device, req.Session, req.Key
 	if err := a.rewrite(a.ctx, p, next, map[string]wire.Revocation{rec.ID: {At: a.cfg.Now().UTC(), Moved: true}}); err != nil {
 		return notNow()
 	}

@@ -51,6 +51,47 @@ func called(t *testing.T, env *natstest.Env, n, ceiling int) *world {
 	return w
 }
 
+// TestPassStaysWithItsKey: in the session that it was redeemed in, a pass is had again
+// with the browser's own key alone, whatever cookies come with another; in another
+// session, which only a link begins, it moves as from device to device.
+func TestPassStaysWithItsKey(t *testing.T) {
+	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
+		w := called(t, env, 1, 10)
+		w.start("one")
+		w.board("called", head(1))
+		p := w.fans[0]
+		as := func(device, session, key string) wire.RedeemReply {
+			t.Helper()
+			r, err := w.tryRedeemAs(wire.RedeemRequest{Place: p, Device: device, Session: session, Key: key})
+			must(t, err)
+			return r
+		}
+		desk := as("desk", "s1", "k1")
+		first := w.verify(desk, p)
+		if first.Key() != "k1" {
+			t.Fatalf("%+v", first)
+		}
+		if again := as("desk", "s1", "k1"); again.Pass != desk.Pass {
+			t.Errorf("the same browser: %+v", again)
+		}
+		for name, r := range map[string]wire.RedeemReply{"another key": as("desk", "s1", "k2"), "no key": as("desk", "s1", ""), "another key and device": as("copy", "s1", "k2"), "no key, another device": as("copy", "s1", "")} {
+			if r.Problem == nil || r.Problem.Code != wire.CodeOtherDevice {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+		if rec := w.record(p); rec.ID != first.ID || rec.Moves != 0 {
+			t.Errorf("it has moved: %+v", rec)
+		}
+		phone := w.verify(as("phone", "s2", "k2"), p)
+		if phone.ID == first.ID || phone.Key() != "k2" {
+			t.Errorf("%+v", phone)
+		}
+		if back := w.verify(as("desk", "s3", ""), p); back.ID == phone.ID || back.Key() != "" {
+			t.Errorf("to a browser without keys: %+v", back)
+		}
+	})
+}
+
 func TestPassMovesToAnotherDevice(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 		w := called(t, env, 1, 10)

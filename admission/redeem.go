@@ -65,15 +65,15 @@ func (a *admitter) redeem(data []byte) wire.RedeemReply {
 	}
 	p, verdict := a.admit(s, place, wire.PassRecord{
 		ID: rand.Text(), Fan: place.Fan, Lane: place.Lane, Region: place.Region, Number: place.Number,
-		Limit: limit, Channel: place.Channel, Code: place.Code, Device: req.Device,
+		Limit: limit, Channel: place.Channel, Code: place.Code, Device: req.Device, Session: req.Session, Key: req.Key,
 		// A token counts in whole seconds, and the record says what the token says.
 		At: now.Truncate(time.Second), Expires: now.Add(time.Duration(s.Event.Spec.Admission.PassTTL)).Truncate(time.Second),
 	})
 	switch verdict {
 	case roll.Granted:
-		return a.grant(p)
+		return a.grant(p, req)
 	case roll.Again:
-		return a.settled(p, req.Device)
+		return a.settled(p, req)
 	case roll.Over:
 		if rec, ok := a.stored(p); ok && !rec.Revoked.IsZero() {
 			return a.answer(rec)
@@ -150,7 +150,7 @@ func (a *admitter) admit(s scene.Scene, place wire.Place, rec wire.PassRecord) (
 
 // grant stores the pass, behind the claim to its access code if it has one, and
 // signs it only then.
-func (a *admitter) grant(p *roll.Pass) wire.RedeemReply {
+func (a *admitter) grant(p *roll.Pass, req wire.RedeemRequest) wire.RedeemReply {
 	a.mu.Lock()
 	rec := p.PassRecord // all passes may be withdrawn meanwhile
 	a.mu.Unlock()
@@ -178,7 +178,7 @@ func (a *admitter) grant(p *roll.Pass) wire.RedeemReply {
 		return notNow()
 	}
 	failpoint.Here(failpoint.PassStored)
-	return a.settled(p, rec.Device)
+	return a.settled(p, req)
 }
 
 // create stores a record that isn't there yet.
@@ -230,16 +230,27 @@ func notNow() wire.RedeemReply {
 }
 
 // settled answers a fan who has a pass, once it is known to be stored. From
-// another device than before he takes the pass there.
-func (a *admitter) settled(p *roll.Pass, device string) wire.RedeemReply {
+// another device than before he takes the pass there. In one session a pass stays
+// with the browser's key: who has another key, or none, has copied its cookies.
+func (a *admitter) settled(p *roll.Pass, req wire.RedeemRequest) wire.RedeemReply {
 	rec, stored := a.stored(p)
 	switch {
 	case !stored:
 		return notNow()
-	case rec.Revoked.IsZero() && rec.Device != "" && device != "" && rec.Device != device:
-		return a.move(p, device)
+	case rec.Revoked.IsZero() && copied(rec, req):
+		return refuse(wire.CodeOtherDevice, "Your pass belongs to the browser that it was given to, and this one can't show that it is the same. Go on there, or open “Take your place with you” there to go on here.")
+	case rec.Revoked.IsZero() && elsewhere(rec, req):
+		return a.move(p, req)
 	}
 	return a.answer(rec)
+}
+
+func copied(rec wire.PassRecord, req wire.RedeemRequest) bool {
+	return rec.Key != "" && rec.Key != req.Key && rec.Session == req.Session
+}
+
+func elsewhere(rec wire.PassRecord, req wire.RedeemRequest) bool {
+	return rec.Device != "" && req.Device != "" && rec.Device != req.Device || rec.Key != "" && rec.Key != req.Key
 }
 
 // stored waits until a pass is stored and returns its record as it is now; false

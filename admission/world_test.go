@@ -214,7 +214,12 @@ func (w *world) redeemOn(p wire.Place, device string) wire.RedeemReply {
 }
 
 func (w *world) tryRedeemOn(p wire.Place, device string) (wire.RedeemReply, error) {
-	raw, _ := json.Marshal(wire.RedeemRequest{Place: p, Device: device})
+	return w.tryRedeemAs(wire.RedeemRequest{Place: p, Device: device})
+}
+
+func (w *world) tryRedeemAs(req wire.RedeemRequest) (wire.RedeemReply, error) {
+	p := req.Place
+	raw, _ := json.Marshal(req)
 	retry := time.NewTicker(20 * time.Millisecond)
 	defer retry.Stop()
 	for late := time.After(limit); ; {

@@ -86,6 +86,8 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusForbidden, "The pass was withdrawn"}
 	case wire.CodeOtherDevice:
 		return refusal{http.StatusForbidden, "You go on with another device"}
+	case wire.CodeProof:
+		return refusal{http.StatusUnauthorized, "A proof by the browser's key is needed"}
 	case wire.CodeSignedOut:
 		return refusal{http.StatusUnauthorized, "You were signed out"}
 	case wire.CodeCodeUnknown:
@@ -178,6 +180,9 @@ func refuseHeader(w http.ResponseWriter, p *wire.Problem) {
 	}
 	if refusalOf(p.Code).status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="frontrow"`)
+		if p.Code == wire.CodeProof {
+			h.Set("WWW-Authenticate", `DPoP error="invalid_dpop_proof", algs="ES256"`)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@
 //	live/         the map and the fan-out: seats, snapshots, hub, sockets
 //	arrivals/     what a fan can have once: a place in a lane, an access code
 //	identity/     who a request speaks for: cookies, device, pass, revocations, origin
+//	proof/        that a request is by the browser's key which its pass names
 //	defence/      who asks, and what he must prove first; the parts below wired in
 //	pages/        HTML pages and assets
 //	document/     bodies encoded once
@@ -61,8 +62,8 @@
 //	    (package arrivals).
 //	G2  Nothing after the queue is passed on without a pass that was verified here
 //	    for that event, that belongs to the fan of the request's cookie, on the
-//	    device it was given to, and that is not known to be revoked (package
-//	    identity).
+//	    device it was given to, by the key that it names, and that is not known
+//	    to be revoked (package identity).
 //	G3  An answer that says "done" was given by the one who decides. Silence is
 //	    answered with 503, and repeating it is safe: holds and orders carry ids.
 //	G4  No request is passed on that another site made a browser send.

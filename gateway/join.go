@@ -9,6 +9,7 @@ import (
 	"frontrow/gateway/defence"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/pages"
+	"frontrow/gateway/proof"
 	"frontrow/wire"
 )
 
@@ -178,8 +179,9 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 		return err
 	}
 	var req struct {
-		Place     string `json:"place"`
-		Challenge string `json:"challenge"`
+		Place     string     `json:"place"`
+		Challenge string     `json:"challenge"`
+		Key       *proof.JWK `json:"key"` // of the browser: who sends one proves each use of the pass with it
 	}
 	if err := readJSON(w, r, &req, false); err != nil {
 		return err
@@ -194,6 +196,12 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 	if ev.State(g.cfg.Now()) == wire.SaleClosed {
 		return wire.Refuse(wire.CodeGone, "The sale is over.")
 	}
+	key := ""
+	if req.Key != nil {
+		if key, err = req.Key.Thumbprint(); err != nil {
+			return wire.Refuse(wire.CodeInvalid, "The key is not a public key of P-256, as a JWK of kty, crv, x and y.")
+		}
+	}
 	if ahead, called, known := ev.Turn(place); known && !called {
 		return &wire.Problem{Code: wire.CodeWait, Detail: "It is not your turn yet. Your place is kept.",
 			Ahead: ahead, RetryAfterMS: patience(ev).Milliseconds()}
@@ -206,8 +214,12 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 	if err := g.defences.Pays(r, challenge.Purpose{Event: ev.ID(), Fan: fan, Act: defence.ActRedeem}, req.Challenge); err != nil {
 		return err
 	}
+	face, err := g.identity.Face(r)
+	if err != nil {
+		return err
+	}
 	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.ID(), wire.ActRedeem),
-		wire.RedeemRequest{Place: place, Device: g.identity.Device(w, r)})
+		wire.RedeemRequest{Place: place, Device: g.identity.Device(w, r), Session: face.Session, Key: key})
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		wire.CodeInvalid: 422, wire.CodeOrphan: 422, wire.CodeNoneLeft: 409, wire.CodeHoldOver: 410, wire.CodeCheckoutBusy: 409, wire.CodeKeyReused: 422,
 		wire.CodeWait: 425, wire.CodeGone: 410, wire.CodeNotPaid: 409, wire.CodeNotOpen: 425, wire.CodeUnavailable: 503,
 		wire.CodeRevoked: 403, wire.CodeOtherDevice: 403, wire.CodeCodeUnknown: 403, wire.CodeCodeEvent: 403, wire.CodeCodeExpired: 410,
-		wire.CodeCodeEmail: 422, wire.CodeCodeOwner: 403, wire.CodeCodeUsed: 409, wire.CodeLink: 404, wire.CodeLinkExpired: 410, wire.CodeLinkDigits: 403, wire.CodeSignedOut: 401, wire.CodeOtherFan: 409,
+		wire.CodeCodeEmail: 422, wire.CodeCodeOwner: 403, wire.CodeCodeUsed: 409, wire.CodeLink: 404, wire.CodeLinkExpired: 410, wire.CodeLinkDigits: 403, wire.CodeSignedOut: 401, wire.CodeProof: 401, wire.CodeOtherFan: 409,
 		codeMethod: 405, codeMisdirected: 421, codeMedia: 415, codeInternal: 500, "of a later version": 500}
 	for code, status := range want {
 		if got := refusalOf(code); got.status != status || got.title == "" {

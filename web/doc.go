@@ -51,6 +51,7 @@
 //	queue closing, sale over         said in every view; what is held can still be paid
 //	offline                          said; asked again by itself
 //
+// The browser's own key, which passes are bound to where it has one, is in IndexedDB.
 // A reload at any step resumes there: receipt, pass, quote and order id are in
 // localStorage; an access code that was not used yet is in sessionStorage, and in
 // the address bar for a moment only. Package src/plan.ts reads the compact map of package plan.

@@ -68,6 +68,10 @@ type fake struct {
 	signedOut bool   // on another device
 	left      string // where the form of the page of orders has signed out
 
+	ahead  time.Duration                   // of the fake's clock
+	proofs []shown                         // with holds
+	key    struct{ Kty, Crv, X, Y string } // that was sent when redeeming
+
 	followed bool // the page asked for its order under way
 }
 
@@ -240,7 +244,14 @@ func (f *fake) carry(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fake) redeem(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		Key struct{ Kty, Crv, X, Y string }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		f.t.Error(err)
+	}
 	f.mu.Lock()
+	f.key = req.Key
 	head, usedUp := f.head, f.usedUp
 	f.moved = false // to here
 	f.mu.Unlock()
@@ -259,6 +270,9 @@ func (f *fake) claim(w http.ResponseWriter, r *http.Request) {
 	var wish wire.HoldRequest
 	if err := json.NewDecoder(r.Body).Decode(&wish); err != nil || r.Header.Get("Authorization") != "Bearer "+fakePass {
 		refuse(w, 401, wire.CodeUnauthorized, "This step needs a pass.")
+		return
+	}
+	if f.late(w, r) {
 		return
 	}
 	f.mu.Lock()

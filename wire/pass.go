@@ -33,6 +33,22 @@ type Pass struct {
 	Limit                int    `json:"limit"`             // tickets the fan may have in all
 	Channel              string `json:"channel,omitempty"` // whose seats he may have too
 	Device               string `json:"dev,omitempty"`     // Hash of the device's id; empty: any device of the fan
+
+	Confirm *Confirmation `json:"cnf,omitempty"` // nil: whoever has it, and the cookies
+}
+
+// Confirmation names the key that every use of a pass must be proven with (RFC 7800;
+// RFC 9449, 6.1).
+type Confirmation struct {
+	Key string `json:"jkt"` // its thumbprint, RFC 7638
+}
+
+// Key is the thumbprint of the key that each use must be proven with; empty: none.
+func (p *Pass) Key() string {
+	if p.Confirm == nil {
+		return ""
+	}
+	return p.Confirm.Key
 }
 
 // Claims is what a gateway passes on to the writer instead of the pass itself.
@@ -42,13 +58,17 @@ func (p *Pass) Claims() Claims {
 
 // NewPass fills a pass from its record.
 func NewPass(event string, r PassRecord) *Pass {
-	return &Pass{
+	p := &Pass{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: PassIssuer, Subject: r.Fan, Audience: jwt.ClaimStrings{event}, ID: r.ID,
 			IssuedAt: jwt.NewNumericDate(r.At), NotBefore: jwt.NewNumericDate(r.At), ExpiresAt: jwt.NewNumericDate(r.Expires),
 		},
 		Lane: r.Lane, Limit: r.Limit, Channel: r.Channel, Device: r.Device,
 	}
+	if r.Key != "" {
+		p.Confirm = &Confirmation{r.Key}
+	}
+	return p
 }
 
 // SignPass renders the pass with the key that signs now. Ed25519 is
@@ -169,6 +189,8 @@ type PassRecord struct {
 	Channel string    `json:"channel,omitempty"`
 	Code    string    `json:"code,omitempty"` // id of the access code that it was given for
 	Device  string    `json:"device,omitempty"`
+	Session string    `json:"session,omitempty"` // that it was redeemed in
+	Key     string    `json:"key,omitempty"`     // thumbprint of the browser's key; empty: it has none
 	At      time.Time `json:"at"`
 	Expires time.Time `json:"expires"`
 	Was     string    `json:"was,omitempty"`    // its ID on the device before, which is revoked
@@ -186,10 +208,13 @@ func (r PassRecord) Ends() time.Time {
 }
 
 // RedeemRequest asks the admitter to turn a place into a pass; the gateway has
-// verified the receipt. Device is the Hash of the device's id.
+// verified the receipt. Device is the Hash of the device's id, Session that of the
+// fan's cookie, Key the thumbprint of the browser's key, if it has one.
 type RedeemRequest struct {
-	Place  Place  `json:"place"`
-	Device string `json:"device,omitempty"`
+	Place   Place  `json:"place"`
+	Device  string `json:"device,omitempty"`
+	Session string `json:"session,omitempty"`
+	Key     string `json:"key,omitempty"`
 }
 
 // RedeemReply is the pass, or a problem: not called yet, or too late.

@@ -31,6 +31,7 @@ const (
 	CodeUnavailable  Code = "unavailable"        // try again: no writer just now, queue full, outcome unknown
 
 	CodeRevoked     Code = "revoked"      // the pass was withdrawn
+	CodeProof       Code = "proof"        // the pass names a key: send a proof by it, for this request and now
 	CodeSignedOut   Code = "signed-out"   // this session of the fan was ended; its cookies are cleared
 	CodeOtherDevice Code = "other-device" // the pass is in use on another device of the fan, and may be taken back
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,19 +51,30 @@ func (r *running) testBrowsers(t *testing.T) {
 	ann.picture("5-ticket")
 }
 
-// askFor asks for a taken seat by itself, as an impatient script would, and
-// must be refused.
+// askFor asks for a taken seat by itself, as an impatient script would, and must be
+// refused; and before that for not showing that it is the browser of the pass, whose
+// cookies alone are not enough.
 func (b *browser) askFor(id string) {
 	b.t.Helper()
-	status, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](fmt.Sprintf(`(async () => {
+	told, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]int](fmt.Sprintf(`(async () => {
 		const pass = Object.values({...localStorage, ...sessionStorage}).join(" ").match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/)[0];
-		const r = await fetch("/v1/events/show/holds", { method: "POST",
-			headers: { "Content-Type": "application/json", Authorization: "Bearer " + pass }, body: JSON.stringify({ seats: [%q] }) });
-		return r.status;
+		const ask = async (more) => (await fetch("/v1/events/show/holds", { method: "POST",
+			headers: { "Content-Type": "application/json", Authorization: "Bearer " + pass, ...more }, body: JSON.stringify({ seats: [%q] }) })).status;
+		const db = await new Promise((r) => { const o = indexedDB.open("frontrow"); o.onsuccess = () => r(o.result); });
+		const key = await new Promise((r) => { const o = db.transaction("keys").objectStore("keys").get("own"); o.onsuccess = () => r(o.result); });
+		const exported = await crypto.subtle.exportKey("jwk", key.privateKey).then(() => 1, () => 0);
+		const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", key.publicKey);
+		const b64 = (a) => btoa(String.fromCharCode(...new Uint8Array(a))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+		const utf8 = (v) => new TextEncoder().encode(typeof v === "string" ? v : JSON.stringify(v));
+		const ath = b64(await crypto.subtle.digest("SHA-256", utf8(pass)));
+		const signed = b64(utf8({ typ: "dpop+jwt", alg: "ES256", jwk: { kty, crv, x, y } })) + "." +
+			b64(utf8({ htm: "POST", htu: location.origin + "/v1/events/show/holds", iat: Math.floor(Date.now() / 1000), jti: String(Math.random()), ath }));
+		const dpop = signed + "." + b64(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key.privateKey, utf8(signed)));
+		return [await ask({}), await ask({ dpop }), exported];
 	})()`, id), chromedp.EvalAwaitPromise))
 	must(b.t, err)
-	if status != 409 {
-		b.t.Errorf("asking for a taken seat: %d", status)
+	if !slices.Equal(told, []int{401, 409, 0}) {
+		b.t.Errorf("asking for a taken seat without a proof and with one, and for the key: %v", told)
 	}
 }
 

@@ -6,6 +6,7 @@
 //	cookie fr_dev            Device       the device, which a pass names
 //	cookie fr_place-<event>  KeptPlace    a place that joining alone would not find
 //	Authorization: Bearer    Pass         signature, event, life ─► the fan's? ─► revoked? ─► this device?
+//	DPoP                                  ─► if the pass names a key: proven with it, for this request? (package proof)
 //
 // Over HTTPS the names of cookies begin with __Host-, and no other is looked at.
 // Cookies and passes are sealed or signed with the keys of a wire.Keyring. Nothing is
@@ -17,8 +18,8 @@
 //  1. Nobody is a fan but by his own cookie. Become makes a device a fan's, and its
 //     callers see to it that he wants it.
 //  2. A pass is good only if it was verified here for the event, belongs to the fan of
-//     the request's cookie, is used on the device it was given to and is not known to
-//     be revoked. What is not known yet, because REVOKED was not read, is not taken
+//     the request's cookie, is used on the device it was given to, with the key that it
+//     names, and is not known to be revoked. What is not known yet, because REVOKED was not read, is not taken
 //     for good.
 //  3. What is remembered of a pass outlives neither the pass nor the keys that it was
 //     verified by. Revocations are looked at each time.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/gateway/proof"
 	"frontrow/gateway/recent"
 	"frontrow/wire"
 )
@@ -32,6 +33,7 @@ type Config struct {
 type Identity struct {
 	cfg      Config
 	origins  origins
+	proofs   *proof.Checker
 	verified *recent.Memory[[sha256.Size]byte, verified] // by the hash of the token
 
 	// Revoked is asked about every pass, and must be told of REVOKED.
@@ -42,7 +44,7 @@ type Identity struct {
 
 // New fails on an origin that is none.
 func New(cfg Config) (*Identity, error) {
-	id := &Identity{cfg: cfg, origins: origins{own: cfg.Origin, trusted: map[string]bool{}},
+	id := &Identity{cfg: cfg, origins: origins{own: cfg.Origin, trusted: map[string]bool{}}, proofs: proof.New(cfg.Now),
 		verified: recent.New[[sha256.Size]byte, verified](maxVerified), Revoked: newRevocations(cfg.Now), SignOuts: newSignOuts(cfg.Now, cfg.SignedOut)}
 	for _, o := range cfg.AllowedOrigins {
 		if err := id.origins.trust(o); err != nil {

@@ -38,14 +38,31 @@ func (o origins) allow(r *http.Request) bool {
 		if origin == "" {
 			return true
 		}
-		// A page that came over HTTPS may do what one over plain HTTP may: there may be TLS
-		// in front of us that nobody told us of.
-		own, _ := url.Parse(o.own(r))
-		if ok && own != nil && host == usualPort(scheme, own.Host) && (scheme == "https" || own.Scheme == "http") {
+		if ok && o.ours(r, scheme, host) {
 			return true
 		}
 	}
 	return ok && o.trusted[scheme+"://"+host]
+}
+
+// ours tells whether an origin is where the request has us. What came over HTTPS may do
+// what came over plain HTTP may: there may be TLS in front of us that nobody told us of.
+func (o origins) ours(r *http.Request, scheme, host string) bool {
+	own, err := url.Parse(o.own(r))
+	return err == nil && host == usualPort(scheme, own.Host) && (scheme == "https" || own.Scheme == "http")
+}
+
+// target tells whether an address is that of the request, whatever its query is: at
+// our origin or, as a proxy may hide from us where the fan has us, at that of the page
+// that made the request and was allowed to.
+func (o origins) target(r *http.Request, target string) bool {
+	u, err := url.Parse(target)
+	if err != nil || u.EscapedPath() != r.URL.EscapedPath() {
+		return false
+	}
+	scheme, host, ok := originOf(u.Scheme + "://" + u.Host)
+	pageScheme, pageHost, isPage := originOf(r.Header.Get("Origin"))
+	return ok && u.User == nil && (o.ours(r, scheme, host) || isPage && pageScheme == scheme && pageHost == host)
 }
 
 // originOf splits an origin into its scheme and its host, without the port that is

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/gateway/proof"
 	"frontrow/wire"
 )
 
@@ -51,7 +52,25 @@ func (id *Identity) Pass(r *http.Request, event string, grace time.Duration) (*w
 	if p.Device != "" && p.Device != id.PresentedDevice(r) {
 		return nil, otherDevice()
 	}
+	if p.Key() != "" {
+		return p, id.proven(r, p.Key())
+	}
 	return p, nil
+}
+
+// proven refuses a request without a proof by the key of its pass.
+func (id *Identity) proven(r *http.Request, key string) error {
+	err := id.proofs.Check(r.Header.Values(proof.Header), proof.Use{Method: r.Method, Pass: bearer(r), Key: key,
+		Here: func(target string) bool { return id.origins.target(r, target) }})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, proof.ErrBusy):
+		return wire.Busy("Very many steps are being taken at this moment. Please try again.")
+	case errors.Is(err, proof.ErrStale):
+		return wire.Refuse(wire.CodeProof, "The clock of this device is off, and its proof is not of now. Try again with the time of this answer.")
+	}
+	return wire.Refuse(wire.CodeProof, "This pass belongs to another browser, which has a key of its own. Go on there.")
 }
 
 func otherDevice() *wire.Problem {

@@ -100,7 +100,7 @@ var list = []mutant{
 	{"ceiling not checked when a place is redeemed", "admission/roll", "TestRollHoldsTheCeiling", []edit{
 		{"admission/roll/pass.go", "if room < 1 {", "if room < -1<<30 {"}}},
 	{"pass signed before it is stored", "admission", "TestTheSecondAdmitterFencesTheFirst|TestCrashOfTheAdmitter", []edit{
-		{"admission/redeem.go", "\tcase err != nil:\n\t\treturn notNow()\n\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.settled(p, rec.Device)", "\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.answer(rec)"}}},
+		{"admission/redeem.go", "\tcase err != nil:\n\t\treturn notNow()\n\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.settled(p, req)", "\t}\n\tfailpoint.Here(failpoint.PassStored)\n\treturn a.answer(rec)"}}},
 	{"access code good for two passes", "admission", "TestCodeIsUsedOnce", []edit{
 		{"admission/redeem.go", "case first.Fan != rec.Fan:", "case first.Fan == \"\":"}}},
 	{"pass that moved is still good where it was", "admission", "TestPassMovesToAnotherDevice|TestMovesAtOnce", []edit{

@@ -1,6 +1,7 @@
 // The public HTTP contract, typed. Every refusal is a Problem (RFC 9457) whose
 // detail is a sentence for the fan.
 
+import { proof, publicKey } from "./key";
 import type { Task } from "./solver";
 
 export interface Amounts { base: number; service_fee: number; facility_fee: number; total: number }
@@ -110,11 +111,18 @@ async function problemOf(response: Response): Promise<Problem> {
     p.challenge, p.skip);
 }
 
-async function json<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<T> {
-  return await (await send(method, path, body, headers)).json() as T;
+async function json<T>(method: string, path: string, body?: unknown): Promise<T> {
+  return await (await send(method, path, body)).json() as T;
 }
 
-const bearer = (pass: string) => ({ authorization: `Bearer ${pass}` });
+/** Sends with a pass, and a proof by the key that it may be bound to. A clock that is off is known from the refusal: once more, by the server's. */
+async function admitted(pass: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  const once = async () => send(method, path, body, { authorization: `Bearer ${pass}`, ...await proof(method, path, pass, now(), newKey()).catch(() => ({})), ...headers });
+  return once().catch((e) => {
+    if (e.code !== "proof") throw e;
+    return once();
+  });
+}
 
 /** Api speaks for one event. */
 export class Api {
@@ -129,8 +137,10 @@ export class Api {
   join(place?: string, code?: string, email?: string, challenge?: string): Promise<Place> {
     return json("POST", `${this.base}/places`, { place, code: code || undefined, email: email || undefined, challenge });
   }
-  redeem(place: string, challenge?: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place, challenge }); }
-  hold(pass: string, wish: HoldWish, challenge?: string): Promise<Hold> { return json("POST", `${this.base}/holds`, { ...wish, challenge }, bearer(pass)); }
+  async redeem(place: string, challenge?: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place, challenge, key: await publicKey().catch(() => undefined) }); }
+  async hold(pass: string, wish: HoldWish, challenge?: string): Promise<Hold> {
+    return (await admitted(pass, "POST", `${this.base}/holds`, { ...wish, challenge })).json();
+  }
 
   async availability(places: number): Promise<Availability> {
     const response = await send("GET", `${this.base}/availability`);
@@ -141,12 +151,12 @@ export class Api {
   }
 
   async release(hold: string, pass: string): Promise<void> {
-    await send("DELETE", `/v1/holds/${hold}`, undefined, bearer(pass));
+    await admitted(pass, "DELETE", `/v1/holds/${hold}`);
   }
   /** Adds to the hold's deadline what the event allows, once. */
-  moreTime(hold: string, pass: string): Promise<Hold> { return json("POST", `/v1/holds/${hold}/more-time`, undefined, bearer(pass)); }
-  checkout(hold: string, pass: string, key: string, method: string, buyer: { name: string; email: string }): Promise<{ order: string }> {
-    return json("POST", `/v1/holds/${hold}/checkout`, { payment: { method }, buyer }, { ...bearer(pass), "idempotency-key": key });
+  async moreTime(hold: string, pass: string): Promise<Hold> { return (await admitted(pass, "POST", `/v1/holds/${hold}/more-time`)).json(); }
+  async checkout(hold: string, pass: string, key: string, method: string, buyer: { name: string; email: string }): Promise<{ order: string }> {
+    return (await admitted(pass, "POST", `/v1/holds/${hold}/checkout`, { payment: { method }, buyer }, { "idempotency-key": key })).json();
   }
   /** A link to another device, for the fan whose receipt this is. */
   carry(place: string): Promise<Carried> { return json("POST", "/v1/carry", { place }); }
