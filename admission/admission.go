@@ -95,6 +95,7 @@ type Service struct {
 	spoiled *records.Spoiled
 	metrics *metrics
 	beat    time.Duration // between two looks at what may be worth a board
+	step    time.Duration // between two slices of a call
 	ready   atomic.Bool
 }
 
@@ -127,7 +128,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	spoiled := records.NewSpoiled(cfg.Logger, cfg.Registerer)
 	return &Service{
-		cfg: cfg, js: js, regions: regions, leases: leases, beat: time.Second,
+		cfg: cfg, js: js, regions: regions, leases: leases, beat: time.Second, step: time.Second,
 		events: kv.Open(js, wire.EventsBucket), log: kv.OpenStream(js, wire.SaleLogStream),
 		view: scene.NewView(spoiled), spoiled: spoiled, metrics: newMetrics(cfg.Registerer),
 	}, nil

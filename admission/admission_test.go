@@ -38,7 +38,7 @@ func TestFansAreCalledInOrder(t *testing.T) {
 
 		w.clock.pass(time.Hour)
 		b = w.board("ten called", head(10))
-		if headOf(b) != 10 || b.State != wire.SaleOpen || b.Rate != 10 {
+		if headOf(b) != 10 || b.State != wire.SaleOpen || b.Rate != 40 { // in its first quarter of a minute
 			t.Errorf("%+v", b)
 		}
 		first := w.verify(w.redeem(w.fans[9]), w.fans[9])

@@ -57,9 +57,10 @@ type admitter struct {
 	last     wire.Board
 	shown    time.Time // when it was published, by this machine's clock
 	boardRev kv.Revision
-	boardOK  bool // last and boardRev are what BOARD has
-	callable bool // the scene of the last tick
-	gauge    int  // passes of this event counted in the metric
+	boardOK  bool         // last and boardRev are what BOARD has
+	callable bool         // the scene of the last tick
+	spread   meter.Spread // what the last tick decided
+	gauge    int          // passes of this event counted in the metric
 
 	checkouts  int    // under way at the last look
 	drawSecret []byte // of an event with a lottery, once it is known

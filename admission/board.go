@@ -44,8 +44,8 @@ func (a *admitter) board(s scene.Scene) wire.Board {
 			b.Lanes[name] = lane
 		}
 	}
-	b.Rate = float64(a.roll.CalledSince(s.Now, time.Minute))
 	a.pace.Note(s.Now, 0)
+	b.Rate = math.Round(a.pace.Rate(s.Now, a.roll.CalledSince(s.Now, time.Minute), time.Duration(s.Event.Spec.Admission.Tick)))
 	if low, high := a.pace.Between(); high > 0 {
 		b.Pace = &wire.Pace{Low: round(low), High: round(high)}
 	}

@@ -25,6 +25,10 @@
 //	queue  who is next: lanes, the draw, the order of arrival across regions
 //	roll   who was called and who has a pass, never beyond the ceiling: pure
 //
+// How many to call is decided once a tick, and let out by a slice a second until the
+// next, so that fans don't come in bursts. A pause drops what is not let out yet; so does
+// a crash, and the next admitter decides anew.
+//
 // When the last ticket is sold, the turn of all called fans who have not come
 // ends; when tickets come back they are called again, in order, before anybody new.
 //

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/admission/meter"
 	"frontrow/internal/failpoint"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -261,6 +262,9 @@ func (a *admitter) obey(ctx context.Context, data []byte) error {
 			a.fail(fmt.Errorf("record: %w", err))
 		}
 		return wire.Busy("It could not be stored just now: " + err.Error())
+	}
+	if next.Paused || next.Draining {
+		a.spread = meter.Spread{} // not let out yet, and not to be
 	}
 	if err := a.publish(ctx, a.scene(), true); err != nil {
 		a.fail(err)

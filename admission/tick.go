@@ -21,20 +21,22 @@ import (
 // people see that there is an admitter.
 const idleWrite = 30 * time.Second
 
-// tick calls as many fans as the meter says: durably first, then on the board.
-// Between ticks (due false) it does so only if the sale has just opened or
-// resumed, and publishes a board only if it says something new.
+// tick calls as many fans as the meter says: durably first, then on the board. They are
+// let out slice by slice until the next tick. Between ticks (due false) it is decided on
+// more only if the sale has just opened or resumed, and a board is published only if
+// it says something new.
 func (a *admitter) tick(ctx context.Context, due bool) error {
 	a.turn.Lock()
 	defer a.turn.Unlock()
 	s := a.scene()
 	opened := s.Callable() && !a.callable
-	if due || opened {
-		if err := a.call(ctx, s); err != nil {
+	slice := a.spread.Due(s.Now) > 0
+	if due || opened || slice {
+		if err := a.call(ctx, s, due || opened); err != nil {
 			return err
 		}
 	}
-	return a.publish(ctx, s, due || opened)
+	return a.publish(ctx, s, due || opened || slice)
 }
 
 // scene is what this process has seen of the event, now.
@@ -46,44 +48,74 @@ func (a *admitter) scene() scene.Scene {
 	return s
 }
 
-// call moves the lines.
-func (a *admitter) call(ctx context.Context, s scene.Scene) error {
-	if err := a.look(ctx); err != nil {
-		return err
+// call moves the lines: with decide set, by the first slice of a call that is decided
+// on, else by the next one. What the meter would not call any more is not let out.
+func (a *admitter) call(ctx context.Context, s scene.Scene, decide bool) error {
+	a.mu.Lock()
+	next := a.state
+	a.mu.Unlock()
+	if decide {
+		a.spread = meter.Spread{}
+		if err := a.look(ctx); err != nil {
+			return err
+		}
+		a.lookAtCheckouts(ctx)
+		a.callable = s.Callable()
+		var err error
+		if next, err = a.drawn(ctx, s); err != nil {
+			a.log.Warn("draw not held yet", "error", err)
+			return nil
+		}
 	}
-	a.lookAtCheckouts(ctx)
-	a.callable = s.Callable()
-	next, err := a.drawn(ctx, s)
-	if err != nil {
-		a.log.Warn("draw not held yet", "error", err)
+	turned := decide && s.Known && s.SoldOut() != a.state.SoldOut
+	out := a.decide(s, &next, decide, turned)
+	n := min(out.Call, a.spread.Due(s.Now))
+	if !s.OnSale() || s.PaymentsDown {
+		a.spread = meter.Spread{} // when that is over, a tick decides
+	}
+	if n == 0 && !decide {
 		return nil
 	}
+	return a.let(ctx, s, next, n, out.Why, turned)
+}
+
+// decide asks the meter how many to call over a tick, if that is to be decided anew,
+// and then how many may be called now.
+func (a *admitter) decide(s scene.Scene, next *wire.Admitter, anew, turned bool) meter.Output {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.roll.SetLimits(s.Event.Spec.Admission)
 	a.roll.Expire(s.Now)
-	turned := s.Known && s.SoldOut() != a.state.SoldOut
-	if next.SoldOut = s.Known && s.SoldOut(); turned && next.SoldOut {
-		a.roll.Suspend(s.Now)
+	if turned {
+		if next.SoldOut = s.SoldOut(); next.SoldOut {
+			a.roll.Suspend(s.Now)
+		}
 	}
-	out := meter.Decide(a.input(s))
-	a.mu.Unlock()
+	if anew {
+		out := meter.Decide(a.input(s, a.tickOf(s)))
+		a.spread = meter.NewSpread(out.Call, s.Now, a.tickOf(s), a.step)
+		a.why = out.Why
+		a.metrics.ticks.WithLabelValues(out.Why).Inc()
+	}
+	return meter.Decide(a.input(s, 0))
+}
 
-	to, err := a.queues.Plan(ctx, uint64(out.Call), a.open, a.roll.Draws(), time.Duration(s.Event.Spec.Admission.RegionWait), s.Now)
+// let calls n fans, whoever is next.
+func (a *admitter) let(ctx context.Context, s scene.Scene, next wire.Admitter, n int, why string, turned bool) error {
+	to, err := a.queues.Plan(ctx, uint64(n), a.open, a.roll.Draws(), time.Duration(s.Event.Spec.Admission.RegionWait), s.Now)
 	if err != nil {
 		a.log.Warn("order of arrival not known", "error", err)
 		to = nil
 	}
-	n := uint64(0)
+	called := uint64(0)
 	for l, end := range to {
-		n += end - a.open(l)
+		called += end - a.open(l)
 	}
 	a.mu.Lock()
 	next.Lines, next.Lives = a.roll.Propose(to, s.Now), a.queues.Lives()
 	next.Board, next.At = max(next.Board, a.last.Seq), s.Now.UTC()
 	alive := a.roll.Alive()
-	a.why = out.Why
 	a.mu.Unlock()
-	a.metrics.ticks.WithLabelValues(out.Why).Inc()
 	a.metrics.alive.Add(float64(alive - a.gauge))
 	a.gauge = alive
 	if len(to) > 0 || turned || len(next.Drawn) != len(a.state.Drawn) || s.Now.Sub(a.written) >= idleWrite {
@@ -91,9 +123,9 @@ func (a *admitter) call(ctx context.Context, s scene.Scene) error {
 			return a.unstored(err)
 		}
 		failpoint.Here(failpoint.CallStored)
-		a.moved(s, int(n))
+		a.moved(s, int(called))
 	}
-	if err := a.calls.write(ctx, a.state, out.Why); err != nil {
+	if err := a.calls.write(ctx, a.state, why); err != nil {
 		a.log.Warn("call not logged yet", "error", err) // made up for at the next tick
 	}
 	return nil
@@ -117,6 +149,7 @@ func (a *admitter) moved(s scene.Scene, n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.roll.Called()
+	a.spread.Let(n)
 	a.pace.Note(s.Now, n)
 	a.metrics.called.Add(float64(n))
 }
@@ -140,8 +173,9 @@ func (a *admitter) unstored(err error) error {
 	return nil
 }
 
-// input gathers what the meter goes by. Its caller holds mu.
-func (a *admitter) input(s scene.Scene) meter.Input {
+// input gathers what the meter goes by, for calls that are spread over a time: of the
+// last minute's those count that are of it still when that is over. Its caller holds mu.
+func (a *admitter) input(s scene.Scene, over time.Duration) meter.Input {
 	spec := s.Event.Spec.Admission
 	rate := spec.RatePerMinute
 	if a.state.Rate > 0 {
@@ -154,7 +188,7 @@ func (a *admitter) input(s scene.Scene) meter.Input {
 		Checkouts: a.checkouts, MaxCheckouts: spec.Checkouts,
 		Waiting: a.uncalled(), Alive: a.roll.Alive(), Coming: a.roll.Coming(s.Now), Show: show, Ceiling: a.roll.Ceiling(),
 		Free: s.Stock.All.Free, Undecided: a.demand.Undecided, PerOrder: a.demand.PerOrder, Buys: a.demand.Buys,
-		Rate: rate, LastMinute: a.roll.CalledSince(s.Now, time.Minute), Tick: time.Duration(spec.Tick),
+		Rate: rate, LastMinute: a.roll.CalledSince(s.Now, max(time.Minute-over, 0)), Tick: time.Duration(spec.Tick),
 	}
 }
 

@@ -132,7 +132,7 @@ func (w *world) start(name string, change ...func(*Service)) *instance {
 	nc := w.env.Connect(w.t, nats.ReconnectBufSize(-1))
 	s, err := New(Config{NATS: nc, Keys: w.keys, Name: name, Replicas: w.replicas, Version: "1.2.3", LeaseTTL: 1200 * time.Millisecond, Now: w.clock.now})
 	must(w.t, err)
-	s.beat = 50 * time.Millisecond
+	s.beat, s.step = 50*time.Millisecond, 0 // a call is let out at once
 	for _, f := range change {
 		f(s)
 	}
@@ -155,6 +155,7 @@ func (w *world) watching(name string) *Service {
 	ctx := ctxOf(w.t)
 	s, err := New(Config{NATS: w.env.Connect(w.t), Keys: w.keys, Name: name, Now: w.clock.now})
 	must(w.t, err)
+	s.step = 0
 	go func() { _ = s.view.Run(ctx, s.js, func(string) {}) }()
 	must(w.t, s.view.Await(ctx))
 	return s

@@ -24,7 +24,7 @@ type Board struct {
 	At       time.Time            `json:"at"`
 	State    string               `json:"state"`
 	Lanes    map[string]LaneBoard `json:"lanes"`
-	Rate     float64              `json:"rate_per_minute"` // fans called in the last minute
+	Rate     float64              `json:"rate_per_minute"` // fans called in the last minute; in the first one, at the rate of its part so far
 	Pace     *Pace                `json:"pace,omitempty"`
 	Currency string               `json:"currency"`
 	Levels   []LevelBoard         `json:"levels"`

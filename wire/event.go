@@ -133,7 +133,7 @@ func (b BestSpec) validate() error {
 
 // AdmissionSpec is how fans are called.
 type AdmissionSpec struct {
-	Tick          Duration `json:"tick"`            // default 30 s, at least 1 s
+	Tick          Duration `json:"tick"`            // default 30 s, at least 1 s: so often it is decided how many to call, evenly until the next
 	Ceiling       int      `json:"ceiling"`         // passes alive at any instant; default 2,000
 	PassTTL       Duration `json:"pass_ttl"`        // default 15 m
 	Window        Duration `json:"window"`          // a called fan's turn is kept this long; default 10 m

@@ -5,6 +5,7 @@
 //	passes, seats, fans with seats ─► Demand ──┤
 //	checkouts, payments, operator ─────────────┼─► Input ─► Decide ─► Output: how many, and why not more
 //	places that wait, room, rate ──────────────┘                        │
+//	                                                                  Spread: let out by slices, over a tick
 //	                                           Pace ◄─── were called ───┘  foretells the next minutes
 //
 // It calls as many fans as room and seats will probably be enough for: those
@@ -13,6 +14,7 @@
 //
 //	meter.go   Decide: the bounds of a call
 //	demand.go  what fans take of the seats, learned from those before them
+//	spread.go  how a call is let out over a tick
 //	pace.go    how fast they are called, and will be
 //
 // # Invariants

@@ -27,7 +27,7 @@ type Input struct {
 	Buys      float64 // conversion: share of the passes that buy, on average; 0 counts as 1
 
 	Rate       int           // fans called in a minute, at most; 0 is no limit
-	LastMinute int           // fans called in the last minute
+	LastMinute int           // fans called in the last minute, as far as they still count
 	Tick       time.Duration // between two calls; a rate is spread over the ticks of a minute
 }
 

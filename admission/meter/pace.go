@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// Pace remembers how many fans were called in each of the last minutes. The
-// zero value remembers nothing yet.
+// Pace remembers how many fans were called in each of the last minutes, which count
+// from the first call. The zero value remembers nothing yet.
 type Pace struct {
-	minute time.Time
+	began  time.Time // the first call
+	minute time.Time // the one that runs
 	calls  []float64 // whole minutes, oldest first
 	now    float64   // of the minute that runs
 }
@@ -17,26 +18,39 @@ const (
 	paceMinutes = 15
 	paceAhead   = 5.0  // minutes that are foretold
 	paceZ       = 1.64 // nine times in ten
+
+	leastSpan = 15 * time.Second // what was called within less is no pace
 )
 
 // Note adds a call; with none it only lets time pass.
 func (p *Pace) Note(now time.Time, n int) {
-	minute := now.Truncate(time.Minute)
-	if p.minute.IsZero() {
-		p.minute = minute
+	if p.began.IsZero() {
+		if n == 0 {
+			return
+		}
+		p.began, p.minute = now, now
 	}
-	for ; p.minute.Before(minute); p.minute = p.minute.Add(time.Minute) {
-		p.calls = append(p.calls, p.now)
-		p.now = 0
+	if now.Sub(p.minute) > paceMinutes*time.Minute {
+		p.calls, p.now, p.minute = nil, 0, now // so long ago says nothing
+	}
+	for ; now.Sub(p.minute) >= time.Minute; p.minute = p.minute.Add(time.Minute) {
+		p.calls, p.now = append(p.calls, p.now), 0
 		if len(p.calls) > paceMinutes {
 			p.calls = p.calls[1:]
 		}
-		if minute.Sub(p.minute) > paceMinutes*time.Minute {
-			p.calls, p.minute = nil, minute // so long ago says nothing
-			return
-		}
 	}
 	p.now += float64(n)
+}
+
+// Rate is how many fans a minute were called, so many within the last one. As long as
+// calling has not gone on for one, they are those of the part that it has: of a tick
+// at least, over which calls are spread.
+func (p *Pace) Rate(now time.Time, called int, tick time.Duration) float64 {
+	went := time.Minute
+	if !p.began.IsZero() {
+		went = min(went, max(now.Sub(p.began), tick, leastSpan))
+	}
+	return float64(called) * float64(time.Minute) / float64(went)
 }
 
 // Between is the range, in fans a minute, in which the mean of the next minutes
