@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,5 +117,52 @@ func TestPublicAddress(t *testing.T) {
 		if cc := f.send("GET", path, "", "Host", "tickets.example.com").Header.Get("Cache-Control"); !strings.Contains(cc, "no-store") {
 			t.Errorf("%s may be kept: %q", path, cc)
 		}
+	}
+}
+
+// TestPlacesWithoutProof counts the places that one address gets by fresh cookies, as fast
+// as it can, without proving anything: as many as it may name new fans for nothing, within
+// the hour. docs/capacity.md has the figures.
+func TestPlacesWithoutProof(t *testing.T) {
+	t.Parallel()
+	const tries, workers, free = 2000, 4, 96 // the last is new-fan.address of limit.Defaults
+	page := func(s *shop, header []string) string {
+		return cookieOf(s.send("GET", "/e/show", "", header...), fanCookie).Value
+	}
+	for name, cookie := range map[string]func(*shop, []string) string{
+		"the cookie that joining gives": nil,
+		"a cookie of the page":          page,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := guarded(t)
+			var places, asked, limited, began = atomic.Int64{}, atomic.Int64{}, atomic.Int64{}, time.Now()
+			var all sync.WaitGroup
+			for range workers {
+				all.Go(func() {
+					for range tries / workers {
+						header := human("192.0.2.1")
+						if cookie != nil {
+							header = append(header, "Cookie", fanCookie+"="+cookie(s, header))
+						}
+						switch r := s.send("POST", "/v1/events/show/places", "{}", header...); r.StatusCode {
+						case http.StatusCreated:
+							places.Add(1)
+						case http.StatusForbidden:
+							asked.Add(1)
+						case http.StatusTooManyRequests:
+							limited.Add(1)
+						default:
+							t.Errorf("%d %s", r.StatusCode, r.body)
+						}
+					}
+				})
+			}
+			all.Wait()
+			t.Logf("%d places of %d tries in %v; %d asked for a proof, %d limited", places.Load(), tries, time.Since(began).Round(100*time.Millisecond), asked.Load(), limited.Load())
+			if places.Load() > free || places.Load() == 0 {
+				t.Errorf("%d places without a proof, want 1 to %d", places.Load(), free)
+			}
+		})
 	}
 }
