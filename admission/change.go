@@ -311,7 +311,7 @@ func (a *admitter) release(fans []string, req wire.RevokeRequest) {
 	for _, fan := range fans {
 		raw, _ := json.Marshal(wire.ReleaseRequest{Fan: fan, By: by, Why: "pass revoked: " + req.Why}) // strings: can't fail
 		ctx, cancel := context.WithTimeout(a.ctx, releaseTimeout)
-		_, err := a.cfg.NATS.RequestWithContext(ctx, wire.SeatsSubject(a.id, wire.ActRelease), raw)
+		_, err := a.cfg.NATS.RequestWithContext(ctx, wire.SeatsSubject(a.id, wire.ActGiveBack), raw)
 		cancel()
 		if a.ctx.Err() != nil {
 			return

@@ -172,7 +172,7 @@ func TestRevokedPassFreesItsRoom(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 		w := called(t, env, 3, 2)
 		released := make(chan wire.ReleaseRequest, 8)
-		sub, err := w.nc.Subscribe(wire.SeatsSubject("demo", wire.ActRelease), func(m *nats.Msg) {
+		sub, err := w.nc.Subscribe(wire.SeatsSubject("demo", wire.ActGiveBack), func(m *nats.Msg) {
 			var r wire.ReleaseRequest
 			must(t, json.Unmarshal(m.Data, &r))
 			released <- r

@@ -51,9 +51,12 @@ func (w *writer) receive(m *nats.Msg) {
 		var r wire.CheckoutRequest
 		bad = decode(m, &r) || r.Key == ""
 		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any { return given(e.Checkout(r, now)) }
-	case wire.ActRelease:
+	case wire.ActRelease, wire.ActGiveBack:
 		var r wire.ReleaseRequest
 		bad = decode(m, &r)
+		if act == wire.ActRelease { // whoever may ask so speaks for fans, not for orders or operators
+			r = wire.ReleaseRequest{Hold: r.Hold, Fan: r.Fan}
+		}
 		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
 			reply := wire.ReleaseReply{Problem: e.Release(r, now)}
 			if r.Again && reply.Problem == nil {

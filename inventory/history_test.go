@@ -209,7 +209,7 @@ func (r *recorder) visit(ctx context.Context, client int) {
 	case n < 8 && r.sales.Add(1) <= historySales:
 		v.ask(ctx, actConfirm, wire.ActConfirm, wire.ConfirmRequest{Hold: v.hold, Order: wire.OrderOfHold(v.hold), Fan: v.fan, Seats: v.quotes})
 	default:
-		v.ask(ctx, actFail, wire.ActRelease, wire.ReleaseRequest{Hold: v.hold, Order: wire.OrderOfHold(v.hold), Why: "declined"})
+		v.ask(ctx, actFail, wire.ActGiveBack, wire.ReleaseRequest{Hold: v.hold, Order: wire.OrderOfHold(v.hold), Why: "declined"})
 	}
 }
 

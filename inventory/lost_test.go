@@ -100,7 +100,7 @@ func TestSeatsAreSoldAgainAfterJetStreamIsLost(t *testing.T) {
 	l := before.realLedger()
 	first := before.workerWith("first", nil, l)
 	for range 40 { // revisions pass those of the seats' first records
-		ask[wire.Reply](before, wire.ActRelease, wire.ReleaseRequest{Hold: before.hold("D-7").Hold, By: "ann"})
+		ask[wire.Reply](before, wire.ActGiveBack, wire.ReleaseRequest{Hold: before.hold("D-7").Hold, By: "ann"})
 	}
 	sell := func(h *house, seats ...string) (string, uint64) {
 		t.Helper()

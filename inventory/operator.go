@@ -33,7 +33,7 @@ func (s *Service) operate(ctx context.Context) (micro.Service, error) {
 		{"refund", wire.ActRefund, `give money and seats back: {"order":"o_…","seats":["101-A-1"],"why":"…","by":"…"}, without seats all of the order; {"all":true,"why":"…","by":"…"} all orders of the event: close it first, repeat while "left" is not 0; "block":true keeps the seats off sale`},
 		{"block", wire.ActBlock, `take free seats off sale: {"seats":["101-A-1"],"why":"…","by":"…"}, or "sections":[…], "levels":[…]; "channel":"presale" keeps them for its buyers`},
 		{"unblock", wire.ActBlock, `put blocked seats back: as block, or all of {"channel":"presale","why":"…","by":"…"}`},
-		{"release", wire.ActRelease, `end a hold that is not in checkout, or all of a fan: {"hold":"h_…","why":"…","by":"…"}, or "fan":"f_…"`},
+		{"release", wire.ActGiveBack, `end a hold that is not in checkout, or all of a fan: {"hold":"h_…","why":"…","by":"…"}, or "fan":"f_…"`},
 	} {
 		handle := func(r micro.Request) { s.forward(ctx, r, e.act, e.send) }
 		if e.send == wire.ActRefund {

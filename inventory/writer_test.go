@@ -503,6 +503,32 @@ func (h *house) operate(act, payload string, changed int, want wire.Count) {
 	}
 }
 
+// Gateways, who may release, speak for fans alone: in an order's or an operator's name
+// they end nothing.
+func TestReleaseSpeaksForTheFanAlone(t *testing.T) {
+	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), nil)
+	h.worker("one", nil)
+	hold := h.hold("A-1")
+	paying := h.hold("A-2")
+	if r := ask[wire.HoldReply](h, wire.ActCheckout, wire.CheckoutRequest{Hold: paying.Hold, Fan: paying.Fan, Key: "k"}); r.Problem != nil {
+		t.Fatal(r.Problem)
+	}
+	for _, r := range []wire.ReleaseRequest{
+		{Hold: hold.Hold, By: "ann"}, {Fan: hold.Fan, By: "ann"}, {Hold: paying.Hold, Order: wire.OrderOfHold(paying.Hold), Ours: true},
+		{Hold: paying.Hold, Fan: paying.Fan, Order: wire.OrderOfHold(paying.Hold), Again: true},
+	} {
+		ask[wire.ReleaseReply](h, wire.ActRelease, r)
+	}
+	if a, b := h.record("A-1").State, h.record("A-2").State; a != wire.Held || b != wire.Held {
+		t.Errorf("A-1 is %s, A-2 %s", a, b)
+	}
+	ask[wire.ReleaseReply](h, wire.ActGiveBack, wire.ReleaseRequest{Hold: paying.Hold, Order: wire.OrderOfHold(paying.Hold)})
+	ask[wire.ReleaseReply](h, wire.ActRelease, wire.ReleaseRequest{Hold: hold.Hold, Fan: hold.Fan})
+	if a, b := h.record("A-1").State, h.record("A-2").State; a != wire.Available || b != wire.Available {
+		t.Errorf("given back, A-1 is %s, A-2 %s", a, b)
+	}
+}
+
 func TestMoreTimeAndRefundAreStored(t *testing.T) {
 	h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), func(s *wire.Spec) { s.Hold.MoreTime = wire.Duration(time.Minute) })
 	h.worker("one", nil)

@@ -63,7 +63,7 @@ func ReadHold(raw []byte) (granted json.RawMessage, problem *Problem, err error)
 }
 
 // ReleaseRequest gives a hold back. Fan must own it, unless Order (a checkout
-// that failed) or By (an operator) says otherwise. A fan can't release a hold
+// that failed) or By (an operator) says otherwise, which counts as ActGiveBack alone. A fan can't release a hold
 // in checkout. Releasing a hold that has ended is success. By with a Fan and no
 // Hold gives back all of the fan's that are not in checkout.
 // Ours says that the order failed through no fault of the fan's: then the seats don't

@@ -24,7 +24,7 @@ var destructive = []string{
 var forbidden = map[string][]string{
 	wire.Gateway: {
 		// It sells nothing that is not paid for, and takes nothing from anybody.
-		"seats.show.confirm", "seats.show.extend", "seats.show.refund", "seats.show.block", "seats.show.clear", "seats.show.standing",
+		"seats.show.confirm", "seats.show.extend", "seats.show.give-back", "seats.show.refund", "seats.show.block", "seats.show.clear", "seats.show.standing",
 		"passes.show.meter", "passes.show.revoke",
 		// It forges neither log nor record.
 		"log.show.operator", "log.show.admission", "log.show.poison", "$KV.SEATS_show.seat.101-A-1", "$KV.SEATS_show.log.1", "$KV.SEATS_show.writer",
@@ -37,7 +37,7 @@ var forbidden = map[string][]string{
 		"notify.show.f_x", "_INBOX_gateway.x", "_INBOX_admission.x", "_INBOX_inventory.x",
 	},
 	wire.Admission: {
-		"seats.show.confirm", "seats.show.hold", "seats.show.refund", "passes.show.redeem", "ledger.ticket", "order.show.h_x", "notify.show.f_x",
+		"seats.show.confirm", "seats.show.hold", "seats.show.release", "seats.show.refund", "passes.show.redeem", "ledger.ticket", "order.show.h_x", "notify.show.f_x",
 		"$KV.SEATS_show.seat.101-A-1", "$KV.SEATS_show.log.1", "$KV.SEATS_show.writer", "$KV.STOCK.show", "$KV.PRICES.show.all", "$KV.LEASES.writer.show",
 		"$KV.QUEUE_show_general.fan.f_x", "$KV.CHECKOUTS.order.x", "$O.PLANS.M.x", "log.show.risk",
 		"$JS.API.STREAM.UPDATE.ORDERS", "$JS.API.CONSUMER.MSG.NEXT.ORDERS.checkout", "$JS.ACK.ORDERS.checkout.1.1.1.1.1", "_INBOX_inventory.x",

@@ -39,7 +39,7 @@ func (w writer) Confirm(ctx context.Context, event string, r wire.ConfirmRequest
 
 func (w writer) Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.ReleaseReply, error) {
 	var reply wire.ReleaseReply
-	if err := w.ask(ctx, event, wire.ActRelease, r, &reply); err != nil {
+	if err := w.ask(ctx, event, wire.ActGiveBack, r, &reply); err != nil {
 		return reply, err
 	}
 	return reply, orNil(reply.Problem)

@@ -306,7 +306,7 @@ func (s *seatsWriter) answer(m *nats.Msg) any {
 			s.t.Errorf("confirm of a hold that is %s: %s", h.state, m.Data)
 		}
 		h.state = "sold"
-	case wire.SeatsSubject(testEvent, wire.ActRelease):
+	case wire.SeatsSubject(testEvent, wire.ActGiveBack):
 		if h.state == "sold" {
 			s.t.Errorf("release of sold seats: %s", m.Data)
 		}
