@@ -407,7 +407,9 @@ func TestEventsBeforeTheirBuckets(t *testing.T) {
 	must(t, wire.CreateForEvent(t.Context(), s.js, "second", 1))
 	must(t, putSeat(t, s.js, "second", s.index.ID(0)))
 	s.until("its seats are read", func() bool { return s.event("second").Hub.Snapshot() != nil })
-	s.put(wire.EventsBucket, "third", wire.Event{Spec: wire.Spec{ID: "third"}, Plan: "no such plan", State: wire.EventOpen})
+	third := spec()
+	third.ID = "third"
+	s.put(wire.EventsBucket, "third", wire.Event{Spec: third, Plan: "no such plan", State: wire.EventOpen})
 	s.until("the third is known", func() bool {
 		return s.send("GET", "/v1/events/third", "").StatusCode == http.StatusServiceUnavailable
 	})
