@@ -162,6 +162,10 @@ func (s *Service) createStreams(ctx context.Context, event string) (err error) {
 	_ = s.leases.Hold(alone, streamsLease, func(ctx context.Context, _ uint64) error {
 		defer done()
 		held = true
+		changes, _ := wire.Drift(ctx, s.js, append(wire.ForEvent(event, s.cfg.Replicas), wire.ForQueue(event, s.cfg.Replicas)...)...) // its error is Create's too
+		for _, change := range changes {
+			s.cfg.Logger.Warn("a stream that is there is put right", "event", event, "change", change)
+		}
 		err = wire.CreateForEvent(ctx, s.js, event, s.cfg.Replicas)
 		return nil
 	})

@@ -126,8 +126,9 @@ func Checkout(replicas int) jetstream.ConsumerConfig {
 	}
 }
 
-// Create makes or updates the streams, leaving what they hold. It never takes
-// replicas away: who wants fewer says so to the servers.
+// Create makes or updates the streams, leaving what they hold, and what their operators
+// have said beside us (Drift says what changes). It never takes replicas away:
+// LowerReplicas does. One of a later version is refused.
 func Create(ctx context.Context, js jetstream.JetStream, configs ...jetstream.StreamConfig) error {
 	for _, c := range configs {
 		s, err := js.Stream(ctx, c.Name)
@@ -135,7 +136,11 @@ func Create(ctx context.Context, js jetstream.JetStream, configs ...jetstream.St
 			return fmt.Errorf("look at stream %s: %w", c.Name, err)
 		}
 		if err == nil {
-			c.Replicas = max(c.Replicas, s.CachedInfo().Config.Replicas)
+			if c, _, err = settle(s.CachedInfo().Config, c); err != nil {
+				return err
+			}
+		} else {
+			c.Metadata = marked(c.Metadata)
 		}
 		if _, err := js.CreateOrUpdateStream(ctx, c); err != nil {
 			return fmt.Errorf("create stream %s: %w", c.Name, err)
@@ -184,7 +189,11 @@ func CreateCore(ctx context.Context, js jetstream.JetStream, replicas int) error
 	if err := feedLog(ctx, js, events...); err != nil {
 		return err
 	}
-	if _, err := js.CreateOrUpdateConsumer(ctx, OrdersStream, Checkout(replicas)); err != nil {
+	checkout := Checkout(replicas)
+	if c, err := js.Consumer(ctx, OrdersStream, CheckoutConsumer); err == nil {
+		checkout.Replicas = max(replicas, c.CachedInfo().Config.Replicas)
+	}
+	if _, err := js.CreateOrUpdateConsumer(ctx, OrdersStream, checkout); err != nil {
 		return fmt.Errorf("create consumer %s: %w", CheckoutConsumer, err)
 	}
 	return nil

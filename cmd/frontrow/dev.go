@@ -110,7 +110,10 @@ func (c command) devServices(ctx context.Context, h *house, dir string, events [
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, admin, h.postgres, h.replicas); err != nil {
+	if err := c.migrateStreams(ctx, admin, h.replicas, false); err != nil {
+		return err
+	}
+	if err := migrateLedger(ctx, h.postgres, h.log("migrate")); err != nil {
 		return err
 	}
 	g, err := h.gateway()

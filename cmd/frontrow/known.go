@@ -13,10 +13,10 @@ import (
 func known() []string {
 	return strings.Fields(`
 		audit board bot-places bots challenge-at channel commitment config connections creds data datacenters defences domain email event
-		exempt expires f fan fans for http ja4-header keys kind lane lead levels limit limits list log-level min-score name nats nats-file
+		exempt expires f fan fans for http ja4-header keys kind lane lead levels limit limits list log-level lower-replicas min-score name nats nats-file
 		number o older older-barcode older-secret ops origin out patience payments postgres postgres-file proxy public-url ramp region
 		replica replica-file replicas report role seats seed seed-file share sockets solvers stage standing strong-challenge-at think
-		tls-cert tls-key top trust-forwarded url webhook-secret webhooks widget widget-secret widget-site-key
+		tls-cert tls-key top trust-forwarded url webhook-secret webhooks widget widget-secret widget-site-key within
 	`)
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"frontrow/inventory/ledger"
 	"frontrow/wire"
@@ -11,12 +13,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// migrateWithin bounds the changes of the PostgreSQL schema by default.
+const migrateWithin = 6 * time.Hour
+
 func (c command) migrate(ctx context.Context, args []string) error {
-	f := c.flags("migrate", "", "Creates or updates the streams and the PostgreSQL schema. Run it before the services of a new version.")
+	f := c.flags("migrate", "", `Creates or updates the streams and the PostgreSQL schema, and says what it changes of streams that are there. Run it before
+the services of a new version. It works beside services, waits for readers, and if it is broken off goes on where it stopped.`)
 	url, creds := natsFlags(f)
 	dsn := new(string)
 	f.secret(dsn, "postgres", "", "PostgreSQL `DSN`")
 	replicas := f.Int("replicas", 3, "of each stream; one that has more keeps them")
+	lower := f.Bool("lower-replicas", false, "take replicas away from streams that have more than --replicas")
+	within := f.Duration("within", migrateWithin, "`time` for the PostgreSQL schema; a ledger of millions of orders takes minutes, and waits for whoever reads it")
 	if err := f.parse(args); err != nil {
 		return err
 	}
@@ -29,23 +37,63 @@ func (c command) migrate(ctx context.Context, args []string) error {
 		return err
 	}
 	defer nc.Close()
-	if err := c.sayWhatIsLost(ctx, nc); err != nil {
+	if err := c.migrateStreams(ctx, nc, *replicas, *lower); err != nil {
 		return err
 	}
-	if err := migrate(ctx, nc, *dsn, *replicas); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, *within)
+	defer cancel()
+	if err := migrateLedger(ctx, *dsn, slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{ReplaceAttr: redactErrors}))); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w. What is done stays: run it again and it goes on", err)
+		}
 		return err
 	}
 	fmt.Fprintln(c.stdout, "streams and schema are up to date")
 	return nil
 }
 
-// sayWhatIsLost names the streams that are missing although others are there: they
-// are made anew, empty.
-func (c command) sayWhatIsLost(ctx context.Context, nc *nats.Conn) error {
+// migrateStreams makes the streams of everything that is there as they must be, and
+// says what that changes.
+func (c command) migrateStreams(ctx context.Context, nc *nats.Conn, replicas int, lower bool) error {
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
 	}
+	if err := c.sayWhatIsLost(ctx, js); err != nil {
+		return err
+	}
+	all, err := wire.AllStreams(ctx, js, replicas)
+	if err != nil {
+		return err
+	}
+	changes, err := wire.Drift(ctx, js, all...)
+	if err != nil {
+		return err // before anything is changed
+	}
+	for _, change := range changes {
+		fmt.Fprintln(c.stderr, change)
+	}
+	if err := wire.CreateCore(ctx, js, replicas); err != nil {
+		return err
+	}
+	if err := wire.Create(ctx, js, all[len(wire.Core(replicas)):]...); err != nil { // of events
+		return err
+	}
+	if !lower {
+		return nil
+	}
+	changes, err = wire.LowerReplicas(ctx, js, replicas)
+	for _, change := range changes {
+		fmt.Fprintln(c.stderr, change)
+	}
+	return err
+}
+
+// sayWhatIsLost names the streams that are missing although others are there: they
+// are made anew, empty.
+func (c command) sayWhatIsLost(ctx context.Context, js jetstream.JetStream) error {
 	missing, err := wire.Missing(ctx, js)
 	if err != nil {
 		return err
@@ -56,17 +104,8 @@ func (c command) sayWhatIsLost(ctx context.Context, nc *nats.Conn) error {
 	return nil
 }
 
-func migrate(ctx context.Context, nc *nats.Conn, dsn string, replicas int) error {
-	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
-	defer cancel()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	if err := wire.CreateCore(ctx, js, replicas); err != nil {
-		return err
-	}
-	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn})
+func migrateLedger(ctx context.Context, dsn string, log *slog.Logger) error {
+	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn, Logger: log})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@
 //	settle.go  payments found late      history.go a fan's orders, from the replica
 //	order.go   reads                    audit.go   the ledger checked against itself
 //	event.go   events, and revisions that begin anew
+//	migrate.go one migration at a time; steps.go, schema/: what it does, step by step
 //
 // # Invariants
 //
@@ -63,6 +64,7 @@
 //	payment arrives after its void       money without an order  Settle, by the webhook or whoever works through Unsettled
 //	process ends after a refund          a seat free here alone  the same refund again, RefundEvent, or the reconciler
 //	RefundEvent ends half-way            orders still paid       calling it again
+//	a migration ends half-way            the steps done          calling it again: it goes on with the next batch or step
 //	the replica is away or behind        an older history        the primary; History.AsOf says how old
 //	two processes commit at once         one is refused          its next attempt, which sees the other's rows
 //
