@@ -225,14 +225,17 @@ func (r *region) sell(ledger interface {
 	return func() { end(); nc.Close() }, nil
 }
 
-// onSale returns when the writer of the event answers and every seat is open.
+// onSale returns when the writer of the event answers, has heard the prices, and
+// every seat is open.
 func (r *region) onSale(ctx context.Context, nc *nats.Conn, event string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		stock, err := ask[wire.Stock](ctx, nc, wire.SeatsSubject(event, wire.ActStatus), nil)
 		if err == nil && stock.All.Free == r.index.Len() {
-			return nil
+			if err = try(ctx, nc, event, r.pairs()[0]); err == nil {
+				return nil
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -292,6 +295,19 @@ func hold(ctx context.Context, nc *nats.Conn, event, id, fan string, pair [2]str
 	_, refused, err := wire.ReadHold(raw)
 	if refused != nil {
 		return fmt.Errorf("hold of %v: %w", pair, refused)
+	}
+	return err
+}
+
+// try holds a pair and gives it back.
+func try(ctx context.Context, nc *nats.Conn, event string, pair [2]string) error {
+	id, fan := wire.NewHold(), wire.NewFan()
+	if err := hold(ctx, nc, event, id, fan, pair); err != nil {
+		return err
+	}
+	reply, err := ask[wire.ReleaseReply](ctx, nc, wire.SeatsSubject(event, wire.ActRelease), wire.ReleaseRequest{Hold: id, Fan: fan})
+	if reply.Problem != nil {
+		return reply.Problem
 	}
 	return err
 }
