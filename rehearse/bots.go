@@ -56,10 +56,10 @@ func behaviours() []behaviour {
 		{name: "script", weight: 1, places: 20, guise: program, proving: never, what: "many places from one address, by a program that says so; never proves anything"},
 		{name: "rotator", weight: 1, places: 20, origin: rotating, guise: disguised, proving: never, what: "the same under a browser's name, each request from another address of one /48"},
 		{name: "hammer", weight: 1, places: 1, guise: program, hammers: true, proving: never, what: "asks for pass and seats again and again, called or not; never proves"},
+		{name: "forger", weight: 1, places: 2, guise: program, forges: true, proving: never, what: "tampered, foreign and replayed receipts and passes; never proves"},
 		{name: "spinner", weight: 1, places: 5, origin: fewAddresses, opens: true, spins: 20, proving: never, what: "holds and releases in driven browsers, to keep seats off sale; never proves"},
 		{name: "keeper", weight: 1, places: 250, opens: true, ages: 12, keeps: badCard, what: "many faces of one address, aged before they join; a declining card, and the same seats again"},
 		{name: "dreamer", weight: 1, places: 10, opens: true, ages: 12, keeps: openCard, what: "the same with payments that are never confirmed (3-D Secure)"},
-		{name: "forger", weight: 1, places: 2, guise: program, forges: true, proving: never, what: "tampered, foreign and replayed receipts and passes; never proves"},
 	}
 }
 
