@@ -8,10 +8,12 @@ POOLER   := /usr/sbin/pgbouncer=pgbouncer
 REDIS    := redis-server=redis-server
 GO       := go=golang-go gcc=gcc
 
+BIN   ?= .bin
 DATA  ?= .data
 EVENT ?= deploy/demo/arena.yaml
 
 FUZZTIME ?= 100000x
+SOCKETS  ?= 10000
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -20,20 +22,19 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## frontrow with a demo event on sale
+run: build ## frontrow with a demo event on sale (ARGS: its flags)
 	@deploy/install '$(POSTGRES)'
-	.bin/frontrow dev --data $(DATA) --event $(EVENT)
+	.bin/frontrow dev --data $(DATA) --event $(EVENT) $(ARGS)
 
 test: nats ## all tests, on real servers, in a real browser and at the nats command
-	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER)
+	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER) $(REDIS)
 	go test -race -timeout 20m ./...
 
 check: lint test ## what CI runs: formatting, vet, staticcheck, and all tests with the race detector
 
-smoke: ## every row of the benchmarks, every fuzz target and two mutants, as small as they go
-	$(MAKE) bench ARGS=-smoke
-	$(MAKE) fuzz FUZZTIME=200x
-	go run ./internal/mutants -only "provider's"
+smoke: ## every command of README, docs and this list, as small as it goes
+	@deploy/install $(GO) '$(POSTGRES)' $(REDIS)
+	go test -count=1 -v ./internal/commands
 
 lint:
 	@deploy/install $(GO)
@@ -52,9 +53,9 @@ millions: ## 14 million places, boards, the head to the end, the last passes: te
 	@deploy/install $(GO) $(REDIS)
 	cd bench && go run . -row '14 million' -o millions.json $(ARGS)
 
-halfopen: ## 10,000 connections that never finish their request, from five processes
+halfopen: ## 10,000 connections (SOCKETS) that never finish their request, from five processes
 	@deploy/install $(GO)
-	FRONTROW_HALF_OPEN=10000 go test -run 'TestHalfOpenSockets' -count=1 -v ./gateway
+	FRONTROW_HALF_OPEN=$(SOCKETS) go test -run 'TestHalfOpenSockets' -count=1 -v ./gateway
 
 mutants: ## seeded bugs, each of which the tests must find
 	@deploy/install $(GO) '$(POSTGRES)' $(POOLER)
@@ -90,4 +91,4 @@ audit: build ## check the demo event's invariants while make run is running
 	set -a; . $(DATA)/env; .bin/frontrow audit demo
 
 clean: ## remove what was built, and the data of make run
-	rm -rf .bin $(DATA)
+	rm -rf $(BIN) $(DATA)

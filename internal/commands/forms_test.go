@@ -1,0 +1,86 @@
+package commands
+
+// ci stands for what CI itself is, which would run itself.
+const ci = "-"
+
+// stage is shell for the commands below: serve starts what serves and returns when
+// it is ready, end ends it; house is make run's demo, with tickets sold.
+const stage = `
+serve() { # file of the process id, command…
+	local pid=$1; shift
+	mkdir -p $(dirname $pid)
+	"$@" >$pid.out 2>&1 & echo $! >$pid
+	for i in $(seq 600); do
+		grep -q '^ready ' $pid.out && return
+		kill -0 $(cat $pid) 2>/dev/null || break
+		sleep 0.1
+	done
+	cat $pid.out
+	return 1
+}
+end() { # file of the process id
+	local pid=$(cat $1)
+	pkill -INT -P $pid || kill -INT $pid || true
+	tail -f /dev/null --pid=$pid
+}
+fans() { # file of a process id: three of them buy there
+	.bin/frontrow rehearse --url $(sed -n 's/^ready http=\(\S*\) .*/\1/p' $1.out) --event demo \
+		--fans 3 --ramp 100ms --think 50ms --share absent=0 --share decline=0 --share abandon=0
+}
+house() {
+	serve $DATA/pid make -s run DATA=$DATA ARGS='--http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0'
+	make -s nats
+	grep '^ready ' $DATA/pid.out | head -1 | sed 's/^ready //; s/\(http\|ops\|nats\|postgres\)=/\n\1=/g' | sed -n 's/^http=/HTTP=/p; s/^nats=/export NATS_URL=/p; s/^postgres=\(.*\)/export FRONTROW_POSTGRES="\1"/p' >$DATA/addresses
+	. $DATA/addresses
+	fans $DATA/pid
+	.bin/frontrow event apply --nats $NATS_URL -f deploy/demo/rehearsal.yaml
+	.bin/frontrow event apply --nats $NATS_URL -f deploy/demo/rush.yaml
+	psql "$FRONTROW_POSTGRES" -Atc "select 'ORDER='||order_id||E'\nFAN='||fan_id from orders where state = 'paid' limit 1" >>$DATA/addresses
+	grep -q ^ORDER= $DATA/addresses
+}
+`
+
+const few = `--url $$HTTP --ramp 100ms --think 50ms --fans 3`
+
+func forms() []form {
+	return []form{
+		row(`make (run|test|check|lint|smoke)`, ci), // run is what the house below is
+
+		row(`make bench`, `make bench ARGS=-smoke`),
+		row(`make millions`, `make millions ARGS=-smoke`),
+		row(`make halfopen`, `make halfopen SOCKETS=200`),
+		row(`make mutants`, `go run ./internal/mutants -only "provider's amount"`),
+		row(`make fuzz`, `make fuzz FUZZTIME=1x`),
+		row(`make endurance.*`, `make endurance ARGS="-fans 300 -seats 200 -rate 6000 -ramp 1s -think 100ms -kill-every 2s -only gateway"`),
+		row(`make defences.*`, `make defences ARGS="-fans 20 -seats 200 -ramp 2s -think 50ms -for 5s -only on -dir $$TMP/defences"`),
+		row(`make (web|nats|build)`, ``),
+		row(`make audit`, `make audit DATA=$$DATA`),
+		row(`make clean`, `make clean BIN=$$TMP/bin DATA=$$TMP/none`),
+		row(`make help`, ``),
+
+		row(`go doc .*`, ``),
+		row(`go test (-run xxx -bench \S+)(?: -benchtime \S+)? (\S+)`, `go test $1 -benchtime 1x $2`),
+		row(`go test -run Compact -v ./plan|go test -v ./web/build`, ``),
+		row(`go test ./sim .*`, `go test ./sim -run TestPurchases -v -seed=1 -steps=50`),
+		row(`go test ./kv`, `go test ./kv -run TestLayers`),
+		row(`go build -tags failpoints -o \S+ (\S+)`, `go build -tags failpoints -o $$TMP/frontrow-failpoints $1`),
+		row(`FRONTROW_FAILPOINT=(\S+) \.bin/frontrow-failpoints dev --event (\S+)`,
+			`FRONTROW_FAILPOINT=$1 serve $$TMP/failing/pid $$TMP/frontrow-failpoints dev --data $$TMP/failing --http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0 --event $2
+			fans $$TMP/failing/pid & wait $$(cat $$TMP/failing/pid) || kill $$!
+			grep 'failpoint: $1 reached' $$TMP/failing/pid.out
+			serve $$TMP/failing/pid .bin/frontrow dev --data $$TMP/failing --http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0 && end $$TMP/failing/pid`),
+		row(`sed (.*) > /tmp/kept.yaml`, `sed $1 > $$TMP/kept.yaml && ! cmp -s $$TMP/kept.yaml deploy/demo/rush.yaml && ! grep 'pass_ttl: 30s' $$TMP/kept.yaml`),
+
+		row(`\.bin/frontrow dev --data /tmp/rehearsal --event (\S+)`,
+			`serve $$TMP/other/pid .bin/frontrow dev --data $$TMP/other --http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0 --event $1 && end $$TMP/other/pid`),
+		row(`\.bin/frontrow rehearse --event (\S+) --fans \d+ (.*) --audit --postgres DSN`, `.bin/frontrow rehearse `+few+` --event $1 $2 --audit --nats $$NATS_URL`),
+		row(`\.bin/frontrow rehearse --event (\S+) --fans \d+ (.*)`, `.bin/frontrow rehearse `+few+` --event $1 $2`),
+		row(`(frontrow (?:help|version))|(frontrow .*--help)`, `.bin/$1$2`),
+
+		row(`nats (kv|req|micro|events)`, `.bin/nats $1 --help`),
+		row(`(?:\.bin/)?nats (.*)"o_…"(.*)`, `.bin/nats $1"'$$ORDER'"$2`),
+		row(`(?:\.bin/)?nats (.*)"f_…"(.*)`, `.bin/nats $1"'$$FAN'"$2`),
+		row(`(?:\.bin/)?nats (.*)`, `.bin/nats $1`),
+		row(`frontrow (\w+)( (?:apply|list|import|generate|check|issue|rotate|prune|show|split))?\b.*`, `.bin/frontrow $1$2 --help`),
+	}
+}
