@@ -24,6 +24,8 @@ func TestStateOfTheSale(t *testing.T) {
 		"paused":           {func(s *Scene) { s.Paused = true }, wire.SalePaused, true, true},
 		"draining":         {func(s *Scene) { s.Paused, s.Draining = true, true }, wire.SaleDraining, true, true},
 		"closed":           {func(s *Scene) { s.Event.State, s.Stock, s.Paused = wire.EventClosed, none, true }, wire.SaleClosed, false, false},
+		"at its end":       {func(s *Scene) { s.Event.Spec.SaleEndsAt = s.Now }, wire.SaleClosed, false, false},
+		"before its end":   {func(s *Scene) { s.Event.Spec.SaleEndsAt = s.Now.Add(1) }, wire.SaleOpen, true, true},
 	} {
 		s := Scene{Event: wire.Event{State: wire.EventOpen}, Stock: free, Known: true, Now: opens}
 		s.Event.Spec.OpensAt = opens

@@ -118,3 +118,18 @@ func TestNoCheckoutOnceClosed(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// Who held seats when the sale ended may pay for them until their own deadline, and
+// no longer.
+func TestCheckoutAfterTheEndOfTheSale(t *testing.T) {
+	e := onSale(t, seatingtest.Hall(t, 4, 12, 0))
+	e.spec.SaleEndsAt = start.Add(time.Second)
+	held := e.Hold(named("h_1", "f", "A-1"), start)
+	e.Hold(named("h_2", "g", "B-1"), start)
+	if r := e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k"}, start.Add(time.Minute)); held.Problem != nil || r.Problem != nil {
+		t.Errorf("%+v, %+v", held, r)
+	}
+	if r := e.Checkout(wire.CheckoutRequest{Hold: "h_2", Fan: "g", Key: "k"}, held.Expires); code(r.Problem) != wire.CodeHoldOver {
+		t.Errorf("after its deadline: %+v", r)
+	}
+}

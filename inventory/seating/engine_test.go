@@ -88,6 +88,9 @@ func TestHoldRules(t *testing.T) {
 		{"blocked", func(e *Engine) { e.Block(wire.BlockRequest{Seats: []string{"A-1"}, By: "op"}, start) }, named("h", "f", "A-1"), wire.CodeTaken},
 		{"not open", func(e *Engine) { e.spec.OpensAt = start.Add(time.Second) }, named("h", "f", "A-1"), wire.CodeNotOpen},
 		{"closed", func(e *Engine) { e.closed = true }, named("h", "f", "A-1"), wire.CodeGone},
+		{"at the end of the sale", func(e *Engine) { e.spec.SaleEndsAt = start }, named("h", "f", "A-1"), wire.CodeGone},
+		{"best available at the end of the sale", func(e *Engine) { e.spec.SaleEndsAt = start }, wire.HoldRequest{Hold: "h", Claims: claims("f"), Best: &wire.Best{Count: 1}}, wire.CodeGone},
+		{"just before the end of the sale", func(e *Engine) { e.spec.SaleEndsAt = start.Add(1) }, named("h", "f", "A-1"), ""},
 		{"no price yet", func(e *Engine) { e.prices[0].Version = 0 }, named("h", "f", "A-1"), wire.CodeUnavailable},
 		{"somebody else's hold id", func(e *Engine) { e.Hold(named("h", "g", "A-2"), start) }, named("h", "f", "A-1"), wire.CodeForbidden},
 	}
