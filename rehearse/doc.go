@@ -50,9 +50,10 @@
 //
 // A fan sends what one of today's browsers sends, opens the page, takes some time
 // to find the button, and has an address of his own, but for the share "nat", who
-// are behind one with some fifty others, and the share "campus",
-// whose addresses are of one /24: how they fare is reported by itself. A bot says that it is a program, or poses
-// as a browser badly, or drives one: then nothing in its requests tells it from a
+// are behind one with some fifty others, and the share "campus", whose addresses are
+// of one /24 or one /48: how they fare is reported by itself. A bot says that it is a
+// program, or poses as a browser badly, or drives one: then nothing in its requests
+// tells it from a
 // fan, and what gives it away, if anything, is what it does.
 //
 // Who is asked for a proof solves it, says that he would rather wait in the slow

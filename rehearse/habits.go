@@ -152,8 +152,16 @@ func officeAddress(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{1 + byte(n>>16), byte(n >> 8), byte(n), 1})
 }
 
-// campusAddress is an address of one /24.
-func campusAddress(n int) netip.Addr { return netip.AddrFrom4([4]byte{9, 9, 9, byte(1 + n%250)}) }
+// buildings are how many networks of IPv6 a campus has, a /64 each.
+const buildings = 20
+
+// campusAddress is an address of one /24, or, of two of five, one of a /48.
+func campusAddress(n int) netip.Addr {
+	if n%5 < 2 {
+		return netip.AddrFrom16([16]byte{0x2a, 0x01, 9, 9, 9, 9, 0, byte(n / 5 % buildings), 12: byte(n >> 24), 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)})
+	}
+	return netip.AddrFrom4([4]byte{9, 9, 9, byte(1 + n%250)})
+}
 
 // spread is the finalizer of splitmix64: a permutation of 64-bit numbers.
 func spread(x uint64) uint64 {
@@ -197,7 +205,7 @@ type Shares struct {
 	Leave       float64 // of those who abandon: just leave, so that the deadline frees the seats
 	Decline     float64 // pay with a card that is declined, then with a good one
 	NAT         float64 // are behind an address with officeSize fans
-	Campus      float64 // have addresses of one /24, some of them together
+	Campus      float64 // have addresses of one /24 or one /48, some of them together
 }
 
 // DefaultShares are what on-sales commonly see, as far as that was ever published.
@@ -231,7 +239,7 @@ func (s *Shares) table() []share {
 		{"leave", &s.Leave, 0.50, "of those who abandon: just leave; the deadline frees their seats"},
 		{"decline", &s.Decline, 0.05, "pay with a card that is declined, then with a good one"},
 		{"nat", &s.NAT, 0.10, "are behind an address that fifty fans share: an office, a carrier's NAT"},
-		{"campus", &s.Campus, 0.10, "have addresses of one /24, some of them the same: a campus"},
+		{"campus", &s.Campus, 0.10, "have addresses of one /24 or of one /48, some of them the same: a campus"},
 	}
 }
 
