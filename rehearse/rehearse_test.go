@@ -238,7 +238,7 @@ func TestFansJoinAgain(t *testing.T) {
 	t.Parallel()
 	s, url := openShop(t)
 	s.short = true
-	c := Config{URL: url, Event: "e", Fans: 30, Think: time.Millisecond, Shares: DefaultShares()}
+	c := Config{URL: url, Event: "e", Fans: 30, Ramp: 100 * time.Millisecond, Think: time.Millisecond, Shares: DefaultShares()}
 	c.Shares.Sockets, c.Shares.Decline, c.Shares.Abandon, c.Shares.Absent, c.Shares.DoubleClick = 0, 0, 0, 0, 0
 	r, err := Run(t.Context(), c)
 	if err != nil || !r.OK || r.Fans.Outcomes[string(paid)] != c.Fans || r.Fans.Places != c.Fans {
