@@ -13,6 +13,7 @@ DATA  ?= .data
 EVENT ?= deploy/demo/arena.yaml
 
 FUZZTIME ?= 100000x
+IN       ?= .
 SOCKETS  ?= 10000
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -61,9 +62,9 @@ mutants: ## seeded bugs, each of which the tests must find
 	@deploy/install $(GO) '$(POSTGRES)' $(POOLER)
 	go run ./internal/mutants
 
-fuzz: ## every fuzz target for FUZZTIME (a count or a time), from the seeds in the tests and in testdata
+fuzz: ## every fuzz target IN a directory for FUZZTIME (a count or a time), from the seeds in the tests and in testdata
 	@deploy/install $(GO)
-	@set -e; for p in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	@set -e; for p in $$(grep -rl --include=*_test.go '^func Fuzz' $(IN) | xargs -n1 dirname | sort -u); do \
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$p/*_test.go | cut -c6-); do \
 			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; done; done
 
@@ -75,7 +76,8 @@ defences: build ## sell 10,000 seats to 100,000 visitors, 30 % bots, with each d
 	@deploy/install $(GO) '$(POSTGRES)'
 	go run ./internal/defences $(ARGS)
 
-web: ## rebuild the pages' scripts (needs npm for type checking only)
+web: ## rebuild the pages' scripts (npm is for type checking only)
+	@deploy/install $(GO) npm=npm
 	cd web && npm ci --no-audit --no-fund && npx tsc --noEmit
 	go run ./web/build
 

@@ -65,6 +65,7 @@ var layers = []struct {
 	{"internal/natstest", []string{"internal/loopback", "internal/natsd"}},
 	{"internal/pgtest", []string{"internal/loopback", "internal/pgd"}},
 
+	{"internal/commands", nil},
 	{"internal/mutants", nil},
 
 	{"rehearse", []string{"gateway/challenge/altcha", "wire", "plan"}}, // the public contract, and nothing of the services; altcha.Solve is a client's part

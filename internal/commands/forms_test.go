@@ -50,7 +50,7 @@ func forms() []form {
 		row(`make millions`, `make millions ARGS=-smoke`),
 		row(`make halfopen`, `make halfopen SOCKETS=200`),
 		row(`make mutants`, `go run ./internal/mutants -only "provider's amount"`),
-		row(`make fuzz`, `make fuzz FUZZTIME=1x`),
+		row(`make fuzz`, `make fuzz FUZZTIME=1x IN=./inventory/payment`),
 		row(`make endurance.*`, `make endurance ARGS="-fans 300 -seats 200 -rate 6000 -ramp 1s -think 100ms -kill-every 2s -only gateway"`),
 		row(`make defences.*`, `make defences ARGS="-fans 20 -seats 200 -ramp 2s -think 50ms -for 5s -only on -dir $$TMP/defences"`),
 		row(`make (web|nats|build)`, ``),
@@ -66,7 +66,7 @@ func forms() []form {
 		row(`go build -tags failpoints -o \S+ (\S+)`, `go build -tags failpoints -o $$TMP/frontrow-failpoints $1`),
 		row(`FRONTROW_FAILPOINT=(\S+) \.bin/frontrow-failpoints dev --event (\S+)`,
 			`FRONTROW_FAILPOINT=$1 serve $$TMP/failing/pid $$TMP/frontrow-failpoints dev --data $$TMP/failing --http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0 --event $2
-			fans $$TMP/failing/pid & wait $$(cat $$TMP/failing/pid) || kill $$!
+			fans $$TMP/failing/pid >/dev/null 2>&1 & wait $$(cat $$TMP/failing/pid) || pkill -KILL -P $$!
 			grep 'failpoint: $1 reached' $$TMP/failing/pid.out
 			serve $$TMP/failing/pid .bin/frontrow dev --data $$TMP/failing --http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0 && end $$TMP/failing/pid`),
 		row(`sed (.*) > /tmp/kept.yaml`, `sed $1 > $$TMP/kept.yaml && ! cmp -s $$TMP/kept.yaml deploy/demo/rush.yaml && ! grep 'pass_ttl: 30s' $$TMP/kept.yaml`),
@@ -78,6 +78,9 @@ func forms() []form {
 		row(`(frontrow (?:help|version))|(frontrow .*--help)`, `.bin/$1$2`),
 
 		row(`nats (kv|req|micro|events)`, `.bin/nats $1 --help`),
+		row(`nats kv put SEATS_x (.*)`, `.bin/nats kv put SEATS_rush $1`),
+		row(`nats kv del EVENTS x`, `.bin/nats kv del -f EVENTS rush`),
+		row(`nats (backup restore stream) DIRECTORY`, `.bin/nats $1 --help`),
 		row(`(?:\.bin/)?nats (.*)"o_…"(.*)`, `.bin/nats $1"'$$ORDER'"$2`),
 		row(`(?:\.bin/)?nats (.*)"f_…"(.*)`, `.bin/nats $1"'$$FAN'"$2`),
 		row(`(?:\.bin/)?nats (.*)`, `.bin/nats $1`),

@@ -161,7 +161,7 @@ func (s *stage) services(ctx context.Context) error {
 		addrs = addrs[1:]
 		args := []string{kind, "--ops", ops}
 		if kind == "gateway" {
-			args = append(args, "--http", s.gateways[int(name[len(name)-1]-'0')], "--secure=false", "--trust-forwarded")
+			args = append(args, "--http", s.gateways[int(name[len(name)-1]-'0')], "--trust-forwarded")
 		}
 		s.add(kind, name, away, func() *exec.Cmd {
 			cmd := exec.Command(s.binary, args...)
