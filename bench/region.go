@@ -305,7 +305,7 @@ func try(ctx context.Context, nc *nats.Conn, event string, pair [2]string) error
 	if err := hold(ctx, nc, event, id, fan, pair); err != nil {
 		return err
 	}
-	reply, err := ask[wire.ReleaseReply](ctx, nc, wire.SeatsSubject(event, wire.ActRelease), wire.ReleaseRequest{Hold: id, Fan: fan})
+	reply, err := ask[wire.StandingReply](ctx, nc, wire.SeatsSubject(event, wire.ActRelease), wire.ReleaseRequest{Hold: id, Fan: fan})
 	if reply.Problem != nil {
 		return reply.Problem
 	}

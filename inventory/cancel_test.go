@@ -284,7 +284,7 @@ func TestCancelledEventHolds(t *testing.T) {
 	if r := ask[wire.HoldReply](s.house, wire.ActCheckout, wire.CheckoutRequest{Hold: idle, Fan: fan, Key: "k"}); r.Problem == nil {
 		t.Error("paid for after all")
 	}
-	ask[wire.ReleaseReply](s.house, wire.ActGiveBack, wire.ReleaseRequest{Hold: paying, Order: wire.OrderOfHold(paying), Again: true})
+	ask[wire.StandingReply](s.house, wire.ActGiveBack, wire.ReleaseRequest{Hold: paying, Order: wire.OrderOfHold(paying), Again: true})
 	s.refunds(rain, wire.RefundReply{})
 }
 

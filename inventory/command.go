@@ -58,7 +58,7 @@ func (w *writer) receive(m *nats.Msg) {
 			r = wire.ReleaseRequest{Hold: r.Hold, Fan: r.Fan}
 		}
 		c.decide = func(e *seating.Engine, now time.Time) func(*seating.Engine) any {
-			reply := wire.ReleaseReply{Problem: e.Release(r, now)}
+			reply := wire.StandingReply{Problem: e.Release(r, now)}
 			if r.Again && reply.Problem == nil {
 				reply.Expires = e.Standing(wire.StandingRequest{Hold: r.Hold, Order: r.Order, Fan: r.Fan}, now)
 			}

@@ -222,7 +222,7 @@ func TestWriterMeetsJunk(t *testing.T) {
 		h.spoilKey(key, "{")
 		h.spoilKey(key, "")
 	}
-	if r := ask[wire.ReleaseReply](h, wire.ActRelease, wire.ReleaseRequest{Hold: first.Hold, Fan: fan}); r.Problem != nil {
+	if r := ask[wire.StandingReply](h, wire.ActRelease, wire.ReleaseRequest{Hold: first.Hold, Fan: fan}); r.Problem != nil {
 		t.Fatal(r.Problem)
 	}
 	second := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: wire.NewHold(), Claims: fanClaims(wire.NewFan()), Seats: []string{"A-1", "A-2"}})

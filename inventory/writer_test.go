@@ -517,13 +517,13 @@ func TestReleaseSpeaksForTheFanAlone(t *testing.T) {
 		{Hold: hold.Hold, By: "ann"}, {Fan: hold.Fan, By: "ann"}, {Hold: paying.Hold, Order: wire.OrderOfHold(paying.Hold), Ours: true},
 		{Hold: paying.Hold, Fan: paying.Fan, Order: wire.OrderOfHold(paying.Hold), Again: true},
 	} {
-		ask[wire.ReleaseReply](h, wire.ActRelease, r)
+		ask[wire.StandingReply](h, wire.ActRelease, r)
 	}
 	if a, b := h.record("A-1").State, h.record("A-2").State; a != wire.Held || b != wire.Held {
 		t.Errorf("A-1 is %s, A-2 %s", a, b)
 	}
-	ask[wire.ReleaseReply](h, wire.ActGiveBack, wire.ReleaseRequest{Hold: paying.Hold, Order: wire.OrderOfHold(paying.Hold)})
-	ask[wire.ReleaseReply](h, wire.ActRelease, wire.ReleaseRequest{Hold: hold.Hold, Fan: hold.Fan})
+	ask[wire.StandingReply](h, wire.ActGiveBack, wire.ReleaseRequest{Hold: paying.Hold, Order: wire.OrderOfHold(paying.Hold)})
+	ask[wire.StandingReply](h, wire.ActRelease, wire.ReleaseRequest{Hold: hold.Hold, Fan: hold.Fan})
 	if a, b := h.record("A-1").State, h.record("A-2").State; a != wire.Available || b != wire.Available {
 		t.Errorf("given back, A-1 is %s, A-2 %s", a, b)
 	}

@@ -79,12 +79,6 @@ type ReleaseRequest struct {
 	Again bool   `json:"again,omitempty"`
 }
 
-// ReleaseReply says until when the hold stands, if it does.
-type ReleaseReply struct {
-	Expires time.Time `json:"expires_at,omitzero"`
-	Problem *Problem  `json:"problem,omitempty"`
-}
-
 // StandingRequest asks whether a hold can be paid for now that its Order, which
 // has failed, is not to be.
 type StandingRequest struct {
@@ -93,7 +87,7 @@ type StandingRequest struct {
 	Fan   string `json:"fan"`
 }
 
-// StandingReply says until when; it is empty if the hold can't.
+// StandingReply says until when a hold can be paid for; it is empty if it can't.
 type StandingReply struct {
 	Expires time.Time `json:"expires_at,omitzero"`
 	Problem *Problem  `json:"problem,omitempty"`

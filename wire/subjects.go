@@ -102,8 +102,8 @@ func Asked(reply string) bool { return strings.HasPrefix(reply, anyInbox) }
 // there is no writer just now, and the caller says "try again".
 const (
 	ActHold     = "hold"      // HoldRequest → HoldReply
-	ActRelease  = "release"   // ReleaseRequest → ReleaseReply; by the fan alone: Hold and Fan count
-	ActGiveBack = "give-back" // ReleaseRequest → ReleaseReply; by the checkout, admission or an operator
+	ActRelease  = "release"   // ReleaseRequest → StandingReply; by the fan alone: Hold and Fan count
+	ActGiveBack = "give-back" // ReleaseRequest → StandingReply; by the checkout, admission or an operator
 	ActStanding = "standing"  // StandingRequest → StandingReply
 	ActCheckout = "checkout"  // CheckoutRequest → HoldReply
 	ActExtend   = "extend"    // ExtendRequest → ExtendReply

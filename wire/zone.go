@@ -7,8 +7,11 @@ import (
 	_ "time/tzdata" // the same zones on every machine
 )
 
-// readableInstant is how an instant is written for people.
-const readableInstant = "Mon 2 Jan 2006, 15:04"
+// How instants are written for people.
+const (
+	readableInstant = "Mon 2 Jan 2006, 15:04"
+	readableClock   = "15:04:05"
+)
 
 // Zone is where the event takes place: the zone that its instants are written in
 // for people. It reads the zone's rules each time; who asks often keeps it.
@@ -37,12 +40,20 @@ func LoadZone(name string) (*time.Location, error) {
 }
 
 // FormatInstant writes an instant for people, with the zone it is in:
-// "Sat 19 Jun 2027, 20:00 CEST", "Sat 19 Jun 2027, 20:00 UTC-03:00".
+// "Sat 19 Jun 2027, 20:00 (Berlin time)". The pages' script writes the same words.
 func FormatInstant(t time.Time, zone *time.Location) string {
-	t = t.In(zone)
-	name, _ := t.Zone()
-	if strings.Trim(name, "+-0123456789") == "" { // a zone without a name of its own
-		name = "UTC" + t.Format("-07:00")
+	return t.In(zone).Format(readableInstant) + " (" + zoneName(zone.String()) + ")"
+}
+
+// FormatClock is FormatInstant for one that is near: "20:00:05 (Berlin time)".
+func FormatClock(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format(readableClock) + " (" + zoneName(zone.String()) + ")"
+}
+
+// zoneName is a zone in words: "Europe/Berlin" is "Berlin time".
+func zoneName(zone string) string {
+	if i := strings.LastIndexByte(zone, '/'); i > 0 && !strings.HasPrefix(zone, "Etc/") {
+		return strings.ReplaceAll(zone[i+1:], "_", " ") + " time"
 	}
-	return t.Format(readableInstant) + " " + name
+	return zone
 }

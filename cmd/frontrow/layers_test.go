@@ -36,7 +36,7 @@ var layers = []struct {
 	{"gateway/limit", nil},
 	{"gateway/listener", []string{"gateway/client", "gateway/ja4"}},
 	{"gateway/live", []string{"gateway/document", "gateway/listener", "kv", "wire", "plan"}},
-	{"gateway/pages", []string{"gateway/document"}},
+	{"gateway/pages", []string{"gateway/document", "wire"}},
 	{"gateway/proof", nil},
 	{"gateway/recent", nil},
 	{"gateway/risk", []string{"gateway/ja4"}},

@@ -2,10 +2,11 @@ package pages
 
 import (
 	"strconv"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"frontrow/wire"
 )
 
 // Instant is an instant as a page shows it: in the venue's zone, which is named.
@@ -17,22 +18,12 @@ type Instant struct {
 	Zone    string // by its IANA name
 }
 
-const reading = "Mon 2 Jan 2006, 15:04"
-
 // InstantOf is t in the venue's zone; nil when it is unknown.
 func InstantOf(t time.Time, zone *time.Location) *Instant {
 	if t.IsZero() {
 		return nil
 	}
-	return &Instant{t.In(zone).Format(reading) + " (" + zoneName(zone.String()) + ")", t.UTC().Format(time.RFC3339), zone.String()}
-}
-
-// zoneName is a zone in words: "Europe/Berlin" is "Berlin time".
-func zoneName(zone string) string {
-	if i := strings.LastIndexByte(zone, '/'); i > 0 && !strings.HasPrefix(zone, "Etc/") {
-		return strings.ReplaceAll(zone[i+1:], "_", " ") + " time"
-	}
-	return zone
+	return &Instant{wire.FormatInstant(t, zone), t.UTC().Format(time.RFC3339), zone.String()}
 }
 
 // Money is an amount as a page shows it.

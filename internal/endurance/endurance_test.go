@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"frontrow/rehearse"
+	"frontrow/wire"
 )
 
 func TestBalancer(t *testing.T) {
@@ -176,6 +177,22 @@ func TestParse(t *testing.T) {
 	for _, bad := range [][]string{{"-only", "everything"}, {"-fans", "many"}} {
 		if _, err := parse(bad); err == nil {
 			t.Errorf("%v was taken", bad)
+		}
+	}
+}
+
+// frontrow knows every flag that its services are started with here.
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "frontrow")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "frontrow/cmd/frontrow").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, kind := range []string{wire.Pricing, wire.Admission, wire.Inventory, wire.Gateway} {
+		cmd := exec.CommandContext(t.Context(), binary, append(arguments(kind, "127.0.0.1:0", "127.0.0.1:0"), "--help")...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			said, _, _ := strings.Cut(string(out), "\n")
+			t.Errorf("%s: %v: %s", kind, err, said)
 		}
 	}
 }

@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"frontrow/internal/loopback"
+	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -84,7 +86,7 @@ func put(ctx context.Context, o options, dir string, tell func(string, ...any)) 
 	if err := s.servers(ctx, o); err != nil {
 		return s, err
 	}
-	if err := s.tool(ctx, "keys", filepath.Join(dir, "keys.json")); err != nil {
+	if err := s.keys(ctx); err != nil {
 		return s, err
 	}
 	if err := s.tool(ctx, "migrate"); err != nil {
@@ -145,10 +147,26 @@ func (s *stage) servers(ctx context.Context, o options) error {
 		return err
 	}
 	s.dsn = s.postgres.dsn()
-	s.env = append(os.Environ(), "FRONTROW_NATS="+s.nats, "FRONTROW_POSTGRES="+s.dsn, "FRONTROW_KEYS="+filepath.Join(s.dir, "keys.json"),
-		"FRONTROW_PAYMENTS=http://"+payments, "FRONTROW_LOG_LEVEL=warn")
+	s.env = append(os.Environ(), "FRONTROW_NATS="+s.nats, "FRONTROW_POSTGRES="+s.dsn, "FRONTROW_PAYMENTS=http://"+payments, "FRONTROW_LOG_LEVEL=warn")
 	return s.startAll(ctx)
 }
+
+// keys makes the part of a keyring that each kind of service needs: none has more.
+func (s *stage) keys(ctx context.Context) error {
+	whole := filepath.Join(s.dir, "keys.json")
+	if err := s.tool(ctx, "keys", whole); err != nil {
+		return err
+	}
+	for _, kind := range []string{wire.Gateway, wire.Admission, wire.Inventory} {
+		if err := s.tool(ctx, "keys", "split", "--keys", whole, "--role", kind, "--out", s.keysOf(kind)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysOf is where the keys of a kind of service are, if it is given any.
+func (s *stage) keysOf(kind string) string { return filepath.Join(s.dir, kind+"-keys.json") }
 
 func (s *stage) services(ctx context.Context) error {
 	addrs, err := s.reserve(9)
@@ -159,17 +177,23 @@ func (s *stage) services(ctx context.Context) error {
 	for _, name := range []string{"pricing0", "admission0", "admission1", "inventory0", "inventory1", "gateway0", "gateway1"} {
 		ops, kind := addrs[0], strings.TrimRight(name, "01")
 		addrs = addrs[1:]
-		args := []string{kind, "--ops", ops}
-		if kind == "gateway" {
-			args = append(args, "--http", s.gateways[int(name[len(name)-1]-'0')], "--trust-forwarded")
-		}
+		args := arguments(kind, ops, s.gateways[int(name[len(name)-1]-'0')])
 		s.add(kind, name, away, func() *exec.Cmd {
 			cmd := exec.Command(s.binary, args...)
-			cmd.Env = s.env
+			cmd.Env = append(slices.Clone(s.env), "FRONTROW_KEYS="+s.keysOf(kind))
 			return cmd
 		}, answers(ops, "/readyz"))
 	}
 	return s.startAll(ctx)
+}
+
+// arguments of a service that answers its probes at ops and, if it is a gateway, fans at http.
+func arguments(kind, ops, http string) []string {
+	args := []string{kind, "--ops", ops}
+	if kind == wire.Gateway {
+		args = append(args, "--http", http, "--trust-forwarded")
+	}
+	return args
 }
 
 func (s *stage) add(kind, name string, back time.Duration, command func() *exec.Cmd, ready func(context.Context) error) {

@@ -37,8 +37,8 @@ func (instant) Extend(context.Context, string, wire.ExtendRequest) (wire.ExtendR
 	return wire.ExtendReply{Revision: 1}, nil
 }
 func (instant) Confirm(context.Context, string, wire.ConfirmRequest) error { return nil }
-func (instant) Release(context.Context, string, wire.ReleaseRequest) (wire.ReleaseReply, error) {
-	return wire.ReleaseReply{}, nil
+func (instant) Release(context.Context, string, wire.ReleaseRequest) (wire.StandingReply, error) {
+	return wire.StandingReply{}, nil
 }
 
 // BenchmarkCheckout works off b.N orders of two seats that wait in ORDERS:

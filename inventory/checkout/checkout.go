@@ -39,7 +39,7 @@ type Ledger interface {
 type Seats interface {
 	Extend(ctx context.Context, event string, r wire.ExtendRequest) (wire.ExtendReply, error)
 	Confirm(ctx context.Context, event string, r wire.ConfirmRequest) error
-	Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.ReleaseReply, error)
+	Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.StandingReply, error)
 }
 
 // Config of the checkout.

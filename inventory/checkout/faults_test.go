@@ -92,8 +92,8 @@ func (s faultySeats) Confirm(ctx context.Context, event string, r wire.ConfirmRe
 	return err
 }
 
-func (s faultySeats) Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.ReleaseReply, error) {
-	return hit(s.f, func() (wire.ReleaseReply, error) { return s.Seats.Release(ctx, event, r) })
+func (s faultySeats) Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.StandingReply, error) {
+	return hit(s.f, func() (wire.StandingReply, error) { return s.Seats.Release(ctx, event, r) })
 }
 
 func (p faultyProvider) Authorize(ctx context.Context, r payment.AuthRequest) (payment.Auth, error) {

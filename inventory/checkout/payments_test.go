@@ -289,7 +289,7 @@ func TestOutageOfTheProvider(t *testing.T) {
 	for _, m := range append(orders, w.buy("ok", 30)) {
 		var o wire.OrderReply
 		w.wait("the fan is told", func(context.Context) bool { o = w.ask(m); return o.Reason != "" })
-		if o.State != wire.OrderPending || !strings.HasPrefix(o.Reason, "Payments are paused just now; your seats are kept until ") {
+		if o.State != wire.OrderPending || !strings.HasPrefix(o.Reason, reasonPaused+" Your seats are kept ") {
 			t.Errorf("%+v", o)
 		}
 		if w.seats.state(m.Hold) != "held" || w.seats.extends(m.Hold) == 0 || w.seats.ours(m.Hold) == 0 {

@@ -119,7 +119,7 @@ func (c *Checkout) pay(ctx context.Context, m wire.OrderMessage, since time.Time
 		if until := c.waitsForUs(ctx, m); until.After(hold.Expires) {
 			hold.Expires = until
 		}
-		c.wait(ctx, m, wire.Waiting{Reason: reasonPaused(hold.Expires), Until: hold.Expires})
+		c.wait(ctx, m, wire.Waiting{Reason: reasonPaused, Until: hold.Expires})
 		return "", err
 	case err != nil:
 		c.waitsForUs(ctx, m)

@@ -173,8 +173,9 @@ func (r Reads) failed(ctx context.Context, o ledger.Order) wire.OrderReply {
 func (r Reads) pending(ctx context.Context, o wire.OrderReply) wire.OrderReply {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	if w, ok := readWaiting(ctx, r.JetStream, o.Order, time.Now()); ok {
-		o.Reason, o.Action = w.Reason, w.Action
+	now := time.Now()
+	if w, ok := readWaiting(ctx, r.JetStream, o.Order, now); ok {
+		o.Reason, o.Action = told(w, now), w.Action
 	}
 	return o
 }

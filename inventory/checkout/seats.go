@@ -37,8 +37,8 @@ func (w writer) Confirm(ctx context.Context, event string, r wire.ConfirmRequest
 	return orNil(reply.Problem)
 }
 
-func (w writer) Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.ReleaseReply, error) {
-	var reply wire.ReleaseReply
+func (w writer) Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.StandingReply, error) {
+	var reply wire.StandingReply
 	if err := w.ask(ctx, event, wire.ActGiveBack, r, &reply); err != nil {
 		return reply, err
 	}

@@ -18,10 +18,22 @@ import (
 var errUnconfirmed = errors.New("the fan has not confirmed the payment yet")
 
 // What a pending order waits for, as the fan reads it.
-const reasonConfirm = "Your bank wants you to confirm this payment."
+const (
+	reasonConfirm = "Your bank wants you to confirm this payment."
+	reasonPaused  = "Payments are paused just now."
+)
 
-func reasonPaused(until time.Time) string {
-	return fmt.Sprintf("Payments are paused just now; your seats are kept until %s UTC.", until.UTC().Format("15:04"))
+// told is why an order waits, and for how long its seats are kept at least: how long
+// from now is true in every zone, as an instant is not.
+func told(w wire.Waiting, now time.Time) string {
+	if w.Reason != reasonPaused {
+		return w.Reason
+	}
+	left := w.Until.Sub(now)
+	if left < 2*time.Minute {
+		return w.Reason + " Your seats are kept meanwhile."
+	}
+	return fmt.Sprintf("%s Your seats are kept for at least %d minutes more.", w.Reason, left/time.Minute)
 }
 
 // wait tells the fan what his order waits for. If that fails he is told at the
@@ -34,7 +46,7 @@ func (c *Checkout) wait(ctx context.Context, m wire.OrderMessage, w wire.Waiting
 	if err != nil {
 		c.cfg.Logger.Debug("what an order waits for is not recorded", "order", m.Order, "error", err)
 	}
-	c.notify(ledger.Order{ID: m.Order, Hold: m.Hold, Event: m.Event, Fan: m.Fan, State: wire.OrderPending, Reason: w.Reason}, time.Time{})
+	c.notify(ledger.Order{ID: m.Order, Hold: m.Hold, Event: m.Event, Fan: m.Fan, State: wire.OrderPending, Reason: told(w, c.cfg.Now())}, time.Time{})
 }
 
 // readWaiting is what a pending order waits for, if that is known.

@@ -311,7 +311,7 @@ func (s *seatsWriter) answer(m *nats.Msg) any {
 			s.t.Errorf("release of sold seats: %s", m.Data)
 		}
 		if h.state == "held" && r.Again && !h.left.IsZero() {
-			return wire.ReleaseReply{Expires: h.left}
+			return wire.StandingReply{Expires: h.left}
 		}
 		if h.state == "held" {
 			h.state = "released"

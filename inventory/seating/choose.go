@@ -15,7 +15,7 @@ func (e *Engine) onSale(now time.Time) *wire.Problem {
 		return wire.Refuse(wire.CodeGone, "The sale of this event is over.")
 	}
 	if now.Before(e.spec.OpensAt) {
-		p := wire.Refuse(wire.CodeNotOpen, "The sale opens on "+wire.FormatInstant(e.spec.OpensAt, e.spec.Zone())+".")
+		p := wire.Refuse(wire.CodeNotOpen, "The sale opens on "+wire.FormatInstant(e.spec.OpensAt, e.zone)+".")
 		p.RetryAfterMS = e.spec.OpensAt.Sub(now).Milliseconds()
 		return p
 	}

@@ -88,7 +88,7 @@ func (e *Engine) MoreTime(r wire.MoreTimeRequest, now time.Time) wire.HoldReply 
 	case more == 0:
 		return refusal(wire.Refuse(wire.CodeInvalid, "This event gives no more time than it says."))
 	case h.extended:
-		return refusal(wire.Refuse(wire.CodeInvalid, "You were given more time once, until "+h.until.Format(time.RFC3339)+"; pay or choose again."))
+		return refusal(wire.Refuse(wire.CodeInvalid, "You were given more time once, until "+e.clock(h.until)+"; pay or choose again."))
 	}
 	if last := e.lastOf(h); last.After(h.last) { // the event gives more than when it was held
 		h.last = last

@@ -16,6 +16,7 @@ import (
 // engine is thrown away and rebuilt from the records (see writer).
 type Engine struct {
 	spec    wire.Spec
+	zone    *time.Location // of the event
 	closed  bool
 	index   *plan.Index
 	levelOf []uint8 // by seat: index in spec.Levels
@@ -118,6 +119,7 @@ func (e *Engine) sectionID(k int) string {
 func (e *Engine) SetEvent(event wire.Event) {
 	was := e.spec
 	e.spec = event.Spec.WithDefaults()
+	e.zone = e.spec.Zone()
 	if was.Levels != nil {
 		e.spec.Levels = was.Levels
 	}

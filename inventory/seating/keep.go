@@ -321,7 +321,7 @@ func (e *Engine) Returned() []Returned {
 }
 
 // clock writes an instant for people.
-func (e *Engine) clock(t time.Time) string { return t.UTC().Format("15:04:05 MST") }
+func (e *Engine) clock(t time.Time) string { return wire.FormatClock(t, e.zone) }
 
 // spell writes a duration for people.
 func spell(d time.Duration) string {

@@ -31,13 +31,16 @@ func from(net, hold, fan string, at time.Time, seats ...string) wire.HoldRequest
 
 func TestSeatsRestFromWhoKeptThem(t *testing.T) {
 	e := onSale(t, seatingtest.Hall(t, 2, 10, 0))
+	berlin := seatingtest.Concert()
+	berlin.Spec.Timezone = "Europe/Berlin"
+	e.SetEvent(berlin)
 	e.Hold(from("n", "h_1", "f", start, "A-1", "A-2"), start)
 	over := start.Add(ttl)
 	e.Expire(over, 100)
 	now := over.Add(time.Minute)
 	r := e.Hold(from("n", "h_2", "f", now, "A-2", "A-3"), now)
 	if code(r.Problem) != wire.CodeResting || !slices.Equal(r.Problem.Seats, []string{"A-2"}) || r.Problem.RetryAfterMS != (keepFor-time.Minute).Milliseconds() ||
-		!strings.Contains(r.Problem.Detail, "held by you until 10:08:00 UTC") || !strings.Contains(r.Problem.Detail, "others go first until 10:30:00 UTC") {
+		!strings.Contains(r.Problem.Detail, "held by you until 11:08:00 (Berlin time)") || !strings.Contains(r.Problem.Detail, "others go first until 11:30:00 (Berlin time)") {
 		t.Fatalf("%+v", r.Problem)
 	}
 	if r := e.Hold(from("n", "h_3", "g", now, "A-2"), now); code(r.Problem) != wire.CodeResting || !strings.Contains(r.Problem.Detail, "somebody of your network") {

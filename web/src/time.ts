@@ -1,6 +1,6 @@
 // Instants for reading: in the venue's zone, which is named, with the fan's own
 // time beside it where that is another. The same words as the server's
-// (gateway/pages), which writes the venue's time into the page itself.
+// (wire.FormatInstant), which writes the venue's time into the page itself.
 
 import { el } from "./dom";
 
