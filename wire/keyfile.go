@@ -50,8 +50,12 @@ func ReadKeys(path string) (keys Keys, raw []byte, err error) {
 	return keys, raw, nil
 }
 
-// OpenPrivate opens a file that holds secrets. One that others may read, or write, is
-// refused.
+// notPrivate are the permissions that a file with secrets may not give: none to
+// everybody, and its group may read it at most, as where an orchestrator mounts it.
+const notPrivate = 0o037
+
+// OpenPrivate opens a file that holds secrets. One that everybody may read, or others
+// than its owner may write, is refused.
 func OpenPrivate(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -61,9 +65,9 @@ func OpenPrivate(path string) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if mode := info.Mode().Perm(); mode&notPrivate != 0 {
 		_ = f.Close() // nothing was read
-		return nil, fmt.Errorf("%s may be used by others than its owner (its mode is %#o): chmod 600 %s, and replace what is in it if somebody has read it", path, mode, path)
+		return nil, fmt.Errorf("%s may be read by everybody, or written by others than its owner (its mode is %#o): chmod 600 %s, and replace what is in it if somebody has read it", path, mode, path)
 	}
 	return f, nil
 }

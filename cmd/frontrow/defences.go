@@ -12,6 +12,7 @@ import (
 	"frontrow/gateway/defence"
 	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
+	"frontrow/wire"
 )
 
 // defences is what the gateway's flags say of its defences.
@@ -114,6 +115,11 @@ func (d *defences) load() (cert *listener.Certificate, err error) {
 	if d.cert == "" && d.key == "" {
 		return nil, nil
 	}
+	f, err := wire.OpenPrivate(d.key)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-key: %w", err)
+	}
+	_ = f.Close() // the listener reads it, and again when it changes
 	return listener.LoadCertificate(d.cert, d.key)
 }
 

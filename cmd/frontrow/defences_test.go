@@ -103,4 +103,9 @@ func TestDefenceFlags(t *testing.T) {
 			t.Errorf("%v was taken", bad)
 		}
 	}
+	key := file("key", "a private key")
+	must(t, os.Chmod(key, 0o644))
+	if _, err := read("--tls-cert", file("cert", "a certificate"), "--tls-key", key); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("a TLS key that everybody may read: %v", err)
+	}
 }

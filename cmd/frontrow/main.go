@@ -48,8 +48,8 @@ lists the endpoints, docs/protocol.md explains them.
 
 Every flag may also be an environment variable (--postgres is FRONTROW_POSTGRES)
 or a line of a YAML file named by --config. "frontrow COMMAND --help" lists them.
-Secrets may stand in files of their own: --postgres-file, --nats-file. Only their owner
-may be able to read them.
+Secrets may stand in files of their own: --postgres-file, --nats-file. They may
+not be everybody's to read.
 `
 
 // errUsage has been explained to the user already.

@@ -99,7 +99,7 @@ func (c command) sayWhatIsLost(ctx context.Context, js jetstream.JetStream) erro
 		return err
 	}
 	for _, name := range missing {
-		fmt.Fprintf(c.stderr, "stream %s is missing and is made anew, empty: what it held is lost. Restore it from a copy instead, if there is one.\n", name)
+		fmt.Fprintf(c.stderr, "stream %s is missing and is made, empty. If it was there before, what it held is lost: restore it from a copy, if there is one.\n", name)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (f flags) readSecrets(given map[string]bool) error {
 	return nil
 }
 
-// secretFile is what a file holds that its owner alone may read, without the line's end.
+// secretFile is what a private file holds, without the line's end.
 func secretFile(path string) ([]byte, error) {
 	f, err := wire.OpenPrivate(path)
 	if err != nil {
