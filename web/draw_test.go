@@ -34,24 +34,31 @@ func TestDrawInTheBrowser(t *testing.T) {
 			}
 		}
 	}
-	dir, err := filepath.Abs(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	built := api.Build(api.BuildOptions{AbsWorkingDir: dir, EntryPoints: []string{"src/draw.ts"}, Bundle: true, Format: api.FormatIIFE, GlobalName: "draw", Target: api.ES2022})
-	if len(built.Errors) > 0 {
-		t.Fatal(built.Errors)
-	}
 	raw, _ := json.Marshal(ask)
-	got, err := chromedp.Run(newTab(t, newBrowser(t), "draw", 400, 400, false).ctx, chromedp.Evaluate[[]string](string(built.OutputFiles[0].Contents)+`;
-		`+string(raw)+`.map((a) => draw.commitment(a.Event, a.Secret) + " " +
-			draw.rank({ secret: a.Secret, event: a.Event, lane: a.Lane, entrants: a.Entrants }, a.Region, a.Number))`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := inBrowser[[]string](t, "draw", string(raw)+`.map((a) => draw.commitment(a.Event, a.Secret) + " " +
+		draw.rank({ secret: a.Secret, event: a.Event, lane: a.Lane, entrants: a.Entrants }, a.Region, a.Number))`)
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("%+v: the page says %s, want %s", ask[i], got[i], want[i])
 		}
 	}
+}
+
+// inBrowser is the value of an expression in a browser that has loaded a script of
+// the page by itself, under its name.
+func inBrowser[T any](t *testing.T, script, expression string) T {
+	t.Helper()
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := api.Build(api.BuildOptions{AbsWorkingDir: dir, EntryPoints: []string{"src/" + script + ".ts"}, Bundle: true, Format: api.FormatIIFE, GlobalName: script, Target: api.ES2022})
+	if len(built.Errors) > 0 {
+		t.Fatal(built.Errors)
+	}
+	value, err := chromedp.Run(newTab(t, newBrowser(t), script, 400, 400, false).ctx, chromedp.Evaluate[T](string(built.OutputFiles[0].Contents)+";"+expression))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
 }
