@@ -188,3 +188,22 @@ func TestOrdersPage(t *testing.T) {
 		t.Errorf("%d %v", bad.StatusCode, bad.Header)
 	}
 }
+
+// A cursor has one spelling, and comes back as the mark that it was made of.
+func FuzzCursor(f *testing.F) {
+	order := wire.OrderOfHold(wire.NewHold())
+	right := cursorOf(wire.OrderMark{At: time.UnixMicro(1_900_000_000_000_001).UTC(), Order: order})
+	spelled := base64.RawURLEncoding.EncodeToString
+	for _, s := range []string{right, right + "=", right[:len(right)-1] + "B", right[:8] + "\r\n" + right[8:], spelled([]byte("+1." + order)),
+		spelled([]byte("01." + order)), spelled([]byte("A." + order)), spelled([]byte("1.")), spelled([]byte("zzzzzzzzzzzzz." + order)), "~"} {
+		f.Add(s)
+	}
+	if m, err := markOf(right); err != nil || m.Order != order {
+		f.Fatalf("%+v, %v", m, err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if m, err := markOf(s); err == nil && cursorOf(m) != s {
+			t.Fatalf("%q is another spelling of %q", s, cursorOf(m))
+		}
+	})
+}

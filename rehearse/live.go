@@ -248,7 +248,7 @@ func (f *frames) board(raw []byte) *wire.Board {
 	if !bytes.Equal(raw, f.last) {
 		f.last, f.read = append(f.last[:0], raw...), wire.LiveFrame{}
 		if json.Unmarshal(raw, &f.read) != nil {
-			return nil
+			f.read = wire.LiveFrame{} // none, whichever socket it comes from next
 		}
 	}
 	return f.read.Board

@@ -2,6 +2,7 @@ package rehearse
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -126,4 +127,29 @@ func TestHistogram(t *testing.T) {
 			t.Errorf("%v is in bucket %d, up to %v", d, b, top)
 		}
 	}
+}
+
+// A frame is read the same from every socket that it comes from, and a board as it was written.
+func FuzzFrames(f *testing.F) {
+	for _, s := range []string{`{"t":"board","board":{"event":"e","seq":7,"at":"2027-06-19T18:00:00Z","lanes":{"general":{"regions":{"home~2":{"head":5,"joined":9}},"waiting":4}}}}`,
+		`{"t":"board"}`, `{"t":"board","board":{"seq":7},"t":9}`, `{"t":"board","board":{"lanes":{"general":{"regions":{"home":null}}}}}`, `{"t":"stock"}`, `{"t":"board"`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var seen frames
+		first := seen.board(raw)
+		one, err := json.Marshal(wire.LiveFrame{T: wire.FrameBoard, Board: first})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if two, err := json.Marshal(wire.LiveFrame{T: wire.FrameBoard, Board: seen.board(raw)}); err != nil || string(two) != string(one) {
+			t.Fatalf("%s is %s, and from the next socket %s, %v", raw, one, two, err)
+		}
+		if first == nil {
+			return
+		}
+		if two, err := json.Marshal(wire.LiveFrame{T: wire.FrameBoard, Board: seen.board(one)}); err != nil || string(two) != string(one) {
+			t.Fatalf("%s came back as %s, %v", one, two, err)
+		}
+	})
 }

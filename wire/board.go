@@ -69,19 +69,23 @@ type DrawBoard struct {
 	Secret     string `json:"secret,omitempty"` // base64url, from the opening on
 }
 
-// Draw is the draw of a lane as the board tells it; ok is false while it is not
-// held, or if there is none.
+// DrawOf is the draw of a lane as the board tells it; ok is false while it is not
+// held, or if there is none. Nor is it a draw of more places than clients can count.
 func (b *Board) DrawOf(lane string) (d Draw, ok bool) {
 	if b.Draw == nil || b.Draw.Secret == "" {
 		return d, false
 	}
-	secret, err := base64.RawURLEncoding.DecodeString(b.Draw.Secret)
+	secret, err := base64.RawURLEncoding.Strict().DecodeString(b.Draw.Secret)
 	if err != nil {
 		return d, false
 	}
 	d = Draw{Secret: secret, Event: b.Event, Lane: lane, Entrants: map[string]uint64{}}
+	left := uint64(Everybody)
 	for region, h := range b.Lanes[lane].Regions {
-		d.Entrants[region] = h.Drawn
+		if h.Drawn > left {
+			return Draw{}, false
+		}
+		d.Entrants[region], left = h.Drawn, left-h.Drawn
 	}
 	return d, true
 }

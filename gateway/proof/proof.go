@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -97,7 +98,7 @@ func (c *Checker) Check(header []string, use Use) error {
 	if len(header) != 1 {
 		return ErrNone
 	}
-	if len(header[0]) > maxProof {
+	if len(header[0]) > maxProof || strings.ContainsAny(header[0], "\r\n") { // which decoders of base64 skip
 		return ErrProof
 	}
 	var got claims

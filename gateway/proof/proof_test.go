@@ -172,3 +172,51 @@ func TestReplaysAreRememberedLongEnough(t *testing.T) {
 		t.Error("what can't be shown any more takes room")
 	}
 }
+
+// Whatever is thrown at it, nothing passes for a proof but what its key has signed,
+// and a proof passes once.
+func FuzzProof(f *testing.F) {
+	use := Use{Method: "GET", Pass: exampleToken, Key: exampleName, Here: func(u string) bool { return u == "https://resource.example.org/protectedresource" }}
+	signed := exampleProof[:strings.LastIndexByte(exampleProof, '.')]
+	for _, s := range []string{exampleProof, exampleProof + "=", exampleProof[:len(exampleProof)-1] + "B", exampleProof + "\r\n", " " + exampleProof,
+		signed + ".", strings.Replace(exampleProof, ".", "..", 1), "e30.e30.", "."} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c := New(func() time.Time { return time.Unix(1562262618, 0) })
+		err := c.Check([]string{s}, use)
+		if (err == nil) != (s == exampleProof) && !(err == nil && strings.HasPrefix(s, signed+".") && len(s) == len(exampleProof)) { // ECDSA signs in many ways
+			t.Fatalf("%q: %v", s, err)
+		}
+		if err == nil && !errors.Is(c.Check([]string{s}, use), ErrReplayed) {
+			t.Fatalf("%q passes twice", s)
+		}
+	})
+}
+
+// A key has one spelling.
+func FuzzKey(f *testing.F) {
+	f.Add("EC", "P-256", exampleX, exampleY)
+	f.Add("EC", "P-256", exampleX[:42]+"t", exampleY)
+	f.Add("EC", "P-256", exampleX+"\r\n", exampleY+"=")
+	f.Add("EC", "P-256", "", strings.Repeat("A", 43))
+	f.Fuzz(func(t *testing.T, kty, crv, x, y string) {
+		k := JWK{kty, crv, x, y}
+		name, err := k.Thumbprint()
+		if err != nil {
+			return
+		}
+		key, err := k.public()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := key.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b64 := base64.RawURLEncoding.EncodeToString
+		if again := (JWK{"EC", "P-256", b64(raw[1:33]), b64(raw[33:])}); again != k {
+			t.Fatalf("%+v is %+v, named %s", k, again, name)
+		}
+	})
+}

@@ -93,8 +93,8 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, out
 		h.cfg.Logger.Warn("webhook refused", "error", err)
 		return http.StatusUnauthorized, "refused"
 	}
-	var e payment.Event
-	if err := json.Unmarshal(body, &e); err != nil || e.ID == "" || !wire.IsOrder(e.Order) || !slices.Contains(payment.Known(), e.State) {
+	e, ok := readWebhook(body)
+	if !ok {
 		return http.StatusBadRequest, "refused"
 	}
 	select {
@@ -115,6 +115,12 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, out
 		return http.StatusServiceUnavailable, "failed"
 	}
 	return http.StatusOK, "taken"
+}
+
+// readWebhook is what a webhook says; false if that is nothing about an order of ours.
+func readWebhook(body []byte) (e payment.Event, ok bool) {
+	err := json.Unmarshal(body, &e)
+	return e, err == nil && e.ID != "" && wire.IsOrder(e.Order) && slices.Contains(payment.Known(), e.State)
 }
 
 // begin is false for an id that was taken before, or is being taken.
