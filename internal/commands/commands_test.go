@@ -24,6 +24,14 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestTargets(t *testing.T) {
+	got := Targets("\ntest\n  make test    all tests\n\nrun and try\n  make run       a demo\n")
+	want := []Command{{"make help", 2, "make test"}, {"make help", 5, "make run"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestCommands runs every command that people are shown, once for each form.
 func TestCommands(t *testing.T) {
 	root, err := filepath.Abs("../..")
@@ -55,10 +63,10 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// shown is every command in README, docs and make help.
+// shown is every command in README, CONTRIBUTING, docs and make help.
 func shown(t *testing.T, root string) (all []Command) {
 	t.Helper()
-	files := []string{"README.md"}
+	files := []string{"README.md", "CONTRIBUTING.md"}
 	must(t, filepath.WalkDir(filepath.Join(root, "docs"), func(path string, d fs.DirEntry, err error) error {
 		if filepath.Ext(path) == ".md" {
 			rel, _ := filepath.Rel(root, path)

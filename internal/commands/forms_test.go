@@ -47,10 +47,12 @@ func forms() []form {
 		row(`make (run|test|check|lint|smoke)`, ci), // run is what the house below is
 
 		row(`make bench`, `make bench ARGS=-smoke`),
+		row(`make bench ARGS="(-row '[^']+') -profile /tmp"`, `make bench ARGS="-smoke $1 -profile $$TMP"`),
+		row(`go tool pprof -top /tmp/(\S+)`, `go tool pprof -top $$TMP/$1`),
 		row(`make millions`, `make millions ARGS=-smoke`),
 		row(`make halfopen`, `make halfopen SOCKETS=200`),
 		row(`make mutants`, `go run ./internal/mutants -only "provider's amount"`),
-		row(`make fuzz`, `make fuzz FUZZTIME=1x IN=./inventory/payment`),
+		row(`make fuzz.*`, `make fuzz FUZZTIME=1x IN=./inventory/payment`),
 		row(`make endurance.*`, `make endurance ARGS="-fans 300 -seats 200 -rate 6000 -ramp 1s -think 100ms -kill-every 2s -only gateway"`),
 		row(`make defences.*`, `make defences ARGS="-fans 20 -seats 200 -ramp 2s -think 50ms -for 5s -only on -dir $$TMP/defences"`),
 		row(`make (web|nats|build)`, ``),
@@ -62,6 +64,9 @@ func forms() []form {
 		row(`go test (-run xxx -bench \S+)(?: -benchtime \S+)? (\S+)`, `go test $1 -benchtime 1x $2`),
 		row(`go test -run Compact -v ./plan|go test -v ./web/build`, ``),
 		row(`go test ./sim .*`, `go test ./sim -run TestPurchases -v -seed=1 -steps=50`),
+		row(`go test -race (-run \S+ \S+)`, `go test $1`),
+		row(`go test -run 'TestFailpoints/\S+ (\S+)`, `go test -run TestFailpoints/misspelt $1`),
+		row(`go run ./internal/mutants -only .*`, `go run ./internal/mutants -only "provider's amount"`),
 		row(`go test ./kv`, `go test ./kv -run TestLayers`),
 		row(`go build -tags failpoints -o \S+ (\S+)`, `go build -tags failpoints -o $$TMP/frontrow-failpoints $1`),
 		row(`FRONTROW_FAILPOINT=(\S+) \.bin/frontrow-failpoints dev --event (\S+)`,
