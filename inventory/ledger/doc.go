@@ -27,6 +27,7 @@
 //	settle.go  payments found late      history.go a fan's orders, from the replica
 //	order.go   reads                    audit.go   the ledger checked against itself
 //	event.go   events, and revisions that begin anew
+//	pending.go orders that hang, for whoever watches the metrics
 //	migrate.go one migration at a time; steps.go, schema/: what it does, step by step
 //
 // # Invariants

@@ -113,7 +113,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: DSN: %w", err)
 	}
-	l := &Ledger{cfg: c, pool: pool, metrics: newMetrics(c.Registerer)}
+	l := &Ledger{cfg: c, pool: pool, metrics: newMetrics(c.Registerer, c.Now)}
 	if c.ReplicaDSN != "" {
 		pool, err := c.connect(ctx, c.ReplicaDSN, nil)
 		if err != nil {
@@ -153,6 +153,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	g.Go(func() error { return l.begins.Run(ctx) })
 	g.Go(func() error { return l.commits.Run(ctx) })
 	g.Go(func() error { return l.fails.Run(ctx) })
+	g.Go(func() error { l.watch(ctx); return nil })
 	return g.Wait()
 }
 

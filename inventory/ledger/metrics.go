@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,9 +14,10 @@ type metrics struct {
 	retries *prometheus.CounterVec
 	lost    prometheus.Counter
 	reads   *prometheus.CounterVec
+	hanging atomic.Pointer[hanging]
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, now func() time.Time) *metrics {
 	by := []string{"act"}
 	m := &metrics{
 		flushes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -33,7 +35,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "frontrow_ledger_lost_purchases_total", Help: "Authorised purchases refused at commit and voided."}),
 	}
+	hanging := m.hangingMetrics(now)
 	if reg != nil {
+		reg.MustRegister(hanging...)
 		reg.MustRegister(m.flushes, m.items, m.errors, m.retries, m.lost, m.reads)
 	}
 	return m
