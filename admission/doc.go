@@ -85,6 +85,7 @@
 //	operator's act logged, not done   he had no answer, and status shows the state
 //	streams made, event not written   apply again; streams are made once
 //	a queue lost and made again       its next look says so; recorded before the board shows it
+//	LEASES lost                       the next term is above the fence's (package kv); who was admitter before stays fenced
 //	junk stored over what it wrote    stored again as the bucket still has it; a pass of which it has nothing is nobody's
 //
 // Fans meanwhile keep their places and hear "try again"; the last board stands.

@@ -95,6 +95,7 @@
 //	the batch, before the answer   the hold; nobody knows its id     the caller sends the same id again: same answer; else its deadline
 //	checkout, before ORDERS        a hold in checkout, no order      the fan's retry (same key), else the deadline and the ledger: given up
 //	anything, as writer            a lease that is not renewed       the next writer, in at most 5 s; overdue holds are freed at once
+//	losing LEASES                  a term below the guard's          the next term, above it (package kv); a writer of before stays fenced
 //	storing some of the first      seats without a record            the next writer, which asks the ledger again
 //	  records
 //	the ledger's commit, before    a booked seat, held or free       the checkout's message, delivered again; else reconciling, in a minute

@@ -68,7 +68,7 @@
 // # Lease
 //
 //	       create, or CAS over a released or expired record
-//	free ─────────────────────────────────────────────────▶ held, term = revision + 1
+//	free ─────────────────────────────────────────────────▶ held, term = highest seen + 1
 //	  ▲                                                      │  ▲
 //	  │ released: the function returned                      │  │ CAS every TTL/3
 //	  ├──────────────────────────────────────────────────────┤  │
@@ -83,6 +83,24 @@
 // does not know that its lease is over; the Guard, seized with the next term,
 // refuses what it writes.
 //
+// A term is above the revision it takes over, and above every term and revision that
+// its process has seen of the key, so terms outlive the bucket. It can be
+// deleted, or come back from a backup:
+//
+//	while a holder trusts      its next renewal finds no record, and creates it: same holder,
+//	                           same term. Others take nothing for one TTL after they notice
+//	after that, or restored    whoever takes the key next has a higher term, if he has seen it before
+//	a process that starts then its term may be below the guard's: Seize says ErrFenced, with the
+//	                           lease in hand. It releases the lease with the guard's term, and
+//	                           whoever takes it next, itself or another, begins above
+//
+// The last may trust beside a holder who has not noticed, for one TTL at most. The
+// guard lets one of the two write, and they don't take turns: only whoever has the
+// record in the bucket can raise its term; the other is fenced and stops, and his
+// renewals are refused. One who was suspended between taking a lease that is lost
+// and seizing the guard may fence the holder once, who then rises above him.
+// Leases don't make the bucket: a backup can be restored only where there is none.
+//
 // # Invariants
 //
 //  1. A key's revisions grow; of all writes that expect one revision at most one is stored.
@@ -90,7 +108,8 @@
 //  3. A batch is stored as a whole or not at all.
 //  4. Every Do has an outcome, and one that is neither nil nor ErrUnknown was not stored.
 //  5. After Seize or Reassert returned, nothing sent under an earlier revision of the guard's record is stored.
-//  6. At any instant at most one process trusts to hold a lease; terms grow.
+//  6. At any instant at most one process trusts to hold a lease, unless the bucket was
+//     lost within the last TTL. Terms grow, and the terms of a guard's owners always do.
 //  7. A watch tells the last value of every key.
 //
 // # Crashes
@@ -99,7 +118,10 @@
 // which the server forgets after its batch timeout. One that dies before its
 // answer leaves a write that is stored or not: invariants 1 and 3 hold, and
 // whoever needs to know reads the operation id. One that dies with a lease leaves it
-// held; others take it within a TTL of its last renewal (4 s by default).
+// held; others take it within a TTL of its last renewal (4 s by default). A bucket
+// of leases that is lost costs its holders their leases once they can't renew them;
+// each process says so once, as an error. Once it is there again, empty or as it was
+// long ago, leases are taken within two TTLs.
 // Connect with nats.ReconnectBufSize(-1): else what was written while the
 // connection broke may leave later, which is safe, but late.
 package kv

@@ -122,15 +122,26 @@ func (g *Guard) catchUp(ctx context.Context) error {
 	// A record that somebody has spoilt says nothing of terms. Whoever rewrites it has
 	// the right: the batches of all others are refused by its revision.
 	var r guardRecord
-	if json.Unmarshal(e.Value, &r) != nil {
+	if json.Unmarshal(e.Value, &r) != nil || r.Term > maxTerm {
 		r = guardRecord{}
 	}
 	if r.Term > g.term || r.Term == g.term && r.Holder != g.holder {
-		return fmt.Errorf("%w: holder %s, term %d", ErrFenced, r.Holder, r.Term)
+		return &fencedBy{r.Holder, r.Term}
 	}
 	g.revision = e.Revision
 	return nil
 }
+
+// fencedBy is ErrFenced, and by whom.
+type fencedBy struct {
+	holder string
+	term   uint64
+}
+
+func (f *fencedBy) Error() string {
+	return fmt.Sprintf("%v: holder %s, term %d", ErrFenced, f.holder, f.term)
+}
+func (f *fencedBy) Unwrap() error { return ErrFenced }
 
 // Check tells, after a batch was refused with ErrConflict, whether the fence
 // was the reason: ErrFenced, or nil if the guard still has the right.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -55,26 +56,19 @@ type Leases struct {
 
 	mu   sync.Mutex
 	seen map[string]sighting
+	gone bool // the bucket, as far as is known
 }
 
 // Lease is the record of a lease, readable with `nats kv get`. The times tell
 // people; nobody decides by them.
 type Lease struct {
 	Holder   string    `json:"holder"`
-	Term     uint64    `json:"term"` // greater than that of every holder before; with gaps
+	Term     uint64    `json:"term"` // greater than that of every holder before; with gaps. Released: the next is greater
 	Released bool      `json:"released,omitempty"`
 	TTL      string    `json:"ttl"`
 	Since    time.Time `json:"since"`
 	Renewed  time.Time `json:"renewed"`
 	Write    string    `json:"write"` // differs at every write
-}
-
-// sighting is what this process knows of a key, and since when by its own clock.
-type sighting struct {
-	lease    Lease
-	revision Revision
-	at       time.Time
-	changed  chan struct{} // closed by the next change
 }
 
 // NewLeases returns Leases that can be held once Run is called.
@@ -99,7 +93,7 @@ func NewLeases(cfg LeasesConfig) (*Leases, error) {
 	}
 	return &Leases{
 		cfg:     cfg,
-		writes:  NewCommitter(CommitterConfig{Stream: &cfg.Bucket.Stream, Patience: cfg.TTL, Registerer: cfg.Registerer}),
+		writes:  NewCommitter(CommitterConfig{Stream: &cfg.Bucket.Stream, Patience: cfg.TTL / renewals, Registerer: cfg.Registerer}),
 		metrics: newMetrics(cfg.Registerer),
 		seen:    map[string]sighting{},
 	}, nil
@@ -120,49 +114,6 @@ func (l *Leases) Run(ctx context.Context) error {
 	return err
 }
 
-// sight notes that key is at e. The clock of its expiry starts when this process
-// first sees a revision, so a slow watch makes it wait longer, never shorter.
-func (l *Leases) sight(e Entry) sighting {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	old, known := l.seen[e.Key]
-	if known && old.revision == e.Revision {
-		return old
-	}
-	now := sighting{revision: e.Revision, at: l.cfg.Now(), changed: make(chan struct{})}
-	if err := json.Unmarshal(e.Value, &now.lease); err != nil {
-		l.cfg.Logger.Warn("lease record is not JSON: it will be replaced", "key", e.Key, "error", err)
-	}
-	l.seen[e.Key] = now
-	if known {
-		close(old.changed)
-	}
-	return now
-}
-
-func (l *Leases) look(key string) sighting {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s, ok := l.seen[key]
-	if !ok {
-		s = sighting{changed: make(chan struct{})}
-		l.seen[key] = s
-	}
-	return s
-}
-
-// free is how long to wait until the key may be taken: not at all if it never
-// was held or is released, else until its TTL has passed since it last changed.
-func (s sighting) free(now time.Time, ttl time.Duration) time.Duration {
-	if s.revision == 0 || s.lease.Released {
-		return 0
-	}
-	if d, err := time.ParseDuration(s.lease.TTL); err == nil && d > 0 {
-		ttl = d
-	}
-	return max(0, ttl-now.Sub(s.at))
-}
-
 // Hold waits for the lease of key and runs f while it is held, again and again
 // until ctx ends, and returns ctx's error. f's context ends, with the cause
 // ErrLeaseLost, as soon as the lease can not be trusted; f must then return: the
@@ -170,7 +121,8 @@ func (s sighting) free(now time.Time, ttl time.Duration) time.Duration {
 // that another process takes it at once; an error of f is logged, and this
 // process then stands back for a while. term grows from holder to holder: Seize
 // a guard with it, for a process that was suspended learns too late that its
-// lease is over.
+// lease is over. If f returns ErrFenced while the lease is held, the guard knows
+// later terms than a bucket that was lost: the next term is above the guard's.
 func (l *Leases) Hold(ctx context.Context, key string, f func(ctx context.Context, term uint64) error) error {
 	for {
 		h, err := l.acquire(ctx, key)
@@ -179,10 +131,14 @@ func (l *Leases) Hold(ctx context.Context, key string, f func(ctx context.Contex
 		}
 		log := l.cfg.Logger.With("lease", key, "term", h.lease.Term)
 		log.Info("lease taken")
-		err = h.run(ctx, f)
-		if err != nil && ctx.Err() == nil {
+		raised, err := h.run(ctx, f)
+		switch {
+		case raised:
+			log.Warn("the guard knows later terms than the lease: the next is above them", "error", err)
+			continue
+		case err != nil && ctx.Err() == nil:
 			log.Error("lease holder failed", "error", err)
-		} else {
+		default:
 			log.Info("lease over")
 		}
 		if err := pause(ctx, l.cfg.TTL/renewals); err != nil {
@@ -199,8 +155,8 @@ func (l *Leases) acquire(ctx context.Context, key string) (*held, error) {
 		wait := s.free(l.cfg.Now(), l.cfg.TTL)
 		if wait == 0 {
 			h.revision = s.revision
-			// A term from the revision grows even past a record somebody has spoilt.
-			h.lease = Lease{Holder: l.cfg.Holder, Term: uint64(s.revision) + 1, Since: l.cfg.Now().UTC()}
+			// A term above the revision grows even past a record somebody has spoilt.
+			h.lease = Lease{Holder: l.cfg.Holder, Term: s.term + 1, Since: l.cfg.Now().UTC()}
 			if h.write(ctx) == nil || h.recover(ctx) {
 				return h, nil
 			}
@@ -274,25 +230,37 @@ func (h *held) adopt(r Revision, start time.Time) {
 }
 
 // recover reads the record after a write failed, and reports whether it shows
-// one of our own writes whose answer was lost.
+// one of our own writes whose answer was lost. The next write is behind what it
+// found: the record of our own term, whichever write that is, or none.
 func (h *held) recover(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.TTL/renewals)
 	defer cancel()
 	e, err := h.cfg.Bucket.Get(ctx, h.key)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		h.lose(h.key, err)
+		h.revision = 0
+	}
 	if err != nil {
 		return false
 	}
 	s := h.sight(e)
 	t, mine := h.tries[s.lease.Write]
-	if mine && s.lease.Holder == h.cfg.Holder && t.term == s.lease.Term {
+	switch {
+	case s.lease.Holder != h.cfg.Holder:
+		return false
+	case mine && s.lease.Term == t.term:
 		h.lease = s.lease
 		h.adopt(e.Revision, t.start)
+		return true
+	case s.lease.Term == h.lease.Term:
+		h.revision = e.Revision
 	}
-	return mine
+	return false
 }
 
-// run runs f while the lease is trusted, and releases it.
-func (h *held) run(ctx context.Context, f func(context.Context, uint64) error) error {
+// run runs f while the lease is trusted, and releases it. It reports whether the
+// next term was raised above that of a guard which refused this one.
+func (h *held) run(ctx context.Context, f func(context.Context, uint64) error) (raised bool, err error) {
 	h.metrics.held.Inc()
 	defer h.metrics.held.Dec()
 	term := h.lease.Term
@@ -300,15 +268,19 @@ func (h *held) run(ctx context.Context, f func(context.Context, uint64) error) e
 	timer := time.AfterFunc(h.trusted.Sub(h.cfg.Now()), func() { end(ErrLeaseLost) })
 	var wg sync.WaitGroup
 	wg.Go(func() { h.keep(trust, end, timer) })
-	err := f(trust, term)
+	err = f(trust, term)
 	timer.Stop()
 	if errors.Is(context.Cause(trust), ErrLeaseLost) {
 		h.metrics.lost.Inc()
 	}
 	end(nil)
 	wg.Wait()
-	h.release(ctx)
-	return err
+	var by *fencedBy
+	if !errors.As(err, &by) {
+		h.release(ctx, term)
+		return false, err
+	}
+	return h.release(ctx, max(term, by.term)), err
 }
 
 // keep renews the lease until trust ends.
@@ -317,7 +289,7 @@ func (h *held) keep(trust context.Context, end context.CancelCauseFunc, timer *t
 		wait = h.cfg.TTL / renewals
 		at := h.revision
 		if h.write(trust) != nil && !h.recover(trust) {
-			if s := h.look(h.key); s.revision > at && s.lease.Term != h.lease.Term {
+			if s := h.look(h.key); s.lease.Term > h.lease.Term || s.revision > at && s.lease.Term != h.lease.Term {
 				end(ErrLeaseLost) // another has it
 				return
 			}
@@ -331,21 +303,28 @@ func (h *held) keep(trust context.Context, end context.CancelCauseFunc, timer *t
 	}
 }
 
-// release gives the lease back, if it still is ours, past the end of ctx.
-func (h *held) release(ctx context.Context) {
+// release gives the lease back, if it still is ours, past the end of ctx, so that
+// the next term is above the given one. It reports whether that is stored.
+func (h *held) release(ctx context.Context, above uint64) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	for range releaseTries {
 		lease := h.lease
-		h.lease.Released = true
+		h.lease.Released, h.lease.Term = true, above
 		h.stamp(h.cfg.Now())
-		if _, err := h.cfg.Bucket.Update(ctx, h.key, h.encode(), h.revision); err == nil || !passing(err) {
-			return
+		revision, err := h.cfg.Bucket.Update(ctx, h.key, h.encode(), h.revision)
+		if err == nil {
+			h.sight(Entry{Key: h.key, Value: h.encode(), Revision: revision})
+			return true
+		}
+		if !passing(err) {
+			return false
 		}
 		// A last renewal may have come in between, or be about to.
 		h.lease = lease
 		if !h.recover(ctx) && h.look(h.key).revision != h.revision || pause(ctx, minPause) != nil {
-			return
+			return false
 		}
 	}
+	return false
 }

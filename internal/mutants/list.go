@@ -19,6 +19,10 @@ var list = []mutant{
 		{"kv/committer.go", "p.result.Err = p.doubt(ErrConflict)\n\t\t\tf.revision[p.Key] = e.Revision", "f.stored(p, e.Revision)"}}},
 	{"an earlier term takes the guard back", "kv", "TestConformance/R1/(GuardTerms|Fence)", []edit{
 		{"kv/guard.go", "r.Term > g.term || ", ""}}},
+	{"a term below the guard's stays there", "kv", "TestConformance/R1/LeaseBelowGuard", []edit{
+		{"kv/lease.go", "max(term, by.term)", "term"}}},
+	{"terms begin anew with their bucket", "kv", "TestConformance/R1/LeaseBucketFromABackup", []edit{
+		{"kv/sighting.go", "max(old.term, now.lease.Term", "max(now.lease.Term"}}},
 
 	{"flush without the fence", "inventory", "TestLateWriterIsFenced", []edit{
 		{"inventory/flush.go", "kv.While(w.guard.Fence())", "kv.Expect{}"}}},

@@ -218,7 +218,7 @@ func testGuardTerms(t *testing.T, s *suite) {
 // rewrites it has the right, and it is one.
 func testGuardSpoilt(t *testing.T, s *suite) {
 	ctx, b := bounded(t), s.bucket(t)
-	for i, junk := range []string{"", "x", `{"term":"`, "[]"} {
+	for i, junk := range []string{"", "x", `{"term":"`, "[]", `{"term":18446744073709551615}`} {
 		old := must(kv.Seize(ctx, &b.Stream, "writer", "a", uint64(10*i+1)))(t)
 		must(b.Conn().Request(b.Subject("writer"), []byte(junk), limit))(t)
 		if _, err := kv.Publish(ctx, b.Conn(), fenced(b, old, 100*i)); !errors.Is(err, kv.ErrConflict) {

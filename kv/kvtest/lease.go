@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,9 @@ type theatre struct {
 	ttl   time.Duration
 	begun chan tenure
 
+	logger *slog.Logger                                                // may be nil
+	act    func(ctx context.Context, holder string, term uint64) error // what a holder does first; may be nil
+
 	mu    sync.Mutex
 	holds map[string]string
 	terms map[string]uint64
@@ -44,7 +48,7 @@ func newTheatre(t *testing.T, ttl time.Duration) *theatre {
 
 // process runs Leases of one holder; stop ends them as a process does that ends well.
 func (th *theatre) process(b *kv.Bucket, holder string, keys ...string) (stop func()) {
-	l, err := kv.NewLeases(kv.LeasesConfig{Bucket: b, Holder: holder, TTL: th.ttl})
+	l, err := kv.NewLeases(kv.LeasesConfig{Bucket: b, Holder: holder, TTL: th.ttl, Logger: th.logger})
 	if err != nil {
 		th.t.Fatal(err)
 	}
@@ -78,6 +82,12 @@ func (th *theatre) hold(ctx context.Context, holder, k string, term uint64) erro
 	}
 	th.holds[k], th.terms[k] = holder, term
 	th.mu.Unlock()
+	if th.act != nil {
+		if err := th.act(ctx, holder, term); err != nil {
+			th.leave(k)
+			return err
+		}
+	}
 	enough := make(chan struct{})
 	tn := tenure{holder, term, sync.OnceFunc(func() { close(enough) }), make(chan struct{})}
 	th.begun <- tn
@@ -85,11 +95,15 @@ func (th *theatre) hold(ctx context.Context, holder, k string, term uint64) erro
 	case <-ctx.Done():
 	case <-enough:
 	}
-	th.mu.Lock()
-	delete(th.holds, k)
-	th.mu.Unlock()
+	th.leave(k)
 	close(tn.over)
 	return nil
+}
+
+func (th *theatre) leave(k string) {
+	th.mu.Lock()
+	defer th.mu.Unlock()
+	delete(th.holds, k)
 }
 
 func (th *theatre) next() tenure {
