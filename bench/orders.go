@@ -219,7 +219,7 @@ func (s *shop) open(ctx context.Context, event string) error {
 // sold them all ends sooner.
 const maxOrders = 3000
 
-// begin is what a fan and his gateway do before ORDERS.
+// begin is what a fan and their gateway do before ORDERS.
 func (s *shop) begin(ctx context.Context, event string, pair [2]string) (wire.OrderMessage, error) {
 	id, fan := wire.NewHold(), wire.NewFan()
 	if err := hold(ctx, s.nc, event, id, fan, pair); err != nil {

@@ -18,7 +18,7 @@ type entrance struct {
 }
 
 // by is the entrance of a place that was kept. Its lane and what was granted with
-// it are the fan's still when it is used up; from the slow lane he comes anew.
+// it are the fan's still when it is used up; from the slow lane they come anew.
 func by(kept wire.Place) entrance {
 	in := entrance{kept: kept, lane: kept.Lane, grant: kept.Grant}
 	if in.lane == wire.LaneSlow {
@@ -27,8 +27,8 @@ func by(kept wire.Place) entrance {
 	return in
 }
 
-// kept is the place that an arrival shows to be his: by the cookie of one that was
-// had with a code, or by a receipt. With a proof he comes to leave the slow lane.
+// kept is the place that an arrival proves to be theirs: by the cookie of one that was
+// had with a code, or by a receipt. Whoever brings a proof wants to leave the slow lane.
 func (g *Gateway) kept(r *http.Request, ev *catalogue.Event, fan string, req joinRequest) (wire.Place, bool) {
 	if p, ok := g.identity.KeptPlace(r, ev.ID(), fan); ok {
 		return p, true
@@ -37,7 +37,7 @@ func (g *Gateway) kept(r *http.Request, ev *catalogue.Event, fan string, req joi
 	return p, err == nil && p.Event == ev.ID() && ev.Queue(p.Lane) != nil && (p.Lane != wire.LaneSlow || req.Challenge == "")
 }
 
-// entrance looks at what an arrival presents: an access code, or a place that he has.
+// entrance looks at what an arrival presents: an access code, or a place that they have.
 // Whoever presents neither costs nobody anything.
 func (g *Gateway) entrance(r *http.Request, ev *catalogue.Event, fan string, req joinRequest) (entrance, error) {
 	kept, has := g.kept(r, ev, fan, req)
@@ -80,22 +80,22 @@ func (g *Gateway) entrance(r *http.Request, ev *catalogue.Event, fan string, req
 	return entrance{lane: c.Lane, grant: c.Grant()}, err
 }
 
-// codeProblem tells a fan what he can do; nil if err is nil, or our fault.
+// codeProblem tells a fan what they can do; nil if err is nil, or our fault.
 func codeProblem(c wire.AccessCode, err error) *wire.Problem {
 	var p *wire.Problem
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.Is(err, wire.ErrToken):
-		return wire.Refuse(wire.CodeCodeUnknown, "This access code is not one of ours. Copy all of it, or open the link that came with it.")
+		return wire.Refuse(wire.CodeCodeUnknown, "This access code is not valid. Copy the whole code, or open the link that came with it.")
 	case errors.Is(err, wire.ErrCodeEvent):
 		return wire.Refuse(wire.CodeCodeEvent, "This access code is for another event.")
 	case errors.Is(err, wire.ErrCodeExpired):
 		return wire.Refuse(wire.CodeCodeExpired, "This access code has expired. You can join the queue without it.")
 	case errors.Is(err, wire.ErrCodeEmail):
-		return wire.Refuse(wire.CodeCodeEmail, "Type the e-mail address that this access code was sent to.")
+		return wire.Refuse(wire.CodeCodeEmail, "Enter the e-mail address that this access code was sent to.")
 	case errors.Is(err, wire.ErrCodeOwner) && c.Email != "":
-		return wire.Refuse(wire.CodeCodeOwner, "This access code was sent to another e-mail address. Type the one that it was sent to.")
+		return wire.Refuse(wire.CodeCodeOwner, "This access code was sent to another e-mail address. Enter the one it was sent to.")
 	case errors.Is(err, wire.ErrCodeOwner):
 		return wire.Refuse(wire.CodeCodeOwner, "This access code was issued to somebody else. Use it in the browser that you registered with.")
 	}

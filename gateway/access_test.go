@@ -225,7 +225,7 @@ func TestCodeForAFanWhoStandsThere(t *testing.T) {
 }
 
 // TestStrangerKeepsHisCode: a code that was taken for a fan who then could not
-// join stays his, because he is told who he is.
+// join stays theirs, because they are told who they are.
 func TestStrangerKeepsHisCode(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// A fan whose place is used up gets another when he joins, at the end and once;
+// A fan whose place is used up gets another when they join, at the end and once;
 // whoever can't be told so has at least the old one, and a place that was never
 // called is asked about nowhere.
 func TestJoiningAgain(t *testing.T) {

@@ -45,7 +45,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any, optional bool) erro
 	case errors.As(err, &large):
 		return wire.Refuse(wire.CodeTooLarge, fmt.Sprintf("Send at most %d bytes.", maxBody))
 	case err != nil:
-		return wire.Refuse(wire.CodeBadRequest, "The request broke off.")
+		return wire.Refuse(wire.CodeBadRequest, "The request was cut off.")
 	case len(raw) == 0 && optional:
 		return nil
 	}
@@ -55,7 +55,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any, optional bool) erro
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return wire.Refuse(wire.CodeBadRequest, "The body is not the JSON that is expected here: "+jsonFault(err))
+		return wire.Refuse(wire.CodeBadRequest, "The body is not the JSON expected here: "+jsonFault(err))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return wire.Refuse(wire.CodeBadRequest, "Send one JSON value and nothing after it.")

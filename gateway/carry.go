@@ -13,17 +13,17 @@ import (
 	"frontrow/wire"
 )
 
-// A place belongs to the fan, not to the device. He carries it from one device
-// to another by a link, which he can have only where he is known, and which
-// makes him known where it is opened:
+// A place belongs to the fan, not to the device. They carry it from one device
+// to another by a link, which they can have only where they are known, and which
+// makes them known where it is opened:
 //
-//	here   POST /v1/carry {place}   cookie and receipt are his ─► sealed link, 10 min, and six digits
+//	here   POST /v1/carry {place}   cookie and receipt are theirs ─► sealed link, 10 min, and six digits
 //	there  GET  /c/{token}          a page that asks; nothing changes
 //	       POST /c/{token} digits   from that page alone, once ─► fr_fan
 //
 // The digits stand beside the link and not in it: whoever comes by the link alone, from
 // a picture, a history or a forwarded message, has five tries of a million.
-// Whoever opens the link is the fan, with his orders. And whoever is made to
+// Whoever opens the link is the fan, with their orders. And whoever is made to
 // open somebody else's would buy in that one's name: so nothing happens without
 // a tap on our own page, and a device that is another fan's is asked twice.
 
@@ -83,11 +83,11 @@ func (g *Gateway) carried(r *http.Request) (c carried, err error) {
 	c.place, c.made, err = g.cfg.Keys.OpenCarry(r.PathValue("token"), g.cfg.Now())
 	switch {
 	case err == nil && g.identity.SignOuts.Since(c.place.Fan, c.made):
-		return c, wire.Refuse(wire.CodeLinkExpired, "This link was made before other devices were signed out. Make another one in the waiting room that you come from.")
+		return c, wire.Refuse(wire.CodeLinkExpired, "This link was made before other devices were signed out. Make a new one in the waiting room you came from.")
 	case errors.Is(err, wire.ErrCarryExpired):
-		return c, wire.Refuse(wire.CodeLinkExpired, "This link has expired. Make another one in the waiting room that you come from: it works for ten minutes.")
+		return c, wire.Refuse(wire.CodeLinkExpired, "This link has expired. Make a new one in the waiting room you came from: it works for ten minutes.")
 	case err != nil:
-		return c, wire.Refuse(wire.CodeLink, "This link is not one of ours. Scan the code again, or copy all of the link.")
+		return c, wire.Refuse(wire.CodeLink, "This link is not valid. Scan the code again, or copy the whole link.")
 	}
 	if c.event, err = g.events.Find(c.place.Event); err != nil {
 		return c, err
@@ -119,11 +119,11 @@ func (g *Gateway) digits(r *http.Request) *wire.Problem {
 	typed := strings.Join(strings.Fields(r.PostFormValue("digits")), "")
 	switch {
 	case typed == "":
-		return wire.Refuse(wire.CodeLinkDigits, "Type the six digits that stand beside the link on your other device.")
+		return wire.Refuse(wire.CodeLinkDigits, "Enter the six digits shown beside the link on your other device.")
 	case !g.defences.Try(wire.Hash([]byte(token))):
-		return wire.Refuse(wire.CodeLinkExpired, "Wrong digits were typed too often for this link, so it is dead. Make another one in the waiting room that you come from. If it was not you who typed them, keep the next link to yourself.")
+		return wire.Refuse(wire.CodeLinkExpired, "Wrong digits were entered too often, so this link no longer works. Make a new one in the waiting room you came from. If it was not you who entered them, keep the next link to yourself.")
 	case subtle.ConstantTimeCompare([]byte(typed), []byte(g.cfg.Keys.CarryDigits(token))) != 1:
-		return wire.Refuse(wire.CodeLinkDigits, "These digits are wrong. Look again at those beside the link on your other device: after five wrong tries the link is dead.")
+		return wire.Refuse(wire.CodeLinkDigits, "These digits are wrong. Check the ones beside the link on your other device: after five wrong tries the link stops working.")
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if c.other && r.PostFormValue("replace") != "yes" {
-		return wire.Refuse(wire.CodeOtherFan, "This device is in use by another fan. Go back and agree that his places and orders are no longer shown here.")
+		return wire.Refuse(wire.CodeOtherFan, "This device is in use by another fan. To continue here, go back and agree that their places and orders will no longer be shown on it.")
 	}
 	if !c.same {
 		if p := g.digits(r); p != nil && p.Code == wire.CodeLinkDigits {
@@ -150,9 +150,9 @@ func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
 		first, err := g.defences.Once(r.Context(), c.event.ID(), wire.Hash([]byte(r.PathValue("token"))), "carry to "+device, c.place.Fan)
 		switch {
 		case err != nil:
-			return wire.Busy("The link can't be opened just now. Please try again.")
+			return wire.Busy("The link can't be opened right now. Please try again.")
 		case !first:
-			return wire.Refuse(wire.CodeLinkExpired, "This link was opened on another device already: a link opens once. If that was not you, make a new one, and tell us.")
+			return wire.Refuse(wire.CodeLinkExpired, "This link has already been opened on another device: a link opens once. If that was not you, make a new one and tell us.")
 		}
 		g.identity.Become(w, r, c.place.Fan)
 	}

@@ -83,7 +83,7 @@ func TestCarryAPlaceToAnotherDevice(t *testing.T) {
 			t.Errorf("%s: carrying wrote something", name)
 		}
 
-		// This device is him already: nothing to ask, and the same cookie stays.
+		// This device is theirs already: nothing to ask, and the same cookie stays.
 		page = s.send("GET", path, "", "Cookie", fanCookie+"="+f.cookie)
 		r = s.opens(path, "", fanCookie+"="+f.cookie+"; "+deviceCookie+"="+s.device("d"))
 		if !strings.Contains(string(page.body), "this=true other=false") || r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) != nil || cookieOf(r, deviceCookie) != nil {
@@ -188,7 +188,7 @@ func TestCarryNeedsTheDigits(t *testing.T) {
 		}
 	}
 	for range 20 { // what is no try costs none
-		refused("none", s.form(path, "digits=+", ""), http.StatusForbidden, "Type the six digits")
+		refused("none", s.form(path, "digits=+", ""), http.StatusForbidden, "Enter the six digits")
 	}
 	for i := range 4 {
 		refused("wrong", s.form(path, "digits="+wrong+fmt.Sprint(i), ""), http.StatusForbidden, "These digits are wrong")
@@ -196,13 +196,13 @@ func TestCarryNeedsTheDigits(t *testing.T) {
 	if r := s.form(path, "digits="+right[:3]+"+"+right[3:], deviceCookie+"="+s.device("phone")); r.StatusCode != http.StatusSeeOther || cookieOf(r, fanCookie) == nil {
 		t.Fatalf("the fifth try is right: %d %s", r.StatusCode, r.body)
 	}
-	refused("the sixth", s.form(path, "digits="+right, deviceCookie+"="+s.device("phone")), http.StatusGone, "dead")
+	refused("the sixth", s.form(path, "digits="+right, deviceCookie+"="+s.device("phone")), http.StatusGone, "no longer works")
 
 	other, _ := f.carryAgain(path)
 	for range 5 {
 		refused("wrong", s.form(other, "digits="+right, ""), http.StatusForbidden, "These digits are wrong")
 	}
-	refused("the right ones, too late", s.opens(other, "", ""), http.StatusGone, "dead")
+	refused("the right ones, too late", s.opens(other, "", ""), http.StatusGone, "no longer works")
 	if r := s.form(other, "", fanCookie+"="+f.cookie); r.StatusCode != http.StatusSeeOther {
 		t.Errorf("on a device of the same fan: %d", r.StatusCode)
 	}

@@ -40,11 +40,11 @@ func (c *checkoutRequest) check() *wire.Problem {
 	case method == "" || len(method) > maxMethod || strings.ContainsFunc(method, func(r rune) bool { return r < ' ' || r > '~' }):
 		return wire.Refuse(wire.CodeInvalid, "Choose how to pay.")
 	case err != nil:
-		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The buyer's name can't be taken: %v.", err))
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("The buyer's name can't be used: %v.", err))
 	case name == "":
-		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("Write the buyer's name, in at most %d characters.", wire.MaxText))
+		return wire.Refuse(wire.CodeInvalid, fmt.Sprintf("Enter the buyer's name, in at most %d characters.", wire.MaxText))
 	case !wire.PlausibleEmail(c.Buyer.Email):
-		return wire.Refuse(wire.CodeInvalid, "This e-mail address can't be right.")
+		return wire.Refuse(wire.CodeInvalid, "This e-mail address does not look right. Please check it.")
 	}
 	c.Buyer.Name = name
 	return nil
@@ -55,7 +55,7 @@ func idempotencyKey(r *http.Request) (string, error) {
 	key := r.Header.Get(keyHeader)
 	if key == "" || len(key) > maxKey || len(r.Header.Values(keyHeader)) != 1 ||
 		strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return "", wire.Refuse(wire.CodeBadRequest, "Send one "+keyHeader+" header of printable characters: with it, asking twice is asking once.")
+		return "", wire.Refuse(wire.CodeBadRequest, "Send one "+keyHeader+" header of printable characters: with it, sending the request twice does it once.")
 	}
 	return key, nil
 }
@@ -65,7 +65,7 @@ func idempotencyKey(r *http.Request) (string, error) {
 // which it can do once:
 //
 //	between the two   the fan repeats with the same key and both are done again;
-//	                  if he doesn't, the hold's deadline passes and the inventory
+//	                  if they don't, the hold's deadline passes and the inventory
 //	                  asks the ledger, which knows no such order, and frees it
 //	after the second  the checkout worker finishes the order whatever happens here
 func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
@@ -98,7 +98,7 @@ func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
 		return reply.Problem
 	}
 	if !wire.IsOrder(reply.Order) {
-		return wire.Busy("Your seats are kept, but the order could not be taken yet. Please send it again.")
+		return wire.Busy("Your seats are still held, but we could not take the order yet. Please send it again.")
 	}
 	failpoint.Here(failpoint.CheckoutMarked)
 	order := wire.OrderMessage{Order: reply.Order, Hold: hold, Event: ev.ID(), Fan: pass.Subject, Seats: reply.Seats,
@@ -127,7 +127,7 @@ func (g *Gateway) enqueue(ctx context.Context, order wire.OrderMessage) error {
 		return nil
 	}
 	g.cfg.Logger.Warn("order could not be queued", "event", order.Event, "order", order.Order, "err", err)
-	return wire.Busy("Your seats are kept, but the order could not be taken yet. Please send it again.")
+	return wire.Busy("Your seats are still held, but we could not take the order yet. Please send it again.")
 }
 
 // orderReply is an order as its buyer sees it.
@@ -183,7 +183,7 @@ func (g *Gateway) findOrder(ctx context.Context, id, fan string) (wire.OrderRepl
 	case errors.Is(err, kv.ErrNotFound):
 		return ask[wire.OrderReply](ctx, g, wire.LedgerOrder, query)
 	case err != nil:
-		return o, wire.Busy("The order can't be read just now. Please try again.")
+		return o, wire.Busy("The order can't be read right now. Please try again.")
 	}
 	var m wire.OrderMessage
 	if err := json.Unmarshal(e.Value, &m); err != nil {
@@ -229,7 +229,7 @@ func (g *Gateway) ticketQR(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if t.Barcode == "" {
-		return wire.Refuse(wire.CodeGone, "This ticket opens no gate any more.")
+		return wire.Refuse(wire.CodeGone, "This ticket is no longer valid at the gate.")
 	}
 	svg, err := qrSVG(t.Barcode, t.Label)
 	if err != nil {

@@ -43,11 +43,11 @@ func refusalOf(code wire.Code) refusal {
 	case wire.CodeNotFound:
 		return refusal{http.StatusNotFound, "Not found"}
 	case codeMisdirected:
-		return refusal{http.StatusMisdirectedRequest, "This is another address"}
+		return refusal{http.StatusMisdirectedRequest, "Wrong address"}
 	case codeMethod:
 		return refusal{http.StatusMethodNotAllowed, "Method not allowed"}
 	case codeMedia:
-		return refusal{http.StatusUnsupportedMediaType, "JSON is expected"}
+		return refusal{http.StatusUnsupportedMediaType, "JSON expected"}
 	case wire.CodeTooLarge:
 		return refusal{http.StatusRequestEntityTooLarge, "The request is too large"}
 	case wire.CodeTaken:
@@ -57,7 +57,7 @@ func refusalOf(code wire.Code) refusal {
 	case wire.CodeResting:
 		return refusal{http.StatusConflict, "Others go first"}
 	case wire.CodeNoneLeft:
-		return refusal{http.StatusConflict, "Nothing free matches"}
+		return refusal{http.StatusConflict, "No free seats match"}
 	case wire.CodeCheckoutBusy:
 		return refusal{http.StatusConflict, "Checkout is under way"}
 	case wire.CodeOrphan:
@@ -67,13 +67,13 @@ func refusalOf(code wire.Code) refusal {
 	case wire.CodeUnknownArea:
 		return refusal{http.StatusUnprocessableEntity, "Unknown section or area"}
 	case wire.CodeInvalid:
-		return refusal{http.StatusUnprocessableEntity, "The request makes no sense"}
+		return refusal{http.StatusUnprocessableEntity, "The request is not valid"}
 	case wire.CodeKeyReused:
-		return refusal{http.StatusUnprocessableEntity, "Idempotency key was used for something else"}
+		return refusal{http.StatusUnprocessableEntity, "The idempotency key was used for another request"}
 	case wire.CodeHoldOver:
 		return refusal{http.StatusGone, "The hold has ended"}
 	case wire.CodeGone:
-		return refusal{http.StatusGone, "No longer there"}
+		return refusal{http.StatusGone, "No longer available"}
 	case wire.CodeJoinAgain:
 		return refusal{http.StatusGone, "Join again"}
 	case wire.CodeNotPaid:
@@ -85,9 +85,9 @@ func refusalOf(code wire.Code) refusal {
 	case wire.CodeRevoked:
 		return refusal{http.StatusForbidden, "The pass was withdrawn"}
 	case wire.CodeOtherDevice:
-		return refusal{http.StatusForbidden, "You go on with another device"}
+		return refusal{http.StatusForbidden, "You continued on another device"}
 	case wire.CodeProof:
-		return refusal{http.StatusUnauthorized, "A proof by the browser's key is needed"}
+		return refusal{http.StatusUnauthorized, "Proof of the browser's key is needed"}
 	case wire.CodeSignedOut:
 		return refusal{http.StatusUnauthorized, "You were signed out"}
 	case wire.CodeCodeUnknown:
@@ -99,7 +99,7 @@ func refusalOf(code wire.Code) refusal {
 	case wire.CodeCodeEmail:
 		return refusal{http.StatusUnprocessableEntity, "The access code needs an e-mail address"}
 	case wire.CodeCodeOwner:
-		return refusal{http.StatusForbidden, "The access code is somebody else's"}
+		return refusal{http.StatusForbidden, "The access code belongs to somebody else"}
 	case wire.CodeCodeUsed:
 		return refusal{http.StatusConflict, "The access code has been used"}
 	case wire.CodeLink:
@@ -109,9 +109,9 @@ func refusalOf(code wire.Code) refusal {
 	case wire.CodeLinkDigits:
 		return refusal{http.StatusForbidden, "The six digits are needed"}
 	case wire.CodeOtherFan:
-		return refusal{http.StatusConflict, "This device is another fan's"}
+		return refusal{http.StatusConflict, "This device belongs to another fan"}
 	case wire.CodeSlowDown:
-		return refusal{http.StatusTooManyRequests, "Too much at once"}
+		return refusal{http.StatusTooManyRequests, "Too many requests"}
 	case wire.CodeChallenge:
 		return refusal{http.StatusForbidden, "A proof is needed first"}
 	case wire.CodeUnavailable:
@@ -142,7 +142,7 @@ func problemOf(err error) *wire.Problem {
 	if errors.As(err, &p) {
 		return p
 	}
-	return wire.Refuse(codeInternal, "This is our fault. Please try again.")
+	return wire.Refuse(codeInternal, "Something went wrong on our side. Please try again.")
 }
 
 // refuse writes p as application/problem+json.

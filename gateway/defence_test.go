@@ -181,7 +181,7 @@ func TestRotatedAddresses(t *testing.T) {
 	into[joinReply](t, s.send("POST", places, "", human("2001:db8:8:1::1")...), http.StatusCreated)
 }
 
-// TestOffice: hundreds of fans of one address, each with a browser of his own,
+// TestOffice: hundreds of fans of one address, each with a browser of their own,
 // come in; then the rest is asked for a proof, and nobody is refused.
 func TestOffice(t *testing.T) {
 	t.Parallel()

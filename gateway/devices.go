@@ -44,7 +44,7 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
 	switch where {
 	case signOutHere:
 		if r.PostFormValue("sure") != "yes" {
-			return wire.Refuse(wire.CodeInvalid, "Go back and agree that your orders and tickets can't be seen here any more.")
+			return wire.Refuse(wire.CodeInvalid, "Go back and confirm that you no longer need your orders and tickets here.")
 		}
 		if face.Session != "" {
 			err = g.endSessions(r.Context(), wire.SignOutKey(face.Fan, face.Session), wire.SignOut{At: g.cfg.Now().UTC()})
@@ -59,7 +59,7 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
 		}
 		err = g.endSessions(r.Context(), wire.SignOutKey(face.Fan, wire.SignOutAll), wire.SignOut{At: g.cfg.Now().UTC(), Keep: face.Session})
 	default:
-		return wire.Refuse(wire.CodeInvalid, "Say whether to sign out here or elsewhere.")
+		return wire.Refuse(wire.CodeInvalid, "Choose whether to sign out here or elsewhere.")
 	}
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (g *Gateway) endSessions(ctx context.Context, key string, end wire.SignOut)
 	subject := wire.InDomain(g.cfg.HomeDomain, wire.KVSubject(wire.SignedOutBucket, key))
 	if _, err := kv.Publish(ctx, g.cfg.NATS, []kv.Msg{{Subject: subject, Data: raw}}); err != nil {
 		g.cfg.Logger.Warn("sign-out could not be stored", "err", err)
-		return wire.Busy("Nobody could be signed out just now. Please try again.")
+		return wire.Busy("We could not sign you out right now. Please try again.")
 	}
 	return nil
 }

@@ -23,7 +23,7 @@
 //	arrivals/     what a fan can have once: a place in a lane, an access code
 //	identity/     who a request speaks for: cookies, device, pass, revocations, origin
 //	proof/        that a request is by the browser's key which its pass names
-//	defence/      who asks, and what he must prove first; the parts below wired in
+//	defence/      who asks, and what they must prove first; the parts below wired in
 //	pages/        HTML pages and assets
 //	document/     bodies encoded once
 //	recent/       bounded memory of what never changes
@@ -57,8 +57,8 @@
 //
 // # Invariants
 //
-//	G1  A fan has one place an event and lane, however often and wherever he
-//	    joins: the create-only record under his id decides, never this process
+//	G1  A fan has one place an event and lane, however often and wherever they
+//	    join: the create-only record under their id decides, never this process
 //	    (package arrivals).
 //	G2  Nothing after the queue is passed on without a pass that was verified here
 //	    for that event, that belongs to the fan of the request's cookie, on the
@@ -72,8 +72,8 @@
 //	G7  Passes, receipts, codes, links, names and addresses of mail are in no log
 //	    and no metric.
 //	G8  An access code is checked by its seal, asking nobody, and used by one fan:
-//	    the create-only record under its id decides. He may use it again.
-//	G9  A device becomes a fan's by his own cookie, or by a link that only he can
+//	    the create-only record under its id decides. They may use it again.
+//	G9  A device becomes a fan's by their own cookie, or by a link that only they can
 //	    make and a tap on our own page: never by a receipt, never by a GET.
 //
 // What viewers may rely on is said in package live, that nobody is blocked in
@@ -87,7 +87,7 @@
 //	after a sign-out was stored, before the answer  the session is over; its browser is told so
 //	after a release was done, before the answer     free seats; releasing again says so
 //	after checkout was marked, before ORDERS        the fan repeats; else the inventory frees it, as no order is known
-//	after ORDERS, before the answer                 the order is done; the fan sees it when he asks
+//	after ORDERS, before the answer                 the order is done; the fan sees it when they ask
 //	after a proof was spent, before the act         the same act with the same proof is allowed
 //	sockets                                         come back elsewhere, spread by the close code or by chance
 package gateway

@@ -72,13 +72,13 @@ func historyQuery(values url.Values) (q wire.HistoryQuery, err error) {
 	q.Limit = historyPage
 	if limit := values.Get("limit"); values.Has("limit") {
 		if q.Limit, err = strconv.Atoi(limit); err != nil || q.Limit < 1 || q.Limit > wire.MaxHistory {
-			return q, wire.Refuse(wire.CodeBadRequest, fmt.Sprintf("The limit can be left out, or 1 to %d.", wire.MaxHistory))
+			return q, wire.Refuse(wire.CodeBadRequest, fmt.Sprintf("The limit is 1 to %d, or left out.", wire.MaxHistory))
 		}
 	}
 	if values.Has("before") {
 		mark, err := markOf(values.Get("before"))
 		if err != nil {
-			return q, wire.Refuse(wire.CodeBadRequest, "Before is what next was on the page before.")
+			return q, wire.Refuse(wire.CodeBadRequest, "Set before to the next of the previous page.")
 		}
 		q.Before = &mark
 	}
@@ -95,7 +95,7 @@ func (g *Gateway) findHistory(ctx context.Context, fan string, q wire.HistoryQue
 }
 
 // cursorOf is a mark as clients see it: opaque, for the next request alone. It
-// needs no signature: whoever makes one up still sees his own orders only.
+// needs no signature: whoever makes one up still sees only their own orders.
 func cursorOf(m wire.OrderMark) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(m.At.UnixMicro(), 36) + "." + m.Order))
 }

@@ -100,7 +100,7 @@ func TestHistory(t *testing.T) {
 	if h := get(f, "?limit=100"); len(h.Orders) != 45 || h.Next != "" {
 		t.Errorf("%d orders, then %q", len(h.Orders), h.Next)
 	}
-	// A stranger sees his own, with whosever cursor.
+	// A stranger sees their own, with whosever cursor.
 	raw := stranger.send("GET", "/v1/orders?before="+get(f, "?limit=1").Next, "")
 	if string(raw.body) != `{"orders":[],"as_of":"2033-05-18T03:33:20Z"}` {
 		t.Errorf("%s", raw.body)

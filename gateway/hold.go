@@ -43,7 +43,7 @@ func (g *Gateway) request(ctx context.Context, subject string, request any) ([]b
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, wire.Busy("This step is being taken over by another server. Please try again.")
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w: %w", errSilent, wire.Busy("We could not settle this in time. Please try again."), err)
+		return nil, fmt.Errorf("%w: %w: %w", errSilent, wire.Busy("We could not finish this in time. Please try again."), err)
 	}
 	return m.Data, nil
 }

@@ -43,7 +43,7 @@ type joinReply struct {
 }
 
 // join answers POST /v1/events/{event}/places: 201 with a new place, 200 with
-// the one the fan already has. Who has used his up gets another, behind all.
+// the one the fan already has. Whoever has used theirs up gets another, behind all.
 func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
@@ -57,7 +57,7 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 		return wire.Refuse(wire.CodeInvalid, "This code is too long.")
 	}
 	if len(req.Email) > wire.MaxEmail {
-		return wire.Refuse(wire.CodeInvalid, "This e-mail address can't be right.")
+		return wire.Refuse(wire.CodeInvalid, "This e-mail address does not look right. Please check it.")
 	}
 	if p := joinable(ev, g.cfg.Now()); p != nil {
 		return p
@@ -71,7 +71,7 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	}
 	place, fresh, err := g.arrive(r, ev, fan, req)
 	if err != nil {
-		if req.Code == "" { // else it may be his already, and he comes back for it
+		if req.Code == "" { // else it may be theirs already, and they come back for it
 			w.Header().Del("Set-Cookie") // the fan was never seen
 		}
 		return err
@@ -118,8 +118,8 @@ func joinable(ev *catalogue.Event, now time.Time) *wire.Problem {
 	return nil
 }
 
-// arrive gives a fan his place in the lane that he may come in by; if that is used
-// up, one of his next turn. Nobody is asked of a place that was never called.
+// arrive gives a fan their place in the lane that they may come in by; if that is used
+// up, one of their next turn. Nobody is asked of a place that was never called.
 func (g *Gateway) arrive(r *http.Request, ev *catalogue.Event, fan string, req joinRequest) (place wire.Place, fresh bool, err error) {
 	in, err := g.entrance(r, ev, fan, req)
 	if err != nil {
@@ -135,7 +135,7 @@ func (g *Gateway) arrive(r *http.Request, ev *catalogue.Event, fan string, req j
 	}
 	stand, err := ask[wire.StandReply](r.Context(), g, wire.PassesSubject(ev.ID(), wire.ActStand), wire.StandRequest{Place: place})
 	switch {
-	case err != nil: // he has this place at least, and comes again
+	case err != nil: // they have this place at least, and come again
 		return place, false, nil
 	case stand.Problem != nil:
 		return place, false, stand.Problem
@@ -145,7 +145,7 @@ func (g *Gateway) arrive(r *http.Request, ev *catalogue.Event, fan string, req j
 	return place, false, nil
 }
 
-// enter gives a fan his place of a turn, unless he has to prove something first.
+// enter gives a fan their place of a turn, unless they have to prove something first.
 func (g *Gateway) enter(r *http.Request, ev *catalogue.Event, fan string, turn int, in entrance, req joinRequest) (wire.Place, bool, error) {
 	rec := wire.PlaceRecord{Fan: fan, Turn: turn, At: g.cfg.Now().UTC(), Grant: in.grant}
 	lane, err := g.defences.Screen(r, ev, &rec, in.lane, req.Challenge)
@@ -154,7 +154,7 @@ func (g *Gateway) enter(r *http.Request, ev *catalogue.Event, fan string, turn i
 	}
 	place, fresh, err := ev.Queue(lane).Place(r.Context(), rec)
 	if in.grant != (wire.Grant{}) {
-		place.Grant = in.grant // he may have stood here before he used the code
+		place.Grant = in.grant // they may have stood here before they used the code
 	}
 	return place, fresh, err
 }
@@ -199,7 +199,7 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 	key := ""
 	if req.Key != nil {
 		if key, err = req.Key.Thumbprint(); err != nil {
-			return wire.Refuse(wire.CodeInvalid, "The key is not a public key of P-256, as a JWK of kty, crv, x and y.")
+			return wire.Refuse(wire.CodeInvalid, "The key is not a P-256 public key as a JWK with kty, crv, x and y.")
 		}
 	}
 	if ahead, called, known := ev.Turn(place); known && !called {
@@ -239,7 +239,7 @@ func (g *Gateway) receipt(receipt, fan string) (wire.Place, error) {
 	case receipt == "":
 		return place, wire.Refuse(wire.CodeBadRequest, "Send the receipt of your place as \"place\".")
 	case err != nil:
-		return place, wire.Refuse(wire.CodeForbidden, "This receipt is not one of ours. Join the queue again.")
+		return place, wire.Refuse(wire.CodeForbidden, "This receipt is not valid. Join the queue again.")
 	case place.Fan != fan:
 		return place, wire.Refuse(wire.CodeForbidden, "This receipt was given to another browser.")
 	}
@@ -252,7 +252,7 @@ func patience(ev *catalogue.Event) time.Duration {
 }
 
 // getChallenge answers GET /v1/events/{event}/challenge?act=…&level=…. It is as
-// strong as the fan's score asks for, or as he does, whichever is more.
+// strong as the fan's score asks for, or as they do, whichever is more.
 func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
 	ev, err := g.events.Find(r.PathValue("event"))
 	if err != nil {
@@ -264,14 +264,14 @@ func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
 		act = defence.ActJoin
 	case defence.ActJoin, defence.ActRedeem, defence.ActHold:
 	default:
-		return wire.Refuse(wire.CodeBadRequest, "The act is join, redeem or hold.")
+		return wire.Refuse(wire.CodeBadRequest, "The act must be join, redeem or hold.")
 	}
 	switch r.FormValue("level") {
 	case "", challenge.Standard.String():
 	case challenge.Strong.String():
 		level = challenge.Strong
 	default:
-		return wire.Refuse(wire.CodeBadRequest, "The level is standard or strong.")
+		return wire.Refuse(wire.CodeBadRequest, "The level must be standard or strong.")
 	}
 	fan, err := g.identity.Meet(w, r)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"frontrow/wire"
 )
 
-// The queue is lost and made again. A fan who has his receipt has his place, wherever
-// he joins; the others get one of the new line, and so does who was told a wrong one
+// The queue is lost and made again. A fan who has their receipt has their place, wherever
+// they join; the others get one of the new line, and so does who was told a wrong one
 // before the board knew.
 func TestJoinAfterTheQueueWasLost(t *testing.T) {
 	t.Parallel()
@@ -25,7 +25,7 @@ func TestJoinAfterTheQueueWasLost(t *testing.T) {
 	join(s.fan(), "", http.StatusCreated)
 	first := join(old, "", http.StatusCreated)
 	if p := join(old.at(there), with(first), http.StatusOK); p.Place != first.Place {
-		t.Errorf("with his receipt: %+v", p)
+		t.Errorf("with their receipt: %+v", p)
 	}
 	since := time.Now() // of the last place
 	must(t, s.js.DeleteStream(t.Context(), wire.KVStream(wire.QueueBucket(show, wire.LaneGeneral))))
@@ -57,9 +57,9 @@ func TestJoinAfterTheQueueWasLost(t *testing.T) {
 		t.Errorf("with another's receipt: %+v", p)
 	}
 	if p := join(gone, "", http.StatusOK); p.Region != "home" || p.Number != 1 {
-		t.Errorf("without a receipt, where he is remembered: %+v", p)
+		t.Errorf("without a receipt, where they are remembered: %+v", p)
 	}
 	if p := join(gone.at(there), `{"place":"x"}`, http.StatusCreated); p.Region != "home~2" {
-		t.Errorf("without a receipt, where he is not: %+v", p)
+		t.Errorf("without a receipt, where they are not: %+v", p)
 	}
 }

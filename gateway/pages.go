@@ -53,7 +53,7 @@ func (g *Gateway) drawPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ev.Record().Spec.Admission.Lottery {
-		return wire.Refuse(wire.CodeNotFound, "There is no draw for this event: fans are called in the order of their arrival.")
+		return wire.Refuse(wire.CodeNotFound, "There is no draw for this event: fans are called in order of arrival.")
 	}
 	page := &pages.Draw{Event: g.pageEvent(ev), Origin: g.origin(r)}
 	if b := ev.Board(); b != nil && b.Draw != nil {

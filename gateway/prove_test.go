@@ -38,7 +38,7 @@ func (s *shop) solved(fan, act string, level challenge.Level, life time.Duration
 
 func joinProven(answer string) string { return fmt.Sprintf(`{"challenge":%q}`, answer) }
 
-// TestChallengedJoin is the flow of a stranger: told what to do, he does it.
+// TestChallengedJoin is the flow of a stranger: told what to do, they do it.
 func TestChallengedJoin(t *testing.T) {
 	t.Parallel()
 	s := guarded(t, suspicious)
@@ -135,8 +135,8 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
-// TestSuspectWithACode: his access code is not spent on the slow lane, nor lost
-// while he is asked for a proof.
+// TestSuspectWithACode: their access code is not spent on the slow lane, nor lost
+// while they are asked for a proof.
 func TestSuspectWithACode(t *testing.T) {
 	t.Parallel()
 	s := guarded(t, suspicious)
@@ -187,7 +187,7 @@ func TestSlowLane(t *testing.T) {
 	}
 	for _, body := range []string{"", joinProven("skip"), joinProven("forged")} {
 		if again := into[joinReply](t, f.send("POST", places, body, from...), http.StatusOK); again.Place != general.Place {
-			t.Errorf("with %s he lost his place: %+v", body, again)
+			t.Errorf("with %s they lost their place: %+v", body, again)
 		}
 	}
 	failed := s.fan()
@@ -204,7 +204,7 @@ func TestSlowLane(t *testing.T) {
 }
 
 // TestKeptPlace: a fan who has a place and comes back as a suspect, at a gateway
-// that has never seen him, has it still.
+// that has never seen them, has it still.
 func TestKeptPlace(t *testing.T) {
 	t.Parallel()
 	s := guarded(t)
@@ -245,7 +245,7 @@ func TestSpinning(t *testing.T) {
 			raw, _ := json.Marshal(n)
 			must(t, s.nc.Publish(wire.NoticeSubject(show, f.id), raw))
 		}
-		if n := live.next(wire.FrameNotice).Notice; n.Hold != id { // he is told once it is counted
+		if n := live.next(wire.FrameNotice).Notice; n.Hold != id { // they are told once it is counted
 			t.Fatalf("%+v", n)
 		}
 	}
@@ -273,7 +273,7 @@ func TestSpinning(t *testing.T) {
 	}
 }
 
-// TestChallengedRedeem: a called place of a suspect becomes a pass when he has paid.
+// TestChallengedRedeem: a called place of a suspect becomes a pass when they have paid.
 func TestChallengedRedeem(t *testing.T) {
 	t.Parallel()
 	s := guarded(t, suspicious)

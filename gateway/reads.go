@@ -113,7 +113,7 @@ func (g *Gateway) getBoard(w http.ResponseWriter, r *http.Request) error {
 	}
 	b := ev.Board()
 	if b == nil {
-		return wire.Busy("The board is not up yet. Please try again in a moment.")
+		return wire.Busy("The board is not ready yet. Please try again in a moment.")
 	}
 	b.Doc.Serve(w, r, boardCache)
 	return nil
@@ -128,7 +128,7 @@ func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
 	}
 	s := ev.Hub.Snapshot()
 	if s == nil {
-		return wire.Busy("The seats are being read. Please try again in a moment.")
+		return wire.Busy("The seats are still being loaded. Please try again in a moment.")
 	}
 	d := s.Binary()
 	switch format := r.URL.Query().Get("format"); format {
@@ -136,7 +136,7 @@ func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
 	case "json":
 		d = s.JSON()
 	default:
-		return wire.Refuse(wire.CodeBadRequest, "The format can be left out, or json.")
+		return wire.Refuse(wire.CodeBadRequest, "The format is json, or left out.")
 	}
 	w.Header().Set(seqHeader, s.Seq())
 	d.Serve(w, r, "no-cache")
@@ -150,7 +150,7 @@ func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return wire.Refuse(wire.CodeBadRequest, "This address speaks WebSocket alone.")
+		return wire.Refuse(wire.CodeBadRequest, "This address speaks only WebSocket.")
 	}
 	if err := g.identity.SameOrigin(r, true); err != nil {
 		return err

@@ -28,7 +28,7 @@ func (s *shop) stand(spec wire.Spec, state string, board wire.Board) {
 	})
 }
 
-// Whenever a fan comes, he is told where he is.
+// Whenever fans come, they are told where they are.
 func TestJoinAtAnyTime(t *testing.T) {
 	t.Parallel()
 	s := open(t)

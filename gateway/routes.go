@@ -146,7 +146,7 @@ func (g *Gateway) answer(rt route, w http.ResponseWriter, r *http.Request) (err 
 	defer func() {
 		if v := recover(); v != nil {
 			g.cfg.Logger.Error("panic", "route", rt.pattern, "value", v, "stack", string(debug.Stack()))
-			err = wire.Refuse(codeInternal, "This is our fault. Please try again.")
+			err = wire.Refuse(codeInternal, "Something went wrong on our side. Please try again.")
 		}
 	}()
 	if !g.ours(client.Host(r, g.cfg.Defences.Proxies)) {

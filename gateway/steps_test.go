@@ -14,8 +14,8 @@ type step int
 
 const (
 	openToAll     step = iota // nothing
-	ofAFan                    // his cookie
-	afterTheQueue             // his pass, on his device
+	ofAFan                    // their cookie
+	afterTheQueue             // their pass, on their device
 )
 
 // steps says it of every route. One that is not here is a step that nobody has
@@ -39,7 +39,7 @@ func steps() map[string]step {
 
 // TestEveryStepAsks runs over the route table: every step after the queue
 // refuses every pass that is not a live one of this fan, for this event, on this
-// device; and what is a fan's own is shown to nobody without his cookie.
+// device; and what is a fan's own is shown to nobody without their cookie.
 func TestEveryStepAsks(t *testing.T) {
 	t.Parallel()
 	s := open(t)

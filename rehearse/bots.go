@@ -18,7 +18,7 @@ const (
 
 const fewOrigins = 3
 
-// proving is what a visitor does when he is asked for a proof.
+// proving is what a visitor does when asked for a proof.
 type proving int
 
 const (

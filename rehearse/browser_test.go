@@ -11,7 +11,7 @@ import (
 )
 
 // TestLooks sends what visitors send and scores it as a gateway does: an honest
-// fan scores nothing, and who pretends is seen as what he is.
+// fan scores nothing, and pretenders are seen as what they are.
 func TestLooks(t *testing.T) {
 	t.Parallel()
 	var got http.Header

@@ -38,11 +38,11 @@ const (
 func newChecks() [rules]Check {
 	return [rules]Check{
 		ruleOneHolder:  {Invariant: "I1", Rule: "a seat is held by one fan at a time, and paid for by one"},
-		ruleLimit:      {Invariant: "I1", Rule: "nobody holds or buys more tickets than he may"},
+		ruleLimit:      {Invariant: "I1", Rule: "nobody holds or buys more tickets than they may"},
 		ruleHoldStands: {Invariant: "I2", Rule: "a hold stands until its deadline, unless its fan ends it"},
 		ruleOrderPaid:  {Invariant: "I2", Rule: "an order of a good card that was taken is paid"},
 		ruleOnePass:    {Invariant: "I5", Rule: "a place redeems to one pass"},
-		rulePlace:      {Invariant: "I6", Rule: "a place is one fan's, and stays the same however often he joins"},
+		rulePlace:      {Invariant: "I6", Rule: "a place is one fan's, and stays the same however often they join"},
 		ruleHead:       {Invariant: "I6", Rule: "the head of a lane never goes back"},
 		ruleCalled:     {Invariant: "I6", Rule: "a pass is given to places whose turn has come alone: by head, or by rank in the draw"},
 		rulePrice:      {Invariant: "I8", Rule: "the price paid is the price quoted, and adds up"},
@@ -115,7 +115,7 @@ func (c *checker) report() []Check {
 	return slices.Clone(c.checks[:])
 }
 
-// placed: a visitor was told his place.
+// placed: a visitor was told their place.
 func (c *checker) placed(who int, p place) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,7 +129,7 @@ func (c *checker) placed(who int, p place) {
 	c.fanOf[p], c.placeOf[who] = who, p
 }
 
-// usedUp: a visitor was told that his turn is over, and joins again: for another place
+// usedUp: a visitor was told that their turn is over, and joins again: for another place
 // and another pass.
 func (c *checker) usedUp(who int) {
 	c.mu.Lock()
@@ -235,7 +235,7 @@ func (c *checker) held(who int, r wire.HoldReply, wanted int, at time.Time) {
 	}
 }
 
-// overlaps tells whether both certainly stand at some instant.
+// overlaps reports whether both certainly stand at some instant.
 func (h *hold) overlaps(o *hold) bool {
 	from, until := h.from, h.until
 	if o.from.After(from) {

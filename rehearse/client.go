@@ -87,7 +87,7 @@ type problem struct {
 	retryAfter   time.Duration
 }
 
-// is tells whether the answer is a refusal of a type.
+// is reports whether the answer is a refusal of a type.
 func (a answer) is(name string) bool { return a.Type == "/problems/"+name }
 
 // busy: repeating the request is safe, and called for.

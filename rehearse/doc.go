@@ -20,8 +20,8 @@
 // # Reading guide
 //
 //	rehearse.go  Config, Run: the crowd, the board's one poller, the end
-//	habits.go    what one fan will do, and when he comes: pure functions of the
-//	             seed, his number and the shares
+//	habits.go    what one fan will do, and when they come: pure functions of the
+//	             seed, their number and the shares
 //	bots.go      the table of ways not to play fair
 //	browser.go   what programs send of themselves: browsers, and what poses as one
 //	visitor.go   the state machine, up to the pass
@@ -49,19 +49,19 @@
 // # Who is who to the defences
 //
 // A fan sends what one of today's browsers sends, opens the page, takes some time
-// to find the button, and has an address of his own, but for the share "nat", who
+// to find the button, and has an address of their own, but for the share "nat", who
 // are behind one with some fifty others, and the share "campus", whose addresses are
 // of one /24 or one /48: how they fare is reported by itself. A bot says that it is a
 // program, or poses as a browser badly, or drives one: then nothing in its requests
 // tells it from a
 // fan, and what gives it away, if anything, is what it does.
 //
-// Who is asked for a proof solves it, says that he would rather wait in the slow
-// lane, or just tries again, by his habits; fans always solve. How long it takes
+// A visitor who is asked for a proof solves it, says that they would rather wait in the slow
+// lane, or just tries again, by habit; fans always solve. How long it takes
 // is modelled; that it is done is not:
 //
 //	tries of a challenge: as many as luck has it, of at most those that it says
-//	a person's computer: one proof after the other, for all his places; a try takes
+//	a person's computer: one proof after the other, for all its places; a try takes
 //	    what was measured of a phone, of a desk's browser, or of a bot's program
 //	a bot gives up what its computer would not have done within a minute
 //	the proof is worked out by altcha.Solve, on at most Config.Solvers processors of
@@ -76,7 +76,7 @@
 // in minutes. Against bots who all solve, a challenge is a price and keeps fewer out.
 //
 // What the defences cost a visitor is the time from being told to slow down, or to
-// prove something, until he was let in or gave up, without what he waited for one
+// prove something, until they were let in or gave up, without what they waited for one
 // of our connections.
 //
 // # What is checked
@@ -90,9 +90,9 @@
 //	I2   a hold stands until its deadline, unless its fan ends it; seen by using it
 //	I2   an order of a good card that was taken is paid, and comes to an end
 //	I5   a place redeems to one pass
-//	I6   a place is one fan's, and stays the same however often he joins
+//	I6   a place is one fan's, and stays the same however often they join
 //	I6   a head never goes back; a pass is only given to whose turn has come, by
-//	     the head of his lane or, in a draw, by his rank: Board.Turn
+//	     the head of their lane or, in a draw, by their rank: Board.Turn
 //	I8   the price paid is the price quoted, and adds up
 //	I9   a paid order has a valid ticket for each seat that was held
 //	I10  a paid order reads as paid ever after; an order that was taken is known

@@ -17,7 +17,7 @@ type loot struct {
 	taken []token
 }
 
-// token is what names a visitor and lets him in.
+// token is what names a visitor and lets them in.
 type token struct {
 	who           int
 	receipt, pass string

@@ -25,7 +25,7 @@ const (
 // How often people try again when others were quicker.
 const fewestTries, mostTries = 3, 8
 
-// wish is how a visitor chooses his seats.
+// wish is how a visitor chooses their seats.
 type wish int
 
 const (
@@ -47,7 +47,7 @@ type habits struct {
 
 	tickets int // wanted; 0: as many as one may have
 	wish    wish
-	eager   float64 // where on the map he looks first: 0 in front, 1 at the back
+	eager   float64 // where on the map they look first: 0 in front, 1 at the back
 	tries   int     // left, at getting seats
 	thinks  time.Duration
 
@@ -124,7 +124,7 @@ func partySize(u float64) int {
 }
 
 // fanAddress is fan n's own: no other fan's, and not of the same /24 or /48 as
-// his neighbours'. Two of five have IPv6.
+// their neighbours'. Two of five have IPv6.
 func fanAddress(seed uint64, n int) netip.Addr {
 	if n%5 < 2 {
 		var a [16]byte
@@ -190,7 +190,7 @@ func arrival(u float64, ramp time.Duration) time.Duration {
 }
 
 // Shares says how many of the fans do what, each between 0 and 1. Each fan
-// decides for each by himself.
+// decides for each separately.
 type Shares struct {
 	Sockets     float64 // keep a live socket while they wait and choose
 	SecondTab   float64 // join from a second tab

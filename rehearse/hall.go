@@ -41,14 +41,14 @@ func newHall(raw []byte) (*hall, error) {
 	return h, nil
 }
 
-// shows tells whether place i has a state in a snapshot: two bits a place.
+// shows reports whether place i has a state in a snapshot: two bits a place.
 func shows(bits []byte, i int, s wire.State) bool {
 	return i/4 < len(bits) && bits[i/4]>>(2*(i%4))&3 == s.Bits()
 }
 
 func free(bits []byte, i int) bool { return shows(bits, i, wire.Available) }
 
-// kept tells whether place i is for the companion of a seat that is not sold yet.
+// kept reports whether place i is for the companion of a seat that is not sold yet.
 func (h *hall) kept(bits []byte, i int) bool {
 	with, ok := h.companionOf[i]
 	return ok && !shows(bits, with, wire.Sold)

@@ -62,7 +62,7 @@ func (b *board) called(p place) <-chan struct{} {
 	return w.called
 }
 
-// enqueue lets a waiter wait where his turn is decided.
+// enqueue lets a waiter wait where their turn is decided.
 func (b *board) enqueue(w waiter) {
 	at := w.place.lane
 	w.turn = w.place.number

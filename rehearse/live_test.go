@@ -39,7 +39,7 @@ func TestBoardCallsInOrder(t *testing.T) {
 	}
 }
 
-// TestBoardCallsByLot: who is in the draw by rank, whatever his region; who came
+// TestBoardCallsByLot: who is in the draw by rank, whatever their region; who came
 // later after the last of them; and each lane by itself.
 func TestBoardCallsByLot(t *testing.T) {
 	b := newBoard()

@@ -25,11 +25,11 @@ const (
 	skipAnswer = "skip"
 )
 
-// hindered is what the defences cost one visitor. Delay leaves out what he waited
+// hindered is what the defences cost one visitor. Delay leaves out what they waited
 // for a connection of ours: that is this machine's doing.
 type hindered struct {
 	limited, challenged bool
-	slow                bool // his place is in the slow lane
+	slow                bool // their place is in the slow lane
 	rested              bool // was told that others go first
 	gaveUp              bool // would not prove, or on a computer too slow
 	unsolved            bool // would have proven, had this machine had a processor for it
@@ -41,7 +41,7 @@ func (h *hindered) anyhow() bool { return h.limited || h.challenged || h.slow }
 
 // act does what a suspect has to pay for, and pays: it asks, and when it is told
 // to prove something first, it does or does not, by the visitor's habits. The
-// answer is challenge-required if he did not.
+// answer is challenge-required if they did not.
 func (v *visitor) act(ctx context.Context, q request, ask func(context.Context, request) (answer, error)) (answer, error) {
 	a, err := ask(ctx, q)
 	if err != nil || !a.is("challenge-required") {
@@ -69,7 +69,7 @@ func (v *visitor) act(ctx context.Context, q request, ask func(context.Context, 
 }
 
 // answerTo is what a visitor answers to a refusal that asks for a proof: nothing
-// at all if he just tries again. False: he gives up.
+// at all if they just try again. False: they give up.
 func (v *visitor) answerTo(ctx context.Context, a answer, try int) (string, bool, error) {
 	switch {
 	case v.proving == never && try <= triesUnproven:

@@ -193,7 +193,7 @@ func (r *rehearsal) learn(ctx context.Context) error {
 
 func (r *rehearsal) path(of string) string { return "/v1/events/" + r.cfg.Event + of }
 
-// crowd lets everybody arrive in his time and returns when all have left.
+// crowd lets everybody arrive in their time and returns when all have left.
 func (r *rehearsal) crowd(ctx context.Context) {
 	r.all = r.visitors()
 	arrivals := slices.Clone(r.all)

@@ -24,7 +24,7 @@ type shop struct {
 	index *plan.Index
 	fail  func(n int) bool // request n gets no answer, or 503
 	lies  string           // "one seat for all", "holds vanish", "anything opens"
-	short bool             // a fan's first pass is over before he comes for it, his second before he chooses
+	short bool             // a fan's first pass is over before they come for it, their second before they choose
 
 	mu     sync.Mutex
 	asked  int
@@ -131,7 +131,7 @@ func (s *shop) redeem(r *http.Request) (int, any) {
 	return 201, map[string]any{"pass": fmt.Sprintf("pass of %s, %d", s.fan(r), s.turns[s.fan(r)])}
 }
 
-// over ends a fan's turn: the next time he joins he gets another place.
+// over ends a fan's turn: the next time they join they get another place.
 func (s *shop) over(r *http.Request, status int, why string) (int, any) {
 	s.turns[s.fan(r)]++
 	delete(s.fans, s.fan(r))

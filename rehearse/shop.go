@@ -85,7 +85,7 @@ func (v *visitor) shop(ctx context.Context) state {
 	return v.leave(lost)
 }
 
-// settleFor is what a visitor wishes when there was nothing left of what he
+// settleFor is what a visitor wishes when there was nothing left of what they
 // wished: people take whatever the map still shows; bots, who look at none, ask
 // for ever fewer seats, and in the end for those that are kept for others.
 func (v *visitor) settleFor(count int) (int, wish) {
@@ -166,7 +166,7 @@ func (v *visitor) hold(ctx context.Context, body string) (answer, error) {
 	return v.act(ctx, q, v.ask)
 }
 
-// holds is what a visitor does with seats in his hands.
+// holds is what a visitor does with seats in their hands.
 func (v *visitor) holds(ctx context.Context, a answer, wanted int) state {
 	at := time.Now()
 	s := &standing{card: goodCard}

@@ -18,7 +18,7 @@ type outcome string
 const (
 	paid      outcome = "paid"
 	absent    outcome = "never came when called"
-	tooLate   outcome = "sold out before he was called"
+	tooLate   outcome = "sold out before they were called"
 	nothing   outcome = "nothing left that would do"
 	lost      outcome = "others were quicker, gave up"
 	abandoned outcome = "had seats, abandoned them"
@@ -54,7 +54,7 @@ type visitor struct {
 	standing      *standing
 	among         *tally // of the fans who share a network; or nil
 	bought        int
-	turns         int // that were over before he had what he came for
+	turns         int // that were over before they had what they came for
 }
 
 // maxTurns is how often somebody joins again whose time to choose is over.
@@ -148,7 +148,7 @@ func (v *visitor) from() string {
 	return v.address.String()
 }
 
-// over tells whether nothing can be had any more.
+// over reports whether nothing can be had any more.
 func (v *visitor) over() bool {
 	select {
 	case <-v.r.board.over:
@@ -298,8 +298,8 @@ func (v *visitor) wait(ctx context.Context) state {
 	}
 }
 
-// redeem turns the place into a pass. A visitor who is told to wait, because he
-// came after his window or was not called at all, asks again until he gets it
+// redeem turns the place into a pass. A visitor who is told to wait, because they
+// came after his window or was not called at all, asks again until they get it
 // or the sale is over.
 func (v *visitor) redeem(ctx context.Context) state {
 	if v.client == v.r.outside {

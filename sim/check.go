@@ -221,7 +221,7 @@ func (c *checker) move(a wire.Act, id string, from wire.State, of *contract, to 
 	f.state, f.hold = to, owner
 }
 
-// limits: nobody has more tickets than he may.
+// limits: nobody has more tickets than they may.
 func (c *checker) limits() {
 	have, bought := map[string]int{}, map[string]int{}
 	for _, f := range c.seats {
@@ -258,14 +258,14 @@ func (c *checker) held(fan string, r wire.HoldReply) {
 	}
 }
 
-// paying: what a fan pays for is what he was told he holds.
+// paying: what a fan pays for is what they were told they hold.
 func (c *checker) paying(told, now wire.HoldReply) {
 	if now.Total != told.Total || len(now.Seats) != len(told.Seats) {
 		c.w.violate("I8", "hold %s was told as %d for %d seats and is paid for as %d for %d", told.Hold, told.Total, len(told.Seats), now.Total, len(now.Seats))
 	}
 }
 
-// noticed: what a buyer is told of his order's end is in the ledger.
+// noticed: what a buyer is told of their order's end is in the ledger.
 func (c *checker) noticed(o order) {
 	if l := c.w.ledger.orders[o.msg.Order]; l == nil || l.state != o.state || l.state == wire.OrderPending {
 		c.w.violate("I4", "order %s is announced as %s", o.msg.Order, o.state)

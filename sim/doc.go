@@ -53,11 +53,11 @@
 //	          nothing stays authorised for any other; seats and ledger agree
 //	I7        at rest nothing is held; without faults no hold outlives its deadline by 1 s
 //	I8        the price captured = in the record = in the log = published at the hold,
-//	          for the seats that the fan was told he holds
+//	          for the seats that the fan was told they hold
 //	I10       log numbers have no gaps and are written once; the log replays to the records
 //	I15       no deadline is later than a hold may stand; who let a seat lapse has it again
 //	          only after it has rested, or others had it
-//	limit     nobody holds, or has bought, more tickets than he may
+//	limit     nobody holds, or has bought, more tickets than they may
 //	liveness  after the last fault every order ends, ORDERS and outbox run empty
 //
 // TestFinds breaks one rule after the other and wants each to be noticed.

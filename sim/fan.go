@@ -15,7 +15,7 @@ const (
 	orderWrite  = 5 * time.Second
 )
 
-// fan adds somebody who buys, changes his mind, is impatient and repeats himself.
+// fan adds somebody who buys, changes their mind, is impatient and asks again.
 func (w *world) fan() {
 	id := w.id("f_")
 	w.fans = append(w.fans, id)
@@ -28,8 +28,8 @@ func (w *world) fan() {
 	})
 }
 
-// fan is a buyer with his gateway: the calls below are what the gateway does
-// for him.
+// fan is a buyer with their gateway: the calls below are what the gateway does
+// for them.
 type fan struct {
 	w  *world
 	id string
@@ -46,9 +46,9 @@ func (f *fan) buy(p *proc) {
 	case x < 0.15:
 		f.release(p, hold.Hold)
 		return
-	case x < 0.30: // he leaves; the deadline frees his seats
+	case x < 0.30: // they leave; the deadline frees their seats
 		return
-	case x < 0.45: // he pays at the last moment, or after it
+	case x < 0.45: // they pay at the last moment, or after it
 		p.sleep(max(0, hold.Expires.Sub(w.now)+w.between(-time.Second, 2*time.Second)))
 	}
 	method := "card"

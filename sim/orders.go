@@ -198,7 +198,7 @@ func orNil(p *wire.Problem, ok bool) error {
 	return nil
 }
 
-// over tells whether the writer says that the hold has ended or never was.
+// over reports whether the writer says that the hold has ended or never was.
 func over(err error) bool {
 	var p *wire.Problem
 	return errors.As(err, &p) && (p.Code == wire.CodeHoldOver || p.Code == wire.CodeNotFound)

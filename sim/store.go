@@ -102,7 +102,7 @@ func (s *store) publish(p *proc, limit time.Duration, batch []write) (uint64, er
 }
 
 // guard is the right to write to the stream (package kv): a record that each
-// owner rewrites, and that each of his batches is conditional on.
+// owner rewrites, and that each of its batches is conditional on.
 type guard struct {
 	s        *store
 	p        *proc

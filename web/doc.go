@@ -16,7 +16,7 @@
 //     proof is asked for.
 //  4. Whatever the map does the list beside it does too, with the keyboard alone.
 //  5. A proof of work needs no act of the fan, is told in words, and can be had without
-//     workers and whatever his clock says.
+//     workers and whatever the device's clock says.
 //  6. The page is no wider than the window, from 320 px on.
 //  7. Choosing holds nothing. What holds or pays is a button marked data-deliberate,
 //     which says what and how much; a press counts that began on it, on the words it

@@ -46,7 +46,7 @@ type fake struct {
 	boards  uint64
 	head    uint64
 	joined  int  // POST …/places so far
-	slowed  bool // he took a place in the slow lane
+	slowed  bool // they took a place in the slow lane
 	holds   int
 	lane    string            // that the fan's code has opened
 	moved   bool              // the pass is in use on another device
@@ -202,10 +202,10 @@ func (f *fake) join(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case req.Code == "":
 	case req.Code != fakeCode:
-		refuse(w, 403, wire.CodeCodeUnknown, "This access code is not one of ours.")
+		refuse(w, 403, wire.CodeCodeUnknown, "This access code is not valid.")
 		return
 	case req.Email == "":
-		refuse(w, 422, wire.CodeCodeEmail, "Type the e-mail address that this access code was sent to.")
+		refuse(w, 422, wire.CodeCodeEmail, "Enter the e-mail address that this access code was sent to.")
 		return
 	case req.Email != fakeEmail:
 		refuse(w, 403, wire.CodeCodeOwner, "This access code was sent to another e-mail address.")
@@ -283,7 +283,7 @@ func (f *fake) claim(w http.ResponseWriter, r *http.Request) {
 	}
 	if f.moved {
 		f.mu.Unlock()
-		refuse(w, 403, wire.CodeOtherDevice, "You go on with another device.")
+		refuse(w, 403, wire.CodeOtherDevice, "You continued on another device.")
 		return
 	}
 	var places, taken []int

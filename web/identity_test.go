@@ -7,8 +7,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestAccessCodeAndDevices: a fan comes by the link of his access code, is asked
-// for his address, takes his place to another device and back.
+// TestAccessCodeAndDevices: a fan comes by the link of their access code, is asked
+// for their address, takes their place to another device and back.
 func TestAccessCodeAndDevices(t *testing.T) {
 	browser := newBrowser(t)
 	for _, c := range []struct {
@@ -38,14 +38,14 @@ func useCode(b *tab, url string) {
 	b.click("#access summary")
 	typed("#access-code", "made-up")
 	b.click("#access-join")
-	b.wait("a refusal", `error.textContent.includes("not one of ours") && document.activeElement.id === "access-code"`, "error")
+	b.wait("a refusal", `error.textContent.includes("not valid") && document.activeElement.id === "access-code"`, "error")
 
 	b.do(chromedp.Navigate(url + "/e/" + fakeEvent + "?code=" + fakeCode + "&from=mail"))
 	b.wait("the code in its field, and nowhere else", fmt.Sprintf(`access.open && code.value === %q && location.search === "?from=mail" && address.hidden`, fakeCode), "access", "code=access-code", "address=access-address")
 	b.do(chromedp.Reload())
 	b.wait("the code after a reload", fmt.Sprintf(`access.open && code.value === %q`, fakeCode), "access", "code=access-code")
 	b.click("#join") // with a code in the field this joins with it
-	b.wait("the question for the address", `!address.hidden && document.activeElement.id === "access-email" && error.textContent.includes("Type the e-mail address")`, "address=access-address", "error")
+	b.wait("the question for the address", `!address.hidden && document.activeElement.id === "access-email" && error.textContent.includes("Enter the e-mail address")`, "address=access-address", "error")
 	b.picture("1-address")
 	typed("#access-email", "bob@example.org")
 	b.click("#access-join")
@@ -94,6 +94,6 @@ func goOnHere(b *tab, f *fake) {
 	b.wait("where the pass is", `error.textContent.includes("another device") && document.body.dataset.view === "seats"`, "error")
 	b.picture("4-elsewhere")
 	b.click("#here")
-	b.wait("that it is here", `message.textContent === "You go on here."`, "message")
+	b.wait("that it is here", `message.textContent === "You can continue here now."`, "message")
 	b.best()
 }

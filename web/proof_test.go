@@ -103,7 +103,7 @@ func (f *fake) guarded(act string, do http.HandlerFunc) http.HandlerFunc {
 			do(w, r)
 			return
 		}
-		if g.slow && (body.Challenge == "skip" || body.Challenge == "" && f.isSlow()) { // a place that he has is his
+		if g.slow && (body.Challenge == "skip" || body.Challenge == "" && f.isSlow()) { // a place that they have is theirs
 			f.mu.Lock()
 			f.slowed = true
 			f.mu.Unlock()
@@ -119,7 +119,7 @@ func (f *fake) guarded(act string, do http.HandlerFunc) http.HandlerFunc {
 		if _, err := altcha.Check(g, body.Challenge, act, "fan", time.Now()); err != nil {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(403)
-			_ = json.NewEncoder(w).Encode(map[string]any{"type": "/problems/" + string(wire.CodeChallenge), "detail": "Prove first that you are no robot.",
+			_ = json.NewEncoder(w).Encode(map[string]any{"type": "/problems/" + string(wire.CodeChallenge), "detail": "Prove first that you are not a robot.",
 				"challenge": "/v1/events/" + fakeEvent + "/challenge?act=" + act, "skip": g.slow})
 			return
 		}
@@ -161,7 +161,7 @@ func TestProof(t *testing.T) {
 			b.wait("the waiting room", `document.body.dataset.view === "waiting" && document.querySelectorAll("#levels .price").length === 4`)
 			b.click("#join")
 			b.wait("a place", fmt.Sprintf(`position.textContent === "%d" && document.querySelector("#proof").hidden`, fakeNumber), "position")
-			b.wait("that it was shown", `[...seen].some((s) => s.includes("no robot")) && seen.has("progress")`)
+			b.wait("that it was shown", `[...seen].some((s) => s.includes("not a robot")) && seen.has("progress")`)
 			f.call(fakeNumber)
 			b.wait("the seats", `document.body.dataset.view === "seats" && !document.querySelector("#best-form").hidden`)
 			b.best()
@@ -172,7 +172,7 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// isSlow tells whether the fan has a place in the slow lane.
+// isSlow reports whether the fan has a place in the slow lane.
 func (f *fake) isSlow() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -185,7 +185,7 @@ func (f *fake) joins() int {
 	return f.joined
 }
 
-// TestSlowLane: a fan would rather wait, reads why he waits longer, and changes his
+// TestSlowLane: a fan would rather wait, reads why they wait longer, and changes their
 // mind; the keyboard is enough.
 func TestSlowLane(t *testing.T) {
 	t.Parallel()

@@ -50,7 +50,7 @@ func TestRoom(t *testing.T) {
 		{"tickets go", 0, pace(4, 8, 30), map[string]string{"chance": "Tickets will be gone before it is your turn"}},
 		{"fans of a region that come before", 0, func(b *wire.Board) {
 			pace(4, 8, 0)(b)
-			b.Lanes["general"].Regions["west"] = wire.Head{Joined: 300} // of which 40/60 stand before him
+			b.Lanes["general"].Regions["west"] = wire.Head{Joined: 300} // of which 40/60 stand before them
 		}, map[string]string{"ahead": "40", "estimate": "About 30 to 60 minutes"}},
 		{"a line of the same queue that comes after", 0, func(b *wire.Board) {
 			pace(4, 8, 0)(b)
@@ -60,7 +60,7 @@ func TestRoom(t *testing.T) {
 			pace(4, 8, 0)(b)
 			b.Lanes["priority"] = wire.LaneBoard{Waiting: 40, Regions: map[string]wire.Head{}}
 		}, map[string]string{"estimate": "About 10 to 20 minutes"}},
-		{"paused", 0, func(b *wire.Board) { b.State = wire.SalePaused }, map[string]string{"estimate": "Nobody is called just now"}},
+		{"paused", 0, func(b *wire.Board) { b.State = wire.SalePaused }, map[string]string{"estimate": "Nobody is being called right now"}},
 		{"an operator's word", 0, func(b *wire.Board) { b.Message = "Doors open at seven." }, map[string]string{"board-message": "Doors open at seven."}},
 		{"a level sold out", 0, func(b *wire.Board) { b.Levels[0].Free = 0 }, map[string]string{"message": "Gold is sold out."}},
 		{"draining", 0, func(b *wire.Board) { b.State = wire.SaleDraining }, map[string]string{"estimate": "Nobody else is called"}},
@@ -114,7 +114,7 @@ func TestDrawPage(t *testing.T) {
 	b.picture("held")
 	b.do(chromedp.SetValue(chromedp.CSS("#rank-number"), "61"))
 	b.click("#rank-form button")
-	b.wait("who came later", `rank.textContent.includes("takes no part")`, "rank")
+	b.wait("who came later", `rank.textContent.includes("did not take part")`, "rank")
 
 	other := []byte("another secret, made up afterwards")
 	f.show(0, func(b *wire.Board) { held(b, other, map[string]uint64{"home": 60}, 1) }) // and its own commitment

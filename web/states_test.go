@@ -58,7 +58,7 @@ func TestWaysOn(t *testing.T) {
 	b.best()
 	b.wait("the operator, where is paid", `operator.textContent.includes("aired") && operator.checkVisibility()`, "operator")
 	b.click("#more")
-	b.wait("more time, once", `/^10:|^9:/.test(countdown.textContent) && more.hidden && message.textContent.includes("kept longer")`, "countdown", "more", "message")
+	b.wait("more time, once", `/^10:|^9:/.test(countdown.textContent) && more.hidden && message.textContent.includes("held longer")`, "countdown", "more", "message")
 
 	b.do(chromedp.SendKeys(chromedp.CSS("#name"), "Ada"), chromedp.SendKeys(chromedp.CSS("#email"), "ada@example.org"), chromedp.SetValue(chromedp.CSS("#method"), "tok_decline"))
 	b.click("#pay")
@@ -90,7 +90,7 @@ func TestWaysOn(t *testing.T) {
 	b.wait("nothing that can't be", `state.textContent === "The sale is over." && join.hidden && ended.textContent === "Your time to buy has ended."`, "state=board-state", "join", "ended")
 }
 
-// Whatever has become of a fan, the page says it, and what he can do.
+// Whatever has become of a fan, the page says it, and what they can do.
 func TestEveryStateHasAWayOn(t *testing.T) {
 	t.Parallel()
 	f, url := newFake(t, true)
@@ -99,13 +99,13 @@ func TestEveryStateHasAWayOn(t *testing.T) {
 
 	f.refuse(map[string]wire.Code{"hold": away})
 	b.click("#best")
-	b.wait("that nothing is lost", `error.textContent.includes("no connection just now") && document.body.dataset.view === "seats" && !best.disabled`, "error", "best")
+	b.wait("that nothing is lost", `error.textContent.includes("No connection right now") && document.body.dataset.view === "seats" && !best.disabled`, "error", "best")
 	f.refuse(map[string]wire.Code{"hold": wire.CodeOtherDevice})
 	b.click("#best")
 	b.wait("another device", `error.textContent.includes("other-device") && error.querySelector("#here") && document.body.dataset.view === "seats"`, "error")
 	f.refuse(nil)
 	b.click("#here")
-	b.wait("here again", `message.textContent === "You go on here."`, "message")
+	b.wait("here again", `message.textContent === "You can continue here now."`, "message")
 
 	// The browser lost its cookie: to the server it is nobody, and its pass not its own.
 	f.show(0, nil)

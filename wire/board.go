@@ -110,7 +110,7 @@ func (b *Board) Turn(lane, region string, number uint64) (ahead uint64, called, 
 	return Ahead(number, h.Head), number <= h.Head, true
 }
 
-// Reached tells whether a place may have been called before, as far as the board
+// Reached reports whether a place may have been called before, as far as the board
 // shows: of those drawn by rank any may have been.
 func (b *Board) Reached(lane, region string, number uint64) bool {
 	l := b.Lanes[lane]

@@ -53,7 +53,7 @@ const (
 	idContext    = "frontrow code id v1\n"
 )
 
-// CodeID names the code of a registrant, whom his fan id or address stands for.
+// CodeID names the code of a registrant, whom their fan id or address stands for.
 // Whoever issues the same list again under the same seed issues the same codes,
 // and nobody has two; without the seed an id tells nothing of the registrant.
 func CodeID(seed, event, registrant, lane, channel string) string {
@@ -102,7 +102,7 @@ func (k *Keyring) CheckCode(code, event, fan, email string, now time.Time) (Acce
 	return c, nil
 }
 
-// literalID tells whether s may be a token of a key.
+// literalID reports whether s may be a token of a key.
 func literalID(s string) bool {
 	return len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
 		return r > 0x7f || !alphanumeric(byte(r)) && r != '-' && r != '_'

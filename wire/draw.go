@@ -21,8 +21,8 @@ import (
 //	from then    key = HMAC-SHA-256(secret, event, lane, counts); rank = permute(key, place)
 //
 // So whoever knows the secret beforehand is bound to it, nothing is drawn,
-// shuffled or stored for anybody, and a fan needs the board and his own number
-// to check his rank. The permutation is a Feistel network over the next power
+// shuffled or stored for anybody, and a fan needs the board and their own number
+// to check their rank. The permutation is a Feistel network over the next power
 // of four, walked until it falls among the places (Black and Rogaway, "Ciphers
 // with arbitrary finite domains", 2002), with SHA-256 as its round function.
 type Draw struct {

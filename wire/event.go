@@ -105,7 +105,7 @@ func (b BestSpec) weights() [5]float64 {
 	return [...]float64{b.Rank, b.Distance, b.Row, b.Centre, b.Restricted}
 }
 
-// SameWeights tells whether two specs order seats alike.
+// SameWeights reports whether two specs order seats alike.
 func (b BestSpec) SameWeights(o BestSpec) bool { return b.weights() == o.weights() }
 
 func (b BestSpec) withDefaults() BestSpec {

@@ -27,7 +27,7 @@ func NewFan() string { return fanPrefix + random() }
 // NewHold returns a fresh hold id.
 func NewHold() string { return holdPrefix + random() }
 
-// HoldOfKey is the id of the hold that a fan asks for under a key of his own:
+// HoldOfKey is the id of the hold that a fan asks for under a key of their own:
 // asking again under the same key is asking for the same hold.
 func HoldOfKey(event, fan, key string) string {
 	sum := sha256.Sum256([]byte(event + "\n" + fan + "\n" + key))
@@ -105,7 +105,7 @@ func random() string {
 // part of stream names, subjects and URLs.
 var nameRE = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,47}$`)
 
-// IsName tells whether s may name an event, a region or a price level.
+// IsName reports whether s may name an event, a region or a price level.
 func IsName(s string) bool { return nameRE.MatchString(s) }
 
 // SeatKey is the key of a seat's record in SEATS_<event>. Plan ids are

@@ -42,7 +42,7 @@ type LiveWatch struct {
 	Place *LivePlace `json:"place"`
 }
 
-// LivePlace is where a fan says he stands. Nobody is let in for it, so it needs
+// LivePlace is where a fan says they stand. Nobody is let in for it, so it needs
 // no receipt.
 type LivePlace struct {
 	Lane   string `json:"lane"`

@@ -92,8 +92,8 @@ type PastOrder struct {
 	Created time.Time `json:"created_at"`
 }
 
-// Action is something the fan must do before his payment can be made: confirm
-// it to his bank at URL (3-D Secure).
+// Action is something the fan must do before their payment can be made: confirm
+// it to their bank at URL (3-D Secure).
 type Action struct {
 	URL string `json:"url"`
 }
@@ -117,7 +117,7 @@ type PaymentHealth struct {
 	Until    time.Time `json:"until,omitzero"` // to be believed
 }
 
-// Down tells whether there is no sense in letting fans pay now.
+// Down reports whether there is no sense in letting fans pay now.
 func (h PaymentHealth) Down(now time.Time) bool { return h.Open && now.Before(h.Until) }
 
 // TicketQuery asks for a ticket; Fan must hold it.

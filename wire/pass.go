@@ -31,7 +31,7 @@ type Pass struct {
 	jwt.RegisteredClaims        // iss, sub = fan, aud = event, jti, iat, nbf, exp
 	Lane                 string `json:"lane"`
 	Limit                int    `json:"limit"`             // tickets the fan may have in all
-	Channel              string `json:"channel,omitempty"` // whose seats he may have too
+	Channel              string `json:"channel,omitempty"` // whose seats they may have too
 	Device               string `json:"dev,omitempty"`     // Hash of the device's id; empty: any device of the fan
 
 	Confirm *Confirmation `json:"cnf,omitempty"` // nil: whoever has it, and the cookies
@@ -139,7 +139,7 @@ func (p *Pass) check(event string, now time.Time, grace time.Duration) error {
 	return nil
 }
 
-// unambiguous tells whether neither the header nor the claims of a token have a
+// unambiguous reports whether neither the header nor the claims of a token have a
 // member twice: of two, another reader may take the other (RFC 7515, 4; 7519, 4).
 func unambiguous(token string) bool {
 	for part := range strings.SplitSeq(token[:strings.LastIndexByte(token, '.')], ".") {

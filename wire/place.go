@@ -11,7 +11,7 @@ import (
 // maxToken bounds every token before it is parsed.
 const maxToken = 2048
 
-// compact tells whether a token is of bounded length and of base64url and dots
+// compact reports whether a token is of bounded length and of base64url and dots
 // alone. Decoders skip line breaks, so that one token could be written in many ways.
 func compact(token string) bool {
 	return len(token) <= maxToken && !strings.ContainsFunc(token, func(r rune) bool {
@@ -30,7 +30,7 @@ const (
 func Lanes() []string { return []string{LanePriority, LaneGeneral, LaneSlow} }
 
 // PlaceRecord is a fan's place: the value under fan.<fan> in
-// QUEUE_<event>_<lane>, and under fan.<fan>.<turn> once he has used up others. It
+// QUEUE_<event>_<lane>, and under fan.<fan>.<turn> once they have used up others. It
 // is created once and never changed; its revision in the stream is the place's
 // number, and the instant at which the stream stored it is the arrival that
 // regions are merged by.
@@ -94,7 +94,7 @@ type Place struct {
 // StandRequest asks the admitter whether a place is still good. StandReply says
 // that it is used up, as its fan's pass has ended since it was given out; and which
 // turn the next place of the fan is for. The problem of a fan who gets no other is
-// that his pass was revoked.
+// that their pass was revoked.
 type StandRequest struct {
 	Place Place `json:"place"`
 }

@@ -94,11 +94,11 @@ func signers(keys []SigningKey) (n int) {
 	return n
 }
 
-// canSign tells whether there are keys and each of them signs: whose turn it is
+// canSign reports whether there are keys and each of them signs: whose turn it is
 // changes with time.
 func canSign(keys []SigningKey) bool { return len(keys) > 0 && signers(keys) == len(keys) }
 
-// Rotates tells whether the next key of a list may be made here: the file has the
+// Rotates reports whether the next key of a list may be made here: the file has the
 // list, and it isn't the public halves of keys that another file holds.
 func (k Keys) Rotates(list string) bool {
 	switch list {

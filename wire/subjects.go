@@ -91,10 +91,10 @@ func Inbox(service string) string { return anyInbox + "_" + service }
 
 const anyInbox = "_INBOX" // what every inbox begins with
 
-// Asked tells whether somebody waits for the answer to a command; one that nobody
+// Asked reports whether somebody waits for the answer to a command; one that nobody
 // waits for is not obeyed. The servers send what they store to wherever a request for
 // it says, and ask for no permission there: so who may not publish a command could
-// have them publish it for him. What they send that way has no inbox to answer to.
+// have them publish it for them. What they send that way has no inbox to answer to.
 func Asked(reply string) bool { return strings.HasPrefix(reply, anyInbox) }
 
 // Commands to the writer of an event's seats: seats.<event>.<act>. Only the

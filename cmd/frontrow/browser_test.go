@@ -38,7 +38,7 @@ func (r *running) testBrowsers(t *testing.T) {
 	held := time.Now()
 	bob.wait(taken(seats[1])) // by the live socket, without asking
 	t.Logf("the other browser saw the seats go after at most %v", time.Since(held).Round(time.Millisecond))
-	bob.wait(`document.querySelector("#error").textContent !== ""`) // his own choice was among them
+	bob.wait(`document.querySelector("#error").textContent !== ""`) // their own choice was among them
 	bob.picture("2-lost-a-seat")
 	bob.askFor(seats[0])
 	ann.picture("3-checkout")

@@ -12,13 +12,13 @@ import (
 )
 
 // buyer is a fan who keeps asking for what got no answer, and who holds
-// frontrow to what it told him.
+// frontrow to what it told them.
 type buyer struct {
 	*fan
 	s      *sale
 	t      *testing.T
 	told   map[string]string
-	code   map[string]any // that he joins with; nil: none
+	code   map[string]any // to join with; nil: none
 	number uint64         // of the place,
 	lane   string         // in a lane
 	rank   uint64         // in the draw, of who took part in one
@@ -181,7 +181,7 @@ func (b *buyer) bank() string {
 	}
 }
 
-// confirm presses the button of the bank's page, and tells whether the bank
+// confirm presses the button of the bank's page, and reports whether the bank
 // has answered.
 func confirm(bank string) bool {
 	resp, err := http.PostForm(bank, url.Values{"decision": {"approve"}})

@@ -27,25 +27,25 @@ type defences struct {
 
 // flags adds those that every way of starting a gateway has.
 func (d *defences) flags(f flags) {
-	f.Func("defences", "`WHICH`: on (the default), off, or those that shall work of "+strings.Join(defenceNames(), ","), d.set)
+	f.Func("defences", "`WHICH`: on (the default), off, or some of "+strings.Join(defenceNames(), ","), d.set)
 	f.Func("limits", "budgets instead of the defaults (go doc ./gateway/limit), `such as` join.address=3000-M,hold.fan=600-M", func(v string) (err error) {
 		d.Budgets, err = limit.ParseBudgets(v)
 		return err
 	})
 	d.Thresholds = challenge.DefaultThresholds()
 	f.IntVar(&d.Thresholds.Standard, "challenge-at", d.Thresholds.Standard, "the risk `score` from which a proof is asked for; 101: never")
-	f.IntVar(&d.Thresholds.Strong, "strong-challenge-at", d.Thresholds.Strong, "the risk `score` from which a strong one is")
+	f.IntVar(&d.Thresholds.Strong, "strong-challenge-at", d.Thresholds.Strong, "the risk `score` from which a stronger one is asked for")
 }
 
 // edgeFlags adds those of a gateway that stands in a network.
 func (d *defences) edgeFlags(f flags) {
 	f.StringVar(&d.cert, "tls-cert", "", "certificate `file`: the gateway then speaks HTTPS; read again when it changes")
 	f.StringVar(&d.key, "tls-key", "", "its key `file`")
-	f.Func("proxy", "`networks` of proxies whose X-Forwarded-For, -Proto and -Host are believed, separated by commas (may be repeated)", split(&d.proxies))
-	f.BoolVar(&d.loopback, "trust-forwarded", false, "believe X-Forwarded-For from this machine: the same as --proxy 127.0.0.0/8,::1")
+	f.Func("proxy", "`networks` of proxies whose X-Forwarded-For, -Proto and -Host are trusted, separated by commas (may be repeated)", split(&d.proxies))
+	f.BoolVar(&d.loopback, "trust-forwarded", false, "trust X-Forwarded-For from this machine: the same as --proxy 127.0.0.0/8,::1")
 	f.StringVar(&d.JA4Header, "ja4-header", "", "`header` in which the proxies write the client's JA4 fingerprint")
 	f.Func("exempt", "`networks` that are neither limited nor scored (may be repeated)", split(&d.exempt))
-	f.StringVar(&d.datacenters, "datacenters", "", "`file` of networks that people seldom have, one a line")
+	f.StringVar(&d.datacenters, "datacenters", "", "`file` of networks that people seldom use, one a line")
 	f.StringVar(&d.widget, "widget", "", "turnstile or hcaptcha, beside the proof of work")
 	f.StringVar(&d.siteKey, "widget-site-key", "", "its site `key`")
 	f.StringVar(&d.widgetSecret, "widget-secret", "", "`file` with its secret")

@@ -19,7 +19,7 @@ import (
 
 // TestSuspectBuys: a fan whom the gateway mistrusts at every step buys all the
 // same, in a real browser, by doing nothing else than others do; and the sale log
-// says what he had to prove.
+// says what they had to prove.
 func TestSuspectBuys(t *testing.T) {
 	t.Setenv("FRONTROW_CHALLENGE_AT", "1")
 	r := start(t, dataDir(t), eventOf(t, "show", "480s"))

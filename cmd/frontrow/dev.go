@@ -32,14 +32,14 @@ const devReady = 60 * time.Second
 func (c command) dev(ctx context.Context, args []string) error {
 	f := c.flags("dev", "", "Runs all services in one process, with an embedded NATS and a local PostgreSQL. Ctrl-C ends it; what was sold stays in the data directory.")
 	// A request that this machine sends for itself is the developer's; with
-	// X-Forwarded-For it is that of a fan with an address of his own.
+	// X-Forwarded-For it is that of a fan with an address of their own.
 	o := options{region: "home", replicas: 1, defences: defences{loopback: true, exempt: []string{"127.0.0.0/8", "::1"}}}
 	var events list
-	data := f.String("data", ".data", "`directory` for everything that must stay")
+	data := f.String("data", ".data", "`directory` for everything that must be kept")
 	natsAddr := f.String("nats", "127.0.0.1:4222", "`address` of the embedded NATS, for the nats CLI")
 	f.StringVar(&o.http, "http", "127.0.0.1:8080", "`address` for fans")
 	f.StringVar(&o.ops, "ops", "127.0.0.1:8081", "`address` of /livez /readyz /metrics /version /debug/pprof")
-	f.secret(&o.postgres, "postgres", "", "`DSN` of a PostgreSQL to use; without it one is started in the data directory")
+	f.secret(&o.postgres, "postgres", "", "`DSN` of a PostgreSQL to use; without it, one is started in the data directory")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelWarn, "debug, info, warn or error")
 	o.defences.flags(f)
 	f.Var(&events, "event", "YAML `file` of an event to put up (may be repeated)")

@@ -36,13 +36,13 @@ type drawn struct {
 // draw recomputes a lottery from the public board: whether the secret is the one
 // committed to, and the rank of a place. It asks no server but for the board.
 func (c command) draw(ctx context.Context, args []string) error {
-	f := c.flags("draw", "EVENT", "Checks a draw by the public board and tells the rank of a place. Exit 1 if the secret isn't the one that was committed to.")
+	f := c.flags("draw", "EVENT", "Checks a draw by the public board and prints the rank of a place. Exit status 1: the secret is not the one committed to.")
 	url := f.String("url", "http://127.0.0.1:8080", "`URL` of a gateway")
-	board := f.String("board", "", "`file` with a board that was kept, instead of asking")
-	commitment := f.String("commitment", "", "the `commitment` as it was shown when the room opened; without it, the board's")
+	board := f.String("board", "", "`file` with a saved board, instead of asking a gateway")
+	commitment := f.String("commitment", "", "the `commitment` shown when the room opened; without it, the board's")
 	lane := f.String("lane", wire.LaneGeneral, "`lane` of the place")
 	region := f.String("region", homeRegion, "`region` of the place")
-	number := f.Uint64("number", 0, "`number` of the place; 0: none, check the draw alone")
+	number := f.Uint64("number", 0, "`number` of the place; 0: none, check only the draw")
 	if err := f.parse(args); err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func crashes() []crash {
 		{failpoint.OrderFailed, 1, "declined"},
 		{failpoint.FailureReleased, 1, "declined"},
 		{failpoint.ConfirmationAsked, 1, "bank"},
-		{failpoint.WebhookTaken, 2, "bank"}, // that the fan is asked, that he confirmed
+		{failpoint.WebhookTaken, 2, "bank"}, // that the fan is asked, that they confirmed
 		{failpoint.PaymentSettled, 1, "late"},
 		{failpoint.PoisonLogged, 1, "poison"},
 

@@ -12,7 +12,7 @@ import (
 )
 
 // fan uses the public API as a browser would: with a cookie jar, an address in a
-// network of his own, and nothing else.
+// network of their own, and nothing else.
 type fan struct {
 	http    *http.Client
 	base    string
@@ -103,7 +103,7 @@ func (f *fan) insist(ctx context.Context, method, path string, body any, header 
 // admit joins and waits for the pass.
 func (f *fan) admit(ctx context.Context) error { return f.admitWith(ctx, map[string]any{}) }
 
-// admitWith is admit for a fan who has something to say when he joins.
+// admitWith is admit for a fan who has something to say when they join.
 func (f *fan) admitWith(ctx context.Context, join map[string]any) error {
 	a, err := f.insist(ctx, "POST", "/v1/events/"+f.event+"/places", join)
 	if err != nil {

@@ -25,7 +25,7 @@ func (c command) flags(name, args, about string) flags {
 		fmt.Fprintf(f.Output(), "usage: frontrow %s [flags] %s\n\n%s\n\n", name, args, about)
 		f.PrintDefaults()
 	}
-	return flags{f, f.String("config", "", "YAML `file` with a line per flag, an array for one that may be repeated (commas in FRONTROW_* variables)"), new([]secret)}
+	return flags{f, f.String("config", "", "YAML `file` with a line per flag; a repeatable flag takes an array (commas in FRONTROW_* variables)"), new([]secret)}
 }
 
 // parse reads the arguments, then fills what they left open.

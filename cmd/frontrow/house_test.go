@@ -226,7 +226,7 @@ func dataDir(t *testing.T) string {
 }
 
 // A thousand fans come in at once somewhere, and about as many in all else: the
-// meter calls nobody for whom those before him may leave no seat.
+// meter calls nobody for whom those before them may leave no seat.
 const theatreSeats, theatreStanding = 4000, 200
 
 // theatre is an event that is called every second.

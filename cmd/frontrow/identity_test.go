@@ -19,7 +19,7 @@ import (
 	"frontrow/wire"
 )
 
-// Who a fan is, from his access code to his pass, in the real program.
+// Who a fan is, from access code to pass, in the real program.
 func TestIdentity(t *testing.T) {
 	r := start(t, dataDir(t), eventOf(t, "show", "480s"))
 	t.Run("access codes", r.testAccessCodes)

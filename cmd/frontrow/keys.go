@@ -169,7 +169,7 @@ func (c command) keysPrune(args []string) error {
 	file := keysFlag(f)
 	ages := map[string]*time.Duration{
 		wire.PassKeys:    f.Duration("older", oldPass, "`age` of pass keys; passes live for a day at most"),
-		wire.SecretKeys:  f.Duration("older-secret", oldSecret, "`age` of secret keys; a fan's cookie is kept for a year, and without it he can't see his tickets"),
+		wire.SecretKeys:  f.Duration("older-secret", oldSecret, "`age` of secret keys; a fan's cookie is kept for a year, and without it they can't see their tickets"),
 		wire.BarcodeKeys: f.Duration("older-barcode", 0, "`age` of barcode keys, which must outlive their tickets; 0: keep all"),
 	}
 	if err := f.parse(args); err != nil {

@@ -30,7 +30,7 @@ Tools
   frontrow plan import FILE       read a pretix seating plan, check it, write frontrow's format
   frontrow plan generate          make a venue
   frontrow plan check FILE        check a plan of either format
-  frontrow draw EVENT             check a lottery by the public board, and the rank of a place
+  frontrow draw EVENT             check a draw by the public board, and the rank of a place
   frontrow rehearse --event ID    a whole on-sale with synthetic fans and bots, checked; exit 1 on a broken invariant
   frontrow audit EVENT            check every invariant that can be checked at rest; exit 1 if one is broken
   frontrow migrate                create or update streams and the PostgreSQL schema
@@ -48,8 +48,8 @@ lists the endpoints, docs/protocol.md explains them.
 
 Every flag may also be an environment variable (--postgres is FRONTROW_POSTGRES)
 or a line of a YAML file named by --config. "frontrow COMMAND --help" lists them.
-Secrets may stand in files of their own: --postgres-file, --nats-file. They may
-not be everybody's to read.
+Secrets may be in files of their own (--postgres-file, --nats-file), which must not
+be readable by everybody.
 `
 
 // errUsage has been explained to the user already.

@@ -17,12 +17,12 @@ import (
 const migrateWithin = 6 * time.Hour
 
 func (c command) migrate(ctx context.Context, args []string) error {
-	f := c.flags("migrate", "", `Creates or updates the streams and the PostgreSQL schema, and says what it changes of streams that are there. Run it before
-the services of a new version. It works beside services, waits for readers, and if it is broken off goes on where it stopped.`)
+	f := c.flags("migrate", "", `Creates or updates the streams and the PostgreSQL schema, and says what it changes in streams that exist. Run it before
+the services of a new version. It works beside services, waits for readers, and continues where it stopped if interrupted.`)
 	url, creds := natsFlags(f)
 	dsn := new(string)
 	f.secret(dsn, "postgres", "", "PostgreSQL `DSN`")
-	replicas := f.Int("replicas", 3, "of each stream; one that has more keeps them")
+	replicas := f.Int("replicas", 3, "replicas of each stream; one that has more keeps them")
 	lower := f.Bool("lower-replicas", false, "take replicas away from streams that have more than --replicas")
 	within := f.Duration("within", migrateWithin, "`time` for the PostgreSQL schema; a ledger of millions of orders takes minutes, and waits for whoever reads it")
 	if err := f.parse(args); err != nil {

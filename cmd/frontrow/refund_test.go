@@ -112,7 +112,7 @@ func (r *running) testRefunds(t *testing.T) {
 	}
 }
 
-// testHistory lists a fan's orders page by page, his alone.
+// testHistory lists a fan's orders page by page, and nobody else's.
 func (r *running) testHistory(t *testing.T) {
 	ctx := deadline(t)
 	f, stranger := admitted(t, r, 70), admitted(t, r, 71)

@@ -26,7 +26,7 @@ const (
 )
 
 // registration is one line of a list: who would like a code, and how much the
-// organiser knows him for a fan.
+// organiser knows them as a fan.
 type registration struct {
 	line       int
 	email, fan string
@@ -128,7 +128,7 @@ func registrationOf(record []string, at map[string]int, line int, err error, see
 	case r.email == "" && r.fan == "":
 		return r, errors.New("neither an email nor a fan")
 	case r.email != "" && !isAddress(r.email):
-		return r, fmt.Errorf("email %q can't be right", r.email)
+		return r, fmt.Errorf("email %q does not look right", r.email)
 	case r.fan != "" && !wire.IsFan(r.fan):
 		return r, fmt.Errorf("fan %q is not the id of a fan (f_…)", r.fan)
 	case r.channel != "" && !wire.IsName(r.channel):

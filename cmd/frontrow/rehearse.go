@@ -21,7 +21,7 @@ const (
 const aboutRehearse = `Plays a whole on-sale with synthetic fans and bots against a running frontrow, over its public API
 alone, and checks what they were told. Exit status 1: an invariant is broken.
 
-The gateways must believe X-Forwarded-For of this machine ("frontrow dev" does, "frontrow gateway"
+The gateways must trust X-Forwarded-For from this machine ("frontrow dev" does, "frontrow gateway"
 with --trust-forwarded), so that fans have addresses of their own.
 
 Shares of the fans who do something; change one with --share NAME=SHARE (may be repeated):
@@ -34,7 +34,7 @@ func (c command) rehearse(ctx context.Context, args []string) error {
 	f.StringVar(&cfg.Event, "event", "", "`id` of the event")
 	f.IntVar(&cfg.Fans, "fans", 1000, "who want tickets")
 	f.Float64Var(&cfg.Bots, "bots", 0, "bots for each fan, beside them; each is one person with up to 20 places")
-	f.Float64Var(&cfg.BotPlaces, "bot-places", 0, "instead of --bots, the `share` that bots want of all places: --fans 70000 --bot-places 0.3 is 100,000 visitors, 30 % of them bots")
+	f.Float64Var(&cfg.BotPlaces, "bot-places", 0, "instead of --bots, the `share` of all places that bots want: --fans 70000 --bot-places 0.3 is 100,000 visitors, 30 % of them bots")
 	f.IntVar(&cfg.Solvers, "solvers", 0, "proofs worked out at a time, for fans and as many for bots; 0: half of the processors")
 	f.DurationVar(&cfg.Ramp, "ramp", time.Minute, "within which all arrive: half of them at the beginning, then ever fewer")
 	f.Uint64Var(&cfg.Seed, "seed", 1, "of everybody's decisions")

@@ -90,7 +90,7 @@ func TestRehearsal(t *testing.T) {
 }
 
 // A draw and a slow lane: who is there before the opening is called by lot, who
-// won't prove that he is no robot after all others. Few enough come that the slow
+// won't prove that they are no robot after all others. Few enough come that the slow
 // lane is reached, and nobody honest is kept.
 func TestRehearsalOfTheRoom(t *testing.T) {
 	t.Parallel()

@@ -95,7 +95,7 @@ func inboxes(t *testing.T, shipped *natstest.Shipped) {
 	}
 }
 
-// refusedTo tells whether the server refuses a role what it does.
+// refusedTo reports whether the server refuses a role what it does.
 func refusedTo(t *testing.T, shipped *natstest.Shipped, role string, do func(*nats.Conn) error) bool {
 	t.Helper()
 	errs := make(chan error, 8)

@@ -27,7 +27,7 @@ type secret struct {
 // secret adds a flag for a secret, and one for a file with it.
 func (f flags) secret(value *string, name, without, usage string) {
 	f.StringVar(value, name, without, usage)
-	file := f.String(name+"-file", "", "`file` with the value of --"+name+", which so stands in no list of processes")
+	file := f.String(name+"-file", "", "`file` with the value of --"+name+", which keeps it out of process lists")
 	*f.secrets = append(*f.secrets, secret{name, value, file})
 }
 

@@ -88,9 +88,9 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 	case "gateway":
 		f.StringVar(&o.http, "http", ":8080", "`address` for fans")
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: secrets, and public halves of pass and barcode keys (frontrow keys split)")
-		f.StringVar(&o.region, "region", "home", "whose queues this gateway fills")
+		f.StringVar(&o.region, "region", "home", "region whose queues this gateway fills")
 		f.StringVar(&o.domain, "domain", "", "JetStream `domain` of the home region's servers, needed in another region")
-		f.StringVar(&o.public, "public-url", "", "where fans reach the shop, like `https://tickets.example.com`: links are made of it, other hosts are refused; with https, cookies are for HTTPS alone. Without it, each request or a trusted proxy says where it is")
+		f.StringVar(&o.public, "public-url", "", "where fans reach the shop, like `https://tickets.example.com`: used in links, and requests to other hosts are refused; with https, cookies are sent over HTTPS only. Without it, each request or a trusted proxy says where the shop is")
 		o.defences.flags(f)
 		o.defences.edgeFlags(f)
 		f.Var(&o.origins, "origin", "another `origin` that may act for a fan (may be repeated)")
@@ -98,12 +98,12 @@ func (c command) service(ctx context.Context, name string, args []string) error 
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: pass keys (frontrow keys split)")
 		f.Var(&o.regions, "region", "another `region=domain` of NATS whose places are called too (may be repeated)")
 		f.StringVar(&o.domain, "domain", "", "JetStream `domain` of the home region's servers, needed with --region")
-		f.IntVar(&o.replicas, "replicas", 3, "of the streams of new events")
+		f.IntVar(&o.replicas, "replicas", 3, "replicas of the streams of new events")
 	case "inventory":
 		f.StringVar(&o.keys, "keys", "keys.json", "keyring `file`: barcode keys (frontrow keys split)")
 		f.secret(&o.postgres, "postgres", "", "PostgreSQL `DSN`")
 		f.StringVar(&o.payments, "payments", "", "`URL` of the payment provider")
-		f.StringVar(&o.webhooks, "webhooks", "", "`address` where its webhooks are taken; empty: it is asked instead")
+		f.StringVar(&o.webhooks, "webhooks", "", "`address` to take its webhooks at; empty: the provider is polled instead")
 		f.StringVar(&o.webhookSecret, "webhook-secret", "", "`file` with the secret its webhooks are signed with")
 		f.secret(&o.replica, "replica", "", "`DSN` of a read replica, for order history")
 	}

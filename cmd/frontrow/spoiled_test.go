@@ -132,7 +132,7 @@ func (y *junkyard) named(event string) (names []string) {
 	return names
 }
 
-// metric tells whether a service shows spoiled records of a bucket and kind.
+// metric reports whether a service shows spoiled records of a bucket and kind.
 func (y *junkyard) metric(service, bucket, kind string) bool {
 	y.t.Helper()
 	resp, err := http.Get("http://" + y.ops[service] + "/metrics")

@@ -90,7 +90,7 @@ func (s *sale) purchase() {
 }
 
 // lottery: two fans take part in a draw, and one of them pays. Each can check
-// his rank by what he was shown before he took his place.
+// their rank by what they were shown before they took their place.
 func (s *sale) lottery() {
 	fans := []*buyer{s.buyer(), s.buyer()}
 	commitments := make([]string, len(fans))
@@ -126,7 +126,7 @@ func (s *sale) decline() {
 	s.enter().get(seatIDs(b.held))
 }
 
-// release: a fan gives his seats back, and they are for others.
+// release: a fan gives their seats back, and they are for others.
 func (s *sale) release() {
 	s.enter().choose(pair())
 	b := s.enter()
@@ -171,7 +171,7 @@ func (s *sale) abandon() {
 	b.outcome("failed")
 }
 
-// confirmation: the bank asks the fan, and he confirms.
+// confirmation: the bank asks the fan, and they confirm.
 func (s *sale) confirmation() {
 	b := s.pending("tok_3ds")
 	for where := b.bank(); where != "" && !confirm(where); where = b.bank() { // it may be away, and come back elsewhere
@@ -180,8 +180,8 @@ func (s *sale) confirmation() {
 	b.outcome("paid")
 }
 
-// latePayment: the order is given up while the fan is at his bank, as a
-// deadline does, and he confirms.
+// latePayment: the order is given up while the fan is at their bank, as a
+// deadline does, and they confirm.
 func (s *sale) latePayment() {
 	b := s.pending("tok_3ds")
 	fan := s.seatRecord(seatIDs(b.held)[0]).Fan
@@ -231,7 +231,7 @@ func (s *sale) giveBack(b *buyer) {
 	b.state = "refunded"
 }
 
-// byCode: a fan buys with his access code, which is good once.
+// byCode: a fan buys with their access code, which is good once.
 func (s *sale) byCode() {
 	b := s.buyer()
 	keys := s.keys()

@@ -49,7 +49,7 @@ func TestEveryStateHasAWayOn(t *testing.T) {
 	r.audit("show")
 }
 
-// suffer lets something become of a fan, wherever he is.
+// suffer lets something happen to a fan, wherever they are.
 func (f *fan) suffer(ctx context.Context, misfortune string) error {
 	switch misfortune {
 	case "goes on":
@@ -130,5 +130,5 @@ func (f *fan) goOn(ctx context.Context) error {
 		}
 		said = append(said, fmt.Sprint(a.Status, " ", a.text("type")))
 	}
-	return fmt.Errorf("no way on: he heard %q", said)
+	return fmt.Errorf("no way on: they heard %q", said)
 }

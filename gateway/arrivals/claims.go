@@ -37,8 +37,8 @@ func NewClaims(cfg Config, event string) *Claims {
 // Run stores claims until ctx ends.
 func (c *Claims) Run(ctx context.Context) error { return c.writes.Run(ctx) }
 
-// Claim uses a code for a fan, by a create-only record: nil if it is his now or
-// was before. What a crash leaves is his, and he comes back for it.
+// Claim uses a code for a fan, by a create-only record: nil if it is theirs now or
+// was before. What a crash leaves is theirs, and they come back for it.
 func (c *Claims) Claim(ctx context.Context, code string, by wire.CodeClaim) error {
 	fan, ok := c.known.Get(code)
 	if !ok {
@@ -54,7 +54,7 @@ func (c *Claims) Claim(ctx context.Context, code string, by wire.CodeClaim) erro
 		c.known.Put(code, fan)
 	}
 	if fan != by.Fan {
-		return wire.Refuse(wire.CodeCodeUsed, "This access code has been used already. If that was you, go on in the browser where you used it: its waiting room lets you carry your place to this one.")
+		return wire.Refuse(wire.CodeCodeUsed, "This access code has already been used. If that was you, continue in the browser where you used it: its waiting room lets you carry your place to this one.")
 	}
 	return nil
 }
@@ -87,5 +87,5 @@ func (c *Claims) create(ctx context.Context, code string, by wire.CodeClaim) (st
 		}
 		return first.Fan, nil
 	}
-	return "", wire.Busy("Access codes can't be used just now. Nothing is lost: please try again.")
+	return "", wire.Busy("Access codes can't be used right now. Nothing is lost: please try again.")
 }

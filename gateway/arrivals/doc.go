@@ -1,8 +1,8 @@
-// Package arrivals gives a fan what he can have once: a place in a lane, and an access
-// code that is his. Both are create-only records under an id, so it is JetStream that
+// Package arrivals gives a fan what they can have once: a place in a lane, and an access
+// code of their own. Both are create-only records under an id, so it is JetStream that
 // decides, and any number of gateways agree.
 //
-//	Queue.Place(fan)  ─┐                 created ─────────────► his
+//	Queue.Place(fan)  ─┐                 created ─────────────► theirs
 //	                   ├─► create-only ──┤
 //	Claims.Claim(code)─┘     ▲           conflict, unknown ──► read the record: whose is it?
 //	                         │                                   │ there is none: the write in flight failed
@@ -14,13 +14,13 @@
 //
 // # Invariants
 //
-//  1. A fan has one place a lane and turn, however often and wherever he joins, and its
+//  1. A fan has one place a lane and turn, however often and wherever they join, and its
 //     number is the revision of its record. Which turn it is, the admitter says.
 //     A queue that is lost and made again gives out places of another line; those of
 //     before stay good, to whoever has the receipt.
-//  2. An access code is one fan's. He may use it again.
+//  2. An access code is one fan's. They may use it again.
 //  3. What is remembered here decides nothing: it saves asking for what never changes.
-//  4. Silence is no answer: who can't be told whether he has a place is told to ask again.
+//  4. Silence is no answer: a fan who can't be told whether they have a place is told to ask again.
 //
 // # What a crash leaves
 //

@@ -62,9 +62,9 @@ func NewQueue(cfg Config, event, lane string, line func(given time.Time) string)
 // Run stores places until ctx ends.
 func (q *Queue) Run(ctx context.Context) error { return q.joins.Run(ctx) }
 
-// Place gives a fan his place of a turn. A join that is refused spoils the batch of all
+// Place gives a fan their place of a turn. A join that is refused spoils the batch of all
 // who join in the same moment, so one who repeats is answered from memory where
-// possible, and his joins in flight are one. Fresh is true for one of them at most.
+// possible, and their joins in flight are one. Fresh is true for one of them at most.
 func (q *Queue) Place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
 	key := wire.TurnKey(rec.Fan, rec.Turn)
 	if p, ok := q.joined.Get(key); ok {
@@ -86,7 +86,7 @@ func (q *Queue) Place(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, 
 	return p, fresh, nil
 }
 
-// create makes the fan's place by a create-only write, or reads the one he has
+// create makes the fan's place by a create-only write, or reads the one they have
 // back from the leader. A conflict is not proof of a place (the write in flight
 // may fail), so it is looked for.
 func (q *Queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place, fresh bool, err error) {
@@ -102,7 +102,7 @@ func (q *Queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place,
 		}
 		if !errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrUnknown) {
 			q.log.Warn("join", "event", q.event, "lane", q.lane, "err", err)
-			return p, false, wire.Busy("The queue can't be joined just now. Please try again.")
+			return p, false, wire.Busy("You can't join the queue right now. Please try again.")
 		}
 		if p, ok, err := q.find(ctx, wire.TurnKey(rec.Fan, rec.Turn)); ok || err != nil {
 			return p, false, err
@@ -111,7 +111,7 @@ func (q *Queue) create(ctx context.Context, rec wire.PlaceRecord) (p wire.Place,
 	return p, false, wire.Busy("The queue is very busy. Please try again.")
 }
 
-// Has tells whether a fan has a place of a turn here; Place then finds it in memory.
+// Has reports whether a fan has a place of a turn here; Place then finds it in memory.
 func (q *Queue) Has(ctx context.Context, fan string, turn int) (bool, error) {
 	key := wire.TurnKey(fan, turn)
 	if _, ok := q.joined.Get(key); ok {
@@ -131,7 +131,7 @@ func (q *Queue) find(ctx context.Context, key string) (p wire.Place, ok bool, er
 	case errors.Is(err, kv.ErrNotFound):
 		return p, false, nil
 	case err != nil:
-		return p, false, wire.Busy("The queue can't be read just now. Please try again.")
+		return p, false, wire.Busy("The queue can't be read right now. Please try again.")
 	}
 	rec, err := records.Read[wire.PlaceRecord](q.spoiled, q.bucket.Name(), stored)
 	if err != nil {

@@ -325,7 +325,7 @@ func (c *Catalogue) Find(id string) (*Event, error) {
 	case ev != nil && ev.visible.Load():
 		return ev, nil
 	case !known || ev != nil && ev.record.Load() != nil:
-		return nil, wire.Busy("This event is being loaded. Please try again in a moment.")
+		return nil, wire.Busy("This event is still loading. Please try again in a moment.")
 	}
 	return nil, wire.Refuse(wire.CodeNotFound, "There is no such event.")
 }
@@ -349,7 +349,7 @@ func (c *Catalogue) List() []*Event {
 	return all
 }
 
-// Ready tells whether everything that was stored when this gateway started has
+// Ready reports whether everything that was stored when this gateway started has
 // been read, or at least been tried.
 func (c *Catalogue) Ready() error {
 	c.mu.RLock()

@@ -40,12 +40,12 @@ func (ev *Event) Zone() *time.Location { return ev.zone.Load() }
 // Queue is a lane, in this gateway's region; nil if there is none of that name.
 func (ev *Event) Queue(lane string) *arrivals.Queue { return ev.queues[lane] }
 
-// HasPlace tells whether a fan has a place of a turn in a lane of this gateway's region.
+// HasPlace reports whether a fan has a place of a turn in a lane of this gateway's region.
 func (ev *Event) HasPlace(ctx context.Context, lane, fan string, turn int) (bool, error) {
 	return ev.queues[lane].Has(ctx, fan, turn)
 }
 
-// HasSlowLane tells whether suspects may come in by the slow lane unproven.
+// HasSlowLane reports whether suspects may come in by the slow lane unproven.
 func (ev *Event) HasSlowLane() bool { return ev.Record().Spec.Admission.Slow }
 
 // Board is the newest board; nil before the first.
@@ -83,7 +83,7 @@ func (ev *Event) Turn(p wire.Place) (ahead uint64, called, known bool) {
 	return b.Turn(p.Lane, p.Region, p.Number)
 }
 
-// Reached tells whether a place may have been called by now, so that it may be used up.
+// Reached reports whether a place may have been called by now, so that it may be used up.
 func (ev *Event) Reached(p wire.Place) bool {
 	b := ev.Board()
 	return b != nil && b.Reached(p.Lane, p.Region, p.Number)

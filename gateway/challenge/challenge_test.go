@@ -45,7 +45,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"nothing to prove", None, Attempt{}, true, Enter},
 		{"nothing to prove, and failed at it", None, failed, true, Enter},
-		{"nothing to prove, but proven: a fan who lifts himself out of the slow lane", None, Attempt{Level: Strong}, true, Enter},
+		{"nothing to prove, but proven: a fan who gets out of the slow lane", None, Attempt{Level: Strong}, true, Enter},
 		{"first time", Standard, Attempt{}, true, Ask},
 		{"first time, no slow lane", Standard, Attempt{}, false, Ask},
 		{"proven", Standard, Attempt{Level: Standard}, true, Enter},

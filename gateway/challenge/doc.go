@@ -1,10 +1,10 @@
-// Package challenge says what a suspect has to do, and checks that he has done it.
+// Package challenge says what a suspect has to do, and checks that they have done it.
 //
 //	score ─► Thresholds.Needs ─► nothing │ a proof │ a strong proof
 //	                                │
 //	the answer that came along ─► Desk.Check ─► level, or why it proves nothing
 //	                                │
-//	                             Decide ─► Enter   the lane he came for
+//	                             Decide ─► Enter   the lane they came for
 //	                                    ├► Ask     challenge-required: where to get one
 //	                                    └► Slow    a place in the slow lane, with the way out
 //

@@ -63,7 +63,7 @@ var (
 type Attempt struct {
 	Level   Level
 	Fault   error // of this package
-	Skipped bool  // the fan said that he would rather wait
+	Skipped bool  // the fan would rather wait
 }
 
 // Verdict is what happens to a request.

@@ -22,7 +22,7 @@ type Client struct {
 	Garbled bool       // a trusted proxy sent a hop that is no address
 }
 
-// Host is what one client has to himself: his IPv4 address, or his IPv6 /64.
+// Host is what one client has to itself: its IPv4 address, or its IPv6 /64.
 func (c Client) Host() netip.Prefix { return prefix(c.Addr, host4, host6) }
 
 // Network is what one client can easily move within: IPv4 /24, IPv6 /48.

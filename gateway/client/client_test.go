@@ -64,7 +64,7 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// Whatever a client writes left of what the first trusted proxy added, he stays who he is.
+// Whatever a client writes left of what the first trusted proxy added, it stays who it is.
 func TestNobodyChoosesHisAddress(t *testing.T) {
 	t.Parallel()
 	trusted := networks(t, "10.0.0.0/8")

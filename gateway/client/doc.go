@@ -6,7 +6,7 @@
 //	fan ──► proxy ──► proxy ──► proxy ──────────► us
 //	 a        b         c       peer
 //
-// Whoever connects to us says what he likes in a header. So the header is read
+// Whoever connects to us can write what they like in a header. So the header is read
 // from the right, and only as far as trusted proxies wrote it: the client is the
 // rightmost hop that is not one of them (RFC 7239, 7.4 describes the attack).
 //

@@ -77,7 +77,7 @@ func (n *Networks) add(text string) error {
 	return nil
 }
 
-// Contain tells whether a lies in one of the ranges: one look-up a prefix length.
+// Contain reports whether a lies in one of the ranges: one look-up a prefix length.
 func (n *Networks) Contain(a netip.Addr) bool {
 	if n == nil {
 		return false

@@ -178,7 +178,7 @@ func (d *Defences) Guesses(r *http.Request, code string) *wire.Problem {
 		if used, of := d.limits.Used(limit.Guess, kind, c.who); of > 0 && used >= of {
 			d.metrics.limited.WithLabelValues(string(limit.Guess), string(kind)).Inc()
 			return &wire.Problem{Code: wire.CodeSlowDown, RetryAfterMS: guessWait.Milliseconds(),
-				Detail: "Too many e-mail addresses were tried with access codes here. Wait an hour and type the one that yours was sent to; you can join the queue without it meanwhile."}
+				Detail: "Too many e-mail addresses were tried with access codes here. Wait an hour, then enter the one yours was sent to. Meanwhile you can join the queue without the code."}
 		}
 	}
 	return nil
@@ -224,7 +224,7 @@ func slowDown(kind limit.Kind, after time.Duration) *wire.Problem {
 	return &wire.Problem{Code: wire.CodeSlowDown, Detail: detail, RetryAfterMS: after.Milliseconds()}
 }
 
-// opens says whether an address may open one more connection.
+// opens reports whether an address may open one more connection.
 func (d *Defences) opens(c client.Client) bool {
 	return d.cfg.Exempt.Contain(c.Addr) || d.limits.Take(limit.Connect, limit.Who{Address: c.Host(), Network: c.Network()}) == nil
 }

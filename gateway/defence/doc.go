@@ -1,6 +1,6 @@
 // Package defence looks at who asks. It wires the parts that know nothing of each other
 // into what a gateway needs: may this request be served, by which lane does this fan
-// come in, what must he prove first.
+// come in, what they must prove first.
 //
 //	accept ──► Edge (listener): how many connections, how fast                                closed
 //	request ─► client: which address? ─► Admit (limit): a budget left? ──────────no─────────► 429
@@ -16,7 +16,7 @@
 //
 // # Reading guide
 //
-//	config.go     what an operator sets; what he can switch off
+//	config.go     what an operator sets; what they can switch off
 //	defences.go   who asks; budgets, score, edge: limit, risk, client, listener wired in
 //	prove.go      challenges: challenge, evidence wired in; who is asked, what for
 //	metrics.go    what is counted
@@ -25,9 +25,9 @@
 //
 //  1. Nobody is blocked in silence: who is refused for doing too much is told when he
 //     may go on, who is suspected where to get a proof, who waits in the slow lane why
-//     and how he leaves it. (A connection beyond its bounds is closed without a word:
+//     and how to leave it. (A connection beyond its bounds is closed without a word:
 //     there is no request to answer.)
-//  2. A place that a fan has is his whatever the score says.
+//  2. A place that a fan has stays theirs, whatever the score says.
 //  3. A request that we could not serve costs nothing of a budget.
 //  4. Exempt addresses are neither limited nor scored, and teach us nothing.
 //  5. A part that is switched off refuses nobody.

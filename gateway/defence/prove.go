@@ -56,7 +56,7 @@ func (d *Defences) Issue(r *http.Request, p challenge.Purpose, level challenge.L
 	level = max(level, d.cfg.Thresholds.Needs(d.assess(r, d.caller(r), p).Score))
 	c, err := d.desk.Issue(r.Context(), p, level)
 	if errors.Is(err, challenge.ErrBusy) {
-		return Task{}, wire.Busy("Very many proofs are being made. Please try again.")
+		return Task{}, wire.Busy("Too many proofs are being made at this moment. Please try again.")
 	}
 	if err != nil {
 		return Task{}, err
@@ -72,15 +72,15 @@ func (d *Defences) Issue(r *http.Request, p challenge.Purpose, level challenge.L
 // Event is one that fans arrive at.
 type Event interface {
 	ID() string
-	// HasSlowLane tells whether suspects may come in by the slow lane unproven.
+	// HasSlowLane reports whether suspects may come in by the slow lane unproven.
 	HasSlowLane() bool
-	// HasPlace tells whether a fan has a place of a turn in a lane.
+	// HasPlace reports whether a fan has a place of a turn in a lane.
 	HasPlace(ctx context.Context, lane, fan string, turn int) (bool, error)
 }
 
 // Screen says by which lane an arrival may come in who wants to come in by lane:
-// by that one, by the slow one, or not before he has proven something. It notes
-// score and reasons in rec. A fan who has a place keeps it, however suspicious he
+// by that one, by the slow one, or not before they have proven something. It notes
+// score and reasons in rec. A fan who has a place keeps it, however suspicious they
 // comes back. An access code is not spent on the slow lane: who has one proves.
 func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane, answer string) (string, error) {
 	c := d.caller(r)
@@ -94,10 +94,10 @@ func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane
 	if needs == challenge.None {
 		return lane, nil
 	}
-	if known { // else he was named just now and has nothing
+	if known { // else they were named just now and have nothing
 		lanes := []string{lane, wire.LaneSlow}
 		if answer != "" && answer != challenge.Skip {
-			lanes = lanes[:1] // he pays to leave the slow lane
+			lanes = lanes[:1] // they pay to leave the slow lane
 		}
 		for _, l := range lanes {
 			if has, err := ev.HasPlace(r.Context(), l, rec.Fan, rec.Turn); has || err != nil {
@@ -116,7 +116,7 @@ func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane
 	return lane, nil
 }
 
-// Pays lets a fan do an act, or says what he has to prove first. There is no slow
+// Pays lets a fan do an act, or says what they have to prove first. There is no slow
 // lane after the queue.
 func (d *Defences) Pays(r *http.Request, p challenge.Purpose, answer string) error {
 	c := d.caller(r)
@@ -166,7 +166,7 @@ func (d *Defences) decide(r *http.Request, p challenge.Purpose, c caller, a risk
 	attempt := d.desk.Check(r.Context(), p, answer, address)
 	if errors.Is(attempt.Fault, challenge.ErrBusy) {
 		d.env.Logger.Warn("answer could not be noted", "event", p.Event, "err", attempt.Fault)
-		return challenge.Ask, wire.Busy("The proof can't be checked just now. Please send it again.")
+		return challenge.Ask, wire.Busy("The proof can't be checked right now. Please send it again.")
 	}
 	verdict := challenge.Decide(needs, attempt, slow)
 	said := faultOf(attempt.Fault)
@@ -197,9 +197,9 @@ func faultOf(err error) string {
 	return ""
 }
 
-// askWords tells a fan why he is asked for a proof, and a program what to do.
+// askWords tells a fan why they are asked for a proof, and a program what to do.
 func askWords(a challenge.Attempt, fault string) string {
-	const how = " Your browser gets a new task and works it out by itself, in some seconds; a program sends the answer as \"challenge\"."
+	const how = " Your browser gets a new task and works it out by itself in a few seconds; a program sends the answer as \"challenge\"."
 	switch {
 	case fault == outcomeFailed:
 		return "The proof was wrong or was used before." + how
@@ -208,12 +208,12 @@ func askWords(a challenge.Attempt, fault string) string {
 	case fault == outcomeUnavailable:
 		return "The service that checks this proof can't be reached; another kind of proof will do." + how
 	case a.Level > challenge.None:
-		return "A stronger proof is needed by now." + how
+		return "A stronger proof is needed now." + how
 	}
-	return "Prove first that you are no robot." + how
+	return "Prove first that you are not a robot." + how
 }
 
-// Slow tells a fan in the slow lane why he is there and how he gets out.
+// Slow tells a fan in the slow lane why they are there and how to get out.
 type Slow struct {
 	Why       []string `json:"why"`
 	Detail    string   `json:"detail"`
@@ -227,5 +227,5 @@ func (d *Defences) WhySlow(r *http.Request, event, fan string) *Slow {
 		why = []string{"The request looked like a program's when you joined."}
 	}
 	return &Slow{Why: why, Challenge: challengePath(event, "level=strong"),
-		Detail: "You wait in the slower queue, which is called after the others. A stronger proof, which takes your browser up to half a minute, gives you a place in the general queue."}
+		Detail: "You are in the slower queue, which is called after the others. A stronger proof, which takes your browser up to half a minute, gets you a place in the general queue."}
 }

@@ -14,7 +14,7 @@ const (
 	placeAge  = 90 * 24 * time.Hour // longer than any queue stands
 )
 
-// secure tells whether the fan of a request has us over HTTPS.
+// secure reports whether the fan of a request has us over HTTPS.
 func (id *Identity) secure(r *http.Request) bool {
 	return strings.HasPrefix(id.cfg.Origin(r), "https://")
 }

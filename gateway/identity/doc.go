@@ -15,8 +15,8 @@
 //
 // # Invariants
 //
-//  1. Nobody is a fan but by his own cookie. Become makes a device a fan's, and its
-//     callers see to it that he wants it.
+//  1. Nobody is a fan except by their own cookie. Become makes a device a fan's, and its
+//     callers see to it that they want it.
 //  2. A pass is good only if it was verified here for the event, belongs to the fan of
 //     the request's cookie, is used on the device it was given to, with the key that it
 //     names, and is not known to be revoked. What is not known yet, because REVOKED was not read, is not taken

@@ -29,7 +29,7 @@ type Config struct {
 }
 
 // Identity tells who a request speaks for. A fan is named by the signed cookie
-// fr_fan, his admission by a pass that must be his, on the device it was given to.
+// fr_fan, their admission by a pass that must be theirs, on the device it was given to.
 type Identity struct {
 	cfg      Config
 	origins  origins
@@ -65,14 +65,14 @@ func New(cfg Config) (*Identity, error) {
 func (id *Identity) SameOrigin(r *http.Request, socket bool) error {
 	if socket {
 		if id.cookie(r, wire.FanCookie) != "" && r.Header.Get("Origin") == "" {
-			return wire.Refuse(wire.CodeForbidden, "Send an Origin with the cookie.")
+			return wire.Refuse(wire.CodeForbidden, "Send an Origin header with the cookie.")
 		}
 	}
 	if !socket && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions) {
 		return nil
 	}
 	if !id.origins.allow(r) {
-		return wire.Refuse(wire.CodeForbidden, "This site may not act for you. Open the shop's own page.")
+		return wire.Refuse(wire.CodeForbidden, "Another site may not act for you. Open the shop's own page.")
 	}
 	return nil
 }

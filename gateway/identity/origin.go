@@ -45,14 +45,14 @@ func (o origins) allow(r *http.Request) bool {
 	return ok && o.trusted[scheme+"://"+host]
 }
 
-// ours tells whether an origin is where the request has us. What came over HTTPS may do
+// ours reports whether an origin is where the request has us. What came over HTTPS may do
 // what came over plain HTTP may: there may be TLS in front of us that nobody told us of.
 func (o origins) ours(r *http.Request, scheme, host string) bool {
 	own, err := url.Parse(o.own(r))
 	return err == nil && host == usualPort(scheme, own.Host) && (scheme == "https" || own.Scheme == "http")
 }
 
-// target tells whether an address is that of the request, whatever its query is: at
+// target reports whether an address is that of the request, whatever its query is: at
 // our origin or, as a proxy may hide from us where the fan has us, at that of the page
 // that made the request and was allowed to.
 func (o origins) target(r *http.Request, target string) bool {

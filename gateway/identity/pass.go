@@ -66,15 +66,15 @@ func (id *Identity) proven(r *http.Request, key string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, proof.ErrBusy):
-		return wire.Busy("Very many steps are being taken at this moment. Please try again.")
+		return wire.Busy("Too many people are doing this at this moment. Please try again.")
 	case errors.Is(err, proof.ErrStale):
-		return wire.Refuse(wire.CodeProof, "The clock of this device is off, and its proof is not of now. Try again with the time of this answer.")
+		return wire.Refuse(wire.CodeProof, "This device's clock is off, so its proof is out of date. Try again with the time of this response.")
 	}
-	return wire.Refuse(wire.CodeProof, "This pass belongs to another browser, which has a key of its own. Go on there.")
+	return wire.Refuse(wire.CodeProof, "This pass belongs to another browser, which has its own key. Continue there.")
 }
 
 func otherDevice() *wire.Problem {
-	return wire.Refuse(wire.CodeOtherDevice, "You go on with another device. To go on here instead, take your place back in the waiting room.")
+	return wire.Refuse(wire.CodeOtherDevice, "You continued on another device. To continue here instead, take your place back in the waiting room.")
 }
 
 // verify is VerifyPass, remembering what it has verified: a fan sends the same

@@ -95,7 +95,7 @@ func (r *Revocations) Device(event, device string) *wire.Problem {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if _, revoked := r.devices[event+" "+device]; revoked && device != "" {
-		return wire.Refuse(wire.CodeRevoked, "The organiser has withdrawn the pass that this device had for this event. Write to them if you think that is a mistake.")
+		return wire.Refuse(wire.CodeRevoked, "The organiser has withdrawn this device's pass for this event. Contact them if you think that is a mistake.")
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (r *Revocations) Of(event string, p *wire.Pass) *wire.Problem {
 	case ended && v.Moved:
 		return otherDevice()
 	case ended, p.IssuedAt.Before(r.all[event].At):
-		return wire.Refuse(wire.CodeRevoked, "Your pass was withdrawn by the organiser. Seats you held go back on sale.")
+		return wire.Refuse(wire.CodeRevoked, "The organiser has withdrawn your pass. Seats you held go back on sale.")
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func (s *SignOuts) of(f wire.Face) *wire.Problem {
 	case !current:
 		return wire.Busy("We can't tell yet whether you are signed out. Please try again in a moment.")
 	case ended, s.Since(f.Fan, f.At) && (f.Session == "" || f.Session != keep):
-		return wire.Refuse(wire.CodeSignedOut, "You were signed out on this device. Your places, orders and tickets are kept on the devices that are still signed in: to have them here again, open “Take your place with you” on one of those. To begin anew here, open the event's page again.")
+		return wire.Refuse(wire.CodeSignedOut, "You were signed out on this device. Your places, orders and tickets are kept on the devices that are still signed in: to get them back here, open “Take your place with you” on one of those. To start afresh here, open the event's page again.")
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func FamilyOf(fingerprint string) Family {
 	return Tool
 }
 
-// Valid tells whether s has the form of a fingerprint, so that one from a header
+// Valid reports whether s has the form of a fingerprint, so that one from a header
 // may be logged.
 func Valid(s string) bool {
 	if len(s) != wellFormed || s[10] != '_' || s[23] != '_' {

@@ -53,7 +53,7 @@ type Budgets map[Route]map[Kind]limiter.Rate
 // thousands of fans, all of whom come in the opening minute: so the budget of an
 // address is large, and long before it is spent the share that is makes the risk
 // score ask for a proof (package risk). The budgets of a fan are far above what
-// a person does, and what his page does when everything goes wrong. New fans are what
+// a person does, and what their page does when everything goes wrong. New fans are what
 // somebody has who keeps cookies for later: an office's are free, a campus's too.
 const defaults = `
 	join.address=3000-M      join.network=12000-M      join.fan=600-M

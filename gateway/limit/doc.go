@@ -17,7 +17,7 @@
 // which a window that ended now would still cover; so a limit holds for any such
 // span and not only between two ticks of the clock, and there is no instant at
 // which it can be had twice. What was refused is not counted: whoever waits as
-// long as he was told is let in.
+// long as they were told is let in.
 //
 // # Gossip
 //

@@ -77,7 +77,7 @@ func TestWindowEdges(t *testing.T) {
 	}
 }
 
-// Whoever waits as long as he was told is let in, and not before.
+// Whoever waits as long as they were told is let in, and not before.
 func TestResetIsWhenThereIsRoom(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -107,12 +107,12 @@ func TestResetIsWhenThereIsRoom(t *testing.T) {
 		}
 		clk.move(wait)
 		if s.take("k", r, 1) != 1 {
-			t.Fatal("refused after the wait he was told")
+			t.Fatal("refused after the wait that was told")
 		}
 	})
 }
 
-// At the very instant he was told, there is room, whatever the numbers.
+// At the very instant that was told there is room, whatever the numbers.
 func TestResetHoldsToTheInstant(t *testing.T) {
 	t.Parallel()
 	for limit := range int64(60) {
@@ -125,7 +125,7 @@ func TestResetHoldsToTheInstant(t *testing.T) {
 			c, _ := s.Get(t.Context(), "k", r)
 			clk.move(time.Unix(c.Reset, 0).Sub(clk.now()))
 			if !c.Reached || s.take("k", r, 1) != 1 {
-				t.Errorf("limit %d: refused at the instant he was told: %+v", r.Limit, c)
+				t.Errorf("limit %d: refused at the instant that was told: %+v", r.Limit, c)
 			}
 			s.take("k", r, int(r.Limit)) // what fits beside, since instants are told in whole seconds
 		}
@@ -237,7 +237,7 @@ func TestTakeOrder(t *testing.T) {
 		l.Take(Hold, w)
 	}
 	if used, of := l.Used(Hold, Address, w); used != 3 || of != 10 {
-		t.Errorf("a fan who is over his budget used %d of %d of his office's, want 3 of 10", used, of)
+		t.Errorf("a fan who is over budget used %d of %d of the office's, want 3 of 10", used, of)
 	}
 	r := l.Take(Hold, w)
 	if r == nil || r.Kind != Fan || r.After < time.Second || r.After > 2*time.Minute || r.String() != "hold.fan" {

@@ -45,7 +45,7 @@ func New(b Budgets, s *Store, now func() time.Time) *Limits {
 	l := &Limits{budgets: map[Route][]budget{}, store: s, now: now}
 	for route, kinds := range b {
 		// The most particular comes first: a fan who does too much spends nothing of
-		// his office's budget with it.
+		// their office's budget with it.
 		for _, kind := range []Kind{Fan, Address, Network} {
 			if rate, ok := kinds[kind]; ok {
 				l.budgets[route] = append(l.budgets[route], budget{kind, string(route) + "." + string(kind) + ".", limiter.New(s, rate)})

@@ -129,7 +129,7 @@ func (e *entry) used(now time.Time) int64 {
 	return e.counts[0].all()*period + e.counts[1].all()*(period-now.UnixMicro()%period)
 }
 
-// fits tells whether n more than were used are within the limit.
+// fits reports whether n more than were used are within the limit.
 func (e *entry) fits(now time.Time, n int64) bool {
 	return e.used(now) <= (e.limit-n)*e.period.Microseconds()
 }

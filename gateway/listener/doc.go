@@ -26,7 +26,7 @@
 // for the rest of it.
 //
 // TLS, if it ends here, is served with a certificate that is read again when its
-// files change, and the JA4 fingerprint of each client is kept with his connection.
+// files change, and the JA4 fingerprint of each client is kept with its connection.
 //
 // # Invariants
 //

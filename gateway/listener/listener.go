@@ -57,7 +57,7 @@ type Config struct {
 	MaxHalfOpenOfAddress int
 	// Proxies and Exempt addresses have no bounds of their own.
 	Proxies, Exempt *client.Networks
-	// Admit says whether an address may open one more now; nil: always.
+	// Admit reports whether an address may open one more now; nil: always.
 	Admit func(client.Client) bool
 	// Refused is told of each connection that is closed unasked, and why; nil: nobody.
 	Refused func(reason string)

@@ -114,7 +114,7 @@ func dial(t *testing.T, to, from string) net.Conn {
 	return c
 }
 
-// served tells whether the server answers on c.
+// served reports whether the server answers on c.
 func served(c net.Conn) bool {
 	_ = c.SetDeadline(time.Now().Add(waitLimit))
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
@@ -134,7 +134,7 @@ func gone(c net.Conn) bool {
 	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// refused tells whether a connection is closed unasked, which may show as early as
+// refused reports whether a connection is closed unasked, which may show as early as
 // when it is opened.
 func refused(to, from string) bool {
 	c, err := dialer(from).Dial("tcp", to)

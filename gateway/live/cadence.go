@@ -6,7 +6,7 @@ import (
 	"frontrow/wire"
 )
 
-// How often a waiting fan is told the board, by how long his wait will be. Near
+// How often a waiting fan is told the board, by how long their wait will be. Near
 // the head a second matters; an hour away it doesn't, and a million sockets
 // written to each second would be all that a gateway does.
 const (
@@ -18,7 +18,7 @@ const (
 	nearAhead = 100 // so few are near whatever the pace
 )
 
-// cadence is how often the board is told to a fan with so many ahead of him.
+// cadence is how often the board is told to a fan with so many ahead of them.
 func cadence(b *wire.Board, ahead uint64) time.Duration {
 	rate := b.Rate
 	if b.Pace != nil && b.Pace.High > rate {
@@ -35,7 +35,7 @@ func cadence(b *wire.Board, ahead uint64) time.Duration {
 	return cadenceFar
 }
 
-// urgent tells whether a board says something that everybody must hear at once:
+// urgent reports whether a board says something that everybody must hear at once:
 // that the sale opens, pauses or ends, that a level is sold out or back, the
 // draw, an operator's words.
 func urgent(last, b *wire.Board) bool {

@@ -32,7 +32,7 @@ const (
 
 // Bounds of a live socket.
 const (
-	// maxSeatFrames may wait for one viewer; with more he is too slow. It is above
+	// maxSeatFrames may wait for one viewer; with more they are too slow. It is above
 	// plan.MaxSections + plan.MaxAreas, so the answer to a watch always fits.
 	maxSeatFrames = 4096
 	maxNotices    = 16 // waiting for one fan; the oldest goes, GET knows the truth
@@ -47,7 +47,7 @@ const (
 
 // conn is one live socket. What waits for it is bounded and never makes anybody
 // else wait: of boards and stocks only the newest is kept, and a viewer who
-// can't take the frames of his sections is closed for Overload.
+// can't take the frames of their sections is closed for Overload.
 //
 // An idle socket has one goroutine, the reader; a writer lives only while there
 // is something to write.
@@ -59,7 +59,7 @@ type conn struct {
 	// Guarded by hub.mu.
 	watched []int // sections
 	all     bool
-	place   *wire.LivePlace // where the fan says he stands; nil: nowhere
+	place   *wire.LivePlace // where the fan says they stand; nil: nowhere
 	heard   uint64          // number of the board last told
 	next    time.Time       // when another may be
 
@@ -113,11 +113,11 @@ func noRoom(full string) *wire.Problem {
 	p := &wire.Problem{Code: wire.CodeSlowDown, RetryAfterMS: jitter(noRoomPause).Milliseconds()}
 	switch full {
 	case socketsFan:
-		p.Detail = "You have this page open many times. Close some of them; here it goes on without the live view."
+		p.Detail = "You have this page open too many times. Close some of them; until then this one works without live updates."
 	case socketsAddress:
-		p.Detail = "Very many in your network watch just now. The page goes on without the live view."
+		p.Detail = "Too many people on your network are watching right now. Until that changes, this page works without live updates."
 	default:
-		p.Code, p.Detail = wire.CodeUnavailable, "Too many viewers here just now. The board and the seats can still be read."
+		p.Code, p.Detail = wire.CodeUnavailable, "There are too many viewers right now. The board and the seats can still be read."
 	}
 	return p
 }

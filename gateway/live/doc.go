@@ -30,7 +30,7 @@
 //
 // # Invariants
 //
-//  1. A viewer who reads the snapshot after his watch was answered, applies frames
+//  1. A viewer who reads the snapshot after their watch was answered, applies frames
 //     above its sequence and reads again at a gap, sees the truth as of the last tick.
 //     Frames of a section are a chain without silent losses: From of each is To of the
 //     one before.

@@ -10,7 +10,7 @@ const (
 	Deploy                 // this gateway stops: come back elsewhere
 	Overload               // too slow, or what was told no longer holds: come back and read everything again
 	Policy                 // the client asks for what there isn't, or for too much
-	Data                   // what he sends is not what a live socket takes
+	Data                   // what the client sends is not what a live socket takes
 )
 
 // label is an ending as a metric label.

@@ -222,7 +222,7 @@ func (h *Hub) stock(frame []byte) {
 	give(h.conns, func(c *conn) { c.offerStock(frame) })
 }
 
-// Notice gives a fan's news to all his sockets.
+// Notice gives a fan's news to all their sockets.
 func (h *Hub) Notice(fan string, n *wire.Notice) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -116,7 +116,7 @@ func (v *viewer) next(kind string) wire.LiveFrame {
 	}
 }
 
-// The nearer a fan is to the head, the sooner he hears of it; what matters to
+// The nearer a fan is to the head, the sooner they hear of it; what matters to
 // everybody, everybody hears at once.
 func TestCadenceByDistance(t *testing.T) {
 	t.Parallel()
@@ -160,7 +160,7 @@ func TestCadenceByDistance(t *testing.T) {
 	for far.next(wire.FrameBoard).Board.Seq != seq {
 		heard++
 	}
-	if heard > 1 && time.Since(began) < cadenceFar/2 { // one after he said where he stands
+	if heard > 1 && time.Since(began) < cadenceFar/2 { // one after they said where they stand
 		t.Errorf("a fan far back heard %d of 3 boards", heard)
 	}
 }

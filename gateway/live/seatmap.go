@@ -95,7 +95,7 @@ type change struct {
 
 // tick publishes a snapshot of the present, if anything has changed, and returns
 // the changes section by section. A section's frames are a chain: From of each
-// is To of the one before, so a viewer notices a frame he has missed.
+// is To of the one before, so a viewer notices a frame that was missed.
 func (m *seatmap) tick() []change {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -128,7 +128,7 @@ func (m *seatmap) tick() []change {
 }
 
 // standing is an empty frame that says where a section's chain stands: the
-// answer to a watch, by which a viewer knows whether his snapshot will do.
+// answer to a watch, by which a viewer knows whether their snapshot will do.
 func (m *seatmap) standing(s int) wire.LiveFrame {
 	m.mu.Lock()
 	defer m.mu.Unlock()

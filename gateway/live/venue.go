@@ -64,13 +64,13 @@ func (v *Venue) Notes(id string) wire.Notes {
 	return wire.NotesOf(ref.Restricted, ref.Kind == plan.Accessible, ref.Kind == plan.Companion)
 }
 
-// HasSection tells whether the plan has a section or an area of that id.
+// HasSection reports whether the plan has a section or an area of that id.
 func (v *Venue) HasSection(id string) bool {
 	_, ok := v.byID[id]
 	return ok
 }
 
-// HasArea tells whether the plan has an area of that id.
+// HasArea reports whether the plan has an area of that id.
 func (v *Venue) HasArea(id string) bool {
 	i, ok := v.byID[id]
 	return ok && v.sections[i].area

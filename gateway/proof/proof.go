@@ -78,7 +78,7 @@ type claims struct {
 // Use is what a proof must be of.
 type Use struct {
 	Method string
-	// Here tells whether an address, without query, is that of the request.
+	// Here reports whether an address, without query, is that of the request.
 	Here func(url string) bool
 	Pass string // the token
 	Key  string // its thumbprint

@@ -67,7 +67,7 @@ func major(s, name string) int {
 	return n
 }
 
-// hintsDiffer tells whether the client hints and the User-Agent are of two
+// hintsDiffer reports whether the client hints and the User-Agent are of two
 // different browsers. Chromium alone sends hints.
 func hintsDiffer(a agent, h Headers) bool {
 	if h.Brands == "" && h.Mobile == "" && h.Platform == "" {
@@ -86,7 +86,7 @@ func hintsDiffer(a agent, h Headers) bool {
 	return h.Mobile == "?1" && !a.phone || h.Mobile == "?0" && a.phone
 }
 
-// hintsMissing tells whether the browser that is claimed would have sent what
+// hintsMissing reports whether the browser that is claimed would have sent what
 // is missing.
 func hintsMissing(a agent, s *Signals) bool {
 	if !s.Secure {
@@ -101,7 +101,7 @@ func hintsMissing(a agent, s *Signals) bool {
 	return false
 }
 
-// bare tells whether a header is missing that every browser sends with every request.
+// bare reports whether a header is missing that every browser sends with every request.
 func bare(h Headers) bool {
 	return h.Accept == "" || h.AcceptLanguage == "" || !strings.Contains(h.AcceptEncoding, "gzip")
 }

@@ -173,7 +173,7 @@ func TestTableIsComplete(t *testing.T) {
 		seen[r.Reason] = true
 	}
 	words := Weights().Words([]string{"address-joins", "network-joins", "fan-unknown", "agent-tool", "fan-spins", "nonsense"})
-	if len(words) != 3 || words[0] != "Very many join from your network just now." || words[1] != "The event's page was not opened first." {
+	if len(words) != 3 || words[0] != "Very many people are joining from your network right now." || words[1] != "The event's page was not opened first." {
 		t.Errorf("%q", words)
 	}
 }

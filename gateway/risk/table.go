@@ -36,7 +36,7 @@ func Weights() Table {
 	const (
 		browser = "Your browser does not look like the one it says it is."
 		program = "The request looks like a program's."
-		crowd   = "Very many join from your network just now."
+		crowd   = "Very many people are joining from your network right now."
 		spin    = "Seats were held and given up again very often."
 		keep    = "Very many seats are kept from your network and not bought."
 		quick   = "Seats were asked for faster than a person can."
@@ -72,14 +72,14 @@ func Weights() Table {
 			ramp(0.05, 0.3, func(s *Signals) float64 { return s.NetworkJoins })},
 		{"fan-owes", 50, "the cookie is one of very many that were given to its address or network within an hour: the first are free, each of the others costs one proof, however long it is kept", "Very many new browsers came from your network.",
 			yes(func(s *Signals, _ agent) bool { return s.FanOwes })},
-		{"network-strangers", 40, "joins of the network by who has not opened the page, from three a minute, in full at nine: one program under many names. It counts against the network's newcomers alone", "Programs join from your network just now.",
+		{"network-strangers", 40, "joins of the network by who has not opened the page, from three a minute, in full at nine: one program under many names. It counts against the network's newcomers alone", "Programs are joining from your network right now.",
 			func(s *Signals, a agent) float64 {
 				if s.FanEarned {
 					return 0
 				}
 				return ramp(0.05, 0.15, func(s *Signals) float64 { return s.NetworkStrangers })(s, a)
 			}},
-		{"rotation", 40, "new addresses of one IPv6 /48: one customer who changes his address", "The address changes with every request.",
+		{"rotation", 40, "new addresses of one IPv6 /48: one customer who changes addresses", "The address changes with every request.",
 			ramp(0.05, 0.25, func(s *Signals) float64 { return s.Rotation })},
 		{"fan-holds", 60, "holds granted to the fan: one a second is where nobody looks at seats any more", quick,
 			ramp(0.25, 0.6, func(s *Signals) float64 { return s.FanHolds })},

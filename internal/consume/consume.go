@@ -137,7 +137,7 @@ func (l *loop) pull(ctx context.Context) error {
 	}
 }
 
-// broken tells whether err is final; if not, it waits a little.
+// broken reports whether err is final; if not, it waits a little.
 func (l *loop) broken(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:

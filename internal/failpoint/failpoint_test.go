@@ -123,7 +123,7 @@ func placed(t *testing.T) map[string][]string {
 	return places
 }
 
-// is tells whether e is failpoint.name.
+// is reports whether e is failpoint.name.
 func is(e ast.Expr, name string) bool {
 	s, ok := e.(*ast.SelectorExpr)
 	if !ok || s.Sel.Name != name {

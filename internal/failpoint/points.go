@@ -19,7 +19,7 @@ type Point string
 const (
 	// PlaceStored: the place is in the queue. Its fan has no receipt.
 	PlaceStored Point = "place-stored"
-	// CodeClaimed: the access code is its fan's in this region. He has no place for it.
+	// CodeClaimed: the access code is its fan's in this region. They have no place for it.
 	CodeClaimed Point = "code-claimed"
 	// HoldGranted: the hold is stored, and the gateway told so. Its fan is not.
 	HoldGranted Point = "hold-granted"
@@ -42,7 +42,7 @@ const (
 	BoardPublished Point = "board-published"
 	// DrawStored: the secret of a draw is in PASSES. No board shows its commitment.
 	DrawStored Point = "draw-stored"
-	// CodeSpent: PASSES says whose the access code is. He has no pass for it.
+	// CodeSpent: PASSES says whose the access code is. They have no pass for it.
 	CodeSpent Point = "code-spent"
 	// PassStored: the pass is in PASSES. It is not signed.
 	PassStored Point = "pass-stored"

@@ -13,6 +13,6 @@
 //  2. ErrFull or ErrStopped: it was never in a flush;
 //  3. the error of its caller's context alone: it was withdrawn from the queue
 //     and never was in a flush;
-//  4. ErrAbandoned: the caller left while his item was in a flush, so it may
+//  4. ErrAbandoned: the caller left while their item was in a flush, so it may
 //     have taken effect.
 package group

@@ -13,8 +13,8 @@ var (
 	ErrFull = errors.New("queue is full")
 	// ErrStopped means that Run has ended. Nothing was done.
 	ErrStopped = errors.New("group has stopped")
-	// ErrAbandoned means that the caller stopped waiting while his item was in
-	// a flush: its outcome is unknown to him.
+	// ErrAbandoned means that the caller stopped waiting while its item was in
+	// a flush: its outcome is unknown to it.
 	ErrAbandoned = errors.New("outcome unknown: caller left during the flush")
 )
 

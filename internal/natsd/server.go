@@ -171,7 +171,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	return Run(ctx, opts, c.Logger)
 }
 
-// Run is Start for options the caller has made himself, from a configuration
+// Run is Start for options the caller has made itself, from a configuration
 // file for instance. It takes opts over.
 func Run(ctx context.Context, opts *server.Options, logger *slog.Logger) (*Server, error) {
 	if logger == nil {

@@ -72,8 +72,8 @@ func (e *Env) waitCluster() {
 	e.waitPlaceable()
 }
 
-// waitPlaceable returns when the meta leader places a stream on all servers. He
-// thinks one that has come back offline, and refuses to, until he hears from it.
+// waitPlaceable returns when the meta leader places a stream on all servers. It
+// thinks one that has come back offline, and refuses to, until it hears from it.
 func (e *Env) waitPlaceable() {
 	e.t.Helper()
 	nc, err := nats.Connect(e.URL())

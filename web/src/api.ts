@@ -89,7 +89,7 @@ async function send(method: string, path: string, body?: unknown, headers: Recor
       credentials: "same-origin", signal: AbortSignal.timeout(callTimeout),
     });
   } catch {
-    throw new Problem(0, "offline", "There is no connection just now. Nothing is lost: try again.");
+    throw new Problem(0, "offline", "No connection right now. Nothing is lost: try again.");
   }
   if (method !== "GET") noteDate(response); // GETs may come from a cache
   if (response.ok) return response;

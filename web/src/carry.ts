@@ -1,6 +1,6 @@
 // Taking a place to another device: a link that works for some minutes, as text
 // and as a QR code, and six digits that are typed there. It is made when the fan asks for it, and again when it ends
-// while he looks at it.
+// while they look at it.
 
 import { type Api, now, type Problem } from "./api";
 import { busy, by, fail, say, text } from "./dom";

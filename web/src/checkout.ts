@@ -76,7 +76,7 @@ export class Checkout {
       const longer = { ...hold, expires_at };
       this.store.set({ hold: longer, more: hold.hold });
       this.tick(longer, Infinity);
-      say(`Your seats are kept longer: you have ${span(this.left(longer))} now.`);
+      say(`Your seats are held longer: you now have ${span(this.left(longer))}.`);
     } catch (e) {
       const p = e as Problem;
       if (this.lost(p)) return;
@@ -194,7 +194,7 @@ export class Checkout {
     const hold: Hold = { seats: order.seats ?? [], total: order.total ?? 0, currency: order.currency ?? "", ...this.store.saved.hold, ...kept };
     this.store.set({ hold, key: newKey(), order: undefined });
     this.open(hold);
-    fail(`${order.reason ?? "The payment did not go through."} Nothing was charged, and your seats are still yours for ${span(this.left(hold))}: try again, or another card.`);
+    fail(`${order.reason ?? "The payment did not go through."} Nothing was charged, and your seats are still yours for ${span(this.left(hold))}: try again, or use another card.`);
     return true;
   }
 
@@ -232,10 +232,10 @@ export class Checkout {
     const state = by("order-state"), failed = order.state === "failed";
     state.dataset.state = order.state;
     text(state, {
-      pending: order.total === 0 ? "Your tickets are being made…" : "Your payment is being made…", paid: order.total === 0 ? "Here are your tickets." : "Paid. Here are your tickets.",
+      pending: order.total === 0 ? "Your tickets are being issued…" : "Your payment is being processed…", paid: order.total === 0 ? "Here are your tickets." : "Paid. Here are your tickets.",
       failed: "The order did not go through.", refunded: "This order was refunded.",
     }[order.state]);
-    text(by("order-reason"), order.state === "pending" ? order.reason ?? "You can close this page: the order goes on, and you find it here."
+    text(by("order-reason"), order.state === "pending" ? order.reason ?? "You can close this page: the order goes on, and you will find it here."
       : failed ? `${order.reason ?? ""} Nothing was charged, and the seats are free again.`.trim() : order.reason ?? "");
     this.confirm(order);
     fill(by("tickets"), ...(order.tickets ?? []).map((id, i) =>

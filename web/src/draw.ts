@@ -1,4 +1,4 @@
-// The draw, computed by everybody for himself: the same permutation as the
+// The draw, computed by each browser for itself: the same permutation as the
 // server's (wire.Draw), from what the board shows.
 
 import { sha256 } from "./sha256";

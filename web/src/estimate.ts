@@ -31,9 +31,9 @@ function share(line: string, own: string, part: number): number {
 export function waiting(board: Board, mine: Turn, ahead: number): { sentence: string; minutes?: number } {
   switch (board.state) {
     case "scheduled": return { sentence: "Fans are called once the sale opens." };
-    case "paused": return { sentence: "Nobody is called just now. The wait goes on when the sale does." };
-    case "draining": return { sentence: "Nobody else is called: the queue is being closed." };
-    case "sold_out": return { sentence: "Tickets that come back are offered in the order of the queue. You are let in by yourself if it is your turn." };
+    case "paused": return { sentence: "Nobody is being called right now. The wait goes on when the sale does." };
+    case "draining": return { sentence: "Nobody else will be called: the queue is being closed." };
+    case "sold_out": return { sentence: "Tickets that come back are offered in queue order. If it is your turn, you are let in automatically." };
     case "closed": return { sentence: "" };
   }
   if (mine.called) return { sentence: "It is your turn: you are being let in." };
@@ -56,11 +56,11 @@ function span(minutes: number): string {
 export function left(board: Board, mine: Turn, ahead: number): string {
   const p = board.state === "open" && !mine.called ? chance(board, ahead) : undefined;
   if (p === undefined) return "";
-  if (p > 0.95) return "Tickets will be left when it is your turn, as it looks now.";
-  if (p > 0.7) return "Tickets are likely to be left when it is your turn.";
+  if (p > 0.95) return "As it looks now, there will be tickets left when it is your turn.";
+  if (p > 0.7) return "There will probably be tickets left when it is your turn.";
   if (p > 0.3) return "Tickets may be gone before it is your turn.";
-  if (p > 0.02) return "It is unlikely that tickets are left when it is your turn.";
-  return "Tickets will be gone before it is your turn, as it looks now. Some may come back: your place is kept for those.";
+  if (p > 0.02) return "It is unlikely that there will be tickets left when it is your turn.";
+  return "As it looks now, tickets will be gone before it is your turn. Some may come back: your place is kept for those.";
 }
 
 /** What the draw gave this fan, or will. */

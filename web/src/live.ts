@@ -15,7 +15,7 @@ export interface LiveHandlers {
   notice(notice: Notice): void;
   /** A new socket: what was told on the one before no longer counts. */
   opened(): void;
-  /** The place of this fan, who is told the board the sooner the nearer he is to his turn. */
+  /** The place of this fan, who is told the board the sooner the nearer they are to their turn. */
   place(): Place | undefined;
   /** Changes may have been missed: read again what matters. */
   refresh(): void;
@@ -66,7 +66,7 @@ export class Live {
     if (this.up) this.socket!.send(JSON.stringify({ watch: sections }));
   }
 
-  /** Says which place the fan has: the gateway that he had it from may be another. */
+  /** Says which place the fan has: the gateway that it came from may be another. */
   private stand(): void {
     const p = this.on.place();
     if (p) this.socket!.send(JSON.stringify({ place: { lane: p.lane, region: p.region, number: p.number } }));

@@ -39,7 +39,7 @@ export async function showDraw(event: string): Promise<void> {
 
 function rankOf(board: Board, lane: string, region: string, number: number): string {
   const draw = drawOf(board, lane), r = draw ? rank(draw, region, number) : 0;
-  if (!draw || !r) return `Number ${count(number)} takes no part in the draw: it was given out after the sale had opened.`;
+  if (!draw || !r) return `Number ${count(number)} did not take part in the draw: it was given out after the sale had opened.`;
   const called = r <= (board.lanes[lane].drawn_called ?? 0);
   return `Number ${count(number)} was drawn as ${count(r)} of ${count(total(draw))}, and ${called ? "has been called" : "is not called yet"}.`;
 }

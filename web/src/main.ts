@@ -20,9 +20,9 @@ import { besideInstants, span } from "./time";
 
 /** What a state of the sale means for a fan who chooses seats or pays. */
 const meanwhile: Partial<Record<Board["state"], string>> = {
-  paused: "The queue is paused: nobody else is called just now. You can go on.",
-  draining: "The queue is being closed: nobody else is called. You can go on.",
-  sold_out: "Sold out just now. Seats that others give back can be chosen here at once.",
+  paused: "The queue is paused: nobody else is being called right now. You can carry on.",
+  draining: "The queue is being closed: nobody else will be called. You can carry on.",
+  sold_out: "Sold out for now. Seats that others give back can be chosen here at once.",
   closed: "The sale is over. Seats that you hold can still be paid for until their time is up.",
 };
 
@@ -99,7 +99,7 @@ async function purchase(event: string): Promise<void> {
       fail(p.message);
     } else if (p.code === "other-device") {
       // By hand only: two devices that took the pass back by themselves would never end.
-      const here = el("button", { type: "button", id: "here" }, "Go on here instead");
+      const here = el("button", { type: "button", id: "here" }, "Continue here instead");
       here.addEventListener("click", () => busy(here, takeBack));
       fail(p.message);
       by("error").append(" ", here);
@@ -114,7 +114,7 @@ async function purchase(event: string): Promise<void> {
       const pass = await api.redeem(store.saved.place?.place ?? "");
       store.set({ pass });
       route();
-      say("You go on here.");
+      say("You can continue here now.");
     } catch (e) {
       fail((e as Problem).message);
     }

@@ -43,14 +43,14 @@ async function shown(path: string, skippable: boolean): Promise<string> {
   button.hidden = !skippable;
   by("proof").hidden = false;
   bar(0);
-  text(by("proof-text"), "Showing that you are no robot…");
+  text(by("proof-text"), "Showing that you are not a robot…");
   let over = false;
   try {
     const challenge = await getChallenge(path);
     const strong = challenge.level === "strong";
-    text(by("proof-text"), `Showing that you are no robot. Your browser does this by itself, in ${strong ? "up to half a minute" : "a few seconds"}.`);
+    text(by("proof-text"), `Showing that you are not a robot. Your browser does this by itself, in ${strong ? "up to half a minute" : "a few seconds"}.`);
     const answer = await Promise.race([skipping, work(challenge, strong, () => over)]);
-    if (answer !== skip) say("Done: you are no robot.");
+    if (answer !== skip) say("Done: you are not a robot.");
     return answer;
   } finally {
     over = true;

@@ -230,5 +230,5 @@ function entered(place: Place, old: Place | undefined): string {
   const number = `Your number is ${count(place.number)}.`;
   if (place.again) return `Your time to buy had ended: you are in the queue again, at its end. ${number}`;
   const other = old && (old.number !== place.number || old.lane !== place.lane || old.region !== place.region);
-  return other ? `You have another place in the queue than before. ${number}` : `You are in the queue. ${number}`;
+  return other ? `Your place in the queue has changed. ${number}` : `You are in the queue. ${number}`;
 }

@@ -175,7 +175,7 @@ export class Seats {
         this.show();
         if (this.seq < this.newest) this.refresh(); // a cache gave us an old one
       } catch {
-        if (!this.failed) say("No connection just now: the map may be out of date.");
+        if (!this.failed) say("No connection right now: the map may be out of date.");
         this.failed = true;
       }
     }, snapshotEvery * Math.random());

@@ -12,7 +12,7 @@ export async function showTicket(id: string): Promise<void> {
     text(by("ticket-notes"), noteWords(t.notes));
     text(by("ticket-code"), t.barcode);
     const good = t.state === "valid";
-    text(by("ticket-state"), good ? "Valid" : "This ticket is void: it does not open the gate.");
+    text(by("ticket-state"), good ? "Valid" : "This ticket is void: it will not be accepted at the gate.");
     by("ticket-state").dataset.state = t.state;
     const qr = by<HTMLImageElement>("ticket-qr");
     qr.hidden = !good;

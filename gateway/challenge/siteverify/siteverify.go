@@ -104,7 +104,7 @@ func (c *Client) SiteKey() string   { return c.cfg.SiteKey }
 func (c *Client) Script() string    { return c.cfg.Provider.Script }
 func (c *Client) Origins() []string { return c.cfg.Provider.Origins }
 
-// Available tells whether it is worth showing the widget.
+// Available reports whether it is worth showing the widget.
 func (c *Client) Available() bool { return c.breaker.State() != gobreaker.StateOpen }
 
 // reply is the answer of both providers.
