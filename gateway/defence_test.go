@@ -165,7 +165,7 @@ func TestUnservedCostsNothing(t *testing.T) {
 	}
 }
 
-// TestRotatedAddresses: who changes his IPv6 address with each request within his
+// TestRotatedAddresses: whoever changes their IPv6 address with each request within their
 // /48 is asked for a proof, and then refused.
 func TestRotatedAddresses(t *testing.T) {
 	t.Parallel()
@@ -199,7 +199,7 @@ func TestOffice(t *testing.T) {
 
 // TestStrangers: the API is public, so a few programs of one network may join
 // without having opened the page. Then who has not is asked for a proof, by
-// whatever name, and though he comes with the cookie of a challenge; who was there
+// whatever name, and even with the cookie of a challenge; who was there
 // before joins as ever, and so does the next network.
 func TestStrangers(t *testing.T) {
 	t.Parallel()

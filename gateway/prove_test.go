@@ -156,8 +156,8 @@ func TestSuspectWithACode(t *testing.T) {
 	}
 }
 
-// TestSlowLane: who skips or fails waits in the slow lane, knows why, and leaves
-// it with a stronger proof; who has a better place keeps it.
+// TestSlowLane: a fan who skips or fails waits in the slow lane, knows why, and leaves
+// it with a stronger proof; one who has a better place keeps it.
 func TestSlowLane(t *testing.T) {
 	t.Parallel()
 	s := guarded(t, suspicious)

@@ -217,7 +217,7 @@ func (v *visitor) join(ctx context.Context) state {
 }
 
 // again joins at the end of the queue, as the page of a fan does whose time to choose
-// is over. Bots, and who has done so often enough, leave.
+// is over. Bots, and fans who have done so often enough, leave.
 func (v *visitor) again(context.Context) state {
 	if v.turns++; v.fake || v.turns > maxTurns || v.over() {
 		return v.leave(expired)

@@ -111,7 +111,7 @@ func TestReplicasAreKept(t *testing.T) {
 	})
 }
 
-// A replica may lag, and on a busy machine does: who has just put a plan would
+// A replica may lag, and on a busy machine does: whoever has just put a plan would
 // be told that there is none. So plans are read from their stream's leader.
 func TestPlansAreReadFromTheLeader(t *testing.T) {
 	js := natstest.Run(t).JetStream(t)

@@ -14,7 +14,7 @@ const (
 )
 
 // Zone is where the event takes place: the zone that its instants are written in
-// for people. It reads the zone's rules each time; who asks often keeps it.
+// for people. It reads the zone's rules each time; keep it if you ask often.
 func (s Spec) Zone() *time.Location {
 	if zone, err := LoadZone(s.Timezone); err == nil {
 		return zone

@@ -25,7 +25,7 @@ const (
 	maxAddress       = 254
 )
 
-// registration is one line of a list: who would like a code, and how much the
+// registration is one line of a list: somebody who would like a code, and how much the
 // organiser knows them as a fan.
 type registration struct {
 	line       int

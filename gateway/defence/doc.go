@@ -23,7 +23,7 @@
 //
 // # Invariants
 //
-//  1. Nobody is blocked in silence: who is refused for doing too much is told when he
+//  1. Nobody is blocked in silence: a client refused for doing too much is told when it
 //     may go on, who is suspected where to get a proof, who waits in the slow lane why
 //     and how to leave it. (A connection beyond its bounds is closed without a word:
 //     there is no request to answer.)

@@ -81,7 +81,7 @@ type Event interface {
 // Screen says by which lane an arrival may come in who wants to come in by lane:
 // by that one, by the slow one, or not before they have proven something. It notes
 // score and reasons in rec. A fan who has a place keeps it, however suspicious they
-// comes back. An access code is not spent on the slow lane: who has one proves.
+// comes back. An access code is not spent on the slow lane: whoever has one proves.
 func (d *Defences) Screen(r *http.Request, ev Event, rec *wire.PlaceRecord, lane, answer string) (string, error) {
 	c := d.caller(r)
 	_, err := d.env.Fans.Face(r)

@@ -13,7 +13,7 @@
 // is being served or idle: kept open by the client in case there is another request.
 //
 //   - When the half-open ones are as many as may be, a new one closes the oldest: who
-//     is slow on purpose makes room for who is not, and an honest client is half-open
+//     is slow on purpose makes room for one who is not, and an honest client is half-open
 //     for a round trip or two.
 //   - When an address, its network (/24, /48) or the process has as many connections as
 //     may be, a new one closes the one that has been idle longest: of the address, of

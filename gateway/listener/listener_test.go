@@ -192,7 +192,7 @@ func (s *server) idle(t *testing.T, n int) {
 	s.until(t, "the answered are idle", func() bool { return s.Stats().Idle == n })
 }
 
-// TestServedStay: who is being served is not closed for others, who are refused
+// TestServedStay: connections being served are not closed for others, which are refused
 // when nobody is idle; with room again they are served.
 func TestServedStay(t *testing.T) {
 	t.Parallel()
