@@ -198,9 +198,9 @@ func TestOffice(t *testing.T) {
 }
 
 // TestStrangers: the API is public, so a few programs of one network may join
-// without having opened the page. Then who has not is asked for a proof, by
-// whatever name, and even with the cookie of a challenge; who was there
-// before joins as ever, and so does the next network.
+// without having opened the page. Then whoever has not is asked for a proof, under
+// whatever name, and even with the cookie of a challenge; fans who were there
+// before join as ever, and so does the next network.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	s := guarded(t)

@@ -41,8 +41,8 @@
 // for all who wait, as a CDN would. Connections are kept open and shared: half
 // of Connections by fans who arrive, half by those who were called, and a few
 // by bots, who have machines of their own and must not take ours from the fans.
-// Who finds none free waits; the report says how long. Each visitor has an
-// address in X-Forwarded-For, and comes over HTTPS says X-Forwarded-Proto, which
+// A visitor who finds none free waits; the report says how long. Each visitor has an
+// address in X-Forwarded-For, and X-Forwarded-Proto says they come over HTTPS, which
 // frontrow believes where it is told to trust this machine ("frontrow dev" does,
 // and the gateway's --trust-forwarded).
 //
@@ -51,10 +51,9 @@
 // A fan sends what one of today's browsers sends, opens the page, takes some time
 // to find the button, and has an address of their own, but for the share "nat", who
 // are behind one with some fifty others, and the share "campus", whose addresses are
-// of one /24 or one /48: how they fare is reported by itself. A bot says that it is a
+// of one /24 or one /48: how they fare is reported separately. A bot says that it is a
 // program, or poses as a browser badly, or drives one: then nothing in its requests
-// tells it from a
-// fan, and what gives it away, if anything, is what it does.
+// tells it from a fan, and what gives it away, if anything, is what it does.
 //
 // A visitor who is asked for a proof solves it, says that they would rather wait in the slow
 // lane, or just tries again, by habit; fans always solve. How long it takes
@@ -73,7 +72,7 @@
 // "unsolved": so many more might have come in, and if they are many, the shares of
 // the bots are too low by as much. For the same reason most bots here prove nothing:
 // thousands of strong proofs are more than the few processors of a rehearsal work out
-// in minutes. Against bots who all solve, a challenge is a price and keeps fewer out.
+// in minutes. Against bots that all solve, a challenge is a price and keeps fewer out.
 //
 // What the defences cost a visitor is the time from being told to slow down, or to
 // prove something, until they were let in or gave up, without what they waited for one
@@ -91,7 +90,7 @@
 //	I2   an order of a good card that was taken is paid, and comes to an end
 //	I5   a place redeems to one pass
 //	I6   a place is one fan's, and stays the same however often they join
-//	I6   a head never goes back; a pass is only given to whose turn has come, by
+//	I6   a head never goes back; a pass is only given to a fan whose turn has come, by
 //	     the head of their lane or, in a draw, by their rank: Board.Turn
 //	I8   the price paid is the price quoted, and adds up
 //	I9   a paid order has a valid ticket for each seat that was held

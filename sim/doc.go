@@ -1,6 +1,6 @@
 // Package sim plays the whole purchase path from one seed: in one thread, on a
-// clock of its own, with every fault the path is made for, and looks after each
-// step whether something is true that must not be.
+// clock of its own, with every fault the path is made for, and checks after each
+// step that what must hold does.
 //
 //	  fans ──▶ gateway ──▶ writer: seating.Engine ──batch──▶ store (revisions, fence)
 //	             │            ▲  ▲ └── deadline: give up? ──▶ ledger
@@ -55,7 +55,7 @@
 //	I8        the price captured = in the record = in the log = published at the hold,
 //	          for the seats that the fan was told they hold
 //	I10       log numbers have no gaps and are written once; the log replays to the records
-//	I15       no deadline is later than a hold may stand; who let a seat lapse has it again
+//	I15       no deadline is later than a hold may stand; a fan who let a seat lapse has it again
 //	          only after it has rested, or others had it
 //	limit     nobody holds, or has bought, more tickets than they may
 //	liveness  after the last fault every order ends, ORDERS and outbox run empty

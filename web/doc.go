@@ -1,7 +1,7 @@
 // Package web is what fans see: HTML templates, one style sheet and one script.
 // The gateway renders the templates with a pages.Page and serves dist under /assets/.
 //
-//	templates/   the pages; readable without JavaScript, the fan's orders wholly so
+//	templates/   the pages; readable without JavaScript, the fan's orders entirely
 //	src/         TypeScript and CSS; main.ts and app.css are the entries
 //	dist/        what "go run ./web/build" makes of src; committed, so that building
 //	             frontrow needs nothing but Go
@@ -19,13 +19,13 @@
 //     workers and whatever the device's clock says.
 //  6. The page is no wider than the window, from 320 px on.
 //  7. Choosing holds nothing. What holds or pays is a button marked data-deliberate,
-//     which says what and how much; a press counts that began on it, on the words it
-//     still has. Taps on the map act at their click, so that no click follows what
+//     which says what and how much; a press counts only if it began on that button, with the
+//     same words on it. Taps on the map act at their click, so that no click follows what
 //     they move, and notes lie over the page and move nothing.
 //  8. Money is written with the server's digits of the currency, and as it writes it;
 //     nothing to pay is "Free". Instants are the venue's, in a named zone, with the
 //     fan's own beside them where clocks differ.
-//  9. What must be known of a seat is said wherever it is named, and not by colour alone.
+//  9. What must be known about a seat is said wherever it is named, and not by colour alone.
 //
 // The event's page is one document with four views, told by <body data-view>:
 //
@@ -37,11 +37,11 @@
 //
 //	state                            the way on
 //	no place                         join; in words why not, and when, while nobody can
-//	waiting, paused, sold out        by itself, when called; the room says what for
-//	called, and no room just now     by itself; what the server says instead of "your turn"
+//	waiting, paused, sold out        automatic, when called; the room says what it waits for
+//	called, and no room right now    automatic; the server's words instead of "your turn"
 //	turn missed, or pass ended       join again at the end of the queue
 //	pass withdrawn, cookie lost      join again; the server says why not, if not
-//	pass used on another device      go on here instead
+//	pass used on another device      continue here instead
 //	signed out on another device     said, and nothing is kept here: join as a new fan
 //	choosing                         hold; the time left is shown
 //	in checkout                      pay, give back, more time once where the event gives it
@@ -49,7 +49,7 @@
 //	declined, seats gone             choose again or, without a pass, back to the queue
 //	order done, or not ours          more tickets or, without a pass, back to the queue
 //	queue closing, sale over         said in every view; what is held can still be paid
-//	offline                          said; asked again by itself
+//	offline                          said; asked again automatically
 //
 // The browser's own key, which passes are bound to where it has one, is in IndexedDB.
 // A reload at any step resumes there: receipt, pass, quote and order id are in

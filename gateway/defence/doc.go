@@ -1,6 +1,6 @@
-// Package defence looks at who asks. It wires the parts that know nothing of each other
-// into what a gateway needs: may this request be served, by which lane does this fan
-// come in, what they must prove first.
+// Package defence looks at who asks. It wires parts that know nothing of each other
+// into what a gateway needs to know: whether a request may be served, by which lane its
+// fan comes in, and what they must prove first.
 //
 //	accept ──► Edge (listener): how many connections, how fast                                closed
 //	request ─► client: which address? ─► Admit (limit): a budget left? ──────────no─────────► 429
@@ -11,8 +11,8 @@
 //	                                                             │
 //	                                                             └─► evidence: why
 //
-// What happens later is a sign too: Named, Seen and Held note it, and Told what the
-// writer says of holds that ended unbought, wherever they were granted.
+// What happens later is a sign too: Named, Seen and Held note it, and Told notes what
+// the writer says about holds that ended unbought, wherever they were granted.
 //
 // # Reading guide
 //
@@ -24,8 +24,8 @@
 // # Invariants
 //
 //  1. Nobody is blocked in silence: a client refused for doing too much is told when it
-//     may go on, who is suspected where to get a proof, who waits in the slow lane why
-//     and how to leave it. (A connection beyond its bounds is closed without a word:
+//     may go on, a suspect where to get a task to prove, a fan in the slow lane why
+//     they are there and how to leave it. (A connection beyond its bounds is closed without a word:
 //     there is no request to answer.)
 //  2. A place that a fan has stays theirs, whatever the score says.
 //  3. A request that we could not serve costs nothing of a budget.

@@ -1,6 +1,6 @@
 // Package live shows an event as it is: the board, the stock and the state of every
-// seat, to those who read it and to those who watch it over a socket. It informs; who
-// may have a seat or whose turn it is others decide.
+// seat, to those who read it and to those who watch it over a socket. It informs;
+// others decide who may have a seat and whose turn it is.
 //
 //	BOARD, STOCK ───► Feed ────────┐
 //	                               ├─► Hub ──a frame, encoded once──► conn ─► viewer
@@ -13,7 +13,7 @@
 //	venue.go     a seating plan: numbered, encoded once
 //	feed.go      board and stock, encoded once
 //	seatmap.go   the states of an event's seats, snapshots, changes
-//	hub.go       who views what; frames to all whom they concern
+//	hub.go       who views what; frames to everybody they concern
 //	cadence.go   how often a waiting fan is told the board
 //	conn.go      one live socket
 //	ending.go    why it is closed from here
@@ -36,8 +36,8 @@
 //     one before.
 //  2. The snapshot of a tick is there before any frame of it is sent.
 //  3. No viewer makes another wait. Every queue of a socket is bounded: of boards and
-//     stocks the newest is kept, of notices the last few, and who can't keep up with
-//     seats is closed with Overload.
+//     stocks the newest is kept, of notices the last few, and a viewer who can't keep
+//     up with seats is closed with Overload.
 //  4. When the records of the seats begin anew, nothing that was told holds, and every
 //     viewer is sent to read everything again.
 //  5. An idle socket costs one goroutine, and what it may send is bounded in bytes,

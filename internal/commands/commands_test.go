@@ -51,7 +51,7 @@ func TestCommands(t *testing.T) {
 	}
 	for i, f := range rows {
 		if !used[i] {
-			t.Errorf("the row %s is of nothing that people are shown", f.shown)
+			t.Errorf("the row %s matches nothing that people are shown", f.shown)
 		}
 	}
 	if t.Failed() {
