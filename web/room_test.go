@@ -44,10 +44,10 @@ func TestRoom(t *testing.T) {
 			map[string]string{"estimate": "Fans are called once the sale opens.", "drawn": "Everybody who joins before", "chance": "", "board-state": "The sale has not opened yet. You take part in the draw.", "ahead": "–"}},
 		{"nothing known yet", 0, func(b *wire.Board) { b.Rate, b.Pace = 0, nil }, map[string]string{"estimate": "An estimate follows", "drawn": ""}},
 		{"the first calls say nothing yet", 0, func(b *wire.Board) { b.Rate, b.Pace = 1, &wire.Pace{PerFan: 1} }, map[string]string{"estimate": "An estimate follows"}},
-		{"a range", 0, pace(4, 8, 0.1), map[string]string{"estimate": "About 5 to 10 minutes", "chance": "Tickets will be left"}},
+		{"a range", 0, pace(4, 8, 0.1), map[string]string{"estimate": "About 5 to 10 minutes", "chance": "As it looks now, there will be tickets left"}},
 		{"hours", 0, pace(0.1, 0.2, 0.1), map[string]string{"estimate": "About 3 hours to 7 hours"}},
 		{"no end known", 0, func(b *wire.Board) { b.Rate, b.Pace = 0, &wire.Pace{High: 8} }, map[string]string{"estimate": "At least 5 minutes"}},
-		{"tickets go", 0, pace(4, 8, 30), map[string]string{"chance": "Tickets will be gone before it is your turn"}},
+		{"tickets go", 0, pace(4, 8, 30), map[string]string{"chance": "As it looks now, tickets will be gone before it is your turn"}},
 		{"fans of a region that come before", 0, func(b *wire.Board) {
 			pace(4, 8, 0)(b)
 			b.Lanes["general"].Regions["west"] = wire.Head{Joined: 300} // of which 40/60 stand before them
@@ -63,7 +63,7 @@ func TestRoom(t *testing.T) {
 		{"paused", 0, func(b *wire.Board) { b.State = wire.SalePaused }, map[string]string{"estimate": "Nobody is being called right now"}},
 		{"an operator's word", 0, func(b *wire.Board) { b.Message = "Doors open at seven." }, map[string]string{"board-message": "Doors open at seven."}},
 		{"a level sold out", 0, func(b *wire.Board) { b.Levels[0].Free = 0 }, map[string]string{"message": "Gold is sold out."}},
-		{"draining", 0, func(b *wire.Board) { b.State = wire.SaleDraining }, map[string]string{"estimate": "Nobody else is called"}},
+		{"draining", 0, func(b *wire.Board) { b.State = wire.SaleDraining }, map[string]string{"estimate": "Nobody else will be called"}},
 		{"sold out", 0, func(b *wire.Board) { b.State = wire.SaleSoldOut }, map[string]string{"estimate": "Tickets that come back are offered", "chance": ""}},
 		{"came after the draw", 30, func(b *wire.Board) {
 			held(b, secret, map[string]uint64{"home": 30}, 0)
