@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-// run reports to w and reports whether every mutant was found.
+// run prints to w and reports whether every mutant was found.
 func run(ctx context.Context, w io.Writer, only string, verbose bool) (bool, error) {
 	var chosen []mutant
 	for _, m := range list {
