@@ -98,6 +98,7 @@ func (s *rehearsedSale) sound(r *running) {
 func TestSaleOutlivesPostgres(t *testing.T) {
 	pg := pgtest.Start(t)
 	r := start(t, dataDir(t), eventOf(t, "show", "480s"), "--postgres", pg.DSN())
+	r.postgres = pg.DSN() // what is printed has no password
 	s := rehearsing(r)
 	s.until("orders are paid", func(p rehearse.Progress) bool { return p.Paid >= 10 })
 	pg.Stop()
@@ -141,6 +142,7 @@ func TestSaleOutlivesPostgresDiskFull(t *testing.T) {
 	pg := pgtest.Start(t)
 	t.Setenv("TMPDIR", usual)
 	r := start(t, dataDir(t), eventOf(t, "show", "480s"), "--postgres", pg.DSN())
+	r.postgres = pg.DSN() // what is printed has no password
 	s := rehearsing(r)
 	s.until("orders are paid", func(p rehearse.Progress) bool { return p.Paid >= 10 })
 	filler := filepath.Join(disk, "filler")
