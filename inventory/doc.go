@@ -19,6 +19,12 @@
 // guard record, which each new writer rewrites: a writer whose time has passed
 // is refused by the server, whatever it believes.
 //
+// What is refused is fenced as well as what is stored: the checkout fails an order
+// because its hold is over, and the ledger gives one up because its deadline has
+// passed. So a batch with nothing to store leaves all the same, as one record under
+// the fence (vouch), and its answers wait for that: whoever gets one knows that this
+// was the writer after he had asked.
+//
 // # Becoming writer
 //
 //	lease ──► seize the guard ──► read the records ──► open what has none ──► serve ─┐
@@ -76,7 +82,9 @@
 //     its sale (I2).
 //  3. A plain hold ends at most a second after its deadline (I7). A hold in
 //     checkout never ends by its deadline alone: the ledger is asked, and its
-//     answer (paid, or given up for good) decides.
+//     answer (paid, or given up for good) decides; until it is there, or if it
+//     can't be had, nothing extends the hold any more, since the ledger may have
+//     given it up.
 //  4. The quote of a hold is in its seats' records and never changes (I8).
 //  5. A fan's tickets, held and bought, never exceed his limit; one decision
 //     after the other means that two requests can't both slip under it.
@@ -96,6 +104,7 @@
 //	checkout, before ORDERS        a hold in checkout, no order      the fan's retry (same key), else the deadline and the ledger: given up
 //	anything, as writer            a lease that is not renewed       the next writer, in at most 5 s; overdue holds are freed at once
 //	losing LEASES                  a term below the guard's          the next term, above it (package kv); a writer of before stays fenced
+//	being superseded, asleep       an engine behind the records      nothing to repair: its first batch or vouch is refused
 //	storing some of the first      seats without a record            the next writer, which asks the ledger again
 //	  records
 //	the ledger's commit, before    a booked seat, held or free       the checkout's message, delivered again; else reconciling, in a minute

@@ -3,8 +3,10 @@ package inventory
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"frontrow/kv"
@@ -34,6 +36,16 @@ func (w *writer) prepare() []int {
 	}
 	w.encode(seats, acts)
 	return seats
+}
+
+// vouch makes the batch of a writer that has answers to give and nothing to store:
+// one record under its fence. A refusal decides, too (the checkout fails an order by
+// it), so that it is answered only by who is still writer after it was asked for. A
+// read of the guard would not do: a leader that is none any more may answer it.
+func (w *writer) vouch() {
+	w.vouchN++
+	raw, _ := json.Marshal(wire.Vouch{N: w.vouchN, Term: w.term, Writer: w.name, At: w.now().UTC()}) // plain record: can't fail
+	w.msgs = append(w.msgs, kv.Msg{Subject: w.stream.Subject(wire.VouchKey), Data: raw, Expect: kv.While(w.guard.Fence())})
 }
 
 // stored notes that the batch is.
@@ -96,17 +108,18 @@ func (w *writer) publish(ctx context.Context) (kv.Ack, error) {
 	return kv.Publish(ctx, w.nc, w.msgs)
 }
 
-// readBack ends the doubt about a batch: once the guard is rewritten, its log
-// record is either there or will never be.
+// readBack ends the doubt about a batch: once the guard is rewritten, its last
+// record, of the log or a vouch, is either there or will never be.
 func (w *writer) readBack(ctx context.Context, unknown error) (kv.Revision, error) {
 	ctx, cancel := context.WithTimeout(ctx, flushTries*flushPause)
 	defer cancel()
-	key := logKey(w.flushN + 1)
+	last := w.msgs[len(w.msgs)-1]
+	key := strings.TrimPrefix(last.Subject, w.stream.Subject(""))
 	found, err := w.guard.Settle(ctx, []string{key})
 	if err != nil {
-		return 0, fmt.Errorf("settle flush %d: %w", w.flushN+1, errors.Join(unknown, err))
+		return 0, fmt.Errorf("settle flush %d (%s): %w", w.flushN+1, key, errors.Join(unknown, err))
 	}
-	if e, ok := found[key]; ok && bytes.Equal(e.Value, w.msgs[len(w.msgs)-1].Data) {
+	if e, ok := found[key]; ok && bytes.Equal(e.Value, last.Data) {
 		return e.Revision, nil
 	}
 	return 0, fmt.Errorf("%w: %w", errRestart, unknown)

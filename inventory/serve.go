@@ -16,12 +16,13 @@ type batch struct {
 	answers          []func(*seating.Engine) any // to the commands, once all is stored
 	freed, unsettled []seating.Ended             // by deadlines
 	returned         []seating.Returned          // unbought
-	seats            []int                       // whose records it changes; set when it leaves
+	stores           bool                        // something beside a vouch; set when it leaves, as are
+	seats            []int                       // whose records it changes
 }
 
 // outcome of a batch that has left.
 type outcome struct {
-	last kv.Revision // of its log record
+	last kv.Revision // of its last record
 	err  error
 }
 
@@ -121,23 +122,23 @@ func (w *writer) take(c command) {
 	w.deciding.answers = append(w.deciding.answers, c.decide(w.engine, w.now().UTC()))
 }
 
-// launch sends the batch decided, or finishes it if there is nothing to store.
+// launch sends the batch decided. One with nothing to store vouches instead: what it
+// refuses, and the deadlines that the ledger is asked about, are the writer's to say.
 func (w *writer) launch(ctx context.Context) {
 	w.expire(maxRecords - wire.MaxPerFan) // in the room that commands have left
 	seats := w.prepare()
 	b := w.deciding
 	b.returned = w.engine.Returned()
 	w.deciding = &batch{}
-	if len(w.msgs) == 0 {
-		w.finish(b)
-	} else {
-		b.seats, w.flying = seats, b
-		go func() { // nothing else uses msgs, flushN or the guard until it has landed
-			failpoint.Here(failpoint.Decided)
-			last, err := w.store(ctx)
-			w.landed <- outcome{last, err}
-		}()
+	if b.stores = len(w.msgs) > 0; !b.stores {
+		w.vouch()
 	}
+	b.seats, w.flying = seats, b
+	go func() { // nothing else uses msgs, flushN or the guard until it has landed
+		failpoint.Here(failpoint.Decided)
+		last, err := w.store(ctx)
+		w.landed <- outcome{last, err}
+	}()
 	if w.carried != nil {
 		c := *w.carried
 		w.carried = nil
@@ -153,7 +154,9 @@ func (w *writer) land(o outcome) error {
 	failpoint.Here(failpoint.FlushStored)
 	b := w.flying
 	w.flying = nil
-	w.stored(b.seats, o.last)
+	if b.stores {
+		w.stored(b.seats, o.last)
+	}
 	w.finish(b)
 	return nil
 }

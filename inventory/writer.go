@@ -48,6 +48,7 @@ type writer struct {
 	guard  *kv.Guard
 	engine *seating.Engine
 	flushN uint64 // number of the last flush stored
+	vouchN uint64 // of the last vouch sent
 
 	queue    chan command
 	deciding *batch       // what has been decided since the last batch left

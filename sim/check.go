@@ -50,7 +50,7 @@ func newChecker(w *world) *checker {
 // stored looks at a batch that the store has taken.
 func (c *checker) stored(batch []write) {
 	last := batch[len(batch)-1]
-	if last.key == wire.WriterKey {
+	if last.key == wire.WriterKey || last.key == wire.VouchKey {
 		return
 	}
 	var f wire.Flush
@@ -164,6 +164,18 @@ func (c *checker) released(a wire.Act, h *contract) {
 	}
 	c.w.counts.Released++
 	c.end(a, h)
+}
+
+// failed: an order fails for its payment, or once its hold, by the log, stands no
+// more or has passed its deadline.
+func (c *checker) failed(o *order) {
+	h := c.holds[o.msg.Hold]
+	if o.reason == reasonDeclined || o.reason == reasonUnreachable || h == nil || h.over || h.order != o.msg.Order {
+		return
+	}
+	if c.w.now.Before(h.until) {
+		c.w.violate("I2", "order %s fails, %s, and its hold stands until %v", o.msg.Order, o.reason, h.until)
+	}
 }
 
 func (c *checker) expired(a wire.Act, h *contract, at time.Time) {

@@ -47,7 +47,9 @@
 //	I1        a seat goes from one owner to the next only through available
 //	UNIQUE    no seat is booked for two orders
 //	I2        what a fan is told is in the log; a hold ends by its deadline, its
-//	          fan's wish or its order's failure in the ledger, and by nothing else
+//	          fan's wish or its order's failure in the ledger, and by nothing else;
+//	          an order fails because its payment does, or once its hold's logged
+//	          deadline has passed or its hold is over
 //	I3        only what stands is changed, and all its seats together
 //	I4        money is taken for paid orders alone; at rest for each of them, and
 //	          nothing stays authorised for any other; seats and ledger agree

@@ -102,7 +102,7 @@ func (l *ledger) commit(m wire.OrderMessage, revision uint64) order {
 		l.charge(m.Order, void)
 	case o.state != wire.OrderPending:
 	case !l.bookable(m, revision):
-		o.state, o.reason = wire.OrderFailed, "the seats went to somebody else"
+		l.end(o, "the seats went to somebody else")
 		l.charge(m.Order, void)
 	default:
 		o.state = wire.OrderPaid
@@ -145,13 +145,18 @@ func (l *ledger) fail(id, reason string, declined bool) order {
 		return order{err: errUnbegun}
 	}
 	if o.state == wire.OrderPending {
-		o.state, o.reason = wire.OrderFailed, reason
+		l.end(o, reason)
 		l.w.counts.Failed++
 		if !declined && !l.w.cfg.Bugs.NoVoid {
 			l.put(void, id, false, l.w.now.Add(voidAfter))
 		}
 	}
 	return *o
+}
+
+func (l *ledger) end(o *order, reason string) {
+	o.state, o.reason = wire.OrderFailed, reason
+	l.w.check.failed(o)
 }
 
 // giveUp decides the race between an order and its hold's deadline, even for

@@ -19,6 +19,12 @@ const (
 	patience     = 10 * time.Minute
 )
 
+// Why an order fails while its hold stands.
+const (
+	reasonDeclined    = "declined"
+	reasonUnreachable = "unreachable"
+)
+
 // queue is ORDERS: a message for each order, delivered until it is
 // acknowledged, and now and then to two workers at once.
 type queue struct {
@@ -119,11 +125,11 @@ func (c *checkout) purchase(m wire.OrderMessage) error {
 	case errors.Is(err, errPermanent):
 		return c.fail(m, "refused", false)
 	case err != nil && c.w.now.Sub(c.since) > patience:
-		return c.fail(m, "unreachable", false)
+		return c.fail(m, reasonUnreachable, false)
 	case err != nil:
 		return fmt.Errorf("authorize: %w", err)
 	case state == "declined":
-		return c.fail(m, "declined", true)
+		return c.fail(m, reasonDeclined, true)
 	case state == "voided":
 		return c.fail(m, "given up meanwhile", true)
 	}

@@ -94,6 +94,7 @@ func TestFinds(t *testing.T) {
 		{"and commit doesn't look at seats", Config{Bugs: Bugs{ExpireBlindly: true, NoSeatCheck: true}, only: "UNIQUE"}, 1500, "UNIQUE"},
 		{"money before the seats", Config{Bugs: Bugs{CaptureEarly: true}}, 30, "I4"},
 		{"who kept a seat is forgotten", Config{Bugs: Bugs{ForgetKept: true}}, 100, "I15"},
+		{"refusals without a fence", Config{Bugs: Bugs{RefuseUnfenced: true}}, 400, "I2"},
 		{"authorisations left alone", Config{Bugs: Bugs{NoVoid: true}}, 500, "I4"},
 
 		{"late authorisations", Config{Harsh: Harsh{LateAuthorises: true}}, 500, "I4"},

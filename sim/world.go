@@ -26,14 +26,15 @@ type Config struct {
 
 // Bugs are mistakes that somebody could make. Each switches one rule off.
 type Bugs struct {
-	NoFence       bool // a batch doesn't expect the guard
-	GuessUnknown  bool // a flush without an answer counts as not stored, and the guard isn't rewritten
-	AnswerEarly   bool // answers go out before their flush is stored
-	ExpireBlindly bool // a hold in checkout is freed at its deadline without asking the ledger
-	NoSeatCheck   bool // Commit looks neither at bookings nor at fences
-	CaptureEarly  bool // money is taken as soon as it is authorised
-	NoVoid        bool // a failed order leaves its authorisation alone
-	ForgetKept    bool // a new writer doesn't read who kept the seats
+	NoFence        bool // a batch doesn't expect the guard
+	GuessUnknown   bool // a flush without an answer counts as not stored, and the guard isn't rewritten
+	AnswerEarly    bool // answers go out before their flush is stored
+	ExpireBlindly  bool // a hold in checkout is freed at its deadline without asking the ledger
+	NoSeatCheck    bool // Commit looks neither at bookings nor at fences
+	CaptureEarly   bool // money is taken as soon as it is authorised
+	NoVoid         bool // a failed order leaves its authorisation alone
+	ForgetKept     bool // a new writer doesn't read who kept the seats
+	RefuseUnfenced bool // what stores nothing is answered without asking whether somebody else is writer
 }
 
 // Harsh is a world in which an assumption of the purchase path doesn't hold;

@@ -36,6 +36,7 @@ type writer struct {
 	guard  *guard
 	engine *seating.Engine
 	flushN uint64
+	vouchN uint64
 
 	queue   []command
 	carried *command
@@ -85,7 +86,7 @@ func (wr *writer) run() error {
 			break
 		}
 		wr.engine.Open(seats, wr.w.now)
-		if err := wr.flush(); err != nil {
+		if err := wr.flush(false); err != nil {
 			return fmt.Errorf("open: %w", err)
 		}
 		from = seats[len(seats)-1] + 1
@@ -166,7 +167,7 @@ func (wr *writer) serve() error {
 				answer(wr)
 			}
 		}
-		if err := wr.flush(); err != nil {
+		if err := wr.flush(len(batch)+len(unsettled) > 0); err != nil {
 			for _, c := range batch {
 				c.busy()
 			}
@@ -232,12 +233,16 @@ func (wr *writer) decide(batch []command, now time.Time) ([]command, []func(*wri
 }
 
 // flush stores what the engine has decided as one batch, or says that the term is over.
-func (wr *writer) flush() error {
+// With nothing to store it vouches, if somebody waits for what was decided.
+func (wr *writer) flush(awaited bool) error {
 	seats, acts := wr.engine.Take()
-	if len(seats) == 0 && len(acts) == 0 {
-		return nil
-	}
 	wr.batch = nil
+	if len(seats) == 0 && len(acts) == 0 {
+		if !awaited || wr.w.cfg.Bugs.RefuseUnfenced {
+			return nil
+		}
+		return wr.vouch()
+	}
 	for _, seat := range seats {
 		raw, err := json.Marshal(wr.engine.Record(seat))
 		if err != nil {
@@ -264,6 +269,18 @@ func (wr *writer) flush() error {
 		wr.engine.Stored(seat, last-uint64(len(seats)-i))
 	}
 	return nil
+}
+
+// vouch stores one record under the fence: nobody else is writer yet.
+func (wr *writer) vouch() error {
+	wr.vouchN++
+	raw, err := json.Marshal(wire.Vouch{N: wr.vouchN, Term: wr.term, Writer: wr.name, At: wr.w.now})
+	if err != nil {
+		return err
+	}
+	wr.batch = append(wr.batch, write{key: wire.VouchKey, value: raw, on: wire.WriterKey, expect: wr.guard.revision})
+	_, err = wr.store()
+	return err
 }
 
 // store publishes the batch until its outcome is certain.
@@ -293,12 +310,12 @@ func (wr *writer) readBack() (uint64, error) {
 	if wr.w.cfg.Bugs.GuessUnknown {
 		return 0, errRestart
 	}
-	log := wr.batch[len(wr.batch)-1]
-	found, err := wr.guard.settle([]string{log.key})
+	last := wr.batch[len(wr.batch)-1]
+	found, err := wr.guard.settle([]string{last.key})
 	if err != nil {
 		return 0, err
 	}
-	if e, ok := found[log.key]; ok && bytes.Equal(e.value, log.value) {
+	if e, ok := found[last.key]; ok && bytes.Equal(e.value, last.value) {
 		wr.w.counts.UnknownStored++
 		return e.revision, nil
 	}

@@ -126,6 +126,15 @@ func (a Act) Leaves() (s State, ok bool) {
 	return "", false
 }
 
+// Vouch is what a writer stores under its fence when it has answers to give and
+// nothing to store: that it is stored shows that nobody else is writer yet.
+type Vouch struct {
+	N      uint64    `json:"n"` // counts those of one term from 1
+	Term   uint64    `json:"term"`
+	Writer string    `json:"writer"`
+	At     time.Time `json:"at"`
+}
+
 // Flush is the log record that travels in the same atomic batch as the seats
 // it changed, under log.<n>: the log and the seats cannot disagree. N counts
 // from 1 without gaps over all writers of the event.

@@ -43,6 +43,7 @@ const (
 	SeatPrefix   = "seat."    // seat.<escaped id> → Seat
 	LogPrefix    = "log."     // log.<n> → Flush
 	WriterKey    = "writer"   // the guard of the writer: rewritten by each new one
+	VouchKey     = "vouch"    // Vouch: what the writer stores under its fence when it has nothing else to store
 	AdmitterKey  = "admitter" // Admitter: written with each call
 	FenceKey     = "fence"    // the guard of the admitter: rewritten by each new one and with each batch
 	DrawKey      = "draw"     // DrawRecord: the secret of the draw, made before the room opens

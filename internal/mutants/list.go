@@ -25,7 +25,9 @@ var list = []mutant{
 		{"kv/sighting.go", "max(old.term, now.lease.Term", "max(now.lease.Term"}}},
 
 	{"flush without the fence", "inventory", "TestLateWriterIsFenced", []edit{
-		{"inventory/flush.go", "kv.While(w.guard.Fence())", "kv.Expect{}"}}},
+		{"inventory/flush.go", "log.AppendJSON, kv.While(w.guard.Fence())", "log.AppendJSON, kv.Expect{}"}}},
+	{"vouch without the fence", "inventory", "TestLateWriterRefusesNothing", []edit{
+		{"inventory/flush.go", "Data: raw, Expect: kv.While(w.guard.Fence())", "Data: raw"}}},
 	{"seat written without compare-and-swap", "inventory", "TestRecordsChangedBeside", []edit{
 		{"inventory/flush.go", "kv.At(kv.Revision(w.engine.Revision(seat)))", "kv.Expect{}"}}},
 	{"refused flush taken for seats taken", "inventory", "TestRecordsChangedBeside", []edit{
@@ -54,6 +56,8 @@ var list = []mutant{
 		{"inventory/seating/deadline.go", "!e.deadlines[0].until.After(now)", "!e.deadlines[0].until.After(time.Now())"}}},
 	{"payment that is never confirmed keeps its seats", "inventory/seating", "TestCheckoutIsBounded|TestNobodyKeepsSeats", []edit{
 		{"inventory/seating/deadline.go", "if until.After(h.last) {", "if until.Before(h.since) {"}}},
+	{"hold extended after its deadline", "inventory/seating", "TestNothingExtendsAfterTheDeadline", []edit{
+		{"inventory/seating/deadline.go", "if h.asked || !h.until.After(now) {", "if false {"}}},
 	{"seats go back to who kept them", "inventory/seating", "TestSeatsRestFromWhoKeptThem|TestNobodyKeepsSeats", []edit{
 		{"inventory/seating/keep.go", "return k.Until.Sub(k.Since)", "return 0"}}},
 	{"two fans of an address take turns with a seat", "inventory/seating", "TestSeatsRestFromWhoKeptThem|TestNobodyKeepsSeats", []edit{

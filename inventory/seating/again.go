@@ -29,7 +29,7 @@ func (h *hold) hasTried(order string) bool {
 func (e *Engine) goBack(h *hold, why string, now time.Time) {
 	order, until := h.order, h.heldUntil
 	h.tried = append(slices.Clip(h.tried), wire.Tried{Key: h.key, Body: h.body})
-	h.order, h.key, h.body, h.heldUntil = "", "", "", time.Time{}
+	h.order, h.key, h.body, h.heldUntil, h.asked = "", "", "", time.Time{}, false
 	h.until = until
 	if h.slot >= 0 {
 		heap.Fix(&e.deadlines, h.slot)

@@ -40,11 +40,15 @@ func (e *Engine) Extend(r wire.ExtendRequest, now time.Time) wire.ExtendReply {
 	if h == nil || h.order != r.Order {
 		return wire.ExtendReply{Problem: wire.Refuse(wire.CodeHoldOver, "The hold has ended.")}
 	}
+	if h.sold {
+		return wire.ExtendReply{Expires: h.until}
+	}
+	if h.asked || !h.until.After(now) {
+		return wire.ExtendReply{Problem: wire.Busy("The deadline has passed; the ledger decides.")}
+	}
 	// A hold that was extended a moment ago needs no new record: the checkout
-	// itself extends it just before the first attempt. One whose deadline the
-	// ledger is being asked about (no slot) always gets it.
-	fresh := h.slot >= 0 && h.until.Sub(now) > time.Duration(e.spec.Hold.Checkout)-extendSlack
-	if h.sold || fresh {
+	// itself extends it just before the first attempt.
+	if h.until.Sub(now) > time.Duration(e.spec.Hold.Checkout)-extendSlack {
 		return wire.ExtendReply{Expires: h.until}
 	}
 	if most := now.Add(time.Duration(e.spec.Hold.Checkout)).UTC(); r.Ours && most.After(h.last) {
@@ -102,9 +106,7 @@ func (e *Engine) MoreTime(r wire.MoreTimeRequest, now time.Time) wire.HoldReply 
 	return e.reply(h)
 }
 
-// prolong moves a hold's deadline, stores and logs it. A hold whose deadline
-// the ledger is being asked about stays in that question: the ledger's answer
-// ends or sells it.
+// prolong moves the deadline of a hold that stands, stores and logs it.
 func (e *Engine) prolong(h *hold, until time.Time, kind string, now time.Time) {
 	h.until = until
 	if h.slot >= 0 {
@@ -140,6 +142,7 @@ func (e *Engine) Expire(now time.Time, most int) (freed, settle []Ended) {
 			continue
 		}
 		heap.Pop(&e.deadlines)
+		h.asked = true
 		settle = append(settle, Ended{Hold: h.id, Order: h.order, Fan: h.fan})
 	}
 	return freed, settle

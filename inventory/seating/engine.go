@@ -64,6 +64,7 @@ type hold struct {
 	extended         bool         // was given its one "more time"
 	why              string       // of best available
 	slot             int          // in deadlines; -1 when sold, ended, or while the ledger is asked
+	asked            bool         // the ledger was, whether to give the order up, and may yet do so: nothing keeps it longer
 
 	net         string        // of who holds it
 	since, last time.Time     // its keeping began, and may end at the latest: see wire.Kept

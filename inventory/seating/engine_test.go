@@ -459,3 +459,27 @@ func TestLateRequestDoesNotReviveAHold(t *testing.T) {
 		t.Errorf("%d ids are remembered", len(e.ended.ids))
 	}
 }
+
+// From its deadline on the ledger decides about a hold in checkout: its answer may be
+// under way, and be one to a writer before, so that nothing is promised against it.
+func TestNothingExtendsAfterTheDeadline(t *testing.T) {
+	e := onSale(t, seatingtest.Hall(t, 2, 10, 0))
+	e.Hold(from("n", "h_1", "f", start, "A-1"), start)
+	until := e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k"}, start).Expires
+	extend := func(at time.Time) wire.ExtendReply {
+		return e.Extend(wire.ExtendRequest{Hold: "h_1", Order: "o_1", Ours: true}, at)
+	}
+	if r := extend(until); code(r.Problem) != wire.CodeUnavailable {
+		t.Errorf("before the ledger is asked: %+v", r)
+	}
+	if _, asked := e.Expire(until, 100); len(asked) != 1 {
+		t.Fatal(asked)
+	}
+	if r := extend(until); code(r.Problem) != wire.CodeUnavailable {
+		t.Errorf("while it is asked: %+v", r)
+	}
+	e.Postpone("h_1", until.Add(time.Minute))
+	if r := extend(until.Add(time.Second)); code(r.Problem) != wire.CodeUnavailable {
+		t.Errorf("when it could not be asked: %+v", r)
+	}
+}
