@@ -52,6 +52,10 @@ func testLeaseBucketFromABackup(t *testing.T, s *suite) {
 	th := newTheatre(t, shortTTL)
 	said := &sayings{}
 	th.logger = slog.New(said)
+	for _, key := range []string{"writer.e1", "writer.e2"} {
+		last, _ := json.Marshal(kv.Lease{Holder: "y", Term: 1000, Released: true})
+		must(b.Conn().Request(b.Subject(key), last, limit))(t)
+	}
 	th.process(s.open(t), "first", "writer.e1", "writer.e2")
 	before := []tenure{th.next(), th.next()}
 	renewed(t, b, "writer.e1", "writer.e2")
@@ -75,8 +79,8 @@ func testLeaseBucketFromABackup(t *testing.T, s *suite) {
 // under it is fenced, and stays so.
 func testLeaseBelowGuard(t *testing.T, s *suite) {
 	ctx, b := bounded(t), s.bucket(t)
-	old := must(kv.Seize(ctx, &b.Stream, "guard", "old", 1000))(t)
-	th := newTheatre(t, limit) // nobody waits for the end of a lease
+	old := must(kv.Seize(ctx, &b.Stream, "guard", "old", 1<<40))(t) // no revision comes there
+	th := newTheatre(t, limit)                                      // nobody waits for the end of a lease
 	guards := make(chan *kv.Guard, 2)
 	th.act = func(ctx context.Context, holder string, term uint64) error {
 		g, err := kv.Seize(ctx, &b.Stream, "guard", holder, term)
