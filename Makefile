@@ -37,9 +37,10 @@ clean: ## remove what was built, and the data of make run
 
 #### test
 
+# Most tests wait for servers and clocks, not for the processor: three packages at once.
 test: nats ## all tests, on real servers, in a real browser and at the nats command
 	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER) $(REDIS)
-	go test -race -timeout 20m ./...
+	go test -race -p 3 -timeout 20m ./...
 
 check: lint test ## what CI runs: formatting, vet, staticcheck, and all tests with the race detector
 
