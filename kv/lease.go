@@ -227,6 +227,7 @@ func (h *held) encode() []byte {
 
 func (h *held) adopt(r Revision, start time.Time) {
 	h.revision, h.trusted, h.tries = r, start.Add(h.cfg.TTL-h.cfg.Margin), nil
+	h.raise(h.key, h.lease.Term)
 }
 
 // recover reads the record after a write failed, and reports whether it shows

@@ -75,6 +75,19 @@ func (l *Leases) note(key string, now sighting) sighting {
 	return now
 }
 
+// raise notes a term that this process has: the bucket may be lost before the watch
+// shows it, and no term is given out twice.
+func (l *Leases) raise(key string, term uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.seen[key]
+	if !ok {
+		s.changed = make(chan struct{})
+	}
+	s.term = max(s.term, term)
+	l.seen[key] = s
+}
+
 func (l *Leases) look(key string) sighting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
