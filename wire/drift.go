@@ -106,19 +106,31 @@ func marked(metadata map[string]string) map[string]string {
 // change. The error is of one that Create refuses to.
 func Drift(ctx context.Context, js jetstream.JetStream, configs ...jetstream.StreamConfig) (changes []string, err error) {
 	for _, c := range configs {
-		s, err := js.Stream(ctx, c.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
+		now, ok, err := present(ctx, js, c.Name)
+		if err != nil {
+			return changes, err
+		}
+		if !ok {
 			continue
 		}
-		if err != nil {
-			return changes, fmt.Errorf("look at stream %s: %w", c.Name, err)
-		}
-		_, some, err := settle(s.CachedInfo().Config, c)
+		_, some, err := settle(now, c)
 		if changes = append(changes, some...); err != nil {
 			return changes, err
 		}
 	}
 	return changes, nil
+}
+
+// present is the configuration of a stream; false if it is not there.
+func present(ctx context.Context, js jetstream.JetStream, name string) (jetstream.StreamConfig, bool, error) {
+	s, err := js.Stream(ctx, name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return jetstream.StreamConfig{}, false, nil
+	case err != nil:
+		return jetstream.StreamConfig{}, false, fmt.Errorf("look at stream %s: %w", name, err)
+	}
+	return s.CachedInfo().Config, true, nil
 }
 
 // AllStreams lists the streams that exist once, and those of the events that have any.
@@ -143,15 +155,11 @@ func LowerReplicas(ctx context.Context, js jetstream.JetStream, replicas int) (c
 		return nil, err
 	}
 	for _, c := range configs {
-		s, err := js.Stream(ctx, c.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			continue
-		}
+		next, ok, err := present(ctx, js, c.Name)
 		if err != nil {
-			return changes, fmt.Errorf("look at stream %s: %w", c.Name, err)
+			return changes, err
 		}
-		next := s.CachedInfo().Config
-		if next.Replicas <= replicas {
+		if !ok || next.Replicas <= replicas {
 			continue
 		}
 		if c.Name == OrdersStream { // its consumer can't have more than it

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -69,16 +70,9 @@ func (r *Revocations) sweep() {
 	if len(r.passes) < 2*max(r.swept, minSweep) {
 		return
 	}
-	for key, v := range r.passes {
-		if r.now().Sub(v.stored) > wire.MaxPassLife {
-			delete(r.passes, key)
-		}
-	}
-	for key, stored := range r.devices {
-		if r.now().Sub(stored) > wire.MaxPassLife {
-			delete(r.devices, key)
-		}
-	}
+	died := func(stored time.Time) bool { return r.now().Sub(stored) > wire.MaxPassLife }
+	maps.DeleteFunc(r.passes, func(_ string, v revocation) bool { return died(v.stored) })
+	maps.DeleteFunc(r.devices, func(_ string, stored time.Time) bool { return died(stored) })
 	r.swept = len(r.passes)
 }
 

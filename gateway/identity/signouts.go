@@ -3,6 +3,7 @@ package identity
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -66,16 +67,9 @@ func (s *SignOuts) sweep() {
 	if len(s.all)+len(s.ones) < 2*max(s.swept, minSignOuts) {
 		return
 	}
-	for fan, v := range s.all {
-		if s.now().Sub(v.stored) > wire.SessionLife {
-			delete(s.all, fan)
-		}
-	}
-	for key, stored := range s.ones {
-		if s.now().Sub(stored) > wire.SessionLife {
-			delete(s.ones, key)
-		}
-	}
+	died := func(stored time.Time) bool { return s.now().Sub(stored) > wire.SessionLife }
+	maps.DeleteFunc(s.all, func(_ string, v signOut) bool { return died(v.stored) })
+	maps.DeleteFunc(s.ones, func(_ string, stored time.Time) bool { return died(stored) })
 	s.swept = len(s.all) + len(s.ones)
 }
 
