@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -131,16 +130,16 @@ func Checkout(replicas int) jetstream.ConsumerConfig {
 // LowerReplicas does. One of a later version is refused.
 func Create(ctx context.Context, js jetstream.JetStream, configs ...jetstream.StreamConfig) error {
 	for _, c := range configs {
-		s, err := js.Stream(ctx, c.Name)
-		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-			return fmt.Errorf("look at stream %s: %w", c.Name, err)
-		}
-		if err == nil {
-			if c, _, err = settle(s.CachedInfo().Config, c); err != nil {
+		now, there, err := present(ctx, js, c.Name)
+		switch {
+		case err != nil:
+			return err
+		case !there:
+			c.Metadata = marked(c.Metadata)
+		default:
+			if c, _, err = settle(now, c); err != nil {
 				return err
 			}
-		} else {
-			c.Metadata = marked(c.Metadata)
 		}
 		if _, err := js.CreateOrUpdateStream(ctx, c); err != nil {
 			return fmt.Errorf("create stream %s: %w", c.Name, err)
@@ -153,11 +152,12 @@ func Create(ctx context.Context, js jetstream.JetStream, configs ...jetstream.St
 func Missing(ctx context.Context, js jetstream.JetStream) (names []string, err error) {
 	all := Core(1)
 	for _, c := range all {
-		_, err := js.Stream(ctx, c.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, there, err := present(ctx, js, c.Name)
+		if err != nil {
+			return nil, err
+		}
+		if !there {
 			names = append(names, c.Name)
-		} else if err != nil {
-			return nil, fmt.Errorf("look at stream %s: %w", c.Name, err)
 		}
 	}
 	if len(names) == len(all) {
