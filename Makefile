@@ -15,10 +15,18 @@ EVENT ?= deploy/demo/arena.yaml
 FUZZTIME ?= 100000x
 IN       ?= .
 SOCKETS  ?= 10000
+DOC      ?= docs/capacity.md
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SLOGLINT    := go run go-simpler.org/sloglint/cmd/sloglint@v0.12.0
 
-.PHONY: help run audit clean test check smoke lint mutants fuzz bench millions endurance defences halfopen build nats web
+# Log keys are one set: look for a word here before you add one.
+LOG_KEYS := act acts at attempts blockers bucket change code command component delay err event fans file flush from hold \
+	key kind lane lease level line lines method next open order orders pause places problem put_back \
+	region regions route seat seats server service sign stack state status step stream subject surplus \
+	term took total until value version why
+
+.PHONY: help run audit clean test check smoke lint mutants fuzz bench pair figures millions sim endurance defences halfopen lines build nats web
 
 #### run and try
 
@@ -40,7 +48,8 @@ clean: ## remove what was built, and the data of make run
 # Most tests wait for servers and clocks, not for the processor: three packages at once.
 test: nats ## all tests, on real servers, in a real browser and at the nats command
 	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER) $(REDIS)
-	go test -race -p 3 -timeout 20m ./...
+	go test -race -p 3 -timeout 40m ./...
+	cd proof/bench && go test -timeout 15m ./report
 
 check: lint test ## what CI runs: formatting, vet, staticcheck, and all tests with the race detector
 
@@ -48,18 +57,19 @@ smoke: ## every command of README, CONTRIBUTING, docs and this list, as small as
 	@deploy/install $(GO) '$(POSTGRES)' $(REDIS)
 	go test -count=1 -v ./internal/commands
 
-lint: ## formatting, vet and staticcheck
+lint: ## formatting, vet, staticcheck and log keys
 	@deploy/install $(GO)
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	go vet ./...
 	go vet -tags failpoints ./internal/failpoint
-	cd bench && go vet ./...
+	cd proof/bench && go vet ./...
 	$(STATICCHECK) ./...
-	cd bench && $(STATICCHECK) ./...
+	cd proof/bench && $(STATICCHECK) ./...
+	$(SLOGLINT) -allowed-keys "$$(echo $(LOG_KEYS) | tr ' ' ,)" ./...
 
 mutants: ## seeded bugs, each of which the tests must find
 	@deploy/install $(GO) '$(POSTGRES)' $(POOLER)
-	go run ./internal/mutants
+	go run ./proof/mutants
 
 fuzz: ## every fuzz target IN a directory for FUZZTIME (a count or a time), from the seeds in the tests and in testdata
 	@deploy/install $(GO)
@@ -69,25 +79,47 @@ fuzz: ## every fuzz target IN a directory for FUZZTIME (a count or a time), from
 
 #### measure
 
-bench: ## each figure beside its baseline, measured in the same run (ARGS: its flags)
+bench: ## each figure beside its baseline, measured in the same run, and the marks (ARGS: its flags)
 	@deploy/install $(GO) '$(POSTGRES)' $(REDIS)
-	cd bench && go run . -o results.json $(ARGS)
+	cd proof/bench && go run . -o results.json $(ARGS)
+
+pair: ## the bench of the commit REV and this one by turns, and what is better or worse (ARGS: its flags)
+	@deploy/install $(GO) '$(POSTGRES)' $(REDIS)
+	@set -e; before=$$(mktemp -d); trap 'rm -rf $$before' EXIT; git archive $(or $(REV),HEAD) | tar -x -C $$before; \
+		(cd $$before/proof/bench && go build -o $$before/before .); cd proof/bench && go build -o $$before/after .; \
+		$$before/after -pair $$before/before $(ARGS)
+
+figures: ## put the results of the last make bench into docs/capacity.md (DOC: or another document)
+	@deploy/install $(GO)
+	cd proof/bench && go run . -doc $(abspath $(DOC)) -o results.json $(ARGS)
 
 millions: ## 14 million places, boards, the head to the end, the last passes: ten minutes (ARGS: its flags)
 	@deploy/install $(GO) $(REDIS)
-	cd bench && go run . -row '14 million' -o millions.json $(ARGS)
+	cd proof/bench && go run . -row '14 million' -o millions.json $(ARGS)
+
+sim: ## sales and queues played from seeds, with faults, on all cores (ARGS: -seeds, -from, -steps; -seed with -v for one)
+	@deploy/install $(GO)
+	nice go test ./proof/sim -run 'TestPurchases|TestQueues$$' -timeout 0 -v $(ARGS)
 
 endurance: build ## sell out 20,000 seats to 50,000 fans while everything is killed, one after the other (ARGS: its flags)
 	@deploy/install $(GO) '$(POSTGRES)'
-	go run ./internal/endurance $(ARGS)
+	go run ./proof/endurance $(ARGS)
 
 defences: build ## sell 10,000 seats to 100,000 visitors, 30 % bots, with each defence off and on (ARGS: its flags)
 	@deploy/install $(GO) '$(POSTGRES)'
-	go run ./internal/defences $(ARGS)
+	go run ./proof/defences $(ARGS)
 
 halfopen: ## 10,000 connections (SOCKETS) that never finish their request, from five processes
 	@deploy/install $(GO)
 	FRONTROW_HALF_OPEN=$(SOCKETS) go test -run 'TestHalfOpenSockets' -count=1 -v ./gateway
+
+lines: ## lines of code by wing: product, proof, stand-ins for others' servers, tests (REV: at a commit)
+	@git grep -Ic '' $(REV) -- '*.go' '*.ts' '*.sql' '*.css' '*.html' ':!web/dist' | sed 's/^$(REV)://' | awk -F: ' \
+		{ wing = "product" } \
+		$$1 ~ "^(proof|sim|bench)/|^internal/(mutants|defences|endurance|commands)/|/kvtest/" { wing = "proof" } \
+		$$1 ~ "/payment/sandbox/|^internal/(natsd|pgd|natstest|pgtest|loopback)/|/(seating|inventory)test/" { wing = "stand-ins" } \
+		$$1 ~ "_test.go$$|/testdata/" { wing = "tests" } \
+		{ lines[wing] += $$2; all += $$2 } END { for (w in lines) print w, lines[w]; print "all", all }' | sort
 
 #### build
 

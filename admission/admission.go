@@ -6,11 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"frontrow/admission/scene"
+	"frontrow/admission/admitter"
+	"frontrow/admission/queue"
+	"frontrow/admission/sale"
+	"frontrow/internal/bus"
+	"frontrow/internal/leader"
 	"frontrow/internal/records"
+	"frontrow/keyring"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -23,25 +30,25 @@ import (
 // Config configures a Service. NATS and Keys are required.
 type Config struct {
 	NATS       *nats.Conn
-	Keys       *wire.Keyring         // its pass keys sign
-	Name       string                // of this instance, unlike any other; empty: a random one
+	Keys       *keyring.Keyring      // its pass keys sign
+	Name       string                // of this instance, unique; empty: a random one
 	Regions    []Region              // whose places are called, home first; none: "home" alone
 	Domain     string                // JetStream domain of NATS, for mirrors in other regions; needed if there are any
 	Replicas   int                   // of the streams of new events; 0: 1
 	Version    string                // of the build, as semantic versioning writes it; empty: "0.0.0"
-	LeaseTTL   time.Duration         // how long an admitter that fell silent is waited for; 0: kv.DefaultTTL
+	LeaseTTL   time.Duration         // how long to wait for an admitter that fell silent; 0: kv.DefaultTTL
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
 	Now        func() time.Time      // nil: time.Now
 }
 
-// Region is where fans join queues of their own.
+// Region is where fans join queues of its own.
 type Region struct {
 	Name   string
 	Domain string // JetStream domain of its servers; empty: that of the connection
 }
 
-// Validate says what is missing.
+// Validate reports what is missing.
 func (c Config) Validate() error {
 	switch {
 	case c.NATS == nil:
@@ -83,24 +90,22 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Service calls fans and gives out passes, for every event whose admitter it is.
+// Service calls fans and gives out passes for every event whose admitter it is.
 type Service struct {
 	cfg     Config
 	js      jetstream.JetStream
-	regions map[string]jetstream.JetStream // by name
+	regions map[string]jetstream.JetStream // by name; those of term.Regions
 	events  *kv.Bucket
 	log     *kv.Stream // SALELOG
-	leases  *kv.Leases
-	view    *scene.View
+	leader  *leader.Leader
+	view    *sale.View
 	spoiled *records.Spoiled
-	metrics *metrics
-	beat    time.Duration // between two looks at what may be worth a board
-	step    time.Duration // between two slices of a call
+	term    admitter.Config // of each term
 	ready   atomic.Bool
 }
 
-// New checks cfg and builds a Service; it asks nothing of the servers yet. The
-// streams of wire.CreateCore must exist before Run.
+// New checks cfg and builds a Service; it makes no requests yet. The streams of
+// streams.CreateCore must exist before Run.
 func New(cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -110,31 +115,46 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admission: %w", err)
 	}
-	leases, err := kv.NewLeases(kv.LeasesConfig{
-		Bucket: kv.Open(js, wire.LeasesBucket), Holder: cfg.Name, TTL: cfg.LeaseTTL,
-		Logger: cfg.Logger, Registerer: cfg.Registerer,
+	store, spoiled := kv.JetStream(js), records.NewSpoiled(cfg.Logger, cfg.Registerer)
+	leader, err := leader.New(leader.Config{
+		Store: store, Role: wire.RoleAdmitter, Holder: cfg.Name, TTL: cfg.LeaseTTL, Prices: true,
+		Spoiled: spoiled, Logger: cfg.Logger, Registerer: cfg.Registerer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("admission: %w", err)
 	}
-	regions := map[string]jetstream.JetStream{}
+	s := &Service{
+		cfg: cfg, js: js, regions: map[string]jetstream.JetStream{}, leader: leader,
+		events: kv.NewBucket(store, wire.EventsBucket), log: kv.NewStream(store, wire.SaleLogStream),
+		view: sale.NewView(leader, spoiled), spoiled: spoiled,
+	}
+	s.term = admitter.Config{
+		Name: cfg.Name, Store: store, Bus: bus.New(cfg.NATS), View: s.view, Keys: cfg.Keys, Spoiled: spoiled, Orders: s.orders,
+		Beat: time.Second, Slice: time.Second,
+		Now: cfg.Now, Logger: cfg.Logger, Metrics: admitter.NewMetrics(cfg.Registerer), Registerer: cfg.Registerer,
+	}
 	for _, r := range cfg.Regions {
-		if regions[r.Name] = js; r.Domain == "" {
-			continue
-		}
-		if regions[r.Name], err = jetstream.NewWithDomain(cfg.NATS, r.Domain); err != nil {
+		if err := s.addRegion(r); err != nil {
 			return nil, fmt.Errorf("admission: region %s: %w", r.Name, err)
 		}
 	}
-	spoiled := records.NewSpoiled(cfg.Logger, cfg.Registerer)
-	return &Service{
-		cfg: cfg, js: js, regions: regions, leases: leases, beat: time.Second, step: time.Second,
-		events: kv.Open(js, wire.EventsBucket), log: kv.OpenStream(js, wire.SaleLogStream),
-		view: scene.NewView(spoiled), spoiled: spoiled, metrics: newMetrics(cfg.Registerer),
-	}, nil
+	return s, nil
 }
 
-// Ready is nil once the service answers operators and contends for its events.
+// addRegion lets every term call the places of a region.
+func (s *Service) addRegion(r Region) (err error) {
+	js := s.js
+	if r.Domain != "" {
+		if js, err = jetstream.NewWithDomain(s.cfg.NATS, r.Domain); err != nil {
+			return err
+		}
+	}
+	s.regions[r.Name] = js
+	s.term.Regions = append(s.term.Regions, queue.Region{Name: r.Name, Store: kv.JetStream(js)})
+	return nil
+}
+
+// Ready returns nil once the service answers operators and contends for its events.
 func (s *Service) Ready() error {
 	if !s.ready.Load() {
 		return errors.New("admission: not ready")
@@ -149,13 +169,11 @@ func (s *Service) Ready() error {
 func (s *Service) Run(ctx context.Context) error {
 	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.leases.Run(ctx) })
+	g.Go(func() error { return s.view.Run(ctx, s.term.Store) })
 	g.Go(func() error {
-		return s.view.Run(ctx, s.js, func(event string) {
-			g.Go(func() error {
-				return s.leases.Hold(ctx, wire.LeaseKey(wire.RoleAdmitter, event), func(ctx context.Context, term uint64) error {
-					return s.lead(ctx, event, term)
-				})
+		return s.leader.Run(ctx, func(ctx context.Context, e *leader.Event) error {
+			return s.leader.Lead(ctx, e.ID, func(ctx context.Context, term uint64) error {
+				return s.lead(ctx, e.ID, term)
 			})
 		})
 	})
@@ -166,4 +184,26 @@ func (s *Service) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// lead serves one term as admitter of an event.
+func (s *Service) lead(ctx context.Context, event string, term uint64) error {
+	if err := s.view.Await(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { s.keepRegions(ctx, event) })
+	return admitter.New(s.term, event, term).Run(ctx)
+}
+
+// orders returns how many orders are waiting to be paid for, or are being paid.
+func (s *Service) orders(ctx context.Context) (int, error) {
+	c, err := s.js.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
+	if err != nil {
+		return 0, err
+	}
+	return int(min(c.CachedInfo().NumPending+uint64(c.CachedInfo().NumAckPending), math.MaxInt32)), nil
 }

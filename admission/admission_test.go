@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/admission/admitter"
 	"frontrow/internal/natstest"
 	"frontrow/kv"
 	"frontrow/wire"
@@ -32,7 +33,7 @@ func TestFansAreCalledInOrder(t *testing.T) {
 		if b.State != wire.SaleScheduled || headOf(b) != 0 {
 			t.Fatalf("%+v", b)
 		}
-		if p := w.refused(w.redeem(w.fans[0]), wire.CodeWait); p.Ahead != 0 || p.RetryAfterMS != maxRetry.Milliseconds() {
+		if p := w.refused(w.redeem(w.fans[0]), wire.CodeWait); p.Ahead != 0 || p.RetryAfterMS != (2*time.Minute).Milliseconds() {
 			t.Errorf("%+v", p)
 		}
 
@@ -54,7 +55,7 @@ func TestFansAreCalledInOrder(t *testing.T) {
 		if last < 22 || last > 28 {
 			t.Errorf("head %d", last)
 		}
-		// A late fan keeps his place, but doesn't take the room of those called in time.
+		// A late fan keeps their place, but doesn't take the room of those called in time.
 		w.refused(w.redeem(w.fans[0]), wire.CodeWait)
 		for i := 10; i < 19; i++ {
 			w.verify(w.redeem(w.fans[i]), w.fans[i])
@@ -66,7 +67,7 @@ func TestFansAreCalledInOrder(t *testing.T) {
 		if again := w.verify(w.redeem(w.fans[9]), w.fans[9]); again.ID != first.ID || first.Limit != 6 {
 			t.Errorf("%+v, then %+v", first, again)
 		}
-		// His turn is over, and so there is room for others.
+		// Their turn is over, and so there is room for others.
 		w.clock.pass(14 * time.Minute)
 		w.refused(w.redeem(w.fans[9]), wire.CodeJoinAgain)
 		w.board("one more called", head(uint64(last)+1))
@@ -105,17 +106,16 @@ func TestBoardsBetweenTicks(t *testing.T) {
 	w.event(demo(nil))
 	w.stock(0, 300, 0)
 	s := w.watching("one")
-	s.beat = 0
-	a := s.newAdmitter("demo", 1)
+	s.term.Beat = 0
+	a := admitter.New(s.term, "demo", 1)
 	ctx, cancel := context.WithCancel(ctxOf(t))
 	defer cancel()
-	must(t, a.takeOver(ctx))
-	go func() { _ = a.writes.Run(ctx) }()
+	must(t, a.TakeOver(ctx))
 	boards := func(due bool, want uint64) {
 		t.Helper()
-		must(t, a.tick(ctx, due))
-		if a.last.Seq != want {
-			t.Fatalf("board %d, want %d", a.last.Seq, want)
+		must(t, a.Tick(ctx, due))
+		if b := w.board("a board", func(wire.Board) bool { return true }); b.Seq != want {
+			t.Fatalf("board %d, want %d", b.Seq, want)
 		}
 	}
 	boards(true, 1)
@@ -125,7 +125,7 @@ func TestBoardsBetweenTicks(t *testing.T) {
 	w.put(wire.StockBucket, "demo", wire.Stock{Event: "demo", All: wire.Count{Held: 300}, Levels: map[string]wire.Count{"a": {Free: 7, Held: 293}}})
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
-	for a.scene().Stock.Levels["a"].Free != 7 {
+	for s.view.Snapshot("demo", w.clock.now()).Stock.Levels["a"].Free != 7 {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
@@ -314,7 +314,7 @@ func (w *world) callsAreGapless(upTo uint64) {
 	}
 }
 
-// Another admitter takes over while the first still believes in his term: from
+// Another admitter takes over while the first still believes in its term: from
 // then on the first calls nobody and gives out nothing.
 func TestTheSecondAdmitterFencesTheFirst(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
@@ -326,21 +326,21 @@ func TestTheSecondAdmitterFencesTheFirst(t *testing.T) {
 		w.join(40)
 		ctx := ctxOf(t)
 		boards := uint64(0)
-		run := func(a *admitter) chan error { // until its first board
+		run := func(a *admitter.Admitter) chan error { // until its first board
 			ended := make(chan error, 1)
-			go func() { ended <- a.run(ctx) }()
+			go func() { ended <- a.Run(ctx) }()
 			boards = w.board("a board of the next admitter", func(b wire.Board) bool { return b.Seq > boards }).Seq
 			return ended
 		}
 		one, two := w.watching("one"), w.watching("two")
-		first := one.newAdmitter("demo", 1)
-		must(t, first.takeOver(ctx))
+		first := admitter.New(one.term, "demo", 1)
+		must(t, first.TakeOver(ctx))
 		ended := run(first)
 
-		second := two.newAdmitter("demo", 2)
-		must(t, second.takeOver(ctx))
+		second := admitter.New(two.term, "demo", 2)
+		must(t, second.TakeOver(ctx))
 		raw, _ := json.Marshal(wire.RedeemRequest{Place: w.fans[0]})
-		w.refused(first.redeem(raw), wire.CodeUnavailable)
+		w.refused(first.Redeem(raw), wire.CodeUnavailable)
 		select {
 		case err := <-ended:
 			if !errors.Is(err, kv.ErrFenced) {
@@ -352,27 +352,55 @@ func TestTheSecondAdmitterFencesTheFirst(t *testing.T) {
 		if n := len(w.passes()); n != 0 {
 			t.Errorf("%d passes stored by an admitter whose time has passed", n)
 		}
-		if err := one.newAdmitter("demo", 1).takeOver(ctx); !errors.Is(err, kv.ErrFenced) {
+		if err := admitter.New(one.term, "demo", 1).TakeOver(ctx); !errors.Is(err, kv.ErrFenced) {
 			t.Errorf("an earlier term took over: %v", err)
 		}
 
 		// The second has nothing to call, and learns it from the board.
 		run(second)
 		w.verify(w.redeem(w.fans[0]), w.fans[0])
-		third := w.watching("three").newAdmitter("demo", 3)
-		must(t, third.takeOver(ctx))
+		third := admitter.New(w.watching("three").term, "demo", 3)
+		must(t, third.TakeOver(ctx))
 		run(third)
-		if err := second.tick(ctx, true); !errors.Is(err, kv.ErrFenced) {
+		if err := second.Tick(ctx, true); !errors.Is(err, kv.ErrFenced) {
 			t.Errorf("the second's tick: %v", err)
 		}
 		// The third has something to call, and learns it from the record.
-		must(t, w.watching("four").newAdmitter("demo", 4).takeOver(ctx))
+		must(t, admitter.New(w.watching("four").term, "demo", 4).TakeOver(ctx))
 		w.clock.pass(time.Hour)
-		if err := third.tick(ctx, true); !errors.Is(err, kv.ErrFenced) {
+		if err := third.Tick(ctx, true); !errors.Is(err, kv.ErrFenced) {
 			t.Errorf("the third's tick: %v", err)
 		}
 		if b := w.board("the last board", func(wire.Board) bool { return true }); headOf(b) != 20 {
 			t.Errorf("head %d, called by an admitter whose time has passed", headOf(b))
+		}
+	})
+}
+
+// An admitter whose time has passed, and who doesn't know what is on the board any more,
+// publishes none over the one of the admitter after it.
+func TestLateAdmitterPublishesNoBoard(t *testing.T) {
+	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
+		w := newWorld(t, env)
+		w.event(demo(nil))
+		w.stock(0, 300, 0) // nothing to call, so that nothing but boards is written
+		ctx := ctxOf(t)
+		first := admitter.New(w.watching("one").term, "demo", 1)
+		must(t, first.TakeOver(ctx))
+		must(t, first.Tick(ctx, true))
+		b := w.board("the first's", func(b wire.Board) bool { return b.Seq > 0 })
+		w.put(wire.BoardBucket, "demo", b)
+		must(t, first.Tick(ctx, true)) // refused: from now on it has to look
+
+		second := admitter.New(w.watching("two").term, "demo", 2)
+		must(t, second.TakeOver(ctx))
+		must(t, second.Tick(ctx, true))
+		before := w.board("the second's", func(next wire.Board) bool { return next.Seq > b.Seq })
+		if err := first.Tick(ctx, true); !errors.Is(err, kv.ErrFenced) {
+			t.Errorf("the first's tick: %v", err)
+		}
+		if after := w.board("the last", func(wire.Board) bool { return true }); after.Seq != before.Seq {
+			t.Errorf("board %d came after %d of the admitter after it", after.Seq, before.Seq)
 		}
 	})
 }

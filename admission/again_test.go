@@ -28,7 +28,7 @@ func (w *world) stand(p wire.Place) (reply wire.StandReply) {
 }
 
 // A fan whose pass has ended joins again and comes in once more, whoever is
-// admitter; his old place never lets him in again, and he has one pass at a time.
+// admitter; their old place never lets them in again, and they have one pass at a time.
 func TestJoiningAgain(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 		w := called(t, env, 1, 1)
@@ -76,7 +76,7 @@ func TestJoiningAgain(t *testing.T) {
 			t.Errorf("%d passes are recorded", n)
 		}
 
-		// Who is revoked gets no other, though his pass would be over by itself.
+		// Who is revoked gets no other, though their pass would be over by itself.
 		w.clock.pass(15 * time.Minute)
 		if r := w.revoke(fmt.Sprintf(`{"fan":%q,"why":"bot"}`, place.Fan)); r.Passes != 1 {
 			t.Errorf("%+v", r)

@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"encoding/json"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,7 +20,7 @@ func BenchmarkRedeem(b *testing.B) {
 	w.join(b.N)
 	raw := make([][]byte, b.N)
 	for i, p := range w.fans {
-		raw[i], _ = json.Marshal(wire.RedeemRequest{Place: p})
+		raw[i], _ = wire.Append(nil, wire.RedeemRequest{Place: p})
 	}
 	w.start("one")
 	w.board("all called", head(uint64(b.N)))
@@ -33,7 +32,7 @@ func BenchmarkRedeem(b *testing.B) {
 			var reply wire.RedeemReply
 			m, err := w.nc.Request(wire.PassesSubject("demo", wire.ActRedeem), raw[next.Add(1)-1], limit)
 			if err == nil {
-				err = json.Unmarshal(m.Data, &reply)
+				err = wire.Unmarshal(m.Data, &reply)
 			}
 			if err != nil || reply.Problem != nil {
 				b.Errorf("%v %v", err, reply.Problem)

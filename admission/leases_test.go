@@ -4,7 +4,9 @@ import (
 	"errors"
 	"testing"
 
+	"frontrow/admission/admitter"
 	"frontrow/internal/natstest"
+	"frontrow/internal/streams"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -13,7 +15,7 @@ import (
 func (w *world) loseLeases() {
 	w.t.Helper()
 	must(w.t, w.js.DeleteStream(ctxOf(w.t), wire.KVStream(wire.LeasesBucket)))
-	must(w.t, wire.CreateCore(ctxOf(w.t), w.js, w.replicas))
+	must(w.t, streams.CreateCore(ctxOf(w.t), w.js, w.replicas))
 }
 
 // LEASES is lost beside an admitter that goes on, and then before one that is started
@@ -41,19 +43,18 @@ func TestCallsOutliveLeases(t *testing.T) {
 		term := uint64(1 << 20) // as of an installation that is years old
 		for _, start := range []string{"two", "three"} {
 			at.crash()
-			late := w.watching("late").newAdmitter("demo", term)
-			must(t, late.takeOver(ctxOf(t)))
+			late := admitter.New(w.watching("late").term, "demo", term)
+			must(t, late.TakeOver(ctxOf(t)))
 			w.loseLeases()
 			if start == "two" {
 				w.put(wire.LeasesBucket, wire.LeaseKey(wire.RoleAdmitter, "demo"), kv.Lease{Holder: "long ago", Term: 7, TTL: "1s"})
 			}
 			at = w.start(start)
 			goesOn()
-			go func() { _ = late.writes.Run(ctxOf(t)) }()
-			if err := late.tick(ctxOf(t), true); !errors.Is(err, kv.ErrFenced) {
+			if err := late.Tick(ctxOf(t), true); !errors.Is(err, kv.ErrFenced) {
 				t.Errorf("a tick of the one before %s: %v", start, err)
 			}
-			if err := w.watching("late").newAdmitter("demo", term).takeOver(ctxOf(t)); !errors.Is(err, kv.ErrFenced) {
+			if err := admitter.New(w.watching("late").term, "demo", term).TakeOver(ctxOf(t)); !errors.Is(err, kv.ErrFenced) {
 				t.Errorf("the term before %s again: %v", start, err)
 			}
 			term += 1 << 20

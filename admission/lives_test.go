@@ -1,24 +1,21 @@
 package admission
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
-	"frontrow/admission/roll"
+	"frontrow/admission/passes"
 	"frontrow/internal/natstest"
+	"frontrow/internal/streams"
 	"frontrow/kv"
 	"frontrow/wire"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // lose deletes the queue, and puts it up again as an operator would.
 func (w *world) lose() {
 	w.t.Helper()
 	must(w.t, w.js.DeleteStream(ctxOf(w.t), wire.KVStream(wire.QueueBucket("demo", wire.LaneGeneral))))
-	must(w.t, wire.CreateForEvent(ctxOf(w.t), w.js, "demo", w.replicas))
+	must(w.t, streams.CreateForEvent(ctxOf(w.t), w.js, "demo", w.replicas))
 }
 
 // newcomers join the queue as it is now, some time after all others; their gateway says
@@ -34,8 +31,8 @@ func (w *world) newcomers(n int, line string) (places []wire.Place) {
 	return places
 }
 
-func lineHead(line string, n uint64) map[roll.Line]uint64 {
-	return map[roll.Line]uint64{{Lane: wire.LaneGeneral, Region: line}: n}
+func lineHead(line string, n uint64) map[passes.Line]uint64 {
+	return map[passes.Line]uint64{{Lane: wire.LaneGeneral, Region: line}: n}
 }
 
 // lives are the names of the lines of the general lane.
@@ -130,13 +127,13 @@ func TestQueueFromABackup(t *testing.T) {
 	w.event(demo(func(e *wire.Event) { e.Spec.Admission.Ceiling = 10 }))
 	w.stock(1000, 0, 0)
 	w.join(8)
-	backup := w.backup()
+	backup := natstest.TakeBackup(t, w.nc, wire.KVStream(wire.QueueBucket("demo", wire.LaneGeneral)))
 	w.join(12)
 	w.start("one")
 	w.board("ten called", head(10))
 	w.board("all seen", func(b wire.Board) bool { return b.Lanes[wire.LaneGeneral].Waiting == 10 })
-	must(t, w.js.DeleteStream(ctxOf(t), backup.config.Name))
-	w.restore(backup)
+	must(t, w.js.DeleteStream(ctxOf(t), wire.KVStream(wire.QueueBucket("demo", wire.LaneGeneral))))
+	backup.Restore(t, w.nc)
 	late := w.newcomers(3, "home")
 	if late[0].Number != 9 {
 		t.Fatalf("the first number after the backup is %d", late[0].Number)
@@ -159,7 +156,7 @@ func TestQueueFromABackup(t *testing.T) {
 	w.verify(w.redeem(late[0]), late[0])
 }
 
-// The same, by somebody who writes the records that he has into a new queue: their
+// The same, by somebody who writes the records that they have into a new queue: their
 // messages are new, and say nothing of when the places were given out.
 func TestQueueWrittenAnew(t *testing.T) {
 	t.Parallel()
@@ -204,11 +201,11 @@ func TestLostQueueOfARegion(t *testing.T) {
 	w.real()
 	event := demo(func(e *wire.Event) { e.Spec.Admission.Ceiling = 2 })
 	w.event(event)
-	must(t, wire.CreateInRegion(ctxOf(t), eu.JetStream(t), "demo", natstest.Home, 1))
+	must(t, streams.CreateInRegion(ctxOf(t), eu.JetStream(t), "demo", natstest.Home, 1))
 	old := []wire.Place{w.comes(eu, wire.LaneGeneral, "eu"), w.comes(eu, wire.LaneGeneral, "eu"), w.comes(eu, wire.LaneGeneral, "eu")}
 	w.stock(300, 0, 0)
 	w.start("one", inRegion(t, "eu"))
-	w.heads("two called", map[roll.Line]uint64{{Lane: wire.LaneGeneral, Region: "eu"}: 2})
+	w.heads("two called", map[passes.Line]uint64{{Lane: wire.LaneGeneral, Region: "eu"}: 2})
 	must(t, eu.JetStream(t).DeleteStream(ctxOf(t), wire.KVStream(wire.QueueBucket("demo", wire.LaneGeneral))))
 	event.At = w.clock.now()
 	w.put(wire.EventsBucket, "demo", event)
@@ -219,79 +216,12 @@ func TestLostQueueOfARegion(t *testing.T) {
 	late := w.comes(eu, wire.LaneGeneral, "eu~2")
 	w.refused(w.redeem(late), wire.CodeWait)
 	w.clock.pass(15 * time.Minute)
-	w.heads("both", map[roll.Line]uint64{{Lane: wire.LaneGeneral, Region: "eu"}: wire.Everybody, {Lane: wire.LaneGeneral, Region: "eu~2"}: 1})
+	w.heads("both", map[passes.Line]uint64{{Lane: wire.LaneGeneral, Region: "eu"}: wire.Everybody, {Lane: wire.LaneGeneral, Region: "eu~2"}: 1})
 	w.verify(w.redeem(old[2]), old[2])
 	w.verify(w.redeem(late), late)
 }
 
-// stored is a stream as an operator backs it up (nats stream backup).
-type stored struct {
-	config jetstream.StreamConfig
-	state  jetstream.StreamState
-	chunks [][]byte
-}
-
-func (w *world) backup() (b stored) {
-	w.t.Helper()
-	name := wire.KVStream(wire.QueueBucket("demo", wire.LaneGeneral))
-	inbox := w.nc.NewInbox()
-	chunks, err := w.nc.SubscribeSync(inbox)
-	must(w.t, err)
-	var reply struct {
-		Config jetstream.StreamConfig `json:"config"`
-		State  jetstream.StreamState  `json:"state"`
-	}
-	w.api("STREAM.SNAPSHOT."+name, map[string]any{"deliver_subject": inbox, "no_consumers": true}, &reply)
-	for {
-		m, err := chunks.NextMsgWithContext(ctxOf(w.t))
-		must(w.t, err)
-		if len(m.Data) == 0 {
-			return stored{reply.Config, reply.State, b.chunks}
-		}
-		b.chunks = append(b.chunks, m.Data)
-		if m.Reply != "" {
-			must(w.t, m.Respond(nil))
-		}
-	}
-}
-
-func (w *world) restore(b stored) {
-	w.t.Helper()
-	var reply struct {
-		Subject string `json:"deliver_subject"`
-	}
-	w.api("STREAM.RESTORE."+b.config.Name, map[string]any{"config": b.config, "state": b.state}, &reply)
-	for _, chunk := range append(b.chunks, nil) {
-		m, err := w.nc.RequestWithContext(ctxOf(w.t), reply.Subject, chunk)
-		must(w.t, err)
-		w.apiOK(m, nil)
-	}
-}
-
-func (w *world) api(subject string, req, into any) {
-	w.t.Helper()
-	m, err := w.nc.RequestWithContext(ctxOf(w.t), "$JS.API."+subject, mustRaw(req))
-	must(w.t, err)
-	w.apiOK(m, into)
-}
-
-func (w *world) apiOK(m *nats.Msg, into any) {
-	w.t.Helper()
-	var failed struct {
-		Error *jetstream.APIError `json:"error"`
-	}
-	if len(m.Data) > 0 {
-		must(w.t, json.Unmarshal(m.Data, &failed))
-	}
-	if failed.Error != nil {
-		w.t.Fatal(failed.Error)
-	}
-	if into != nil {
-		must(w.t, json.Unmarshal(m.Data, into))
-	}
-}
-
-// Between two ticks, too: who says that his number is called, and came since the last
+// Between two ticks, too: who says that their number is called, and came since the last
 // look at the queue, waits for the next one.
 func TestLostQueueBetweenTicks(t *testing.T) {
 	t.Parallel()

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"frontrow/admission/scene"
+	"frontrow/admission/sale"
 	"frontrow/internal/natstest"
 	"frontrow/wire"
 )
@@ -22,7 +22,7 @@ func TestNobodyIsCalledWhilePaymentsAreDown(t *testing.T) {
 	w.join(10)
 	w.start("a")
 	b := w.board("three boards", func(b wire.Board) bool { return b.Seq >= 3 && b.Lanes[wire.LaneGeneral].Waiting == 10 })
-	if headOf(b) != 0 || b.Message != scene.MessageDown {
+	if headOf(b) != 0 || b.Message != sale.MessageDown {
 		t.Errorf("called up to %d, the board says %q", headOf(b), b.Message)
 	}
 	w.clock.pass(2 * time.Minute)

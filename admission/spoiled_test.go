@@ -116,7 +116,7 @@ func TestApplyRepairs(t *testing.T) {
 	if _, code := apply(func(s *wire.Spec) { s.ID = "fresh" }); code != "" {
 		t.Errorf("over nothing but junk: %s", code)
 	}
-	w.spoil(wire.EventsBucket, "demo", `{"v":2}`)
+	w.spoil(wire.EventsBucket, "demo", `{"v":9}`)
 	if _, code := apply(nil); code != string(wire.CodeInvalid) {
 		t.Errorf("over a later version: %q", code)
 	}

@@ -18,7 +18,7 @@ func TestCallsAreSpreadOverTheTick(t *testing.T) {
 	}))
 	w.stock(1000, 0, 0)
 	w.join(300)
-	stepwise := func(s *Service) { s.step = time.Second }
+	stepwise := func(s *Service) { s.term.Slice = time.Second }
 	one := w.start("one", stepwise)
 	for slice := uint64(1); slice <= 4; slice++ {
 		b := w.board("a slice", head(20*slice))

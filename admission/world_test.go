@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/internal/leader"
 	"frontrow/internal/natstest"
+	"frontrow/internal/streams"
+	"frontrow/keyring"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -29,7 +32,7 @@ type world struct {
 	env      *natstest.Env
 	js       jetstream.JetStream
 	nc       *nats.Conn
-	keys     *wire.Keyring
+	keys     *keyring.Keyring
 	clock    *clock
 	replicas int
 	fans     []wire.Place // by number - 1
@@ -46,10 +49,10 @@ func ctxOf(t testing.TB) context.Context {
 }
 
 func newWorld(t testing.TB, env *natstest.Env) *world {
-	w := &world{t: t, env: env, js: env.JetStream(t), keys: wire.NewKeyring(), clock: &clock{}, replicas: env.Replicas}
+	w := &world{t: t, env: env, js: env.JetStream(t), keys: keyring.New(), clock: &clock{}, replicas: env.Replicas}
 	w.nc = w.js.Conn()
 	w.clock.ns.Store(time.Unix(1_900_000_000, 0).UnixNano())
-	must(t, wire.CreateCore(ctxOf(t), w.js, w.replicas))
+	must(t, streams.CreateCore(ctxOf(t), w.js, w.replicas))
 	return w
 }
 
@@ -75,7 +78,7 @@ func demo(change func(*wire.Event)) wire.Event {
 
 func (w *world) event(e wire.Event) {
 	w.t.Helper()
-	must(w.t, wire.CreateForEvent(ctxOf(w.t), w.js, e.Spec.ID, w.replicas))
+	must(w.t, streams.CreateForEvent(ctxOf(w.t), w.js, e.Spec.ID, w.replicas))
 	w.put(wire.EventsBucket, e.Spec.ID, e)
 }
 
@@ -132,7 +135,7 @@ func (w *world) start(name string, change ...func(*Service)) *instance {
 	nc := w.env.Connect(w.t, nats.ReconnectBufSize(-1))
 	s, err := New(Config{NATS: nc, Keys: w.keys, Name: name, Replicas: w.replicas, Version: "1.2.3", LeaseTTL: 1200 * time.Millisecond, Now: w.clock.now})
 	must(w.t, err)
-	s.beat, s.step = 50*time.Millisecond, 0 // a call is let out at once
+	s.term.Beat, s.term.Slice = 50*time.Millisecond, 0 // a call is let out at once
 	for _, f := range change {
 		f(s)
 	}
@@ -155,8 +158,9 @@ func (w *world) watching(name string) *Service {
 	ctx := ctxOf(w.t)
 	s, err := New(Config{NATS: w.env.Connect(w.t), Keys: w.keys, Name: name, Now: w.clock.now})
 	must(w.t, err)
-	s.step = 0
-	go func() { _ = s.view.Run(ctx, s.js, func(string) {}) }()
+	s.term.Slice = 0
+	go func() { _ = s.view.Run(ctx, s.term.Store) }()
+	go func() { _ = s.leader.Run(ctx, func(context.Context, *leader.Event) error { return nil }) }()
 	must(w.t, s.view.Await(ctx))
 	return s
 }
@@ -197,7 +201,7 @@ func head(n uint64) func(wire.Board) bool {
 func headOf(b wire.Board) uint64           { return b.Lanes[wire.LaneGeneral].Regions["home"].Head }
 func state(s string) func(wire.Board) bool { return func(b wire.Board) bool { return b.State == s } }
 
-// redeem asks until there is somebody to answer and he isn't busy.
+// redeem asks until there is somebody to answer who isn't busy.
 func (w *world) redeem(p wire.Place) wire.RedeemReply {
 	w.t.Helper()
 	reply, err := w.tryRedeem(p)
@@ -240,7 +244,7 @@ func (w *world) tryRedeemAs(req wire.RedeemRequest) (wire.RedeemReply, error) {
 	}
 }
 
-func (w *world) verify(r wire.RedeemReply, p wire.Place) *wire.Pass {
+func (w *world) verify(r wire.RedeemReply, p wire.Place) *keyring.Pass {
 	w.t.Helper()
 	if r.Problem != nil {
 		w.t.Fatalf("place %d: %v", p.Number, r.Problem)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,225 +15,298 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// field is a field of a record as files name it.
+// field is a field of a record that a file can set.
 type field struct {
-	value            reflect.Value
-	required, amount bool
+	name     string
+	value    reflect.Value
+	required bool // it must be said
+	amount   bool // it is money
+	standard bool // zero stands for a default
 }
 
-// target is what a pointer points to.
+// target returns what a pointer points to.
 func target(into any) reflect.Value { return reflect.ValueOf(into).Elem() }
 
-// fields lists those of a struct by their names in files, embedded ones among them.
-func fields(v reflect.Value) map[string]field {
-	all := map[string]field{}
+// fields returns the fields of a struct, including embedded ones, in their order, under
+// their names in files.
+func fields(v reflect.Value) (all []field) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && name == "":
-			for name, inner := range fields(v.Field(i)) {
-				all[name] = inner
-			}
+			all = append(all, fields(v.Field(i))...)
 		case name != "" && name != "-":
 			wants := f.Tag.Get("file")
-			all[name] = field{v.Field(i), strings.Contains(wants, "required"), strings.Contains(wants, "amount")}
+			has := func(what string) bool { return strings.Contains(wants, what) }
+			all = append(all, field{name, v.Field(i), has("required"), has("amount"), has("default")})
 		}
 	}
 	return all
 }
 
-func (r *reader) structure(n ast.Node, into reflect.Value, path string, depth int) {
+func (f *File) structure(n ast.Node, into reflect.Value, path string, depth int) {
 	m, ok := n.(*ast.MappingNode)
 	if !ok || depth > maxDepth {
-		r.fault(n, path, "want keys with values, like {key: value}")
+		f.fault(n, path, "want keys with values, like {key: value}")
 		return
 	}
 	known, seen := fields(into), map[string]bool{}
+	if path == "" {
+		f.at[""] = start(n)
+	}
 	for _, kv := range m.Values {
 		key, ok := textOf(kv.Key)
 		if !ok {
-			r.fault(kv.Key, path, "want a plain key")
+			f.fault(kv.Key, path, "want a plain key")
 			continue
 		}
-		f, ok := known[key]
 		name := strings.TrimPrefix(path+"."+key, ".")
+		at := -1
+		for i := range known {
+			if known[i].name == key {
+				at = i
+			}
+		}
 		switch {
-		case !ok:
-			r.fault(kv.Key, name, "no such key%s", nearest(key, known))
+		case at < 0:
+			f.unknown(kv.Key, path, key, known)
 		case seen[key]:
-			r.fault(kv.Key, name, "is written twice")
+			f.fault(kv.Key, name, "is written twice, in line %d too", f.at[name].line)
 		default:
-			r.value(kv.Value, kv.Key, f, name, depth)
+			f.at[name] = start(kv.Key)
+			f.value(kv.Value, kv.Key, known[at], name, depth)
 		}
 		seen[key] = true
 	}
-	for name, f := range known {
-		if f.required && !seen[name] {
-			r.fault(n, strings.TrimPrefix(path+"."+name, "."), "is missing: it must be said, if only as 0")
+	for _, k := range known {
+		if name := strings.TrimPrefix(path+"."+k.name, "."); k.required && !seen[k.name] && !slices.Contains(f.misspelt, name) {
+			f.fault(n, name, "is missing: it must be said, if only as 0")
 		}
 	}
 }
 
-// nearest suggests a key.
-func nearest(key string, known map[string]field) string {
-	for name := range known {
-		if strings.EqualFold(strings.ReplaceAll(key, "-", "_"), name) || len(key) > 3 && (strings.HasPrefix(name, key) || strings.HasPrefix(key, name)) {
-			return fmt.Sprintf(": is %q meant?", name)
-		}
+// unknown reports a key that nothing reads, and which was probably meant; that one then
+// isn't missing as well.
+func (f *File) unknown(key ast.Node, path, name string, known []field) {
+	var names []string
+	for _, k := range known {
+		names = append(names, k.name)
 	}
-	return ""
-}
-
-// value reads one value. key is where faults of an empty one are told.
-func (r *reader) value(n, key ast.Node, f field, name string, depth int) {
-	if n == nil || n.Type() == ast.NullType {
-		r.fault(key, name, "has no value: write one, or leave the key out")
+	meant := Nearest(name, names)
+	path = strings.TrimPrefix(path+".", ".")
+	if meant == "" {
+		f.fault(key, path+firstLine(name), "no such key: there are %s", strings.Join(names, ", "))
 		return
 	}
-	v := f.value
+	f.fault(key, path+firstLine(name), "no such key: did you mean %s?", meant)
+	f.misspelt = append(f.misspelt, path+meant)
+}
+
+// value reads one value. Faults of an empty one are reported at key.
+func (f *File) value(n, key ast.Node, into field, name string, depth int) {
+	if n == nil || n.Type() == ast.NullType {
+		f.fault(key, name, "has no value: write one, or leave the key out")
+		return
+	}
+	v := into.value
 	if v.Kind() == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
 		v = v.Elem()
 	}
-	switch v.Interface().(type) {
-	case time.Time:
-		r.instant(n, v, name)
-		return
-	}
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	before := len(f.faults)
+	switch u, is := v.Addr().Interface().(encoding.TextUnmarshaler); {
+	case v.Type() == reflect.TypeFor[time.Time]():
+		f.instant(n, v, name)
+	case is:
 		text, scalar := textOf(n)
 		if err := u.UnmarshalText([]byte(text)); !scalar || err != nil {
-			r.fault(n, name, "%v", cmpErr(err, "want a text"))
+			f.fault(n, name, "%v", orElse(err, "want a text"))
 		}
-		return
-	}
-	switch v.Kind() {
-	case reflect.Struct:
-		r.structure(n, v, name, depth+1)
-	case reflect.Slice:
-		r.list(n, v, name, depth)
-	case reflect.String:
-		r.text(n, v, name)
-	case reflect.Bool:
-		if b, ok := n.(*ast.BoolNode); ok && (b.GetToken().Value == "true" || b.GetToken().Value == "false") {
-			v.SetBool(b.Value)
-		} else {
-			r.fault(n, name, "want true or false")
-		}
-	case reflect.Float64:
-		r.float(n, v, name)
-	case reflect.Int, reflect.Int64, reflect.Uint64:
-		r.integer(n, v, f.amount, name)
+	case v.Kind() == reflect.Struct:
+		f.structure(n, v, name, depth+1)
+	case v.Kind() == reflect.Slice:
+		f.list(n, v, name, depth)
+	case v.Kind() == reflect.String:
+		f.text(n, v, name)
+	case v.Kind() == reflect.Bool:
+		f.boolean(n, v, name)
+	case v.Kind() == reflect.Float64:
+		f.float(n, v, name)
+	case v.Kind() == reflect.Int64 && into.amount:
+		f.amount(n, v, name)
+	case v.CanInt() || v.CanUint():
+		f.integer(n, v, name)
 	default:
-		r.fault(n, name, "can't be set here")
+		f.fault(n, name, "can't be set here")
+	}
+	if into.standard && !f.sent && v.IsZero() && len(f.faults) == before {
+		f.fault(n, name, "%s would stand for the default: write another value, or leave the key out", shown(n))
 	}
 }
 
-func cmpErr(err error, otherwise string) string {
+// shown is a scalar as it is written in the file.
+func shown(n ast.Node) string {
+	text, _ := textOf(n)
+	if text = firstLine(text); quoted(n) {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+func orElse(err error, otherwise string) string {
 	if err != nil {
 		return err.Error()
 	}
 	return otherwise
 }
 
-func (r *reader) list(n ast.Node, v reflect.Value, name string, depth int) {
+func (f *File) list(n ast.Node, v reflect.Value, name string, depth int) {
 	s, ok := n.(*ast.SequenceNode)
 	if !ok || depth > maxDepth {
-		r.fault(n, name, "want a list, like [one, two]")
+		f.fault(n, name, "want a list, like [one, two]")
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(s.Values), len(s.Values)))
 	for i, e := range s.Values {
-		r.value(e, n, field{value: v.Index(i)}, fmt.Sprintf("%s[%d]", name, i), depth+1)
+		element := fmt.Sprintf("%s[%d]", name, i)
+		if e != nil {
+			f.at[element] = start(e)
+		}
+		f.value(e, n, field{value: v.Index(i)}, element, depth+1)
 	}
 }
 
-func (r *reader) text(n ast.Node, v reflect.Value, name string) {
+func (f *File) text(n ast.Node, v reflect.Value, name string) {
 	text, ok := textOf(n)
 	if !ok {
-		r.fault(n, name, "want a text")
+		f.fault(n, name, "want a text")
 		return
 	}
 	text, err := clean(text)
 	if err != nil {
-		r.fault(n, name, "%v", err)
+		f.fault(n, name, "%v", err)
 	}
 	v.SetString(text)
+}
+
+func (f *File) boolean(n ast.Node, v reflect.Value, name string) {
+	b, ok := n.(*ast.BoolNode)
+	if text := n.GetToken().Value; !ok || text != "true" && text != "false" {
+		f.fault(n, name, "want true or false")
+		return
+	}
+	v.SetBool(b.Value)
 }
 
 var (
 	wholeNumber   = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 	decimalNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?(e-?[0-9]+)?$`)
+	instantText   = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`) // time.Parse takes more: a comma, one digit of the hour
 	localTime     = regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?$`)
 )
 
-// integer reads a whole number as people write it. Of an amount, minor units; or,
-// with its currency, as people write money.
-func (r *reader) integer(n ast.Node, v reflect.Value, amount bool, name string) {
+// whole reads a whole number as people write it, in digits and not in quotes.
+func whole(n ast.Node) (i int64, ok bool) {
 	text, _ := textOf(n)
-	_, number := n.(*ast.IntegerNode)
-	bad := "want a whole number, written like 10: no leading zero, no other base"
-	if amount {
-		bad = fmt.Sprintf("want a whole number of minor units, like 6500 for %s", wire.FormatAmount(6500, r.currency))
-		if _, quoted := n.(*ast.StringNode); quoted {
-			minor, err := wire.ParseAmount(text, r.currency)
-			if err != nil {
-				r.fault(n, name, "%s; or %v", bad, err)
-				return
-			}
-			v.SetInt(minor)
+	if _, number := n.(*ast.IntegerNode); !number || !wholeNumber.MatchString(text) {
+		return 0, false
+	}
+	i, err := strconv.ParseInt(text, 10, 64)
+	return i, err == nil
+}
+
+func (f *File) integer(n ast.Node, v reflect.Value, name string) {
+	i, ok := whole(n)
+	switch {
+	case !ok || v.CanUint() && i < 0:
+		f.fault(n, name, "want a whole number, written like 10: no leading zero, no point, no quotes")
+	case v.CanUint():
+		v.SetUint(uint64(i))
+	default:
+		v.SetInt(i)
+	}
+}
+
+// amount reads money: a whole number of minor units, or text as people write it. A number
+// with a point is never read: 65.00 would be 65 to whoever takes it for minor units.
+func (f *File) amount(n ast.Node, v reflect.Value, name string) {
+	if i, ok := whole(n); ok {
+		v.SetInt(i)
+		return
+	}
+	text, scalar := textOf(n)
+	_, word := n.(*ast.StringNode)
+	known := wire.IsCurrency(f.currency)
+	minor, err := wire.ParseAmount(text, f.currency)
+	switch {
+	case !scalar:
+		f.fault(n, name, "want an amount: %s", f.example())
+	case word && !known:
+		f.fault(n, name, "%s can't be read without the currency: correct that first, or write minor units", shown(n))
+	case !word && known && err == nil:
+		f.fault(n, name, "%s could mean two things: write %q in quotes, or %d, which is %s in minor units", text, text, minor, wire.FormatAmount(minor, f.currency))
+	case !word:
+		f.fault(n, name, "%s is no amount: %s", firstLine(text), f.example())
+	case err != nil:
+		f.fault(n, name, "%s: %v", shown(n), err)
+	case !quoted(n) && !strings.Contains(text, " "): // a number after all, in a notation that YAML doesn't know
+		f.fault(n, name, "%s is no amount: %s", text, f.example())
+	default:
+		v.SetInt(minor)
+	}
+}
+
+// example says how an amount of the file's currency is written.
+func (f *File) example() string {
+	if !wire.IsCurrency(f.currency) {
+		return "write a whole number of minor units, like 6500"
+	}
+	text := wire.FormatAmount(6500, f.currency)
+	return fmt.Sprintf("write a whole number of minor units, like 6500 for %s, or %q in quotes", text, strings.TrimPrefix(text, f.currency+" "))
+}
+
+func (f *File) float(n ast.Node, v reflect.Value, name string) {
+	text, _ := textOf(n)
+	_, word := n.(*ast.StringNode)
+	x, err := strconv.ParseFloat(text, 64)
+	if word || !decimalNumber.MatchString(text) || err != nil {
+		f.fault(n, name, "want a number, written like 0.25")
+		return
+	}
+	v.SetFloat(x)
+}
+
+// firstYear is before every sale: an instant of an earlier one is a typing error.
+const firstYear = 2000
+
+// instant reads RFC 3339 or, if the file has a timezone, a local time in it.
+func (f *File) instant(n ast.Node, v reflect.Value, name string) {
+	text, ok := textOf(n)
+	if !ok {
+		f.fault(n, name, "want an instant, like 2027-06-19T20:00:00+02:00")
+		return
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || !instantText.MatchString(text) {
+		zone, noZone := wire.LoadZone(f.zone)
+		if !localTime.MatchString(text) || f.zone == "" || noZone != nil {
+			f.fault(n, name, "%q is no instant: write it like 2027-06-19T20:00:00+02:00, with seconds and zone; or, where the file has a timezone, as local time: 2027-06-19 20:00", firstLine(text))
+			return
+		}
+		if t, err = local(text, zone); err != nil {
+			f.fault(n, name, "%v", err)
 			return
 		}
 	}
-	i, err := strconv.ParseInt(text, 10, 64)
-	if !number || !wholeNumber.MatchString(text) || err != nil || v.Kind() == reflect.Uint64 && i < 0 {
-		r.fault(n, name, "%s", bad)
-		return
-	}
-	if v.Kind() == reflect.Uint64 {
-		v.SetUint(uint64(i))
-		return
-	}
-	v.SetInt(i)
-}
-
-func (r *reader) float(n ast.Node, v reflect.Value, name string) {
-	text, _ := textOf(n)
-	_, quoted := n.(*ast.StringNode)
-	f, err := strconv.ParseFloat(text, 64)
-	if quoted || !decimalNumber.MatchString(text) || err != nil {
-		r.fault(n, name, "want a number, written like 0.25")
-		return
-	}
-	v.SetFloat(f)
-}
-
-// instant reads RFC 3339; or, if the file has a timezone, a local time in it.
-func (r *reader) instant(n ast.Node, v reflect.Value, name string) {
-	text, ok := textOf(n)
-	if !ok {
-		r.fault(n, name, "want an instant, like 2027-06-19T20:00:00+02:00")
-		return
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil && t.Year() > 0 {
-		v.Set(reflect.ValueOf(t.UTC()))
-		return
-	}
-	zone, err := wire.LoadZone(r.zone)
-	if !localTime.MatchString(text) || r.zone == "" || err != nil {
-		r.fault(n, name, "%q is no instant: write it like 2027-06-19T20:00:00+02:00, with seconds and zone; or, where the file has a timezone, as local time: 2027-06-19 20:00", text)
-		return
-	}
-	t, err := local(text, zone)
-	if err != nil {
-		r.fault(n, name, "%v", err)
+	if t.Year() < firstYear {
+		f.fault(n, name, "%q is before the year %d", text, firstYear)
 		return
 	}
 	v.Set(reflect.ValueOf(t.UTC()))
 }
 
-// local is a local time that clocks in the zone show once.
+// local parses a local time that clocks in the zone show exactly once.
 func local(text string, zone *time.Location) (time.Time, error) {
 	layout := "2006-01-02 15:04:05"[:len(text)]
 	text = strings.Replace(text, "T", " ", 1)

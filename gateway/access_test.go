@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/internal/streams"
+	"frontrow/keyring"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -19,7 +21,7 @@ func (s *shop) issue(change func(*wire.AccessCode)) string {
 	if change != nil {
 		change(&c)
 	}
-	c.ID = wire.CodeID("seed", c.Event, c.Email+c.Fan, c.Lane, c.Channel)
+	c.ID = keyring.CodeID("seed", c.Event, c.Email+c.Fan, c.Lane, c.Channel)
 	return s.cfg.Keys.SignCode(c)
 }
 
@@ -50,7 +52,7 @@ func TestJoinWithACode(t *testing.T) {
 	place := into[joinReply](t, first, http.StatusCreated)
 	receipt, err := s.cfg.Keys.VerifyReceipt(place.Place)
 	must(t, err)
-	grant := wire.Grant{Code: wire.CodeID("seed", show, "ann@example.org", wire.LanePriority, "presale"), Channel: "presale", Limit: 2}
+	grant := wire.Grant{Code: keyring.CodeID("seed", show, "ann@example.org", wire.LanePriority, "presale"), Channel: "presale", Limit: 2}
 	if place.Lane != wire.LanePriority || place.Number != 1 || receipt.Grant != grant {
 		t.Fatalf("%+v, receipt %+v", place, receipt)
 	}
@@ -117,7 +119,7 @@ func TestCodesAreRefused(t *testing.T) {
 	}{
 		"made up":            {"AAAA-BBBB-CCCC", ann, 403, wire.CodeCodeUnknown},
 		"cut":                {good[:len(good)-3], ann, 403, wire.CodeCodeUnknown},
-		"another shop's":     {wire.NewKeyring().SignCode(wire.AccessCode{ID: "x", Event: show, Fan: f.id, Lane: wire.LanePriority, Expires: time.Now().Add(time.Hour)}), "", 403, wire.CodeCodeUnknown},
+		"another shop's":     {keyring.New().SignCode(wire.AccessCode{ID: "x", Event: show, Fan: f.id, Lane: wire.LanePriority, Expires: time.Now().Add(time.Hour)}), "", 403, wire.CodeCodeUnknown},
 		"a receipt":          {s.cfg.Keys.SignReceipt(wire.Place{Event: show, Fan: f.id}), "", 403, wire.CodeCodeUnknown},
 		"of no lane":         {s.issue(func(c *wire.AccessCode) { c.Lane = "vip" }), ann, 403, wire.CodeCodeUnknown},
 		"of another event":   {s.issue(func(c *wire.AccessCode) { c.Event = "other" }), ann, 403, wire.CodeCodeEvent},
@@ -199,7 +201,7 @@ func TestCodeOutlivesACrash(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	f := s.fan()
-	id := wire.CodeID("seed", show, "ann@example.org", wire.LanePriority, "presale")
+	id := keyring.CodeID("seed", show, "ann@example.org", wire.LanePriority, "presale")
 	s.put(wire.CodesBucket(show), wire.CodeKey(id), wire.CodeClaim{Fan: f.id, At: time.Now()})
 	if p := into[joinReply](t, f.send("POST", places, joinWith(s.issue(nil), "ann@example.org")), http.StatusCreated); p.Lane != wire.LanePriority {
 		t.Errorf("%+v", p)
@@ -235,7 +237,7 @@ func TestStrangerKeepsHisCode(t *testing.T) {
 	if p := r.problem(t); p.Status != http.StatusServiceUnavailable || cookieOf(r, fanCookie) == nil {
 		t.Fatalf("%+v, cookies %v", p, r.Cookies())
 	}
-	must(t, wire.Create(t.Context(), s.js, wire.ForQueue(show, 1)...))
+	must(t, streams.Create(t.Context(), s.js, streams.ForQueue(show, 1)...))
 	again := s.send("POST", places, joinWith(code, "ann@example.org"), "Cookie", fmt.Sprint(fanCookie, "=", cookieOf(r, fanCookie).Value))
 	if p := into[joinReply](t, again, again.StatusCode); p.Lane != wire.LanePriority { // the first attempt may have been stored late
 		t.Errorf("%+v", p)

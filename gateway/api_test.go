@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/internal/streams"
+	"frontrow/keyring"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -42,6 +44,22 @@ func TestJoin(t *testing.T) {
 	forged := s.send("POST", "/v1/events/show/places", "{}", "Cookie", "x"+cookie+"; "+fanCookie+"="+cookies[0].Value+"x")
 	if p := into[joinReply](t, forged, http.StatusCreated); p.Number != 2 || len(forged.Cookies()) != 1 {
 		t.Fatalf("with a forged cookie: %+v", p)
+	}
+}
+
+// The reply to a join is what encoding/json makes of it.
+func TestJoinReplyIsJSON(t *testing.T) {
+	t.Parallel()
+	keys := keyring.New()
+	for _, r := range []joinReply{
+		{Place: keys.SignReceipt(wire.Place{Event: show, Fan: wire.NewFan(), Number: 7, At: time.Now()}), Lane: wire.LaneGeneral, Region: "home", Number: 7},
+		{Place: "a.b_-.c", Lane: wire.LanePriority, Region: "eu-1~2", Number: 1 << 63, Ahead: 1<<64 - 1, Again: true},
+	} {
+		want, err := json.Marshal(r)
+		must(t, err)
+		if got := r.appendJSON(nil); string(got) != string(want) {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	}
 }
 
@@ -176,6 +194,9 @@ func (s *shop) writer() {
 		case wire.SeatsSubject(show, wire.ActCheckout):
 			var r wire.CheckoutRequest
 			_ = json.Unmarshal(m.Data, &r)
+			if r.Quoted != nil && !r.Quoted.Quotes([]wire.SeatQuote{quote}) {
+				return wire.HoldReply{Problem: wire.Refuse(wire.CodeQuoteChanged, "not what was shown")}
+			}
 			return wire.HoldReply{Hold: r.Hold, Seats: []wire.SeatQuote{quote}, Total: 5450, Currency: "EUR", Order: wire.OrderOfHold(r.Hold)}
 		}
 		return wire.Reply{}
@@ -210,6 +231,11 @@ func TestPurchase(t *testing.T) {
 	}
 
 	path := "/v1/holds/" + hold.Hold + "/checkout"
+	other := strings.TrimSuffix(goodCheckout, "}") + fmt.Sprintf(`,"quoted":{"seats":[%q],"total":5451}}`, hold.Seats[0].ID)
+	if p := f.send("POST", path, other, "Idempotency-Key", "k-0").problem(t); p.Status != http.StatusConflict || p.Type != "/problems/quote-changed" {
+		t.Fatalf("another total than was shown: %+v", p)
+	}
+	goodCheckout := strings.Replace(other, "5451", "5450", 1)
 	for range 2 {
 		r := f.send("POST", path, goodCheckout, "Idempotency-Key", "k-1")
 		order := into[struct{ Order string }](t, r, http.StatusAccepted).Order
@@ -350,7 +376,7 @@ func TestTicket(t *testing.T) {
 	s := open(t)
 	f := s.fan()
 	id := wire.NewTicket()
-	barcode := s.cfg.Keys.SignBarcode(wire.Barcode{Event: show, Ticket: id, Seat: "A-1", Generation: 1})
+	barcode := s.cfg.Keys.SignBarcode(keyring.Barcode{Event: show, Ticket: id, Seat: "A-1", Generation: 1})
 	s.answer(wire.LedgerTicket, func(m *nats.Msg) any {
 		var q wire.TicketQuery
 		_ = json.Unmarshal(m.Data, &q)
@@ -404,7 +430,7 @@ func TestEventsBeforeTheirBuckets(t *testing.T) {
 	if p := s.send("GET", "/v1/events/second/availability", "").problem(t); p.Status != http.StatusServiceUnavailable {
 		t.Errorf("availability before the seats: %+v", p)
 	}
-	must(t, wire.CreateForEvent(t.Context(), s.js, "second", 1))
+	must(t, streams.CreateForEvent(t.Context(), s.js, "second", 1))
 	must(t, putSeat(t, s.js, "second", s.index.ID(0)))
 	s.until("its seats are read", func() bool { return s.event("second").Hub.Snapshot() != nil })
 	third := spec()

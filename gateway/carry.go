@@ -8,30 +8,31 @@ import (
 	"strings"
 	"time"
 
-	"frontrow/gateway/catalogue"
+	"frontrow/gateway/events"
 	"frontrow/gateway/pages"
+	"frontrow/keyring"
 	"frontrow/wire"
 )
 
-// A place belongs to the fan, not to the device. They carry it from one device
-// to another by a link, which they can have only where they are known, and which
-// makes them known where it is opened:
+// A place belongs to the fan, not to the device. They carry it to another device by a link,
+// which they can get only where they are known, and which makes them known where it is
+// opened:
 //
 //	here   POST /v1/carry {place}   cookie and receipt are theirs ─► sealed link, 10 min, and six digits
 //	there  GET  /c/{token}          a page that asks; nothing changes
 //	       POST /c/{token} digits   from that page alone, once ─► fr_fan
 //
-// The digits stand beside the link and not in it: whoever comes by the link alone, from
-// a picture, a history or a forwarded message, has five tries of a million.
-// Whoever opens the link is the fan, with their orders. And whoever is made to
-// open somebody else's would buy in that one's name: so nothing happens without
-// a tap on our own page, and a device that is another fan's is asked twice.
+// The digits stand beside the link and not in it: somebody with the link alone, from a
+// picture, a history or a forwarded message, has five tries at a million numbers. Opening
+// the link makes the device the fan's, with their orders. And somebody tricked into opening
+// another's link would buy in that fan's name. So nothing happens without a tap on our own
+// page, and a device that is another fan's is asked twice.
 
-// carriedMark tells the event's page that the place has just come here.
+// carriedMark tells the event's page that the place was just carried here.
 const carriedMark = "#carried"
 
-// carryReply is a link to another device; QR is the path of a drawing of it, of
-// so many units in width and height.
+// carryReply is a link for another device. QR is the SVG path of its QR code, a square of
+// QRSize units.
 type carryReply struct {
 	Link    string    `json:"link"`
 	Digits  string    `json:"digits"` // six, to be typed where it is opened
@@ -40,29 +41,25 @@ type carryReply struct {
 	Expires time.Time `json:"expires_at"`
 }
 
-// carry answers POST /v1/carry. A receipt alone is not enough: it says where a
-// place is, and its fan's cookie whose.
-func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
-	fan, err := g.identity.Fan(r)
-	if err != nil {
-		return err
-	}
+// carry answers POST /v1/carry. A receipt alone is not enough: it says which place, and the
+// fan's cookie whose.
+func (g *Gateway) carry(w http.ResponseWriter, r *request) error {
 	var req struct {
 		Place string `json:"place"`
 	}
 	if err := readJSON(w, r, &req, false); err != nil {
 		return err
 	}
-	place, err := g.receipt(req.Place, fan)
+	place, err := g.receipt(req.Place, r.visitor.Fan())
 	if err != nil {
 		return err
 	}
 	if _, err := g.events.Find(place.Event); err != nil {
 		return err
 	}
-	expires := g.cfg.Now().Add(wire.CarryTTL).UTC().Truncate(time.Second)
+	expires := g.cfg.Now().Add(keyring.CarryTTL).UTC().Truncate(time.Second)
 	token := g.cfg.Keys.SignCarry(place, expires)
-	link := g.origin(r) + "/c/" + token
+	link := r.visitor.Origin + "/c/" + token
 	path, side, err := qrPath(link)
 	if err != nil {
 		return fmt.Errorf("draw link: %w", err)
@@ -70,21 +67,21 @@ func (g *Gateway) carry(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, carryReply{Link: link, Digits: g.cfg.Keys.CarryDigits(token), QR: path, QRSize: side, Expires: expires})
 }
 
-// carried is what the link of a path carries here.
+// carried is what a link carries here.
 type carried struct {
 	place wire.Place
 	made  time.Time
-	event *catalogue.Event
-	same  bool // this device is its fan's already
+	event *events.Event
+	same  bool // this device already is that fan's
 	other bool // it is another fan's
 }
 
-func (g *Gateway) carried(r *http.Request) (c carried, err error) {
+func (g *Gateway) carried(r *request) (c carried, err error) {
 	c.place, c.made, err = g.cfg.Keys.OpenCarry(r.PathValue("token"), g.cfg.Now())
 	switch {
-	case err == nil && g.identity.SignOuts.Since(c.place.Fan, c.made):
+	case err == nil && g.visitors.SignOuts.Since(c.place.Fan, c.made):
 		return c, wire.Refuse(wire.CodeLinkExpired, "This link was made before other devices were signed out. Make a new one in the waiting room you came from.")
-	case errors.Is(err, wire.ErrCarryExpired):
+	case errors.Is(err, keyring.ErrCarryExpired):
 		return c, wire.Refuse(wire.CodeLinkExpired, "This link has expired. Make a new one in the waiting room you came from: it works for ten minutes.")
 	case err != nil:
 		return c, wire.Refuse(wire.CodeLink, "This link is not valid. Scan the code again, or copy the whole link.")
@@ -92,14 +89,14 @@ func (g *Gateway) carried(r *http.Request) (c carried, err error) {
 	if c.event, err = g.events.Find(c.place.Event); err != nil {
 		return c, err
 	}
-	if fan, err := g.identity.Presented(r); err == nil {
+	if fan := r.visitor.Fan(); fan != "" {
 		c.same, c.other = fan == c.place.Fan, fan != c.place.Fan
 	}
 	return c, nil
 }
 
 // carryPage answers GET /c/{token}: it asks, and changes nothing.
-func (g *Gateway) carryPage(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) carryPage(w http.ResponseWriter, r *request) error {
 	c, err := g.carried(r)
 	if err != nil {
 		return err
@@ -112,9 +109,9 @@ func (g *Gateway) renderCarry(w http.ResponseWriter, status int, c carried, wron
 		Event: c.event.Record().Spec.Name, EventID: c.event.ID(), ThisFan: c.same, OtherFan: c.other, Wrong: wrong}})
 }
 
-// digits says why those that were typed with a link don't open it: none at all cost
-// no try. The last try that is wrong is the end of the link.
-func (g *Gateway) digits(r *http.Request) *wire.Problem {
+// digits says why the digits that were typed don't open the link. Typing none costs no try.
+// The last wrong try ends the link.
+func (g *Gateway) digits(r *request) *wire.Problem {
 	token := r.PathValue("token")
 	typed := strings.Join(strings.Fields(r.PostFormValue("digits")), "")
 	switch {
@@ -129,7 +126,7 @@ func (g *Gateway) digits(r *http.Request) *wire.Problem {
 }
 
 // acceptCarry answers POST /c/{token}, which only our own page can send.
-func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) acceptCarry(w http.ResponseWriter, r *request) error {
 	c, err := g.carried(r)
 	if err != nil {
 		return err
@@ -145,18 +142,18 @@ func (g *Gateway) acceptCarry(w http.ResponseWriter, r *http.Request) error {
 			return p
 		}
 	}
-	device := g.identity.Device(w, r)
+	g.visitors.GiveDevice(w, r.visitor)
 	if !c.same {
-		first, err := g.defences.Once(r.Context(), c.event.ID(), wire.Hash([]byte(r.PathValue("token"))), "carry to "+device, c.place.Fan)
+		first, err := g.defences.Once(r.Context(), c.event.ID(), wire.Hash([]byte(r.PathValue("token"))), "carry to "+r.visitor.Device, c.place.Fan)
 		switch {
 		case err != nil:
 			return wire.Busy("The link can't be opened right now. Please try again.")
 		case !first:
 			return wire.Refuse(wire.CodeLinkExpired, "This link has already been opened on another device: a link opens once. If that was not you, make a new one and tell us.")
 		}
-		g.identity.Become(w, r, c.place.Fan)
+		g.visitors.SignIn(w, r.visitor, c.place.Fan)
 	}
-	g.identity.KeepPlace(w, r, c.place)
+	g.visitors.KeepPlace(w, r.visitor, c.place)
 	w.Header().Set("Location", "/e/"+c.event.ID()+carriedMark)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/keyring"
 	"frontrow/wire"
 )
 
@@ -39,7 +40,7 @@ func (f *fan) carry(body string) (path string, place joinReply) {
 		len(reply.Digits) != 6 || reply.Digits != f.cfg.Keys.CarryDigits(strings.TrimPrefix(link.Path, "/c/")) {
 		f.t.Fatalf("%+v", reply)
 	}
-	if left := time.Until(reply.Expires); left > wire.CarryTTL || left < wire.CarryTTL-time.Minute {
+	if left := time.Until(reply.Expires); left > keyring.CarryTTL || left < keyring.CarryTTL-time.Minute {
 		f.t.Errorf("the link works for %v", left)
 	}
 	return link.Path, place
@@ -125,14 +126,14 @@ func TestCarryIsRefused(t *testing.T) {
 		"another fan":         {other, fmt.Sprintf(`{"place":%q}`, place.Place), 403},
 		"no receipt":          {f, `{}`, 400},
 		"a tampered receipt":  {f, fmt.Sprintf(`{"place":"%sA"}`, place.Place), 403},
-		"a foreign receipt":   {f, fmt.Sprintf(`{"place":%q}`, wire.NewKeyring().SignReceipt(wire.Place{Event: show, Fan: f.id, Number: 1})), 403},
+		"a foreign receipt":   {f, fmt.Sprintf(`{"place":%q}`, keyring.New().SignReceipt(wire.Place{Event: show, Fan: f.id, Number: 1})), 403},
 		"of no event of ours": {f, fmt.Sprintf(`{"place":%q}`, s.cfg.Keys.SignReceipt(wire.Place{Event: "gone", Fan: f.id, Number: 1})), 404},
 	} {
 		if p := c.fan.send("POST", "/v1/carry", c.body).problem(t); p.Status != c.want {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
-	foreign := "/c/" + wire.NewKeyring().SignCarry(wire.Place{Event: show, Lane: wire.LaneGeneral, Region: "home", Number: 1, Fan: f.id}, time.Now().Add(time.Hour))
+	foreign := "/c/" + keyring.New().SignCarry(wire.Place{Event: show, Lane: wire.LaneGeneral, Region: "home", Number: 1, Fan: f.id}, time.Now().Add(time.Hour))
 	elsewhere := "/c/" + s.cfg.Keys.SignCarry(wire.Place{Event: "gone", Lane: wire.LaneGeneral, Region: "home", Number: 1, Fan: f.id}, time.Now().Add(time.Hour))
 	for name, bad := range map[string]string{"tampered": path[:len(path)-4] + "AAAA", "cut": path[:len(path)-4], "foreign": foreign, "a receipt": "/c/" + place.Place,
 		"a cookie": "/c/" + f.cookie, "nothing": "/c/x", "of another event": elsewhere} {
@@ -163,7 +164,7 @@ func TestCarryIsRefused(t *testing.T) {
 	if p := other.send("POST", "/v1/events/show/passes", fmt.Sprintf(`{"place":%q}`, place.Place)).problem(t); p.Status != http.StatusForbidden {
 		t.Errorf("%+v", p)
 	}
-	late.Store(int64(wire.CarryTTL))
+	late.Store(int64(keyring.CarryTTL))
 	for _, r := range []answered{s.send("GET", path, ""), s.opens(path, "", "")} {
 		if r.StatusCode != http.StatusGone || len(r.Cookies()) != 0 || !strings.Contains(string(r.body), "expired") {
 			t.Errorf("expired: %d %v %s", r.StatusCode, r.Cookies(), r.body)

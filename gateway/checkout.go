@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
@@ -26,13 +25,10 @@ const (
 )
 
 // checkoutRequest is the body of POST /v1/holds/{hold}/checkout.
-type checkoutRequest struct {
-	Payment wire.Payment `json:"payment"`
-	Buyer   wire.Buyer   `json:"buyer"`
-}
+type checkoutRequest wire.CheckoutWish
 
-// check is a pure rule; it leaves the buyer's name as it is to be kept. Whether the
-// address takes mail is only known by sending.
+// check is a pure rule; it normalizes the buyer's name. Only sending shows whether the
+// address takes mail.
 func (c *checkoutRequest) check() *wire.Problem {
 	name, err := wire.CleanText(c.Buyer.Name, wire.MaxText)
 	method := c.Payment.Method
@@ -50,7 +46,8 @@ func (c *checkoutRequest) check() *wire.Problem {
 	return nil
 }
 
-// idempotencyKey is the request's key: 1 to maxKey printable ASCII characters.
+// idempotencyKey returns the request's Idempotency-Key: 1 to maxKey printable ASCII
+// characters.
 func idempotencyKey(r *http.Request) (string, error) {
 	key := r.Header.Get(keyHeader)
 	if key == "" || len(key) > maxKey || len(r.Header.Values(keyHeader)) != 1 ||
@@ -60,36 +57,32 @@ func idempotencyKey(r *http.Request) (string, error) {
 	return key, nil
 }
 
-// checkout answers POST /v1/holds/{hold}/checkout. The writer marks the hold,
-// then the order waits in ORDERS under the hold's name and the attempt's number,
-// which it can do once:
+// checkout answers POST /v1/holds/{hold}/checkout. The writer marks the hold; then the
+// order is put into ORDERS under the hold's name and the attempt's number, which works
+// once:
 //
 //	between the two   the fan repeats with the same key and both are done again;
 //	                  if they don't, the hold's deadline passes and the inventory
 //	                  asks the ledger, which knows no such order, and frees it
 //	after the second  the checkout worker finishes the order whatever happens here
-func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
-	ev, pass, hold, err := g.held(r)
-	if err != nil {
-		return err
-	}
-	key, err := idempotencyKey(r)
+func (g *Gateway) checkout(w http.ResponseWriter, r *request) error {
+	key, err := idempotencyKey(r.Request)
 	if err != nil {
 		return err
 	}
 	var req checkoutRequest
-	if err := readJSON(w, r, &req, false); err != nil {
+	if err := readJSON(w, r, (*wire.CheckoutWish)(&req), false); err != nil {
 		return err
 	}
 	if p := req.check(); p != nil {
 		return p
 	}
-	canonical, err := json.Marshal(req)
+	canonical, err := wire.Append(nil, wire.CheckoutWish(req)) // as every version does: its hash is compared
 	if err != nil {
 		return err
 	}
-	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(ev.ID(), wire.ActCheckout),
-		wire.CheckoutRequest{Hold: hold, Fan: pass.Subject, Key: wire.Hash([]byte(key)), Body: wire.Hash(canonical)})
+	reply, err := askAgain[wire.HoldReply](r.Context(), g, wire.SeatsSubject(r.event.ID(), wire.ActCheckout),
+		wire.CheckoutRequest{Hold: r.hold, Fan: r.pass.Subject, Key: wire.Hash([]byte(key)), Body: wire.Hash(canonical), Quoted: req.Quoted})
 	g.metrics.checkouts.WithLabelValues(outcome(err, reply.Problem)).Inc()
 	if err != nil {
 		return err
@@ -101,7 +94,7 @@ func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
 		return wire.Busy("Your seats are still held, but we could not take the order yet. Please send it again.")
 	}
 	failpoint.Here(failpoint.CheckoutMarked)
-	order := wire.OrderMessage{Order: reply.Order, Hold: hold, Event: ev.ID(), Fan: pass.Subject, Seats: reply.Seats,
+	order := wire.OrderMessage{Order: reply.Order, Hold: r.hold, Event: r.event.ID(), Fan: r.pass.Subject, Seats: reply.Seats,
 		Total: reply.Total, Currency: reply.Currency, Payment: req.Payment, Buyer: req.Buyer, At: g.cfg.Now().UTC()}
 	if err := g.enqueue(r.Context(), order); err != nil {
 		return err
@@ -113,21 +106,33 @@ func (g *Gateway) checkout(w http.ResponseWriter, r *http.Request) error {
 	}{order.Order})
 }
 
-// enqueue puts the order into ORDERS. That it is there already is success: it is
-// the same order.
+// enqueue puts the order into ORDERS. If it is there already, or was, that is success: it
+// is the same order.
 func (g *Gateway) enqueue(ctx context.Context, order wire.OrderMessage) error {
-	raw, err := json.Marshal(order)
+	raw, err := wire.Append(nil, order)
 	if err != nil {
 		return fmt.Errorf("encode order: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, orderWrite)
 	defer cancel()
 	_, err = g.orders.Do(ctx, kv.Write{Key: wire.OrderSubject(order.Event, order.Order), Value: raw, Expect: kv.Absent()})
-	if err == nil || errors.Is(err, kv.ErrConflict) {
+	if err == nil || errors.Is(err, kv.ErrConflict) && g.taken(ctx, order) {
 		return nil
 	}
 	g.cfg.Logger.Warn("order could not be queued", "event", order.Event, "order", order.Order, "err", err)
 	return wire.Busy("Your seats are still held, but we could not take the order yet. Please send it again.")
+}
+
+// taken reports whether an order is known to be in ORDERS, or to have left it for the
+// ledger. A conflict alone doesn't say so: on replicated streams it also means that another
+// write is in flight, which may yet fail.
+func (g *Gateway) taken(ctx context.Context, order wire.OrderMessage) bool {
+	_, err := g.waiting.Get(ctx, wire.OrderSubject(order.Event, order.Order))
+	if !errors.Is(err, kv.ErrNotFound) {
+		return err == nil
+	}
+	o, err := ask[wire.OrderReply](ctx, g, wire.LedgerOrder, wire.OrderQuery{Order: order.Order, Fan: order.Fan})
+	return err == nil && o.Problem == nil
 }
 
 // orderReply is an order as its buyer sees it.
@@ -139,23 +144,19 @@ type orderReply struct {
 	Action   *wire.Action       `json:"action,omitempty"`
 	Tickets  []string           `json:"tickets"`
 	Seats    []heldSeat         `json:"seats"`
-	Hold     *wire.StandingHold `json:"hold,omitempty"` // still the fan's, after a payment that failed
+	Hold     *wire.StandingHold `json:"hold,omitempty"` // still the fan's after a failed payment
 	Total    int64              `json:"total"`
 	Refunded int64              `json:"refunded,omitempty"` // of the total
 	Currency string             `json:"currency"`
 }
 
 // order answers GET /v1/orders/{order}.
-func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
-	fan, err := g.identity.Fan(r)
-	if err != nil {
-		return err
-	}
+func (g *Gateway) order(w http.ResponseWriter, r *request) error {
 	id := r.PathValue("order")
 	if !wire.IsOrder(id) {
 		return wire.Refuse(wire.CodeNotFound, "There is no such order.")
 	}
-	o, err := g.findOrder(r.Context(), id, fan)
+	o, err := g.findOrder(r.Context(), id, r.visitor.Fan())
 	if err != nil {
 		return err
 	}
@@ -169,9 +170,9 @@ func (g *Gateway) order(w http.ResponseWriter, r *http.Request) error {
 		Tickets: o.Tickets, Seats: g.heldSeats(o.Event, o.Seats), Total: o.Total, Refunded: o.Refunded, Currency: o.Currency})
 }
 
-// findOrder asks the ledger; an order that it doesn't know yet may still wait
-// in ORDERS, which it leaves only after the ledger has it. So when it is in
-// neither, it may have moved between the two looks, and the ledger is asked again.
+// findOrder asks the ledger. An order that the ledger doesn't know yet may still wait in
+// ORDERS, which it leaves only once the ledger has it. An order found in neither may have
+// moved between the two looks, so the ledger is asked again.
 func (g *Gateway) findOrder(ctx context.Context, id, fan string) (wire.OrderReply, error) {
 	query := wire.OrderQuery{Order: id, Fan: fan}
 	o, err := ask[wire.OrderReply](ctx, g, wire.LedgerOrder, query)
@@ -186,26 +187,22 @@ func (g *Gateway) findOrder(ctx context.Context, id, fan string) (wire.OrderRepl
 		return o, wire.Busy("The order can't be read right now. Please try again.")
 	}
 	var m wire.OrderMessage
-	if err := json.Unmarshal(e.Value, &m); err != nil {
+	if err := wire.Unmarshal(e.Value, &m); err != nil {
 		return o, fmt.Errorf("read queued order: %w", err)
 	}
 	if m.Fan != fan {
-		return o, nil // to anybody else it doesn't exist
+		return o, nil // for anybody else it doesn't exist
 	}
 	return wire.OrderReply{Order: m.Order, Event: m.Event, State: wire.OrderPending, Seats: m.Seats, Total: m.Total, Currency: m.Currency}, nil
 }
 
-// findTicket is the ticket of the path, if the fan holds it.
-func (g *Gateway) findTicket(r *http.Request) (wire.TicketReply, error) {
-	fan, err := g.identity.Fan(r)
-	if err != nil {
-		return wire.TicketReply{}, err
-	}
+// findTicket returns the ticket named in the path, if the fan holds it.
+func (g *Gateway) findTicket(r *request) (wire.TicketReply, error) {
 	id := r.PathValue("ticket")
 	if !wire.IsTicket(id) {
 		return wire.TicketReply{}, wire.Refuse(wire.CodeNotFound, "There is no such ticket.")
 	}
-	t, err := ask[wire.TicketReply](r.Context(), g, wire.LedgerTicket, wire.TicketQuery{Ticket: id, Fan: fan})
+	t, err := ask[wire.TicketReply](r.Context(), g, wire.LedgerTicket, wire.TicketQuery{Ticket: id, Fan: r.visitor.Fan()})
 	if err == nil && t.Problem != nil {
 		err = t.Problem
 	}
@@ -214,7 +211,7 @@ func (g *Gateway) findTicket(r *http.Request) (wire.TicketReply, error) {
 }
 
 // ticket answers GET /v1/tickets/{ticket}.
-func (g *Gateway) ticket(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) ticket(w http.ResponseWriter, r *request) error {
 	t, err := g.findTicket(r)
 	if err != nil {
 		return err
@@ -223,7 +220,7 @@ func (g *Gateway) ticket(w http.ResponseWriter, r *http.Request) error {
 }
 
 // ticketQR answers GET /v1/tickets/{ticket}/qr.svg.
-func (g *Gateway) ticketQR(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) ticketQR(w http.ResponseWriter, r *request) error {
 	t, err := g.findTicket(r)
 	if err != nil {
 		return err
@@ -240,7 +237,7 @@ func (g *Gateway) ticketQR(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// qrSVG draws text as a QR code in a picture of its own.
+// qrSVG draws text as a QR code, a complete SVG image.
 func qrSVG(text, label string) ([]byte, error) {
 	path, side, err := qrPath(text)
 	if err != nil {
@@ -251,8 +248,8 @@ func qrSVG(text, label string) ([]byte, error) {
 		side, side, html.EscapeString("Ticket barcode: "+label), side, side, path), nil
 }
 
-// qrPath draws text as a QR code of error correction level M: the dark modules
-// as one SVG path, a horizontal run at a time, in a square of so many units.
+// qrPath draws text as a QR code of error correction level M: the dark modules as one SVG
+// path of horizontal runs, in a square of side units.
 func qrPath(text string) (path string, side int, err error) {
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {

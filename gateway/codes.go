@@ -13,9 +13,9 @@ import (
 	"github.com/coder/websocket"
 )
 
-// This file alone makes HTTP statuses and WebSocket close codes.
+// Only this file makes HTTP statuses and WebSocket close codes.
 
-// Codes that only an HTTP edge has, beside those of wire.
+// Codes that only an HTTP edge has, besides those of wire.
 const (
 	codeMethod wire.Code = "method-not-allowed"
 
@@ -30,7 +30,7 @@ type refusal struct {
 	title  string
 }
 
-// refusalOf maps a code to its status (RFC 9110; 425 is RFC 8470's, 429 RFC 6585's)
+// refusalOf maps a code to its status (RFC 9110; 425 is from RFC 8470, 429 from RFC 6585)
 // and title.
 func refusalOf(code wire.Code) refusal {
 	switch code {
@@ -60,6 +60,8 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusConflict, "No free seats match"}
 	case wire.CodeCheckoutBusy:
 		return refusal{http.StatusConflict, "Checkout is under way"}
+	case wire.CodeQuoteChanged:
+		return refusal{http.StatusConflict, "Not what you were shown"}
 	case wire.CodeOrphan:
 		return refusal{http.StatusUnprocessableEntity, "A seat would be left alone"}
 	case wire.CodeUnknownSeat:
@@ -135,8 +137,8 @@ type problemBody struct {
 	Skip         bool     `json:"skip,omitempty"`      // the answer "skip" gives a place in the slow lane
 }
 
-// problemOf is the refusal that err stands for: itself, or one that says
-// nothing of our insides.
+// problemOf returns the refusal that err stands for: err itself, or one that reveals
+// nothing of our internals.
 func problemOf(err error) *wire.Problem {
 	var p *wire.Problem
 	if errors.As(err, &p) {
@@ -161,7 +163,7 @@ func refuse(w http.ResponseWriter, p *wire.Problem) {
 	_, _ = w.Write(raw)
 }
 
-// refusePage is refuse as a page, for people. It fails before anything is written.
+// refusePage is refuse as an HTML page. If it fails, nothing has been written.
 func (g *Gateway) refusePage(w http.ResponseWriter, p *wire.Problem) error {
 	r := refusalOf(p.Code)
 	refuseHeader(w, p)
@@ -169,8 +171,8 @@ func (g *Gateway) refusePage(w http.ResponseWriter, p *wire.Problem) error {
 		Problem: &pages.Problem{Status: r.status, Title: r.title, Detail: p.Detail}})
 }
 
-// refuseHeader sets what a client acts on without reading the body. Whole
-// seconds of Retry-After are rounded up.
+// refuseHeader sets the headers that a client acts on without reading the body. Retry-After
+// is rounded up to whole seconds.
 func refuseHeader(w http.ResponseWriter, p *wire.Problem) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -186,10 +188,10 @@ func refuseHeader(w http.ResponseWriter, p *wire.Problem) {
 	}
 }
 
-// statusClass is a status as a metric label.
+// statusClass returns a status as a metric label.
 func statusClass(status int) string { return strconv.Itoa(status/100) + "xx" }
 
-// closeCode is the close code of a live socket (RFC 6455, 7.4.1 and the IANA
+// closeCode returns the close code of a live socket (RFC 6455, 7.4.1 and the IANA
 // registry). What a client does follows from the range:
 //
 //	1001, 1012         come back after a random pause: this gateway leaves

@@ -19,11 +19,12 @@ import (
 	"testing"
 	"time"
 
-	"frontrow/gateway/challenge"
+	"frontrow/gateway/abuse"
+	"frontrow/gateway/abuse/challenge"
+	"frontrow/gateway/abuse/limit"
 	"frontrow/gateway/client"
-	"frontrow/gateway/defence"
-	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
+	"frontrow/keyring"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -51,7 +52,7 @@ func budgets(t *testing.T, text string) func(*Config) {
 func suspicious(c *Config) { c.Defences.Thresholds = challenge.Thresholds{Standard: 5, Strong: 90} }
 
 // unscored leaves the limits alone with their work: small budgets are soon used by half.
-func unscored(c *Config) { c.Defences.Off = []defence.Part{defence.Risk} }
+func unscored(c *Config) { c.Defences.Off = []abuse.Part{abuse.Risk} }
 
 // slowLane gives the show a slow lane.
 func (s *shop) slowLane() {
@@ -123,11 +124,13 @@ func (s *shop) limited() (n float64) {
 // TestEveryRouteHasABudget: whatever a route is, it can't be had without end.
 func TestEveryRouteHasABudget(t *testing.T) {
 	t.Parallel()
-	var all []string
+	all := []string{"connect.address=60000-M"}
 	for _, r := range limit.Routes() {
-		all = append(all, string(r)+".address=1-H")
+		if r != limit.Connect {
+			all = append(all, string(r)+".address=1-H")
+		}
 	}
-	s := guarded(t, budgets(t, strings.Join(all, " ")+" connect.address=60000-M"))
+	s := guarded(t, budgets(t, strings.Join(all, " ")))
 	path := strings.NewReplacer("{event}", show, "{hold}", wire.NewHold(), "{order}", "o_x", "{ticket}", "t_x", "{name...}", "app.js", "{$}", "")
 	for i, r := range s.table() {
 		method, pattern, _ := strings.Cut(r.pattern, " ")
@@ -232,14 +235,14 @@ func TestSwitchedOff(t *testing.T) {
 	t.Parallel()
 	tight := budgets(t, "join.address=2-H")
 	for name, c := range map[string]struct {
-		off  []defence.Part
+		off  []abuse.Part
 		want map[int]int
 	}{
 		"on":         {nil, map[int]int{http.StatusForbidden: 2, http.StatusTooManyRequests: 4}},
-		"limits":     {[]defence.Part{defence.Limits}, map[int]int{http.StatusForbidden: 6}},
-		"risk":       {[]defence.Part{defence.Risk}, map[int]int{http.StatusCreated: 2, http.StatusTooManyRequests: 4}},
-		"challenges": {[]defence.Part{defence.Challenges}, map[int]int{http.StatusCreated: 2, http.StatusTooManyRequests: 4}},
-		"all":        {defence.Parts(), map[int]int{http.StatusCreated: 6}},
+		"limits":     {[]abuse.Part{abuse.Limits}, map[int]int{http.StatusForbidden: 6}},
+		"risk":       {[]abuse.Part{abuse.Risk}, map[int]int{http.StatusCreated: 2, http.StatusTooManyRequests: 4}},
+		"challenges": {[]abuse.Part{abuse.Challenges}, map[int]int{http.StatusCreated: 2, http.StatusTooManyRequests: 4}},
+		"all":        {abuse.Parts(), map[int]int{http.StatusCreated: 6}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -253,10 +256,10 @@ func TestSwitchedOff(t *testing.T) {
 			}
 		})
 	}
-	if err := (&Config{NATS: &nats.Conn{}, Keys: wire.NewKeyring(), Defences: defence.Config{Off: []defence.Part{"walls"}}}).Validate(); err == nil {
+	if err := (&Config{NATS: &nats.Conn{}, Keys: keyring.New(), Defences: abuse.Config{Off: []abuse.Part{"walls"}}}).Validate(); err == nil {
 		t.Error("a defence that isn't there was switched off")
 	}
-	if err := (&Config{NATS: &nats.Conn{}, Keys: wire.NewKeyring(), Defences: defence.Config{Thresholds: challenge.Thresholds{Standard: 80, Strong: 20}}}).Validate(); err == nil {
+	if err := (&Config{NATS: &nats.Conn{}, Keys: keyring.New(), Defences: abuse.Config{Thresholds: challenge.Thresholds{Standard: 80, Strong: 20}}}).Validate(); err == nil {
 		t.Error("thresholds upside down")
 	}
 }
@@ -364,14 +367,14 @@ func TestOverTLS(t *testing.T) {
 // TestDefencesAreShown: operators see the state in aggregate, and nobody's id.
 func TestDefencesAreShown(t *testing.T) {
 	t.Parallel()
-	s := guarded(t, suspicious, budgets(t, "join.address=1-H"), func(c *Config) { c.Defences.Off = []defence.Part{defence.Edge} })
+	s := guarded(t, suspicious, budgets(t, "join.address=1-H"), func(c *Config) { c.Defences.Off = []abuse.Part{abuse.Edge} })
 	s.send("POST", places, "", "X-Forwarded-For", "192.0.2.1")
 	s.send("POST", places, "", "X-Forwarded-For", "192.0.2.1")
 	m, err := s.nc.Request(statusSubject, nil, waitLimit)
 	must(t, err)
 	var st status
 	must(t, json.Unmarshal(m.Data, &st))
-	if d := st.Defences; d.Limited != 1 || d.Asked != 1 || d.Passed != 0 || d.Keys == 0 || d.Keys > d.MaxKeys || d.Conns == 0 || !slices.Equal(d.Off, []defence.Part{defence.Edge}) {
+	if d := st.Defences; d.Limited != 1 || d.Asked != 1 || d.Passed != 0 || d.Keys == 0 || d.Keys > d.MaxKeys || d.Conns == 0 || !slices.Equal(d.Off, []abuse.Part{abuse.Edge}) {
 		t.Errorf("%s", m.Data)
 	}
 	if strings.Contains(string(m.Data), "192.0.2.1") {

@@ -3,12 +3,10 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"frontrow/gateway/identity"
 	"frontrow/kv"
 	"frontrow/wire"
 )
@@ -18,26 +16,26 @@ import (
 //	POST /sign-out where=here sure=yes   this one: the browser forgets, and SIGNEDOUT has its end
 //	POST /sign-out where=elsewhere       all others that began until now
 //
-// Gateways hear of it by a watch. A cookie of a session that has ended is refused
-// once, with why, and cleared: what the browser does next it does as a stranger.
+// Gateways learn of it by a watch. The cookie of an ended session is refused once, with the
+// reason, and cleared: from then on the browser is a stranger's.
 
 const (
 	signOutHere      = "here"
 	signOutElsewhere = "elsewhere"
 
-	// signedOutMark tells the page of orders what was done.
+	// signedOutMark tells the orders page what was done.
 	signedOutMark = "signed-out"
 
 	signOutWrite = 5 * time.Second
 )
 
-// signOut answers POST /sign-out, a form of the page of orders.
-func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
-	face, err := g.identity.Face(r)
-	if errors.Is(err, identity.ErrNoFan) {
+// signOut answers POST /sign-out, a form on the orders page.
+func (g *Gateway) signOut(w http.ResponseWriter, r *request) (err error) {
+	face := r.visitor.Face
+	if r.visitor.Refused != nil {
+		return r.visitor.Refused
+	} else if face.Fan == "" {
 		return wire.Refuse(wire.CodeUnauthorized, "Nobody is signed in here.")
-	} else if err != nil {
-		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	where := r.PostFormValue("where")
@@ -50,12 +48,12 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
 			err = g.endSessions(r.Context(), wire.SignOutKey(face.Fan, face.Session), wire.SignOut{At: g.cfg.Now().UTC()})
 		}
 		if err == nil {
-			g.identity.Forget(w, r)
+			g.visitors.SignOut(w, r.visitor)
 		}
 	case signOutElsewhere:
-		if face.Session == "" { // of a former version
+		if face.Session == "" { // from an earlier version
 			face.Session = wire.NewSession()
-			g.identity.Show(w, r, face)
+			g.visitors.Update(w, r.visitor, face)
 		}
 		err = g.endSessions(r.Context(), wire.SignOutKey(face.Fan, wire.SignOutAll), wire.SignOut{At: g.cfg.Now().UTC(), Keep: face.Session})
 	default:

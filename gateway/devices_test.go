@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/keyring"
 	"frontrow/wire"
 
 	"github.com/coder/websocket"
@@ -15,7 +16,7 @@ import (
 // session is the fan on a device where a session of theirs began an hour ago.
 func (f *fan) session(at time.Time) *fan {
 	there := *f
-	there.cookie = f.cfg.Keys.SignFace(wire.Face{Fan: f.id, At: at, Session: wire.NewSession()})
+	there.cookie = f.cfg.Keys.SignFace(keyring.Face{Fan: f.id, At: at, Session: wire.NewSession()})
 	return &there
 }
 

@@ -1,11 +1,10 @@
-// Package gateway is frontrow's regional edge: what fans and their browsers talk
-// to. It takes arrivals into the region's queue, tells everybody how the sale
-// stands, and passes on what only others may decide. It decides nothing that
-// matters, keeps nothing that would be missed, and so can be killed and
-// multiplied at will. What it counts for its defences is shared with the other
-// gateways of the region, and may be lost.
+// Package gateway is frontrow's regional edge: what fans and their browsers talk to. It
+// takes arrivals into the region's queue, shows everybody how the sale stands, and passes
+// on what only others may decide. It decides nothing that matters and keeps nothing that
+// would be missed, so it can be killed and multiplied at will. What it counts for its
+// defences is shared with the region's other gateways, and may be lost.
 //
-//	           every request ─► address, budgets ─► 429
+//	           every request ─► who sent it (visitor) ─► budgets ─► 429 ─► what its route needs: event, fan, pass, proof
 //	           POST places ─► access code checked here ─► risk score ─► challenge? ─► code used in CODES ─► create-only in QUEUE_<event>_<lane> ─► receipt
 //	           POST passes ─► the board says no, or the admitter decides
 //	fan ─HTTP─ POST holds, DELETE, checkout ─► pass verified here: whose, which device, revoked? ─► the writer decides ─► ORDERS
@@ -15,33 +14,29 @@
 //
 // # Reading guide
 //
-// This package is the routes and their handlers. What they need is in packages
-// below, each with a doc.go of its own, which know nothing of handlers:
+// This package has the routes and their handlers. What they need is in subpackages, which
+// know nothing of handlers; each has its own doc.go:
 //
-//	catalogue/    what is known of events, by one watch a bucket
+//	visitor/      who a request speaks for: cookies, device, pass, revocations, origin;
+//	              proof/ that it is by the browser's key which the pass names
+//	abuse/        who asks too much, and what they must prove first; its parts wired in
+//	events/       what is known of events, by one watch a bucket; places and access codes
 //	live/         the map and the fan-out: seats, snapshots, hub, sockets
-//	arrivals/     what a fan can have once: a place in a lane, an access code
-//	identity/     who a request speaks for: cookies, device, pass, revocations, origin
-//	proof/        that a request is by the browser's key which its pass names
-//	defence/      who asks, and what they must prove first; the parts below wired in
-//	pages/        HTML pages and assets
-//	document/     bodies encoded once
-//	recent/       bounded memory of what never changes
-//
-// The parts of the defences know nothing of each other and nothing of events:
-//
-//	client/       who is at the other end, behind which proxies
+//	pages/        HTML pages and assets; bodies encoded once
+//	client/       who is at the other end, behind which proxies; ja4/ its TLS fingerprint
 //	listener/     connections: how many, half-open ones, TLS
-//	ja4/          the fingerprint of a TLS client
+//
+// The parts of abuse/ know nothing of each other and nothing of events:
+//
 //	limit/        budgets that the gateways of a region count together
 //	risk/         signals to a score with reasons
 //	challenge/    proofs, the policy; altcha/ proof of work, siteverify/ widgets
-//	evidence/     the log of who was challenged and why
 //
 // The files here:
 //
 //	gateway.go    Config, New, Run, the operator's endpoint, the graceful stop
-//	routes.go     the public contract as a table; what every route has around it
+//	routes.go     the public contract as a table: what each route takes from budgets and
+//	              needs to know; what every route has around it
 //	codes.go      refusals: HTTP status, problem types, close codes
 //	body.go       JSON out; strict JSON in
 //	reads.go      events, plan, board, availability, live, keys
@@ -57,27 +52,24 @@
 //
 // # Invariants
 //
-//	G1  A fan has one place an event and lane, however often and wherever they
-//	    join: the create-only record under their id decides, never this process
-//	    (package arrivals).
+//	G1  A fan has one place per event and lane, however often and wherever they join: the create-only record under their id decides, never this process (package events).
 //	G2  Nothing after the queue is passed on without a pass that was verified here
 //	    for that event, that belongs to the fan of the request's cookie, on the
 //	    device it was given to, by the key that it names, and that is not known
-//	    to be revoked (package identity).
-//	G3  An answer that says "done" was given by the one who decides. Silence is
-//	    answered with 503, and repeating it is safe: holds and orders carry ids.
-//	G4  No request is passed on that another site made a browser send.
-//	G5  Every route has a budget, and every refusal is made in codes.go.
+//	    to be revoked (package visitor).
+//	G3  An answer "done" comes from the service that decides. Silence becomes 503, and repeating is safe: holds and orders carry ids.
+//	G4  A request that another site made a browser send is never passed on.
+//	G5  Every route has a budget, and every refusal is made in codes.go. What a route
+//	    needs is resolved once, before its handler: no handler reads a cookie or a pass.
 //	G6  Nothing a client sends becomes part of a subject or a key unchecked.
 //	G7  Passes, receipts, codes, links, names and addresses of mail are in no log
 //	    and no metric.
 //	G8  An access code is checked by its seal, asking nobody, and used by one fan:
 //	    the create-only record under its id decides. They may use it again.
-//	G9  A device becomes a fan's by their own cookie, or by a link that only they can
-//	    make and a tap on our own page: never by a receipt, never by a GET.
+//	G9  A device becomes a fan's by their own cookie, or by a link that only they can make and a tap on our own page; never by a receipt, never by a GET.
 //
-// What viewers may rely on is said in package live, that nobody is blocked in
-// silence in package defence.
+// Package live says what viewers may rely on, package abuse that nobody is blocked
+// silently.
 //
 // # What a crash leaves
 //

@@ -26,7 +26,7 @@ import (
 // raw is a connection that speaks as a test likes.
 type raw struct {
 	net.Conn
-	t *testing.T
+	t testing.TB
 	r *bufio.Reader
 }
 
@@ -293,7 +293,7 @@ func (s *shop) upgrade() *raw {
 	return c
 }
 
-// TestSocketFloods: whatever a client floods his socket with, it ends, and his
+// TestSocketFloods: whatever a client floods their socket with, it ends, and their
 // neighbour's doesn't.
 func TestSocketFloods(t *testing.T) {
 	t.Parallel()

@@ -17,12 +17,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"frontrow/gateway/catalogue"
-	"frontrow/gateway/defence"
-	"frontrow/gateway/identity"
+	"frontrow/gateway/abuse"
+	"frontrow/gateway/events"
 	"frontrow/gateway/listener"
 	"frontrow/gateway/live"
 	"frontrow/gateway/pages"
+	"frontrow/gateway/visitor"
+	"frontrow/internal/asking"
+	"frontrow/internal/bus"
+	"frontrow/keyring"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -49,7 +52,7 @@ const (
 	stopTimeout = 20 * time.Second
 )
 
-// Names that a gateway alone answers to.
+// Names that only a gateway answers to.
 const (
 	statusSubject = "frontrow.gateway.status"
 	seqHeader     = "Frontrow-Seq"
@@ -59,7 +62,7 @@ const (
 
 // Config configures a Gateway. NATS and Keys are required.
 type Config struct {
-	// Addr to listen on; empty means ":8080", port 0 any free one.
+	// Addr to listen on; empty means ":8080", port 0 any free port.
 	Addr string
 	// Region whose queues this gateway fills; empty means "home".
 	Region string
@@ -68,21 +71,22 @@ type Config struct {
 	HomeDomain string
 	// NATS connection to the region's servers.
 	NATS *nats.Conn
-	// Keys: secrets, and pass keys, of which the public halves are enough. They may
+	// Keys are the secrets and the pass keys, of which the public halves suffice. They may
 	// be replaced while Run runs.
-	Keys *wire.Keyring
-	// Pages holds templates/ and dist/, as pages.Page says; nil: no pages, only the API.
+	Keys *keyring.Keyring
+	// Pages holds templates/ and dist/, as pages.Page describes; nil: no pages, only the
+	// API.
 	Pages fs.FS
-	// PublicURL is where fans reach the shop, like https://tickets.example.com: links
-	// are made of it, and requests for another host are refused. With https, cookies are
-	// for HTTPS alone, and browsers never come without it again. Empty: as each request
-	// says, or a trusted proxy of it.
+	// PublicURL is where fans reach the shop, like https://tickets.example.com. Links are
+	// made from it, and requests for another host are refused. With https, cookies are for
+	// HTTPS alone, and browsers never come back without it. Empty: what each request, or a
+	// trusted proxy, says.
 	PublicURL string
 	// Certificate, if any, makes the gateway speak HTTPS.
 	Certificate *listener.Certificate
-	// Defences against those who don't come for one ticket.
-	Defences defence.Config
-	// AllowedOrigins may act for a fan besides our own host: "https://shop.example".
+	// Defences against bots and resellers.
+	Defences abuse.Config
+	// AllowedOrigins may act for a fan, besides our own host: "https://shop.example".
 	AllowedOrigins []string
 	// MaxSockets bounds the live sockets; 0 means DefaultMaxSockets.
 	MaxSockets int
@@ -94,7 +98,7 @@ type Config struct {
 	Now        func() time.Time      // nil: time.Now
 }
 
-// Validate fills what was left out and tells what can't be.
+// Validate fills in defaults and reports what is invalid.
 func (c *Config) Validate() error {
 	if c.NATS == nil || c.Keys == nil {
 		return errors.New("gateway: NATS and Keys are required")
@@ -133,22 +137,23 @@ func (c *Config) Validate() error {
 // Gateway is one process of the regional edge.
 type Gateway struct {
 	cfg      Config
-	identity *identity.Identity
-	events   *catalogue.Catalogue
-	orders   *kv.Committer // of ORDERS
-	waiting  *kv.Stream    // ORDERS, for reading
-	pages    *pages.Pages  // nil: none
+	visitors *visitor.Visitors
+	events   *events.Catalogue
+	asks     *asking.Joiner // of the other services
+	orders   *kv.Committer  // of ORDERS
+	waiting  *kv.Stream     // ORDERS, for reading
+	pages    *pages.Pages   // nil: none
 	keySet   atomic.Pointer[keySet]
 	metrics  *metrics
 	sockets  *live.Sockets
-	defences *defence.Defences
+	defences *abuse.Defences
 
 	listener *listener.Listener
 	server   *http.Server
 }
 
-// New checks cfg and opens the listener, so that Addr is known and a port in
-// use is found at once; requests are answered from Run on.
+// New checks cfg and opens the listener, so that Addr is known and a port in use is an
+// error at once. Requests are answered once Run is called.
 func New(cfg Config) (*Gateway, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -161,23 +166,23 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	g := &Gateway{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
-	g.identity, err = identity.New(identity.Config{Keys: cfg.Keys, Origin: g.origin, AllowedOrigins: cfg.AllowedOrigins, Now: cfg.Now,
-		Named:     func(r *http.Request) (string, bool) { return g.defences.Named(r) },
+	g := &Gateway{cfg: cfg, metrics: newMetrics(cfg.Registerer), asks: asking.New(bus.New(cfg.NATS), wire.TogetherFans)}
+	g.visitors, err = visitor.New(visitor.Config{Keys: cfg.Keys, PublicURL: cfg.PublicURL, AllowedOrigins: cfg.AllowedOrigins,
+		Proxies: cfg.Defences.Proxies, JA4Header: cfg.Defences.JA4Header, Exempt: cfg.Defences.Exempt, Now: cfg.Now,
 		SignedOut: func(fan string) { g.sockets.ComeBack(fan) }})
 	if err != nil {
-		return nil, fmt.Errorf("gateway: allowed origin: %w", err)
+		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	if cfg.Pages != nil {
 		if g.pages, err = pages.New(cfg.Pages, cfg.Defences.WidgetOrigins()); err != nil {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}
-	g.defences = defence.New(cfg.Defences, defence.Env{Region: cfg.Region, NATS: cfg.NATS, JetStream: js, Keys: cfg.Keys, Fans: g.identity,
-		Places: g.places, Logger: cfg.Logger, Registerer: cfg.Registerer, Now: cfg.Now})
+	g.defences = abuse.New(cfg.Defences, abuse.Env{Region: cfg.Region, NATS: cfg.NATS, JetStream: js, Keys: cfg.Keys,
+		Logger: cfg.Logger, Registerer: cfg.Registerer, Now: cfg.Now})
 	g.sockets = live.NewSockets(live.Config{Max: cfg.MaxSockets, OfAddress: cfg.Defences.MaxSocketsOfAddress, OfFan: cfg.Defences.MaxSocketsOfFan,
 		Code: closeCode, Registerer: cfg.Registerer})
-	g.events = catalogue.New(catalogue.Config{NATS: cfg.NATS, JetStream: js, Region: cfg.Region, Revoked: g.identity.Revoked, SignOuts: g.identity.SignOuts, Sockets: g.sockets,
+	g.events = events.New(events.Config{NATS: cfg.NATS, JetStream: js, Region: cfg.Region, Revoked: g.visitors.Revoked, SignOuts: g.visitors.SignOuts, Sockets: g.sockets,
 		Told: g.defences.Told, Logger: cfg.Logger, Registerer: cfg.Registerer})
 	g.waiting = kv.OpenStream(home, wire.OrdersStream)
 	g.orders = kv.NewCommitter(kv.CommitterConfig{Stream: g.waiting, Registerer: cfg.Registerer})
@@ -189,7 +194,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.server = &http.Server{Handler: g.routes(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		ConnState: g.listener.ConnState, ConnContext: defence.WithConn,
+		ConnState: g.listener.ConnState, ConnContext: visitor.WithConn,
 		ErrorLog: log.New(serverLog{cfg.Logger}, "", 0)}
 	if cfg.Certificate != nil {
 		g.server.TLSConfig = cfg.Certificate.Config()
@@ -197,8 +202,8 @@ func New(cfg Config) (*Gateway, error) {
 	return g, nil
 }
 
-// serverLog takes what the HTTP server complains of. Handshakes that clients break
-// off are no news, and there are as many as anybody likes.
+// serverLog takes the HTTP server's complaints. Handshakes that clients break off are not
+// worth a line: anyone can cause as many as they like.
 type serverLog struct{ *slog.Logger }
 
 func (l serverLog) Write(line []byte) (int, error) {
@@ -218,15 +223,15 @@ func (g *Gateway) serve() error {
 	return g.server.Serve(g.listener)
 }
 
-// Addr is the address that is listened on.
+// Addr returns the listener's address.
 func (g *Gateway) Addr() string { return g.listener.Addr().String() }
 
-// Ready is nil once the events and boards that were stored when Run began are
-// here; it is a probe for /readyz.
+// Ready returns nil once the events and boards that were stored when Run began have been
+// read; it is a probe for /readyz.
 func (g *Gateway) Ready(context.Context) error { return g.events.Ready() }
 
-// Run serves until ctx ends, then stops gracefully: no new connections, sockets
-// are sent away in waves, requests in flight are answered. It is called once.
+// Run serves until ctx ends, then stops gracefully: it accepts no connections, sends
+// sockets away in waves, and answers the requests in flight. It is called once.
 func (g *Gateway) Run(ctx context.Context) error {
 	// What requests in flight need outlives ctx.
 	back, stopBack := context.WithCancel(context.WithoutCancel(ctx))
@@ -260,7 +265,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return errors.Join(err, tasks.Wait())
 }
 
-// stop ends connections. What is not done in stopTimeout is cut off.
+// stop ends connections. It cuts off what is not done within stopTimeout.
 func (g *Gateway) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
@@ -280,10 +285,10 @@ type status struct {
 	Ready    bool           `json:"ready"`
 	Sockets  int            `json:"sockets"`
 	Events   map[string]int `json:"events"` // viewers by event
-	Defences defence.Status `json:"defences"`
+	Defences abuse.Status   `json:"defences"`
 }
 
-// operators adds the operator's endpoint. Every gateway answers for itself.
+// operators adds the operators' endpoint. Every gateway answers for itself.
 func (g *Gateway) operators() (micro.Service, error) {
 	s, err := micro.AddService(g.cfg.NATS, micro.Config{Name: wire.ServiceGateway, Version: g.cfg.Version,
 		Description: "the regional edge", Metadata: map[string]string{"region": g.cfg.Region}})

@@ -11,28 +11,23 @@ import (
 	"strings"
 	"time"
 
-	"frontrow/gateway/identity"
 	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
 
 const (
-	historyPage = 20                      // orders of a page when none are asked for
+	historyPage = 20                      // orders on a page by default
 	maxCursor   = 64                      // bytes
 	latestMark  = 253_402_300_799_999_999 // microseconds: RFC 3339 ends with the year 9999
 )
 
 // history answers GET /v1/orders.
-func (g *Gateway) history(w http.ResponseWriter, r *http.Request) error {
-	fan, err := g.identity.Fan(r)
-	if err != nil {
-		return err
-	}
+func (g *Gateway) history(w http.ResponseWriter, r *request) error {
 	query, err := historyQuery(r.URL.Query())
 	if err != nil {
 		return err
 	}
-	h, err := g.findHistory(r.Context(), fan, query)
+	h, err := g.findHistory(r.Context(), r.visitor.Fan(), query)
 	if err != nil {
 		return err
 	}
@@ -50,8 +45,8 @@ func (g *Gateway) history(w http.ResponseWriter, r *http.Request) error {
 // historyReply is a page of a fan's orders, the newest first.
 type historyReply struct {
 	Orders []pastOrder `json:"orders"`
-	Next   string      `json:"next,omitempty"` // the next page's before; empty: this is the last
-	AsOf   time.Time   `json:"as_of,omitzero"` // what was settled until then is in it
+	Next   string      `json:"next,omitempty"` // before for the next page; empty: this is the last
+	AsOf   time.Time   `json:"as_of,omitzero"` // everything settled until then is in it
 }
 
 type pastOrder struct {
@@ -94,15 +89,15 @@ func (g *Gateway) findHistory(ctx context.Context, fan string, q wire.HistoryQue
 	return h, err
 }
 
-// cursorOf is a mark as clients see it: opaque, for the next request alone. It
-// needs no signature: whoever makes one up still sees only their own orders.
+// cursorOf returns a mark as clients see it: opaque, for the next request alone. It needs
+// no signature: with a made-up one a fan still sees only their own orders.
 func cursorOf(m wire.OrderMark) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(m.At.UnixMicro(), 36) + "." + m.Order))
 }
 
 var errCursor = errors.New("not a cursor of ours")
 
-// markOf is the inverse of cursorOf.
+// markOf returns the inverse of cursorOf.
 func markOf(cursor string) (m wire.OrderMark, err error) {
 	if len(cursor) > maxCursor {
 		return m, errCursor
@@ -124,21 +119,20 @@ func markOf(cursor string) (m wire.OrderMark, err error) {
 }
 
 // ordersPage answers GET /orders. A browser we don't know has no orders.
-func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) ordersPage(w http.ResponseWriter, r *request) error {
 	page := pages.Page{Title: "My orders", Orders: &pages.Orders{SignedOut: r.FormValue(signedOutMark)}}
-	fan, err := g.identity.Presented(r)
-	switch {
-	case errors.Is(err, identity.ErrNoFan) || err != nil && problemOf(err).Code == wire.CodeUnauthorized:
-		return g.pages.Render(w, http.StatusOK, "orders.html", page)
-	case err != nil:
+	if err := r.visitor.MayEnroll(); err != nil {
 		return err
+	}
+	if r.visitor.Fan() == "" {
+		return g.pages.Render(w, http.StatusOK, "orders.html", page)
 	}
 	page.Orders.Known = true
 	query, err := historyQuery(r.URL.Query())
 	if err != nil {
 		return err
 	}
-	h, err := g.findHistory(r.Context(), fan, query)
+	h, err := g.findHistory(r.Context(), r.visitor.Fan(), query)
 	if err != nil {
 		return err
 	}
@@ -152,7 +146,7 @@ func (g *Gateway) ordersPage(w http.ResponseWriter, r *http.Request) error {
 	return g.pages.Render(w, http.StatusOK, "orders.html", page)
 }
 
-// pageOrder is an order for reading.
+// pageOrder returns an order as a page shows it.
 func (g *Gateway) pageOrder(o wire.PastOrder) pages.Order {
 	p := pages.Order{ID: o.Order, Event: o.Event, Name: o.Event, State: string(o.State), Reason: o.Reason}
 	zone, digits := time.UTC, wire.CurrencyDigits(o.Currency)

@@ -2,17 +2,13 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"frontrow/gateway/catalogue"
-	"frontrow/gateway/challenge"
-	"frontrow/gateway/defence"
-	"frontrow/gateway/identity"
-	"frontrow/gateway/limit"
+	"frontrow/gateway/abuse"
+	"frontrow/gateway/events"
 	"frontrow/internal/failpoint"
 	"frontrow/wire"
 
@@ -24,32 +20,34 @@ const (
 	askTimeout = 2 * time.Second
 	// askAttempts is how often an act that carries its own id is asked for.
 	askAttempts = 2
+	// requestRoom is made for a request before it is encoded: that of a hold fits.
+	requestRoom = 512
 )
 
 // errSilent means that nobody answered in time: the act may have been done.
 var errSilent = errors.New("no answer in time")
 
-// request sends a request and returns the answer. Nobody listening is a problem
-// to pass on, because nothing was done; silence is errSilent, wrapped in one.
+// request sends a request and returns the answer. If nobody listens, the error is a
+// *wire.Problem, since nothing was done; silence is errSilent, wrapped in one.
 func (g *Gateway) request(ctx context.Context, subject string, request any) ([]byte, error) {
-	raw, err := json.Marshal(request)
+	raw, err := wire.Append(make([]byte, 0, requestRoom), request)
 	if err != nil {
 		return nil, fmt.Errorf("encode request to %s: %w", subject, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	m, err := g.cfg.NATS.RequestWithContext(ctx, subject, raw)
+	reply, err := g.asks.Request(ctx, subject, raw)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, wire.Busy("This step is being taken over by another server. Please try again.")
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w: %w", errSilent, wire.Busy("We could not finish this in time. Please try again."), err)
 	}
-	return m.Data, nil
+	return reply, nil
 }
 
-// requestAgain is request for an act that carries its own id: after silence it
-// is asked for once more, and the answer is the same whether or not it had been done.
+// requestAgain is request for an act that carries its own id: after silence it asks once
+// more, and the answer is the same whether or not the act had been done.
 func (g *Gateway) requestAgain(ctx context.Context, subject string, request any) (raw []byte, err error) {
 	for range askAttempts {
 		if raw, err = g.request(ctx, subject, request); !errors.Is(err, errSilent) || ctx.Err() != nil {
@@ -59,7 +57,7 @@ func (g *Gateway) requestAgain(ctx context.Context, subject string, request any)
 	return raw, err
 }
 
-// ask is request with the answer decoded, askAgain requestAgain.
+// ask is request with the answer decoded; askAgain is the same for requestAgain.
 func ask[T any](ctx context.Context, g *Gateway, subject string, request any) (T, error) {
 	return decoded[T](g.request(ctx, subject, request))
 }
@@ -72,22 +70,14 @@ func decoded[T any](raw []byte, err error) (reply T, _ error) {
 	if err != nil {
 		return reply, err
 	}
-	if err := json.Unmarshal(raw, &reply); err != nil {
+	if err := wire.Unmarshal(raw, &reply); err != nil {
 		return reply, fmt.Errorf("answer of another service: %w", err)
 	}
 	return reply, nil
 }
 
-// holdRequest is the body of POST …/holds: exactly one of seats, best, or area
-// with count.
-type holdRequest struct {
-	Seats []string   `json:"seats"`
-	Best  *wire.Best `json:"best"`
-	Area  string     `json:"area"`
-	Count int        `json:"count"`
-
-	Challenge string `json:"challenge"` // the answer to one, when it was asked for
-}
+// holdRequest is the body of POST …/holds.
+type holdRequest wire.HoldWish
 
 // heldSeat is a seat of an order.
 type heldSeat struct {
@@ -106,8 +96,8 @@ func (g *Gateway) heldSeats(event string, quotes []wire.SeatQuote) []heldSeat {
 	return seats
 }
 
-// notes is what the plan says of a seat that was sold; nothing, if its event is not
-// known here any more.
+// notes returns what the plan says about a sold seat; nothing if its event is no longer
+// known here.
 func (g *Gateway) notes(event, seat string) wire.Notes {
 	ev, err := g.events.Find(event)
 	if err != nil {
@@ -116,19 +106,12 @@ func (g *Gateway) notes(event, seat string) wire.Notes {
 	return ev.Venue.Notes(seat)
 }
 
-// hold answers POST /v1/events/{event}/holds. The writer decides; what can't be
-// granted whatever the state of the seats is refused here.
-func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	pass, err := g.identity.Pass(r, ev.ID(), 0)
-	if err != nil {
-		return err
-	}
+// hold answers POST /v1/events/{event}/holds. The writer decides; what could not be granted
+// in any state of the seats is refused here.
+func (g *Gateway) hold(w http.ResponseWriter, r *request) error {
+	ev, pass := r.event, r.pass
 	var req holdRequest
-	if err := readJSON(w, r, &req, false); err != nil {
+	if err := readJSON(w, r, (*wire.HoldWish)(&req), false); err != nil {
 		return err
 	}
 	if p := req.check(ev, pass.Limit); p != nil {
@@ -137,26 +120,26 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	if ev.State(g.cfg.Now()) == wire.SaleClosed {
 		return wire.Refuse(wire.CodeGone, "The sale is over.")
 	}
-	// With an id of its own, a request that got no answer can be sent again, by us
-	// or by the fan under the same key: the writer grants it once.
+	// Since it has its own id, a request without an answer can be sent again, by us or by
+	// the fan under the same key: the writer grants it once.
 	id := wire.NewHold()
 	if len(r.Header.Values(keyHeader)) > 0 {
-		key, err := idempotencyKey(r)
+		key, err := idempotencyKey(r.Request)
 		if err != nil {
 			return err
 		}
 		id = wire.HoldOfKey(ev.ID(), pass.Subject, key)
 	}
-	if err := g.defences.Pays(r, challenge.Purpose{Event: ev.ID(), Fan: pass.Subject, Act: defence.ActHold, ID: id}, req.Challenge); err != nil {
+	if err := g.defences.Pays(r.Context(), r.visitor, ev, abuse.ActHold, id, req.Challenge); err != nil {
 		return err
 	}
 	claims := pass.Claims()
-	claims.Net = g.defences.Net(r, ev.ID())
+	claims.Net = r.visitor.NetTag
 	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActHold, wire.HoldRequest{
 		Hold: id, Claims: claims, Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
 	g.metrics.holds.WithLabelValues(outcome(err, refused)).Inc()
 	if err == nil && refused == nil {
-		g.defences.Held(r, pass.Subject, id, limit.House{Event: ev.ID(), Places: ev.Record().Places}, req.places())
+		g.defences.Held(r.visitor, ev, id, req.places())
 	}
 	switch {
 	case err != nil:
@@ -168,8 +151,8 @@ func (g *Gateway) hold(w http.ResponseWriter, r *http.Request) error {
 	return writeBody(w, http.StatusCreated, granted)
 }
 
-// askForSeats returns a standing hold as its fan is told it, or why there is none.
-func (g *Gateway) askForSeats(ctx context.Context, ev *catalogue.Event, act string, request any) (granted []byte, refused *wire.Problem, err error) {
+// askForSeats returns a standing hold as its fan sees it, or why there is none.
+func (g *Gateway) askForSeats(ctx context.Context, ev *events.Event, act string, request any) (granted []byte, refused *wire.Problem, err error) {
 	raw, err := g.requestAgain(ctx, wire.SeatsSubject(ev.ID(), act), request)
 	if err != nil {
 		return nil, nil, err
@@ -177,7 +160,7 @@ func (g *Gateway) askForSeats(ctx context.Context, ev *catalogue.Event, act stri
 	return wire.ReadHold(raw)
 }
 
-// outcome classes an answer for a metric; codes are a fixed set.
+// outcome classifies an answer for a metric; the codes are a fixed set.
 func outcome(err error, p *wire.Problem) string {
 	switch {
 	case err != nil:
@@ -188,7 +171,7 @@ func outcome(err error, p *wire.Problem) string {
 	return "done"
 }
 
-// places is how many are asked for.
+// places returns how many places are requested.
 func (h *holdRequest) places() int {
 	if h.Best != nil {
 		return h.Best.Count
@@ -196,9 +179,9 @@ func (h *holdRequest) places() int {
 	return len(h.Seats) + h.Count
 }
 
-// check is a pure rule: is the wish well-formed, for places that exist, and
-// within the fan's limit?
-func (h *holdRequest) check(ev *catalogue.Event, limit int) *wire.Problem {
+// check is a pure rule: is the request well-formed, for places that exist, and within the
+// fan's limit?
+func (h *holdRequest) check(ev *events.Event, limit int) *wire.Problem {
 	wishes := 0
 	for _, wished := range []bool{len(h.Seats) > 0, h.Best != nil, h.Area != ""} {
 		if wished {
@@ -221,7 +204,7 @@ func (h *holdRequest) check(ev *catalogue.Event, limit int) *wire.Problem {
 	return checkSeats(ev, h.Seats, limit)
 }
 
-func checkSeats(ev *catalogue.Event, seats []string, limit int) *wire.Problem {
+func checkSeats(ev *events.Event, seats []string, limit int) *wire.Problem {
 	var unknown []string
 	seen := make(map[string]bool, len(seats))
 	for _, s := range seats {
@@ -239,7 +222,7 @@ func checkSeats(ev *catalogue.Event, seats []string, limit int) *wire.Problem {
 	return checkCount(len(seats), limit)
 }
 
-func checkBest(ev *catalogue.Event, b *wire.Best, limit int) *wire.Problem {
+func checkBest(ev *events.Event, b *wire.Best, limit int) *wire.Problem {
 	if b.Section != "" && !ev.Venue.HasSection(b.Section) {
 		return &wire.Problem{Code: wire.CodeUnknownArea, Detail: "This plan has no such section.", Seats: []string{b.Section}}
 	}
@@ -266,38 +249,10 @@ func checkCount(n, limit int) *wire.Problem {
 	return nil
 }
 
-// held is what the steps after a hold have in common: a well-formed hold in the
-// path, and a pass, whose event is the hold's. The pass may have expired while
-// the hold was standing, so it is good for as long as a hold can last.
-func (g *Gateway) held(r *http.Request) (ev *catalogue.Event, pass *wire.Pass, hold string, err error) {
-	name, ok := identity.EventOfPass(r)
-	if !ok {
-		return nil, nil, "", wire.Refuse(wire.CodeUnauthorized, "This step needs the pass that the seats were held with.")
-	}
-	if ev, err = g.events.Find(name); err != nil {
-		if problemOf(err).Code == wire.CodeNotFound { // nothing is known of such a pass
-			err = wire.Refuse(wire.CodeUnauthorized, "This step needs the pass that the seats were held with.")
-		}
-		return nil, nil, "", err
-	}
-	spec := ev.Record().Spec.Hold
-	if pass, err = g.identity.Pass(r, ev.ID(), time.Duration(spec.TTL+spec.MoreTime+spec.Checkout)); err != nil {
-		return nil, nil, "", err
-	}
-	if hold = r.PathValue("hold"); !wire.IsHold(hold) {
-		return nil, nil, "", wire.Refuse(wire.CodeNotFound, "There is no such hold.")
-	}
-	return ev, pass, hold, nil
-}
-
 // release answers DELETE /v1/holds/{hold}.
-func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
-	ev, pass, hold, err := g.held(r)
-	if err != nil {
-		return err
-	}
-	reply, err := askAgain[wire.Reply](r.Context(), g, wire.SeatsSubject(ev.ID(), wire.ActRelease),
-		wire.ReleaseRequest{Hold: hold, Fan: pass.Subject})
+func (g *Gateway) release(w http.ResponseWriter, r *request) error {
+	reply, err := askAgain[wire.Reply](r.Context(), g, wire.SeatsSubject(r.event.ID(), wire.ActRelease),
+		wire.ReleaseRequest{Hold: r.hold, Fan: r.pass.Subject})
 	if err != nil {
 		return err
 	}
@@ -310,12 +265,8 @@ func (g *Gateway) release(w http.ResponseWriter, r *http.Request) error {
 }
 
 // moreTime answers POST /v1/holds/{hold}/more-time.
-func (g *Gateway) moreTime(w http.ResponseWriter, r *http.Request) error {
-	ev, pass, hold, err := g.held(r)
-	if err != nil {
-		return err
-	}
-	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActMoreTime, wire.MoreTimeRequest{Hold: hold, Fan: pass.Subject})
+func (g *Gateway) moreTime(w http.ResponseWriter, r *request) error {
+	granted, refused, err := g.askForSeats(r.Context(), r.event, wire.ActMoreTime, wire.MoreTimeRequest{Hold: r.hold, Fan: r.pass.Subject})
 	switch {
 	case err != nil:
 		return err

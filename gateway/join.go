@@ -2,14 +2,15 @@ package gateway
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
-	"frontrow/gateway/catalogue"
-	"frontrow/gateway/challenge"
-	"frontrow/gateway/defence"
-	"frontrow/gateway/limit"
+	"frontrow/gateway/abuse"
+	"frontrow/gateway/abuse/challenge"
+	"frontrow/gateway/abuse/limit"
+	"frontrow/gateway/events"
 	"frontrow/gateway/pages"
-	"frontrow/gateway/proof"
+	"frontrow/gateway/visitor/proof"
 	"frontrow/wire"
 )
 
@@ -21,8 +22,8 @@ const (
 	maxCode = 1024
 )
 
-// joinRequest is the body of POST …/places. Email goes with a code that was sent
-// to an address; it is kept nowhere. Place is the receipt of a place that the fan has.
+// joinRequest is the body of POST …/places. Email belongs to a code that was sent to an
+// address; it is not stored. Place is the receipt of a place that the fan has.
 type joinRequest struct {
 	Code      string `json:"code"`
 	Email     string `json:"email"`
@@ -37,18 +38,29 @@ type joinReply struct {
 	Region string `json:"region"`
 	Number uint64 `json:"number"`
 	Ahead  uint64 `json:"ahead"`
-	Again  bool   `json:"again,omitempty"` // a new place, at the end: the one before is used up
+	Again  bool   `json:"again,omitempty"` // a new place at the end: the previous one is used up
 
-	Slow *defence.Slow `json:"slow,omitempty"` // in the slow lane: why, and how to leave it
+	Slow *abuse.Slow `json:"slow,omitempty"` // in the slow lane: why, and how to leave
 }
 
-// join answers POST /v1/events/{event}/places: 201 with a new place, 200 with
-// the one the fan already has. Whoever has used theirs up gets another, behind all.
-func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
+// appendJSON appends the reply to b as encoding/json would: it is the answer to thousands
+// of joins a second, and its texts are ours, with nothing to escape.
+func (j *joinReply) appendJSON(b []byte) []byte {
+	b = append(append(b, `{"place":"`...), j.Place...)
+	b = append(append(b, `","lane":"`...), j.Lane...)
+	b = append(append(b, `","region":"`...), j.Region...)
+	b = strconv.AppendUint(append(b, `","number":`...), j.Number, 10)
+	b = strconv.AppendUint(append(b, `,"ahead":`...), j.Ahead, 10)
+	if j.Again {
+		b = append(b, `,"again":true`...)
 	}
+	return append(b, '}')
+}
+
+// join answers POST /v1/events/{event}/places: 201 with a new place, 200 with the one the
+// fan already has. A fan whose place is used up gets another, behind everybody.
+func (g *Gateway) join(w http.ResponseWriter, r *request) error {
+	ev, v := r.event, r.visitor
 	var req joinRequest
 	if err := readJSON(w, r, &req, true); err != nil {
 		return err
@@ -62,26 +74,26 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	if p := joinable(ev, g.cfg.Now()); p != nil {
 		return p
 	}
-	if p := g.identity.Revoked.Device(ev.ID(), g.identity.PresentedDevice(r)); p != nil {
+	if p := g.visitors.Revoked.Device(ev.ID(), v.Device); p != nil {
 		return p
 	}
-	fan, err := g.identity.Meet(w, r)
-	if err != nil {
+	if err := g.enroll(w, v); err != nil {
 		return err
 	}
-	place, fresh, err := g.arrive(r, ev, fan, req)
+	place, fresh, err := g.arrive(r, req)
 	if err != nil {
-		if req.Code == "" { // else it may be theirs already, and they come back for it
+		if req.Code == "" { // with a code it may be theirs already, and they come back for it
 			w.Header().Del("Set-Cookie") // the fan was never seen
 		}
 		return err
 	}
-	if face, err := g.identity.Face(r); err == nil && face.Owes && fresh && place.Lane != wire.LaneSlow && req.Challenge != "" {
-		face.Owes = false // what was owed is proven
-		g.identity.Show(w, r, face)
+	if !v.New && v.Face.Owes && fresh && place.Lane != wire.LaneSlow && req.Challenge != "" {
+		face := v.Face
+		face.Owes = false // the proof owed was given
+		g.visitors.Update(w, v, face)
 	}
-	g.identity.Device(w, r)
-	g.identity.KeepPlace(w, r, place)
+	g.visitors.GiveDevice(w, v)
+	g.visitors.KeepPlace(w, v, place)
 	status := http.StatusOK
 	if fresh {
 		status = http.StatusCreated
@@ -91,14 +103,15 @@ func (g *Gateway) join(w http.ResponseWriter, r *http.Request) error {
 	reply := joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region, Number: place.Number, Ahead: ahead,
 		Again: fresh && place.Turn > 0}
 	if place.Lane == wire.LaneSlow {
-		reply.Slow = g.defences.WhySlow(r, ev.ID(), fan)
+		reply.Slow = g.defences.WhySlow(v, ev)
+		return writeJSON(w, status, reply)
 	}
-	return writeJSON(w, status, reply)
+	return writeBody(w, status, reply.appendJSON(make([]byte, 0, 512)))
 }
 
-// joinable says why nobody can join now. After the last ticket is sold fans may
-// still join: tickets that come back are offered in the order of the queue.
-func joinable(ev *catalogue.Event, now time.Time) *wire.Problem {
+// joinable says why nobody can join now, or returns nil. Fans may join even after the last
+// ticket is sold: tickets that come back are offered in the order of the queue.
+func joinable(ev *events.Event, now time.Time) *wire.Problem {
 	if opens := ev.Record().Spec.Admission.RoomOpensAt; now.Before(opens) {
 		p := wire.Refuse(wire.CodeNotOpen, "The queue opens "+pages.InstantOf(opens, ev.Zone()).Reading+".")
 		p.RetryAfterMS = opens.Sub(now).Milliseconds()
@@ -118,43 +131,44 @@ func joinable(ev *catalogue.Event, now time.Time) *wire.Problem {
 	return nil
 }
 
-// arrive gives a fan their place in the lane that they may come in by; if that is used
-// up, one of their next turn. Nobody is asked of a place that was never called.
-func (g *Gateway) arrive(r *http.Request, ev *catalogue.Event, fan string, req joinRequest) (place wire.Place, fresh bool, err error) {
-	in, err := g.entrance(r, ev, fan, req)
+// arrive gives a fan their place in the lane that they may come in by; if that is used up,
+// one for their next turn. For a place that was never called it asks nobody.
+func (g *Gateway) arrive(r *request, req joinRequest) (place wire.Place, fresh bool, err error) {
+	ev := r.event
+	in, err := g.entrance(r, req)
 	if err != nil {
 		return place, false, err
 	}
 	if in.kept.Number > 0 {
 		place = ev.Queue(in.kept.Lane).Again(r.Context(), in.kept)
 	} else {
-		place, fresh, err = g.enter(r, ev, fan, 0, in, req)
+		place, fresh, err = g.enter(r, 0, in, req)
 	}
 	if err != nil || fresh || !ev.Reached(place) {
 		return place, fresh, err
 	}
 	stand, err := ask[wire.StandReply](r.Context(), g, wire.PassesSubject(ev.ID(), wire.ActStand), wire.StandRequest{Place: place})
 	switch {
-	case err != nil: // they have this place at least, and come again
+	case err != nil: // they have at least this place, and ask again
 		return place, false, nil
 	case stand.Problem != nil:
 		return place, false, stand.Problem
 	case stand.Used:
-		return g.enter(r, ev, fan, stand.Turn, in, req)
+		return g.enter(r, stand.Turn, in, req)
 	}
 	return place, false, nil
 }
 
-// enter gives a fan their place of a turn, unless they have to prove something first.
-func (g *Gateway) enter(r *http.Request, ev *catalogue.Event, fan string, turn int, in entrance, req joinRequest) (wire.Place, bool, error) {
-	rec := wire.PlaceRecord{Fan: fan, Turn: turn, At: g.cfg.Now().UTC(), Grant: in.grant}
-	lane, err := g.defences.Screen(r, ev, &rec, in.lane, req.Challenge)
+// enter gives a fan their place for a turn, unless they must prove something first.
+func (g *Gateway) enter(r *request, turn int, in entrance, req joinRequest) (wire.Place, bool, error) {
+	rec := wire.PlaceRecord{Fan: r.visitor.Fan(), Turn: turn, At: g.cfg.Now().UTC(), Grant: in.grant}
+	lane, err := g.defences.Screen(r.Context(), r.visitor, r.event, &rec, in.lane, req.Challenge)
 	if err != nil {
 		return wire.Place{}, false, err
 	}
-	place, fresh, err := ev.Queue(lane).Place(r.Context(), rec)
+	place, fresh, err := r.event.Queue(lane).Place(r.Context(), rec)
 	if in.grant != (wire.Grant{}) {
-		place.Grant = in.grant // they may have stood here before they used the code
+		place.Grant = in.grant // they may have had this place before they used the code
 	}
 	return place, fresh, err
 }
@@ -166,27 +180,19 @@ func joinClass(fresh bool) string {
 	return "again"
 }
 
-// redeem answers POST /v1/events/{event}/passes: a called place becomes a pass.
-// The many who are not called yet are answered from the board, without asking
-// anybody.
-func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	fan, err := g.identity.Fan(r)
-	if err != nil {
-		return err
-	}
+// redeem answers POST /v1/events/{event}/passes: a called place becomes a pass. The many
+// who are not called yet are answered from the board, without asking anybody.
+func (g *Gateway) redeem(w http.ResponseWriter, r *request) (failed error) {
+	ev, v := r.event, r.visitor
 	var req struct {
 		Place     string     `json:"place"`
 		Challenge string     `json:"challenge"`
-		Key       *proof.JWK `json:"key"` // of the browser: who sends one proves each use of the pass with it
+		Key       *proof.JWK `json:"key"` // of the browser, which then proves each use of the pass with it
 	}
 	if err := readJSON(w, r, &req, false); err != nil {
 		return err
 	}
-	place, err := g.receipt(req.Place, fan)
+	place, err := g.receipt(req.Place, v.Fan())
 	if err != nil {
 		return err
 	}
@@ -206,20 +212,17 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 		return &wire.Problem{Code: wire.CodeWait, Detail: "It is not your turn yet. Your place is kept.",
 			Ahead: ahead, RetryAfterMS: patience(ev).Milliseconds()}
 	}
-	back, refused := g.defences.Admit(limit.Redeem, r)
+	back, refused := g.defences.Admit(limit.Redeem, v)
 	if refused != nil {
 		return refused
 	}
 	defer func() { back(failed) }()
-	if err := g.defences.Pays(r, challenge.Purpose{Event: ev.ID(), Fan: fan, Act: defence.ActRedeem}, req.Challenge); err != nil {
+	if err := g.defences.Pays(r.Context(), v, ev, abuse.ActRedeem, "", req.Challenge); err != nil {
 		return err
 	}
-	face, err := g.identity.Face(r)
-	if err != nil {
-		return err
-	}
+	g.visitors.GiveDevice(w, v)
 	reply, err := ask[wire.RedeemReply](r.Context(), g, wire.PassesSubject(ev.ID(), wire.ActRedeem),
-		wire.RedeemRequest{Place: place, Device: g.identity.Device(w, r), Session: face.Session, Key: key})
+		wire.RedeemRequest{Place: place, Device: v.Device, Session: v.Face.Session, Key: key})
 	if err != nil {
 		return err
 	}
@@ -232,7 +235,7 @@ func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (failed error) 
 	}{reply.Pass, reply.Expires})
 }
 
-// receipt is the place that a receipt stands for, if it is the fan's.
+// receipt returns the place that a receipt stands for, if it is the fan's.
 func (g *Gateway) receipt(receipt, fan string) (wire.Place, error) {
 	place, err := g.cfg.Keys.VerifyReceipt(receipt)
 	switch {
@@ -246,23 +249,19 @@ func (g *Gateway) receipt(receipt, fan string) (wire.Place, error) {
 	return place, nil
 }
 
-// patience is when asking again may tell something new: after the next tick.
-func patience(ev *catalogue.Event) time.Duration {
+// patience returns how long until asking again may bring news: after the next tick.
+func patience(ev *events.Event) time.Duration {
 	return min(max(time.Duration(ev.Record().Spec.Admission.Tick), waitMin), waitMax)
 }
 
-// getChallenge answers GET /v1/events/{event}/challenge?act=…&level=…. It is as
-// strong as the fan's score asks for, or as they do, whichever is more.
-func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
+// getChallenge answers GET /v1/events/{event}/challenge?act=…&level=…. The challenge is as
+// strong as the fan's score requires, or as level asks for, whichever is more.
+func (g *Gateway) getChallenge(w http.ResponseWriter, r *request) error {
 	act, level := r.FormValue("act"), challenge.Standard
 	switch act {
 	case "":
-		act = defence.ActJoin
-	case defence.ActJoin, defence.ActRedeem, defence.ActHold:
+		act = abuse.ActJoin
+	case abuse.ActJoin, abuse.ActRedeem, abuse.ActHold:
 	default:
 		return wire.Refuse(wire.CodeBadRequest, "The act must be join, redeem or hold.")
 	}
@@ -273,11 +272,7 @@ func (g *Gateway) getChallenge(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return wire.Refuse(wire.CodeBadRequest, "The level must be standard or strong.")
 	}
-	fan, err := g.identity.Meet(w, r)
-	if err != nil {
-		return err
-	}
-	task, err := g.defences.Issue(r, challenge.Purpose{Event: ev.ID(), Fan: fan, Act: act}, level)
+	task, err := g.defences.Issue(r.Context(), r.visitor, r.event, act, level)
 	if err != nil {
 		return err
 	}

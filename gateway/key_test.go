@@ -13,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"frontrow/gateway/proof"
+	"frontrow/gateway/visitor/proof"
+	"frontrow/keyring"
 	"frontrow/wire"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -64,7 +65,7 @@ func TestStolenPassIsOfNoUse(t *testing.T) {
 	f, mine, theirs := s.fan(), newBrowserKey(t), newBrowserKey(t)
 	f.device = s.device("mine")
 	now := time.Now()
-	pass, err := s.cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: f.id, Lane: wire.LaneGeneral, Limit: 4, Device: s.hashOf(f.device), Key: mine.name,
+	pass, err := s.cfg.Keys.SignPass(keyring.NewPass(show, wire.PassRecord{ID: "p", Fan: f.id, Lane: wire.LaneGeneral, Limit: 4, Device: s.hashOf(f.device), Key: mine.name,
 		At: now.Add(-time.Minute), Expires: now.Add(time.Hour)}))
 	must(t, err)
 	other := f.pass
@@ -128,7 +129,7 @@ func TestProofBehindAProxy(t *testing.T) {
 	f, mine := s.fan(), newBrowserKey(t)
 	now := time.Now()
 	var err error
-	f.pass, err = s.cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: f.id, Limit: 4, Key: mine.name, At: now, Expires: now.Add(time.Hour)}))
+	f.pass, err = s.cfg.Keys.SignPass(keyring.NewPass(show, wire.PassRecord{ID: "p", Fan: f.id, Limit: 4, Key: mine.name, At: now, Expires: now.Add(time.Hour)}))
 	must(t, err)
 	for url, want := range map[string]int{"https://tickets.example.com": 201, "https://TICKETS.example.com:443": 201, "http://tickets.example.com": 401, "https://evil.example": 401, s.url: 401} {
 		r := f.send("POST", "/v1/events/show/holds", `{"best":{"count":1}}`, "Host", "tickets.example.com", proof.Header, mine.proves("POST", url+"/v1/events/show/holds", f.pass))

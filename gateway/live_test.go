@@ -19,7 +19,7 @@ import (
 // viewer is a live socket of a test.
 type viewer struct {
 	*websocket.Conn
-	t *testing.T
+	t testing.TB
 }
 
 func (s *shop) dial(header ...string) (*viewer, *http.Response, error) {

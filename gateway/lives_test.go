@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/internal/streams"
 	"frontrow/wire"
 )
 
@@ -29,7 +30,7 @@ func TestJoinAfterTheQueueWasLost(t *testing.T) {
 	}
 	since := time.Now() // of the last place
 	must(t, s.js.DeleteStream(t.Context(), wire.KVStream(wire.QueueBucket(show, wire.LaneGeneral))))
-	must(t, wire.CreateForEvent(t.Context(), s.js, show, 1))
+	must(t, streams.CreateForEvent(t.Context(), s.js, show, 1))
 	unaware := join(new, "", http.StatusCreated)
 	if unaware.Number != 1 || unaware.Region != "home" {
 		t.Fatalf("%+v", unaware)

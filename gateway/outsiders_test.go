@@ -61,7 +61,7 @@ func TestRevokedDeviceStaysOut(t *testing.T) {
 	}
 	hash := s.hashOf(device.Value)
 	s.put(wire.RevokedBucket, wire.RevokedKey(show, "p9"), wire.Revocation{At: time.Now(), Device: hash})
-	s.until("the revocation is known", func() bool { return s.identity.Revoked.Device(show, hash) != nil })
+	s.until("the revocation is known", func() bool { return s.visitors.Revoked.Device(show, hash) != nil })
 	if p := s.send("POST", places, "{}", "Content-Type", "application/json", "Cookie", deviceCookie+"="+device.Value).problem(t); p.Status != http.StatusForbidden || p.Type != "/problems/"+string(wire.CodeRevoked) {
 		t.Errorf("%+v", p)
 	}

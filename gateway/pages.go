@@ -6,16 +6,13 @@ import (
 	"slices"
 	"strings"
 
-	"frontrow/gateway/catalogue"
+	"frontrow/gateway/events"
 	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
 
 // indexPage answers GET /.
-func (g *Gateway) indexPage(w http.ResponseWriter, r *http.Request) error {
-	if _, err := g.identity.Meet(w, r); err != nil {
-		return err
-	}
+func (g *Gateway) indexPage(w http.ResponseWriter, _ *request) error {
 	page := pages.Page{Title: "On sale"}
 	for _, ev := range g.events.List() {
 		page.Events = append(page.Events, *g.pageEvent(ev))
@@ -24,21 +21,14 @@ func (g *Gateway) indexPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // eventPage answers GET /e/{event}.
-func (g *Gateway) eventPage(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	if _, err := g.identity.Meet(w, r); err != nil {
-		return err
-	}
-	e := g.pageEvent(ev)
+func (g *Gateway) eventPage(w http.ResponseWriter, r *request) error {
+	e := g.pageEvent(r.event)
 	return g.pages.Render(w, http.StatusOK, "event.html", pages.Page{Title: e.Name, Event: e})
 }
 
-// ticketPage answers GET /t/{ticket}. The page holds nothing of the ticket: its
-// script asks for that with the fan's cookie.
-func (g *Gateway) ticketPage(w http.ResponseWriter, r *http.Request) error {
+// ticketPage answers GET /t/{ticket}. The page holds nothing of the ticket: its script
+// requests that with the fan's cookie.
+func (g *Gateway) ticketPage(w http.ResponseWriter, r *request) error {
 	id := r.PathValue("ticket")
 	if !wire.IsTicket(id) {
 		return wire.Refuse(wire.CodeNotFound, "There is no such ticket.")
@@ -47,16 +37,12 @@ func (g *Gateway) ticketPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // drawPage answers GET /e/{event}/draw: the proof of a draw, for everybody.
-func (g *Gateway) drawPage(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	if !ev.Record().Spec.Admission.Lottery {
+func (g *Gateway) drawPage(w http.ResponseWriter, r *request) error {
+	if !r.event.Record().Spec.Admission.Lottery {
 		return wire.Refuse(wire.CodeNotFound, "There is no draw for this event: fans are called in order of arrival.")
 	}
-	page := &pages.Draw{Event: g.pageEvent(ev), Origin: g.origin(r)}
-	if b := ev.Board(); b != nil && b.Draw != nil {
+	page := &pages.Draw{Event: g.pageEvent(r.event), Origin: r.visitor.Origin}
+	if b := r.event.Board(); b != nil && b.Draw != nil {
 		page.Commitment, page.Secret = b.Draw.Commitment, b.Draw.Secret
 		page.Held = b.Draw.Secret != ""
 		page.Lanes = entrants(&b.Board)
@@ -65,7 +51,7 @@ func (g *Gateway) drawPage(w http.ResponseWriter, r *http.Request) error {
 	return g.pages.Render(w, http.StatusOK, "draw.html", pages.Page{Title: "The draw for " + page.Event.Name, Draw: page})
 }
 
-// entrants are the lanes of a draw that is held.
+// entrants returns the lanes of a draw that has been held.
 func entrants(b *wire.Board) []pages.Lane {
 	var lanes []pages.Lane
 	for _, lane := range wire.Lanes() {
@@ -82,8 +68,8 @@ func entrants(b *wire.Board) []pages.Lane {
 	return lanes
 }
 
-// pageEvent is the event for reading.
-func (g *Gateway) pageEvent(ev *catalogue.Event) *pages.Event {
+// pageEvent returns an event as a page shows it.
+func (g *Gateway) pageEvent(ev *events.Event) *pages.Event {
 	s, now, zone := ev.Record().Spec, g.cfg.Now(), ev.Zone()
 	p := &pages.Event{ID: ev.ID(), Name: s.Name, Venue: s.Venue, State: ev.State(now), Digits: wire.CurrencyDigits(s.Currency), PerFan: s.Limits.PerFan,
 		Starts: pages.InstantOf(s.StartsAt, zone), Lottery: s.Admission.Lottery}
@@ -110,12 +96,12 @@ func (g *Gateway) pageEvent(ev *catalogue.Event) *pages.Event {
 	return p
 }
 
-// asset answers GET /assets/{name...}: for ever if the URL names the content.
-func (g *Gateway) asset(w http.ResponseWriter, r *http.Request) error {
+// asset answers GET /assets/{name...}, cacheable for ever if the URL names the content.
+func (g *Gateway) asset(w http.ResponseWriter, r *request) error {
 	return g.serveAsset(w, r, r.PathValue("name"))
 }
 
-func (g *Gateway) serveAsset(w http.ResponseWriter, r *http.Request, name string) error {
+func (g *Gateway) serveAsset(w http.ResponseWriter, r *request, name string) error {
 	a := g.pages.Asset(name)
 	if a == nil {
 		return wire.Refuse(wire.CodeNotFound, "There is no such file.")
@@ -124,12 +110,12 @@ func (g *Gateway) serveAsset(w http.ResponseWriter, r *http.Request, name string
 	if r.URL.Query().Get("v") == a.ETag() {
 		cache = immutable
 	}
-	a.Serve(w, r, cache)
+	a.Serve(w, r.Request, cache)
 	return nil
 }
 
-// favicon answers what browsers ask for unasked.
-func (g *Gateway) favicon(w http.ResponseWriter, r *http.Request) error {
+// favicon answers the request that browsers make by themselves.
+func (g *Gateway) favicon(w http.ResponseWriter, r *request) error {
 	for _, name := range []string{strings.TrimPrefix(r.URL.Path, "/"), "favicon.svg"} {
 		if g.pages.Asset(name) != nil {
 			return g.serveAsset(w, r, name)

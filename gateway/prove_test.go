@@ -13,11 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"frontrow/gateway/challenge"
-	"frontrow/gateway/challenge/altcha"
-	"frontrow/gateway/challenge/siteverify"
-	"frontrow/gateway/defence"
+	"frontrow/gateway/abuse"
+	"frontrow/gateway/abuse/challenge"
+	"frontrow/gateway/abuse/challenge/altcha"
+	"frontrow/gateway/abuse/challenge/siteverify"
 	"frontrow/gateway/listener"
+	"frontrow/keyring"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -29,7 +30,7 @@ import (
 func (s *shop) solved(fan, act string, level challenge.Level, life time.Duration) string {
 	s.t.Helper()
 	p := challenge.Purpose{Event: show, Fan: fan}
-	c, err := altcha.New(s.cfg.Keys, altcha.Task{Act: act, For: challenge.NewDesk(s.cfg.Keys, nil, nil, time.Now).Whom(p), Level: int(level), Tries: 2}, time.Now().Add(life))
+	c, err := altcha.New(s.cfg.Keys, altcha.Task{Act: act, For: challenge.NewChallenger(s.cfg.Keys, nil, nil, time.Now).Whom(p), Level: int(level), Tries: 2}, time.Now().Add(life))
 	must(s.t, err)
 	a, err := altcha.Solve(s.t.Context(), c)
 	must(s.t, err)
@@ -48,7 +49,7 @@ func TestChallengedJoin(t *testing.T) {
 		t.Fatalf("%+v", asked)
 	}
 	got := s.send("GET", asked.Challenge, "", from...)
-	task := into[defence.Task](t, got, http.StatusOK)
+	task := into[abuse.Task](t, got, http.StatusOK)
 	if got.Header.Get("Cache-Control") != "no-store" || len(got.Cookies()) != 1 || task.Level != "standard" || task.Widget != nil {
 		t.Fatalf("%v %+v", got.Header, task)
 	}
@@ -103,21 +104,21 @@ func TestBadAnswers(t *testing.T) {
 	t.Parallel()
 	s := guarded(t, suspicious)
 	f, other := s.fan(), s.fan()
-	foreign := &shop{Gateway: &Gateway{cfg: Config{Keys: wire.NewKeyring()}, defences: s.defences}, t: t}
-	used := s.solved(other.id, defence.ActJoin, challenge.Standard, time.Minute)
+	foreign := &shop{Gateway: &Gateway{cfg: Config{Keys: keyring.New()}, defences: s.defences}, t: t}
+	used := s.solved(other.id, abuse.ActJoin, challenge.Standard, time.Minute)
 	into[joinReply](t, other.send("POST", places, joinProven(used), "X-Forwarded-For", "192.0.2.1"), http.StatusCreated)
 	before := s.written()
 	for name, c := range map[string]struct{ answer, word string }{
 		"somebody else's": {used, "wrong"},
-		"for a hold":      {s.solved(f.id, defence.ActHold, challenge.Standard, time.Minute), "wrong"},
-		"foreign":         {foreign.solved(f.id, defence.ActJoin, challenge.Standard, time.Minute), "wrong"},
-		"expired":         {s.solved(f.id, defence.ActJoin, challenge.Standard, -2*time.Second), "late"},
+		"for a hold":      {s.solved(f.id, abuse.ActHold, challenge.Standard, time.Minute), "wrong"},
+		"foreign":         {foreign.solved(f.id, abuse.ActJoin, challenge.Standard, time.Minute), "wrong"},
+		"expired":         {s.solved(f.id, abuse.ActJoin, challenge.Standard, -2*time.Second), "late"},
 		"garbage":         {"garbage", "wrong"},
 		"control bytes":   {"\u0000\u0001", "wrong"},
 		"a widget's":      {"turnstile:token", "wrong"},
 		"oversized":       {strings.Repeat("A", 4000), "wrong"},
 		"skipped":         {"skip", "robot"},
-		"too weak by now": {s.solved(f.id, defence.ActJoin, challenge.None, time.Minute), "robot"},
+		"too weak by now": {s.solved(f.id, abuse.ActJoin, challenge.None, time.Minute), "robot"},
 	} {
 		raw, _ := json.Marshal(map[string]string{"challenge": c.answer})
 		p := f.send("POST", places, string(raw), "X-Forwarded-For", "192.0.2.1").problem(t)
@@ -151,7 +152,7 @@ func TestSuspectWithACode(t *testing.T) {
 			t.Errorf("with answer %q: %+v", answer, p)
 		}
 	}
-	if p := into[joinReply](t, join(s.solved(f.id, defence.ActJoin, challenge.Standard, time.Minute)), http.StatusCreated); p.Lane != wire.LanePriority {
+	if p := into[joinReply](t, join(s.solved(f.id, abuse.ActJoin, challenge.Standard, time.Minute)), http.StatusCreated); p.Lane != wire.LanePriority {
 		t.Errorf("%+v", p)
 	}
 }
@@ -177,11 +178,11 @@ func TestSlowLane(t *testing.T) {
 			t.Errorf("%s: %+v", body, again)
 		}
 	}
-	task := into[defence.Task](t, f.send("GET", slow.Slow.Challenge, "", from...), http.StatusOK)
+	task := into[abuse.Task](t, f.send("GET", slow.Slow.Challenge, "", from...), http.StatusOK)
 	if task.Level != "strong" {
 		t.Errorf("%+v", task)
 	}
-	general := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, defence.ActJoin, challenge.Strong, time.Minute)), from...), http.StatusCreated)
+	general := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, abuse.ActJoin, challenge.Strong, time.Minute)), from...), http.StatusCreated)
 	if general.Lane != wire.LaneGeneral || general.Slow != nil {
 		t.Fatalf("%+v", general)
 	}
@@ -195,7 +196,7 @@ func TestSlowLane(t *testing.T) {
 		t.Errorf("failed: %+v", p)
 	}
 	late := s.fan() // is no failure
-	if p := late.send("POST", places, joinProven(s.solved(late.id, defence.ActJoin, challenge.Standard, -2*time.Second)), from...).problem(t); p.Status != http.StatusForbidden {
+	if p := late.send("POST", places, joinProven(s.solved(late.id, abuse.ActJoin, challenge.Standard, -2*time.Second)), from...).problem(t); p.Status != http.StatusForbidden {
 		t.Errorf("late: %+v", p)
 	}
 	if acts := s.acts(2); acts[1].Outcome != "slow" || acts[1].Fan != f.id {
@@ -256,7 +257,7 @@ func TestSpinning(t *testing.T) {
 	if p.Status != http.StatusForbidden || p.Challenge != "/v1/events/show/challenge?act=hold" || p.Skip {
 		t.Fatalf("%+v", p)
 	}
-	answer := s.solved(f.id, defence.ActHold, challenge.Standard, time.Minute)
+	answer := s.solved(f.id, abuse.ActHold, challenge.Standard, time.Minute)
 	paid := fmt.Sprintf(`{"best":{"count":1},"challenge":%q}`, answer)
 	first := into[wire.HoldReply](t, hold(paid, "Idempotency-Key", "a"), http.StatusCreated)
 	same := into[wire.HoldReply](t, hold(paid, "Idempotency-Key", "a"), http.StatusCreated)
@@ -279,7 +280,7 @@ func TestChallengedRedeem(t *testing.T) {
 	s := guarded(t, suspicious)
 	f := s.fan()
 	from := []string{"X-Forwarded-For", "192.0.2.1"}
-	place := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, defence.ActJoin, challenge.Standard, time.Minute)), from...), http.StatusCreated)
+	place := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, abuse.ActJoin, challenge.Standard, time.Minute)), from...), http.StatusCreated)
 	redeem := func(answer string) answered {
 		raw, _ := json.Marshal(map[string]string{"place": place.Place, "challenge": answer})
 		return f.send("POST", "/v1/events/show/passes", string(raw), from...)
@@ -292,7 +293,7 @@ func TestChallengedRedeem(t *testing.T) {
 	if p := redeem("").problem(t); p.Status != http.StatusForbidden || p.Challenge != "/v1/events/show/challenge?act=redeem" {
 		t.Fatalf("%+v", p)
 	}
-	answer := s.solved(f.id, defence.ActRedeem, challenge.Standard, time.Minute)
+	answer := s.solved(f.id, abuse.ActRedeem, challenge.Standard, time.Minute)
 	for range 2 {
 		if r := redeem(answer); r.StatusCode != http.StatusCreated {
 			t.Fatalf("%d %s", r.StatusCode, r.body)
@@ -305,7 +306,7 @@ func TestParallelAnswers(t *testing.T) {
 	t.Parallel()
 	s := guarded(t, suspicious)
 	f := s.fan()
-	answer := s.solved(f.id, defence.ActJoin, challenge.Standard, time.Minute)
+	answer := s.solved(f.id, abuse.ActJoin, challenge.Standard, time.Minute)
 	got := make([]answered, 100)
 	var all sync.WaitGroup
 	for i := range got {
@@ -339,7 +340,7 @@ func TestWidget(t *testing.T) {
 		t.Errorf("policy %s", csp)
 	}
 	f, from := s.fan(), []string{"X-Forwarded-For", "192.0.2.1"}
-	offer := into[defence.Task](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK)
+	offer := into[abuse.Task](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK)
 	if offer.Widget == nil || offer.Widget.Provider != "turnstile" || offer.Widget.SiteKey != "0x-site" || offer.Widget.Data != offer.Parameters.Data.For || offer.Signature == "" {
 		t.Fatalf("%+v", offer)
 	}
@@ -351,10 +352,10 @@ func TestWidget(t *testing.T) {
 	for range 5 {
 		join("a")
 	}
-	if again := into[defence.Task](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK); again.Widget != nil || again.Signature == "" {
+	if again := into[abuse.Task](t, f.send("GET", "/v1/events/show/challenge?level=strong", "", from...), http.StatusOK); again.Widget != nil || again.Signature == "" {
 		t.Errorf("offered though it is away: %+v", again)
 	}
-	if p := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, defence.ActJoin, challenge.Strong, time.Minute)), from...), http.StatusCreated); p.Lane != wire.LaneGeneral {
+	if p := into[joinReply](t, f.send("POST", places, joinProven(s.solved(f.id, abuse.ActJoin, challenge.Strong, time.Minute)), from...), http.StatusCreated); p.Lane != wire.LaneGeneral {
 		t.Errorf("%+v", p)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/keyring"
 	"frontrow/plan"
 	"frontrow/wire"
 )
@@ -144,7 +145,7 @@ func TestKeySetFollowsTheKeys(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	before := s.send("GET", "/.well-known/jwks.json", "")
-	next, err := s.cfg.Keys.Keys().Next(time.Now().Add(time.Hour), wire.PassKeys)
+	next, err := s.cfg.Keys.Keys().Next(time.Now().Add(time.Hour), keyring.PassKeys)
 	must(t, err)
 	must(t, s.cfg.Keys.Replace(next))
 	after := s.send("GET", "/.well-known/jwks.json", "")
@@ -152,7 +153,7 @@ func TestKeySetFollowsTheKeys(t *testing.T) {
 		before.Header.Get("ETag") == after.Header.Get("ETag") || after.Header.Get("Cache-Control") != keysCache {
 		t.Errorf("%s, then %s %v", before.body, after.body, after.Header)
 	}
-	pass, err := s.cfg.Keys.SignPass(wire.NewPass(show, wire.PassRecord{ID: "p", Fan: wire.NewFan()}))
+	pass, err := s.cfg.Keys.SignPass(keyring.NewPass(show, wire.PassRecord{ID: "p", Fan: wire.NewFan()}))
 	if must(t, err); strings.Contains(pass, next.Pass[0].ID) {
 		t.Error("it signs")
 	}

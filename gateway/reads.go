@@ -1,15 +1,14 @@
 package gateway
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 
-	"frontrow/gateway/catalogue"
-	"frontrow/gateway/document"
-	"frontrow/gateway/identity"
+	"frontrow/gateway/events"
 	"frontrow/gateway/live"
+	"frontrow/gateway/pages"
+	"frontrow/keyring"
 	"frontrow/wire"
 )
 
@@ -17,7 +16,7 @@ import (
 const (
 	immutable  = "public, max-age=31536000, immutable"
 	boardCache = "public, max-age=1"
-	keysCache  = "public, max-age=30" // less than a new key is shown before it signs
+	keysCache  = "public, max-age=30" // shorter than the time for which a new key is published before it signs
 )
 
 // eventReply is an event as the API shows it.
@@ -41,8 +40,8 @@ type eventReply struct {
 }
 
 type holdRule struct {
-	Seconds     int `json:"seconds"`                // that seats are kept
-	MoreSeconds int `json:"more_seconds,omitempty"` // that a fan may add to it once
+	Seconds     int `json:"seconds"`                // for which seats are held
+	MoreSeconds int `json:"more_seconds,omitempty"` // which a fan may add once
 }
 
 type eventLevel struct {
@@ -52,7 +51,7 @@ type eventLevel struct {
 	Price      wire.Amounts `json:"price"`
 }
 
-func (g *Gateway) eventReply(ev *catalogue.Event) eventReply {
+func (g *Gateway) eventReply(ev *events.Event) eventReply {
 	rec := ev.Record()
 	s := rec.Spec
 	e := eventReply{ID: ev.ID(), Name: s.Name, Venue: s.Venue, Timezone: s.Timezone, StartsAt: s.StartsAt, OpensAt: s.OpensAt, SaleEnds: s.SaleEndsAt, State: ev.State(g.cfg.Now()),
@@ -68,7 +67,7 @@ func (g *Gateway) eventReply(ev *catalogue.Event) eventReply {
 
 func seconds(d wire.Duration) int { return int(time.Duration(d).Seconds()) }
 
-func (g *Gateway) listEvents(w http.ResponseWriter, _ *http.Request) error {
+func (g *Gateway) listEvents(w http.ResponseWriter, _ *request) error {
 	list := []eventReply{}
 	for _, ev := range g.events.List() {
 		list = append(list, g.eventReply(ev))
@@ -79,54 +78,34 @@ func (g *Gateway) listEvents(w http.ResponseWriter, _ *http.Request) error {
 	}{list})
 }
 
-func (g *Gateway) getEvent(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
+func (g *Gateway) getEvent(w http.ResponseWriter, r *request) error {
 	w.Header().Set("Cache-Control", boardCache)
-	return writeJSON(w, http.StatusOK, g.eventReply(ev))
+	return writeJSON(w, http.StatusOK, g.eventReply(r.event))
 }
 
-func (g *Gateway) getPlan(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	ev.Venue.Full.Serve(w, r, immutable)
+func (g *Gateway) getPlan(w http.ResponseWriter, r *request) error {
+	r.event.Venue.Full.Serve(w, r.Request, immutable)
 	return nil
 }
 
-func (g *Gateway) getMap(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	ev.Venue.Map.Serve(w, r, immutable)
+func (g *Gateway) getMap(w http.ResponseWriter, r *request) error {
+	r.event.Venue.Map.Serve(w, r.Request, immutable)
 	return nil
 }
 
-func (g *Gateway) getBoard(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	b := ev.Board()
+func (g *Gateway) getBoard(w http.ResponseWriter, r *request) error {
+	b := r.event.Board()
 	if b == nil {
 		return wire.Busy("The board is not ready yet. Please try again in a moment.")
 	}
-	b.Doc.Serve(w, r, boardCache)
+	b.Doc.Serve(w, r.Request, boardCache)
 	return nil
 }
 
-// availability answers GET …/availability. A client that noticed a gap must not
-// be given what a cache kept, so caches may only keep it to ask again.
-func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
-	s := ev.Hub.Snapshot()
+// availability answers GET …/availability. A client that noticed a gap must not get a
+// cached answer, so caches must revalidate.
+func (g *Gateway) availability(w http.ResponseWriter, r *request) error {
+	s := r.event.Hub.Snapshot()
 	if s == nil {
 		return wire.Busy("The seats are still being loaded. Please try again in a moment.")
 	}
@@ -139,55 +118,42 @@ func (g *Gateway) availability(w http.ResponseWriter, r *http.Request) error {
 		return wire.Refuse(wire.CodeBadRequest, "The format is json, or left out.")
 	}
 	w.Header().Set(seqHeader, s.Seq())
-	d.Serve(w, r, "no-cache")
+	d.Serve(w, r.Request, "no-cache")
 	return nil
 }
 
-// live makes GET …/live a live socket.
-func (g *Gateway) live(w http.ResponseWriter, r *http.Request) error {
-	ev, err := g.events.Find(r.PathValue("event"))
-	if err != nil {
-		return err
-	}
+// live answers GET …/live with a live socket.
+func (g *Gateway) live(w http.ResponseWriter, r *request) error {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return wire.Refuse(wire.CodeBadRequest, "This address speaks only WebSocket.")
 	}
-	if err := g.identity.SameOrigin(r, true); err != nil {
+	v := r.visitor
+	if err := g.visitors.SameOriginSocket(v, r.Request); err != nil {
 		return err
 	}
-	fan, err := g.identity.Presented(r)
-	if err != nil && !errors.Is(err, identity.ErrNoFan) {
-		return err
+	if v.Refused != nil {
+		return v.Refused
 	}
-	if face, fresh := g.defences.Seen(r); fresh {
-		g.identity.Show(w, r, face)
+	if face, fresh := g.defences.Seen(v); fresh {
+		g.visitors.Update(w, v, face)
 	}
-	address, of := g.defences.SocketOwner(r, fan)
-	return ev.Hub.Accept(w, r, fan, live.Owner{Address: address, Fan: of})
+	address, fan := g.defences.SocketOwner(v)
+	return r.event.Hub.Accept(w, r.Request, v.Fan(), live.Owner{Address: address, Fan: fan})
 }
 
-// places is how many an event has; 0 if it is not known.
-func (g *Gateway) places(event string) int {
-	ev, err := g.events.Find(event)
-	if err != nil {
-		return 0
-	}
-	return ev.Record().Places
-}
-
-// keySet is /.well-known/jwks.json, and the keys that it is of.
+// keySet is /.well-known/jwks.json, with the keys it was made from.
 type keySet struct {
-	of  *wire.PublicKeys
-	doc *document.Document
+	of  *keyring.PublicKeys
+	doc *pages.Document
 }
 
-func (g *Gateway) getKeys(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) getKeys(w http.ResponseWriter, r *request) error {
 	set, of := g.keySet.Load(), g.cfg.Keys.Public()
 	if set == nil || set.of != of {
 		raw := g.cfg.Keys.Keys().JWKS()
-		set = &keySet{of, document.New("application/jwk-set+json", wire.Hash(raw)[:16], raw)}
+		set = &keySet{of, pages.NewDocument("application/jwk-set+json", wire.Hash(raw)[:16], raw)}
 		g.keySet.Store(set)
 	}
-	set.doc.Serve(w, r, keysCache)
+	set.doc.Serve(w, r.Request, keysCache)
 	return nil
 }

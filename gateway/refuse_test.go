@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"frontrow/keyring"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -215,7 +216,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		t.Error("a refused code is neither logged nor counted")
 	}
 	for _, secret := range []string{f.cookie, f.pass, f.id, place.Place, hold.Hold, "the-key", "pm_1", "Ann", "example.org", "bob@", "made-up",
-		code, wire.CodeID("seed", show, "ann@example.org", wire.LanePriority, "presale"), path, cookieOf(joined, deviceCookie).Value} {
+		code, keyring.CodeID("seed", show, "ann@example.org", wire.LanePriority, "presale"), path, cookieOf(joined, deviceCookie).Value} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("%.20q is in the log", secret)
 		}

@@ -11,10 +11,12 @@ import (
 	"testing/fstest"
 	"time"
 
-	"frontrow/gateway/catalogue"
+	"frontrow/gateway/abuse"
 	"frontrow/gateway/client"
-	"frontrow/gateway/defence"
+	"frontrow/gateway/events"
 	"frontrow/internal/natstest"
+	"frontrow/internal/streams"
+	"frontrow/keyring"
 	"frontrow/kv"
 	"frontrow/plan"
 	"frontrow/wire"
@@ -37,7 +39,7 @@ const (
 // behind it are small responders of the test.
 type shop struct {
 	*Gateway
-	t     *testing.T
+	t     testing.TB
 	js    jetstream.JetStream
 	nc    *nats.Conn    // the test's own
 	near  *natstest.Env // the gateway's servers
@@ -73,18 +75,18 @@ func spec() wire.Spec {
 }
 
 // open starts a shop with the given number of seats and 100 standing places.
-func open(t *testing.T, change ...func(*Config)) *shop {
+func open(t testing.TB, change ...func(*Config)) *shop {
 	t.Helper()
 	return openAt(t, natstest.Run(t), change...)
 }
 
 // openAt puts the event up where home is.
-func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
+func openAt(t testing.TB, env *natstest.Env, change ...func(*Config)) *shop {
 	t.Helper()
 	s := &shop{t: t, js: env.JetStream(t), nc: env.Connect(t), near: env, asked: map[string]int{}}
 	ctx := t.Context()
-	must(t, wire.CreateCore(ctx, s.js, 1))
-	must(t, wire.CreateForEvent(ctx, s.js, show, 1))
+	must(t, streams.CreateCore(ctx, s.js, 1))
+	must(t, streams.CreateForEvent(ctx, s.js, show, 1))
 	p, err := plan.Generate(plan.Spec{Kind: plan.Arena, Seats: 500, Standing: 100})
 	must(t, err)
 	s.plan, s.index = p, plan.NewIndex(p)
@@ -103,8 +105,8 @@ func openAt(t *testing.T, env *natstest.Env, change ...func(*Config)) *shop {
 	s.put(wire.EventsBucket, show, wire.Event{Spec: spec(), Plan: plan.Digest(p), Places: s.index.Len(), State: wire.EventOpen})
 	s.setHead(0)
 
-	cfg := Config{Addr: "127.0.0.1:0", NATS: env.Connect(t), Keys: wire.NewKeyring(), Pages: testPages(), Registerer: prometheus.NewRegistry(),
-		Defences: defence.Config{Exempt: client.Loopback()}}
+	cfg := Config{Addr: "127.0.0.1:0", NATS: env.Connect(t), Keys: keyring.New(), Pages: testPages(), Registerer: prometheus.NewRegistry(),
+		Defences: abuse.Config{Exempt: client.Loopback()}}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -140,7 +142,7 @@ func (s *shop) another() *shop {
 }
 
 // event is what the gateway knows of an event.
-func (s *shop) event(id string) *catalogue.Event {
+func (s *shop) event(id string) *events.Event {
 	s.t.Helper()
 	ev, err := s.events.Find(id)
 	must(s.t, err)
@@ -153,7 +155,7 @@ func openInRegion(t *testing.T) *shop {
 	world := natstest.Regions(t, "west")
 	west := world.Regions["west"]
 	s := openAt(t, world.Home, func(c *Config) {
-		must(t, wire.CreateInRegion(t.Context(), west.JetStream(t), show, natstest.Home, 1))
+		must(t, streams.CreateInRegion(t.Context(), west.JetStream(t), show, natstest.Home, 1))
 		c.NATS, c.Region, c.HomeDomain = west.Connect(t), "west", natstest.Home
 	})
 	s.near = west
@@ -220,22 +222,63 @@ func (s *shop) setHead(head uint64) {
 	})
 }
 
-// answer makes reply the service behind subject.
+// answer makes reply the service behind subject. Commands to a writer come together.
 func (s *shop) answer(subject string, reply func(*nats.Msg) any) {
 	s.t.Helper()
-	sub, err := s.nc.Subscribe(subject, func(m *nats.Msg) {
+	counted := func(m *nats.Msg) []byte {
 		s.mu.Lock()
 		s.asked[m.Subject]++
 		s.mu.Unlock()
 		if v := reply(m); v != nil {
 			raw, _ := json.Marshal(v)
-			_ = m.Respond(raw)
+			return raw
 		}
-	})
-	must(s.t, err)
-	s.t.Cleanup(func() { _ = sub.Unsubscribe() })
+		return nil
+	}
+	together := wire.SeatsSubject(show, wire.TogetherFans)
+	subjects := []string{subject}
+	if strings.HasPrefix(subject, wire.SeatsSubject(show, "")) && subject != wire.SeatsAll(show) {
+		subjects = append(subjects, together)
+	}
+	for _, listen := range subjects {
+		sub, err := s.nc.Subscribe(listen, func(m *nats.Msg) {
+			raw := []byte(nil)
+			if m.Subject == together {
+				raw = answerTogether(m.Data, subject, counted)
+			} else {
+				raw = counted(m)
+			}
+			if raw != nil {
+				_ = m.Respond(raw)
+			}
+		})
+		must(s.t, err)
+		s.t.Cleanup(func() { _ = sub.Unsubscribe() })
+	}
 	must(s.t, s.nc.Flush())
-	s.near.WaitRouted(subject)
+	for _, listen := range subjects {
+		s.near.WaitRouted(listen)
+	}
+}
+
+// answerTogether answers each command of a message, if all of them are for subject and
+// have an answer.
+func answerTogether(message []byte, subject string, answer func(*nats.Msg) []byte) []byte {
+	_, lines, _ := wire.LinesTogether(message)
+	var answers [][]byte
+	for _, line := range lines {
+		c, _ := wire.ReadTogether(line)
+		m := &nats.Msg{Subject: wire.SeatsSubject(show, c.Act), Data: c.Request}
+		if subject != wire.SeatsAll(show) && subject != m.Subject {
+			return nil
+		}
+		a := answer(m)
+		if a == nil {
+			return nil
+		}
+		answers = append(answers, a)
+	}
+	return wire.AppendAnswers(nil, answers)
 }
 
 func (s *shop) times(subject string) int {
@@ -280,7 +323,7 @@ func (s *shop) hashOf(cookie string) string {
 
 func (s *shop) passFor(event, fan string, expires time.Time) string {
 	s.t.Helper()
-	token, err := s.cfg.Keys.SignPass(wire.NewPass(event, wire.PassRecord{ID: "p1", Fan: fan, Lane: wire.LaneGeneral, Limit: 4,
+	token, err := s.cfg.Keys.SignPass(keyring.NewPass(event, wire.PassRecord{ID: "p1", Fan: fan, Lane: wire.LaneGeneral, Limit: 4,
 		At: expires.Add(-time.Hour), Expires: expires}))
 	must(s.t, err)
 	return token

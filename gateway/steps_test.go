@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/keyring"
 	"frontrow/wire"
 )
 
@@ -49,15 +50,15 @@ func TestEveryStepAsks(t *testing.T) {
 	record := func(id, device string) wire.PassRecord {
 		return wire.PassRecord{ID: id, Fan: f.id, Limit: 4, Device: device, At: now.Add(-time.Minute), Expires: hour}
 	}
-	sign := func(keys *wire.Keyring, r wire.PassRecord) string {
-		token, err := keys.SignPass(wire.NewPass(show, r))
+	sign := func(keys *keyring.Keyring, r wire.PassRecord) string {
+		token, err := keys.SignPass(keyring.NewPass(show, r))
 		must(t, err)
 		return token
 	}
 	s.put(wire.RevokedBucket, wire.RevokedKey(show, "revoked"), wire.Revocation{At: now})
 	s.put(wire.RevokedBucket, wire.RevokedKey(show, "moved"), wire.Revocation{At: now, Moved: true})
 	s.put(wire.RevokedBucket, wire.RevokedKey(show, "last"), wire.Revocation{At: now})
-	s.until("the revocations are known", func() bool { return s.identity.Revoked.Of(show, wire.NewPass(show, record("last", ""))) != nil })
+	s.until("the revocations are known", func() bool { return s.visitors.Revoked.Of(show, keyring.NewPass(show, record("last", ""))) != nil })
 	passes := map[string]struct {
 		pass, device string
 		want         int
@@ -66,7 +67,7 @@ func TestEveryStepAsks(t *testing.T) {
 		"none":             {"", "", 401, wire.CodeUnauthorized},
 		"garbage":          {"a.b.c", "", 401, wire.CodeUnauthorized},
 		"long":             {strings.Repeat("x", 4000), "", 401, wire.CodeUnauthorized},
-		"forged":           {sign(wire.NewKeyring(), record("p", "")), "", 401, wire.CodeUnauthorized},
+		"forged":           {sign(keyring.New(), record("p", "")), "", 401, wire.CodeUnauthorized},
 		"tampered":         {f.pass[:len(f.pass)-6] + "AAAAAA", "", 401, wire.CodeUnauthorized},
 		"expired":          {s.passFor(show, f.id, now.Add(-24*time.Hour)), "", 401, wire.CodeUnauthorized},
 		"for elsewhere":    {s.passFor("elsewhere", f.id, hour), "", 0, ""},
@@ -75,7 +76,7 @@ func TestEveryStepAsks(t *testing.T) {
 		"a receipt":        {s.cfg.Keys.SignReceipt(wire.Place{Event: show, Fan: f.id, Number: 1}), "", 401, wire.CodeUnauthorized},
 		"another device's": {sign(s.cfg.Keys, record("p", wire.Hash([]byte("mine")))), s.device("theirs"), 403, wire.CodeOtherDevice},
 		"a made-up one":    {sign(s.cfg.Keys, record("p", wire.Hash([]byte("mine")))), "mine", 403, wire.CodeOtherDevice},
-		"a foreign one":    {sign(s.cfg.Keys, record("p", wire.Hash([]byte("mine")))), wire.NewKeyring().SignDevice("mine"), 403, wire.CodeOtherDevice},
+		"a foreign one":    {sign(s.cfg.Keys, record("p", wire.Hash([]byte("mine")))), keyring.New().SignDevice("mine"), 403, wire.CodeOtherDevice},
 		"a fan for device": {sign(s.cfg.Keys, record("p", wire.Hash([]byte(f.id)))), f.cookie, 403, wire.CodeOtherDevice},
 		"no device":        {sign(s.cfg.Keys, record("p", wire.Hash([]byte("mine")))), "", 403, wire.CodeOtherDevice},
 		"revoked":          {sign(s.cfg.Keys, record("revoked", wire.Hash([]byte("mine")))), s.device("mine"), 403, wire.CodeRevoked},
@@ -131,7 +132,7 @@ func TestRevocationIsSeenAtOnce(t *testing.T) {
 	s.writer()
 	now := time.Now().Truncate(time.Second)
 	pass := func(event, fan, id string, at time.Time) string {
-		token, err := s.cfg.Keys.SignPass(wire.NewPass(event, wire.PassRecord{ID: id, Fan: fan, Limit: 4, At: at, Expires: at.Add(time.Hour)}))
+		token, err := s.cfg.Keys.SignPass(keyring.NewPass(event, wire.PassRecord{ID: id, Fan: fan, Limit: 4, At: at, Expires: at.Add(time.Hour)}))
 		must(t, err)
 		return token
 	}

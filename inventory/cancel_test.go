@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"frontrow/internal/natstest"
+	"frontrow/inventory/inventorytest"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/seating/seatingtest"
 	"frontrow/kv"
@@ -55,9 +56,9 @@ func TestRefundAfterACrash(t *testing.T) {
 			natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 				s := newShop(t, env, seatingtest.Hall(t, 4, 20, 0))
 				l := &frail{Ledger: s.ledger}
-				first := s.workerWith(who, nil, l)
+				first := s.worker(who, l)
 				a, b, c, d := s.buy("A-1", "A-2"), s.buy("B-1"), s.buy("C-1"), s.buy("D-3")
-				s.becomes("D-3", func(r wire.Seat) bool { return r.State == wire.Sold })
+				s.Becomes("D-3", func(r wire.Seat) bool { return r.State == wire.Sold })
 				l.dying.Store(true)
 				payloads := []string{one(a.Order, `,"block":true`, "A-2"), one(b.Order, ""), `{"all":true,"block":true,"why":"rain","by":"ann"}`}
 				for _, payload := range payloads {
@@ -74,13 +75,13 @@ func TestRefundAfterACrash(t *testing.T) {
 					s.refunds(payloads[1], wire.RefundReply{State: wire.OrderRefunded})
 					s.refunds(payloads[2], wire.RefundReply{})
 				} else {
-					first.crash()
-					s.workerWith("second", nil, l)
+					first.Crash()
+					s.worker("second", l)
 				}
 				for seat, want := range map[string]wire.State{"A-1": wire.Blocked, "A-2": wire.Blocked, "B-1": wire.Available, "C-1": wire.Blocked, "D-3": wire.Blocked} {
-					s.becomes(seat, func(r wire.Seat) bool { return r.State == want })
+					s.Becomes(seat, func(r wire.Seat) bool { return r.State == want })
 				}
-				s.settled(a, b, c, d)
+				s.balanced(a, b, c, d)
 				if who == "the same request" {
 					if r := s.audit(); len(r.Ledger.Returning) != 0 {
 						t.Errorf("still returning: %v", r.Ledger.Returning)
@@ -96,15 +97,15 @@ func TestRefundAfterACrash(t *testing.T) {
 // gives them back when there is one.
 func TestRefundWithoutAWriter(t *testing.T) {
 	s := newShop(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0))
-	w := s.workerWith("one", nil, s.ledger)
+	w := s.worker("one", s.ledger)
 	a, b := s.buy("A-1", "A-2"), s.buy("B-1")
-	w.stop()
+	w.Stop()
 	// A worker that can't become writer still answers operators.
 	free := s.hogLease()
-	s.workerWith("two", nil, s.ledger)
-	deaf := s.context()
+	s.worker("two", s.ledger)
+	deaf := s.Context()
 	for {
-		m, err := s.nc.RequestWithContext(deaf, wire.OperatorSubject("inventory", "refund", "demo"), []byte(one(a.Order, "")))
+		m, err := s.NC.RequestWithContext(deaf, wire.OperatorSubject("inventory", "refund", "demo"), []byte(one(a.Order, "")))
 		if errors.Is(err, nats.ErrNoResponders) {
 			pause(deaf)
 			continue
@@ -122,7 +123,7 @@ func TestRefundWithoutAWriter(t *testing.T) {
 	if _, p := s.refund(`{"all":true,"why":"rain","by":"ann"}`); p == nil || p.Code != wire.CodeUnavailable || !strings.Contains(p.Detail, "the same request does the rest") {
 		t.Errorf("%v", p)
 	}
-	s.settled(a, b)
+	s.balanced(a, b)
 	if r := s.audit(); r.Stock.Sold != 3 || len(r.Ledger.Returning) != 2 {
 		t.Errorf("%+v", r)
 	}
@@ -146,10 +147,10 @@ func TestRefundWithoutAWriter(t *testing.T) {
 func TestCancelledEvent(t *testing.T) {
 	const orders, pending = 300, 12
 	s := newShop(t, natstest.Run(t), seatingtest.Hall(t, 26, 40, 0))
-	s.workerWith("one", nil, s.ledger)
-	ask[wire.Stock](s.house, wire.ActStatus, nil)
-	seat := func(i int) string { return s.index.ID(2 * i) } // no accessible seat: those are last
-	all := make([]held, orders)
+	s.worker("one", s.ledger)
+	ask[wire.Stock](s.fixture, wire.ActStatus, nil)
+	seat := func(i int) string { return s.Index.ID(2 * i) } // no accessible seat: those are last
+	all := make([]inventorytest.Held, orders)
 	for i := range all {
 		method := "tok_visa"
 		if i < pending {
@@ -157,17 +158,17 @@ func TestCancelledEvent(t *testing.T) {
 		}
 		all[i] = s.begin(method, seat(i))
 	}
-	for ctx := s.context(); ask[wire.Stock](s.house, wire.ActStatus, nil).All.Sold < orders/2; pause(ctx) { // the rest is under way
+	for ctx := s.Context(); ask[wire.Stock](s.fixture, wire.ActStatus, nil).All.Sold < orders/2; pause(ctx) { // the rest is under way
 		if ctx.Err() != nil {
 			t.Fatal("the orders are not paid")
 		}
 	}
-	s.event.State = wire.EventClosed
-	s.put(wire.EventsBucket, "demo", s.event)
+	s.Event.State = wire.EventClosed
+	s.Put(wire.EventsBucket, "demo", s.Event)
 
 	const rain = `{"all":true,"block":true,"why":"rain","by":"ann"}`
 	var refunded, amount atomic.Int64
-	long, cancel := context.WithTimeout(t.Context(), 4*patience) // audits and payments take the processors meanwhile
+	long, cancel := context.WithTimeout(t.Context(), 4*inventorytest.Patience) // audits and payments take the processors meanwhile
 	defer cancel()
 	var wg sync.WaitGroup
 	for range 2 {
@@ -202,7 +203,7 @@ func TestCancelledEvent(t *testing.T) {
 	for i, h := range all[:pending] {
 		s.decide(h, []string{"approve", "decline"}[i%2])
 	}
-	for ctx := s.context(); ; pause(ctx) {
+	for ctx := s.Context(); ; pause(ctx) {
 		r, p := s.refund(rain)
 		refunded.Add(int64(r.Refunded))
 		if p == nil && r.Left == 0 {
@@ -215,18 +216,18 @@ func TestCancelledEvent(t *testing.T) {
 	if refunded.Load() != orders-pending/2 {
 		t.Errorf("%d refunded in the end", refunded.Load())
 	}
-	s.settled(all...)
+	s.balanced(all...)
 	r := s.audit()
 	if r.Stock.Sold != 0 || r.Stock.Blocked != orders-pending/2 || r.Ledger.Orders[wire.OrderRefunded] != orders-pending/2 || len(r.Ledger.Returning) != 0 {
 		t.Errorf("%+v", r)
 	}
 }
 
-// decide is what a fan tells his bank.
-func (s *shop) decide(h held, decision string) {
-	s.t.Helper()
+// decide is what a fan tells the bank.
+func (s *shop) decide(h inventorytest.Held, decision string) {
+	s.T.Helper()
 	res, err := http.PostForm(s.awaits(h).Action, url.Values{"decision": {decision}})
-	must(s.t, err)
+	must(s.T, err)
 	res.Body.Close()
 }
 
@@ -235,14 +236,14 @@ func (s *shop) decide(h held, decision string) {
 // fans are told, and none can be paid for.
 func TestCancelledEventHolds(t *testing.T) {
 	s := newShop(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0))
-	s.workerWith("one", nil, s.ledger)
-	ask[wire.Stock](s.house, wire.ActStatus, nil)
+	s.worker("one", s.ledger)
+	ask[wire.Stock](s.fixture, wire.ActStatus, nil)
 	notices := make(chan *nats.Msg, 16)
-	_, err := s.nc.ChanSubscribe(wire.NoticeAll("demo"), notices)
+	_, err := s.NC.ChanSubscribe(wire.NoticeAll("demo"), notices)
 	must(t, err)
 	hold := func(seat string) (string, string) {
 		id, fan := wire.NewHold(), wire.NewFan()
-		r := ask[wire.HoldReply](s.house, wire.ActHold, wire.HoldRequest{Hold: id, Claims: wire.Claims{Pass: "p", Fan: fan, Limit: 4, Expires: time.Now().Add(time.Hour)}, Seats: []string{seat}})
+		r := ask[wire.HoldReply](s.fixture, wire.ActHold, wire.HoldRequest{Hold: id, Claims: wire.Claims{Pass: "p", Fan: fan, Limit: 4, Expires: time.Now().Add(time.Hour)}, Seats: []string{seat}})
 		if r.Problem != nil {
 			t.Fatal(r.Problem)
 		}
@@ -250,14 +251,14 @@ func TestCancelledEventHolds(t *testing.T) {
 	}
 	idle, fan := hold("A-1")
 	paying, payer := hold("B-1")
-	if r := ask[wire.HoldReply](s.house, wire.ActCheckout, wire.CheckoutRequest{Hold: paying, Fan: payer, Key: "k", Body: "b"}); r.Problem != nil {
+	if r := ask[wire.HoldReply](s.fixture, wire.ActCheckout, wire.CheckoutRequest{Hold: paying, Fan: payer, Key: "k", Body: "b"}); r.Problem != nil {
 		t.Fatal(r.Problem)
 	}
 	const rain = `{"all":true,"why":"rain","by":"ann"}`
 	s.refunds(rain, wire.RefundReply{Left: 2, Standing: 1, Pending: 1})
-	s.event.State = wire.EventClosed
-	s.put(wire.EventsBucket, "demo", s.event)
-	for ctx, released := s.context(), 0; ; pause(ctx) {
+	s.Event.State = wire.EventClosed
+	s.Put(wire.EventsBucket, "demo", s.Event)
+	for ctx, released := s.Context(), 0; ; pause(ctx) {
 		r, p := s.refund(rain)
 		if p != nil || ctx.Err() != nil || r.Left == 0 {
 			t.Fatalf("%+v, %v", r, p)
@@ -274,25 +275,25 @@ func TestCancelledEventHolds(t *testing.T) {
 		select {
 		case m := <-notices:
 			must(t, json.Unmarshal(m.Data, &n))
-		case <-s.context().Done():
+		case <-s.Context().Done():
 			t.Fatal("the fan is not told")
 		}
 	}
-	if n.State != "released" || n.Reason != reasonCancelled {
+	if n.State != "released" || !strings.Contains(n.Reason, "closed") {
 		t.Errorf("%+v", n)
 	}
-	if r := ask[wire.HoldReply](s.house, wire.ActCheckout, wire.CheckoutRequest{Hold: idle, Fan: fan, Key: "k"}); r.Problem == nil {
+	if r := ask[wire.HoldReply](s.fixture, wire.ActCheckout, wire.CheckoutRequest{Hold: idle, Fan: fan, Key: "k"}); r.Problem == nil {
 		t.Error("paid for after all")
 	}
-	ask[wire.StandingReply](s.house, wire.ActGiveBack, wire.ReleaseRequest{Hold: paying, Order: wire.OrderOfHold(paying), Again: true})
+	ask[wire.StandingReply](s.fixture, wire.ActGiveBack, wire.ReleaseRequest{Hold: paying, Order: wire.OrderOfHold(paying), Again: true})
 	s.refunds(rain, wire.RefundReply{})
 }
 
 // hogLease takes the writer's lease in nobody's name, until it is freed.
 func (s *shop) hogLease() (free func()) {
-	s.t.Helper()
-	leases, err := kv.NewLeases(kv.LeasesConfig{Bucket: kv.Open(s.js, wire.LeasesBucket), Holder: "nobody"})
-	must(s.t, err)
+	s.T.Helper()
+	leases, err := kv.NewLeases(kv.LeasesConfig{Bucket: kv.Open(s.JS, wire.LeasesBucket), Holder: "nobody"})
+	must(s.T, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	has := make(chan struct{})
@@ -305,11 +306,11 @@ func (s *shop) hogLease() (free func()) {
 		})
 	})
 	free = sync.OnceFunc(func() { cancel(); wg.Wait() })
-	s.t.Cleanup(free)
+	s.T.Cleanup(free)
 	select {
 	case <-has:
-	case <-s.context().Done():
-		s.t.Fatal("no lease")
+	case <-s.Context().Done():
+		s.T.Fatal("no lease")
 	}
 	return free
 }

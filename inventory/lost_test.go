@@ -1,14 +1,13 @@
 package inventory
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
 
 	"frontrow/internal/natstest"
-	"frontrow/internal/pgtest"
 	"frontrow/inventory/audit"
+	"frontrow/inventory/inventorytest"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/seating/seatingtest"
 	"frontrow/wire"
@@ -19,9 +18,9 @@ import (
 // One of the orders was committed, but its seats never made sold.
 func TestAuditAfterJetStreamIsLost(t *testing.T) {
 	index := seatingtest.Hall(t, 4, 20, 50)
-	before := newHouse(t, natstest.Run(t), index, nil)
-	l := before.realLedger()
-	first := before.workerWith("first", nil, l)
+	before := newFixture(t, natstest.Run(t), index, nil)
+	l := before.OpenLedger()
+	first := before.worker("first", l)
 	for _, seats := range [][]string{{"A-1", "A-2"}, {"C-7"}, {"B-3", "B-4"}} {
 		hold, p := before.authorised(l, seats...)
 		before.commit(l, p)
@@ -29,16 +28,16 @@ func TestAuditAfterJetStreamIsLost(t *testing.T) {
 			before.confirm(hold)
 		}
 	}
-	first.stop()
+	first.Stop()
 
-	h := newHouse(t, natstest.Run(t), index, nil)
-	h.workerWith("second", nil, l)
+	h := newFixture(t, natstest.Run(t), index, nil)
+	h.worker("second", l)
 	stock := ask[wire.Stock](h, wire.ActStatus, nil)
 	if stock.All != (wire.Count{Free: index.Len() - 5, Sold: 5}) {
 		t.Errorf("%+v", stock.All)
 	}
-	h.checkLog(h.env)
-	report, err := audit.Run(h.context(), h.js, l, "demo", time.Now())
+	h.CheckLog()
+	report, err := audit.Run(h.Context(), h.JS, l, "demo", time.Now())
 	must(t, err)
 	for _, c := range report.Checks {
 		if c.Broken != 0 {
@@ -51,42 +50,42 @@ func TestAuditAfterJetStreamIsLost(t *testing.T) {
 }
 
 // authorised takes seats as far as the checkout does before it commits.
-func (h *house) authorised(l *ledger.Ledger, seats ...string) (held, ledger.Purchase) {
-	h.t.Helper()
-	hold := h.hold(seats...)
+func (h *fixture) authorised(l *ledger.Ledger, seats ...string) (inventorytest.Held, ledger.Purchase) {
+	h.T.Helper()
+	hold := h.Hold(seats...)
 	if hold.Problem != nil {
-		h.t.Fatal(hold.Problem)
+		h.T.Fatal(hold.Problem)
 	}
 	hold.Order = wire.OrderOfHold(hold.Hold)
 	if r := ask[wire.HoldReply](h, wire.ActCheckout, wire.CheckoutRequest{Hold: hold.Hold, Fan: hold.Fan, Key: "k"}); r.Problem != nil {
-		h.t.Fatal(r.Problem)
+		h.T.Fatal(r.Problem)
 	}
 	fence := ask[wire.ExtendReply](h, wire.ActExtend, wire.ExtendRequest{Hold: hold.Hold, Order: hold.Order})
 	m := wire.OrderMessage{Order: hold.Order, Hold: hold.Hold, Event: "demo", Fan: hold.Fan, Seats: hold.Seats, Total: hold.Total,
 		Currency: hold.Currency, At: time.Now().UTC()}
-	ctx := h.context()
+	ctx := h.Context()
 	_, err := l.Begin(ctx, m)
 	for ; errors.Is(err, ledger.ErrUnknownEvent); _, err = l.Begin(ctx, m) { // the writer is telling it
 		pause(ctx)
 	}
-	must(h.t, err)
+	must(h.T, err)
 	return hold, ledger.Purchase{Order: m, Revision: fence.Revision, Provider: "sandbox", Reference: "r"}
 }
 
-func (h *house) commit(l *ledger.Ledger, p ledger.Purchase) {
-	h.t.Helper()
-	o, err := l.Commit(h.context(), p)
-	must(h.t, err)
+func (h *fixture) commit(l *ledger.Ledger, p ledger.Purchase) {
+	h.T.Helper()
+	o, err := l.Commit(h.Context(), p)
+	must(h.T, err)
 	if o.State != wire.OrderPaid {
-		h.t.Fatalf("%+v", o)
+		h.T.Fatalf("%+v", o)
 	}
 }
 
-func (h *house) confirm(hold held) {
-	h.t.Helper()
+func (h *fixture) confirm(hold inventorytest.Held) {
+	h.T.Helper()
 	r := ask[wire.Reply](h, wire.ActConfirm, wire.ConfirmRequest{Hold: hold.Hold, Order: hold.Order, Fan: hold.Fan, Seats: hold.Seats})
 	if r.Problem != nil {
-		h.t.Fatal(r.Problem)
+		h.T.Fatal(r.Problem)
 	}
 }
 
@@ -96,22 +95,22 @@ func (h *house) confirm(hold held) {
 // is over: it gets no seat, and its fan is told.
 func TestSeatsAreSoldAgainAfterJetStreamIsLost(t *testing.T) {
 	index := seatingtest.Hall(t, 4, 20, 50)
-	before := newHouse(t, natstest.Run(t), index, nil)
-	l := before.realLedger()
-	first := before.workerWith("first", nil, l)
+	before := newFixture(t, natstest.Run(t), index, nil)
+	l := before.OpenLedger()
+	first := before.worker("first", l)
 	for range 40 { // revisions pass those of the seats' first records
-		ask[wire.Reply](before, wire.ActGiveBack, wire.ReleaseRequest{Hold: before.hold("D-7").Hold, By: "ann"})
+		ask[wire.Reply](before, wire.ActGiveBack, wire.ReleaseRequest{Hold: before.Hold("D-7").Hold, By: "ann"})
 	}
-	sell := func(h *house, seats ...string) (string, uint64) {
+	sell := func(h *fixture, seats ...string) (string, uint64) {
 		t.Helper()
 		hold, p := h.authorised(l, seats...)
 		h.commit(l, p)
 		h.confirm(hold)
 		return hold.Order, p.Revision
 	}
-	give := func(h *house, order string) {
+	give := func(h *fixture, order string) {
 		t.Helper()
-		m, err := h.nc.Request(wire.OperatorSubject("inventory", "refund", "demo"), []byte(one(order, "")), patience)
+		m, err := h.NC.Request(wire.OperatorSubject("inventory", "refund", "demo"), []byte(one(order, "")), inventorytest.Patience)
 		must(t, err)
 		if m.Header.Get("Nats-Service-Error-Code") != "" {
 			t.Fatalf("%s", m.Data)
@@ -121,14 +120,14 @@ func TestSeatsAreSoldAgainAfterJetStreamIsLost(t *testing.T) {
 	give(before, refunded)
 	stands, _ := sell(before, "B-1")
 	lost, late := before.authorised(l, "C-1", "C-2")
-	first.stop()
+	first.Stop()
 
-	h := newHouse(t, natstest.Run(t), index, nil) // a fresh server, the event applied again
-	h.workerWith("second", nil, l)
+	h := newFixture(t, natstest.Run(t), index, nil) // a fresh server, the event applied again
+	h.worker("second", l)
 	if r := ask[wire.Stock](h, wire.ActStatus, nil); r.All != (wire.Count{Free: index.Len() - 1, Sold: 1}) {
 		t.Errorf("%+v", r.All)
 	}
-	if o, err := l.Commit(h.context(), late); err != nil || o.State != wire.OrderFailed || o.Reason != ledger.ReasonLost {
+	if o, err := l.Commit(h.Context(), late); err != nil || o.State != wire.OrderFailed || o.Reason != ledger.ReasonLost {
 		t.Errorf("the purchase under way: %+v, %v", o, err)
 	}
 	if _, again := sell(h, "A-1", "A-2"); again >= fence {
@@ -139,30 +138,12 @@ func TestSeatsAreSoldAgainAfterJetStreamIsLost(t *testing.T) {
 		t.Fatalf("revision %d, it was %d: nothing is shown", again, fence)
 	}
 	sell(h, "C-1", "C-2") // nobody has them
-	if o, err := l.Order(h.context(), lost.Order); err != nil || o.State != wire.OrderFailed {
+	if o, err := l.Order(h.Context(), lost.Order); err != nil || o.State != wire.OrderFailed {
 		t.Errorf("%+v, %v", o, err)
 	}
-	report, err := audit.Run(h.context(), h.js, l, "demo", time.Now())
+	report, err := audit.Run(h.Context(), h.JS, l, "demo", time.Now())
 	must(t, err)
 	if !report.OK || report.Stock.Sold != 5 {
 		t.Errorf("%+v", report)
 	}
-}
-
-func (h *house) realLedger() *ledger.Ledger {
-	h.t.Helper()
-	l, err := ledger.Open(h.context(), ledger.Config{DSN: pgtest.Start(h.t).DSN()})
-	must(h.t, err)
-	must(h.t, l.Migrate(h.context()))
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- l.Run(ctx) }()
-	h.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			h.t.Error(err)
-		}
-		l.Close()
-	})
-	return l
 }

@@ -5,156 +5,127 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"frontrow/internal/leader"
+	"frontrow/internal/operator"
+	"frontrow/inventory/writer"
 	"frontrow/wire"
-
-	"github.com/nats-io/nats.go/micro"
 )
 
 // Bounds of an operator's request.
 const (
-	operatorTimeout = 5 * time.Second  // for one command to the writer
-	wideTimeout     = 60 * time.Second // for all commands of a wide block
+	wideTimeout   = 60 * time.Second // for all commands of a wide block
+	refundTimeout = 60 * time.Second // for one refund
+	maxRefunding  = 4                // refunds under way at once, per process
 )
 
-// operate starts the operator endpoints. Any worker answers by asking the
-// event's writer, so that operators needn't know who that is. What is under way
-// ends with ctx.
-func (s *Service) operate(ctx context.Context) (micro.Service, error) {
-	svc, err := micro.AddService(s.cfg.NATS, micro.Config{Name: wire.ServiceInventory, Version: s.cfg.Version,
-		Description: "Who holds which seat. Payloads are JSON; the last token of the subject names the event."})
-	if err != nil {
-		return nil, err
+// endpoints are what operators may ask for. Any worker answers by asking the
+// event's writer, so that operators needn't know who that is.
+func (s *Service) endpoints() []operator.Endpoint {
+	endpoint := func(act, about, request, response string, do operator.Handler) operator.Endpoint {
+		return operator.Endpoint{Name: act, Subject: wire.OperatorSubject("inventory", act, "*"), About: about, Request: request, Response: response,
+			Timeout: wideTimeout, Do: do}
 	}
-	for _, e := range []struct{ act, send, about string }{
-		{"status", wire.ActStatus, "counters by section and level; no payload"},
-		{"refund", wire.ActRefund, `give money and seats back: {"order":"o_…","seats":["101-A-1"],"why":"…","by":"…"}, without seats all of the order; {"all":true,"why":"…","by":"…"} all orders of the event: close it first, repeat while "left" is not 0; "block":true keeps the seats off sale`},
-		{"block", wire.ActBlock, `take free seats off sale: {"seats":["101-A-1"],"why":"…","by":"…"}, or "sections":[…], "levels":[…]; "channel":"presale" keeps them for its buyers`},
-		{"unblock", wire.ActBlock, `put blocked seats back: as block, or all of {"channel":"presale","why":"…","by":"…"}`},
-		{"release", wire.ActGiveBack, `end a hold that is not in checkout, or all of a fan: {"hold":"h_…","why":"…","by":"…"}, or "fan":"f_…"`},
-	} {
-		handle := func(r micro.Request) { s.forward(ctx, r, e.act, e.send) }
-		if e.send == wire.ActRefund {
-			handle = func(r micro.Request) { s.refund(ctx, r) }
-		}
-		asked := func(r micro.Request) {
-			if wire.Asked(r.Reply()) {
-				handle(r)
-			}
-		}
-		err := svc.AddEndpoint(e.act, micro.HandlerFunc(asked),
-			micro.WithEndpointSubject(wire.OperatorSubject("inventory", e.act, "*")),
-			micro.WithEndpointMetadata(map[string]string{"payload": e.about}))
-		if err != nil {
-			return nil, fmt.Errorf("endpoint %s: %w", e.act, err)
-		}
+	refund := endpoint("refund", `gives money and seats back: without seats all of the order; with "all" all orders of the event: close it first, and repeat while "left" is not 0; "block" keeps the seats off sale`,
+		`{"order":"o_…","seats":["101-A-1"],"block":true,"why":"…","by":"…"} or {"all":true,"why":"…","by":"…"}`, "RefundReply", s.refund)
+	refund.Timeout, refund.AtOnce = refundTimeout, maxRefunding // whole events take long, and others need not wait for them
+	return []operator.Endpoint{refund,
+		endpoint("refused", "lists the paid orders whose capture the payment provider refuses for good", `{} or {"after":"o_…"}`, "RefusedReply", s.refused),
+		endpoint("retry-capture", "has the provider asked again for a capture that it refused, or for all of the event; refund takes the tickets back instead",
+			`{"order":"o_…","why":"…","by":"…"} or {"all":true,"why":"…","by":"…"}`, "CaptureReply", s.retryCapture),
+		endpoint("write-off", "gives up the money of a capture that the provider refused; the fan keeps the tickets", `{"order":"o_…","why":"…","by":"…"}`, "CaptureReply", s.writeOff),
+		endpoint("status", "counts the places by section and level", "no payload", "Stock", s.status),
+		endpoint("seat", "says what a seat is now, and what was done to it last", `{"seat":"101-A-1"}`, "SeatReply", s.seat),
+		endpoint("restore-log", "puts a record of the sale log back as its writer left it, and those behind it, where the log says that they aren't", `{"n":17,"why":"…","by":"…"}`, "LogReply", s.restoreLog),
+		endpoint("block", `takes free seats off sale; with "channel" only its buyers may have them`,
+			`{"seats":["101-A-1"],"channel":"presale","why":"…","by":"…"}, or "sections":[…], "levels":[…]`, "BlockReply", s.block),
+		endpoint("unblock", "puts blocked seats back on sale", `as block, or all of {"channel":"presale","why":"…","by":"…"}`, "BlockReply", s.unblock),
+		endpoint("release", "ends a hold that is not in checkout, or all of a fan", `{"hold":"h_…","why":"…","by":"…"}, or "fan":"f_…"`, "Reply", s.release),
 	}
-	return svc, nil
 }
 
-// forward turns an operator's request into the writer's and back.
-func (s *Service) forward(ctx context.Context, r micro.Request, act, send string) {
-	requests, problem := operatorRequests(act, r.Data())
-	if problem != nil {
-		s.respond(r, problem, nil)
-		return
-	}
-	known, problem := s.addressed(r)
-	if problem != nil {
-		s.respond(r, problem, nil)
-		return
-	}
-	event := known.id
-	ctx, cancel := context.WithTimeout(ctx, wideTimeout)
-	defer cancel()
-	var all wire.BlockReply
-	for k := 0; k < len(requests); {
-		data, problem := s.command(ctx, wire.SeatsSubject(event, send), requests[k])
-		if problem != nil {
-			if all.Changed > 0 {
-				problem.Detail += fmt.Sprintf(" %d places were changed before; the same request does the rest.", all.Changed)
-			}
-			s.respond(r, problem, nil)
-			return
-		}
-		if send != wire.ActBlock {
-			s.respond(r, nil, data)
-			return
-		}
-		var part wire.BlockReply
-		if err := json.Unmarshal(data, &part); err != nil {
-			s.respond(r, wire.Busy("The writer's answer is not understood."), nil)
-			return
-		}
-		all.Changed, all.Skipped = all.Changed+part.Changed, part.Skipped
-		if part.Left == 0 || part.Changed == 0 {
-			k++
-		}
-	}
-	data, _ := json.Marshal(all) // numbers: can't fail
-	s.respond(r, nil, data)
-}
-
-// addressed is the event which a request's subject names.
-func (s *Service) addressed(r micro.Request) (*event, *wire.Problem) {
-	id := r.Subject()[strings.LastIndexByte(r.Subject(), '.')+1:]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.events[id]; e != nil {
+// event is the one that a request names.
+func (s *Service) event(r operator.Request) (*leader.Event, error) {
+	if e := s.leader.Event(r.Event); e != nil {
 		return e, nil
 	}
-	return nil, wire.Refuse(wire.CodeNotFound, "There is no event "+id+".")
+	return nil, wire.Refuse(wire.CodeNotFound, "There is no event "+r.Event+".")
 }
 
-// command sends one command to the writer.
-func (s *Service) command(ctx context.Context, subject string, payload []byte) ([]byte, *wire.Problem) {
-	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
-	defer cancel()
-	reply, err := s.cfg.NATS.RequestWithContext(ctx, subject, payload)
+// ask sends a command to the writer of the event that a request names.
+func (s *Service) ask(ctx context.Context, r operator.Request, act string, request, reply any) error {
+	e, err := s.event(r)
 	if err != nil {
-		return nil, wire.Busy("The event has no writer just now (" + err.Error() + ").")
+		return err
 	}
-	var refused wire.Reply
-	if err := json.Unmarshal(reply.Data, &refused); err == nil && refused.Problem != nil {
-		return nil, refused.Problem
-	}
-	return reply.Data, nil
+	return writer.Client{Bus: s.bus}.Ask(ctx, e.ID, act, request, reply)
 }
 
-// operatorRequests is the commands that an operator's request comes to: one,
-// but for more seats by name than one flush takes.
-func operatorRequests(act string, data []byte) ([][]byte, *wire.Problem) {
-	if act == "status" {
-		return [][]byte{nil}, nil
+func (s *Service) status(ctx context.Context, r operator.Request) (any, error) {
+	var stock json.RawMessage
+	return stock, s.ask(ctx, r, wire.ActStatus, nil, &stock)
+}
+
+func (s *Service) release(ctx context.Context, r operator.Request) (any, error) {
+	asked := wire.ReleaseRequest{By: "operator"}
+	if err := r.Decode(&asked); err != nil {
+		return nil, err
 	}
-	block, release := wire.BlockRequest{By: "operator"}, wire.ReleaseRequest{By: "operator"}
-	var into any = &block
-	if act == "release" {
-		into = &release
+	asked.Order = "" // operators act in their own name
+	if !(wire.IsHold(asked.Hold) && asked.Fan == "" || wire.IsFan(asked.Fan) && asked.Hold == "") {
+		return nil, wire.Refuse(wire.CodeInvalid, "Name the hold, or the fan whose holds are to end.")
 	}
-	if p := wire.DecodeStrictly(data, into); p != nil {
-		return nil, p
+	var reply json.RawMessage
+	return reply, s.ask(ctx, r, wire.ActGiveBack, asked, &reply)
+}
+
+func (s *Service) block(ctx context.Context, r operator.Request) (any, error) {
+	return s.setBlocked(ctx, r, false)
+}
+
+func (s *Service) unblock(ctx context.Context, r operator.Request) (any, error) {
+	return s.setBlocked(ctx, r, true)
+}
+
+// setBlocked asks the writer as often as a request needs, which is more than once
+// if it comes to more seats than one flush takes.
+func (s *Service) setBlocked(ctx context.Context, r operator.Request, unblock bool) (any, error) {
+	asked := wire.BlockRequest{By: "operator"}
+	if err := r.Decode(&asked); err != nil {
+		return nil, err
 	}
-	if act == "release" {
-		release.Order = "" // an operator acts in his own name
-		if !(wire.IsHold(release.Hold) && release.Fan == "" || wire.IsFan(release.Fan) && release.Hold == "") {
-			return nil, wire.Refuse(wire.CodeInvalid, "Name the hold, or the fan whose holds are to end.")
+	asked.Unblock = unblock
+	var all wire.BlockReply
+	for _, part := range blockParts(asked) {
+		for more := true; more; {
+			var reply wire.BlockReply
+			if err := s.ask(ctx, r, wire.ActBlock, part, &reply); err != nil {
+				p := operator.Problem(err)
+				if all.Changed > 0 {
+					p.Detail += fmt.Sprintf(" %d places were changed before; the same request does the rest.", all.Changed)
+				}
+				return nil, p
+			}
+			all.Changed, all.Skipped = all.Changed+reply.Changed, reply.Skipped
+			more = reply.Left > 0 && reply.Changed > 0
 		}
-		return payloads(release)
 	}
-	block.Unblock = act == "unblock"
-	if len(block.Seats) == 0 {
-		return payloads(block)
+	return all, nil
+}
+
+// blockParts is a request as the writer takes it: one, but for more seats by name
+// than one flush takes.
+func blockParts(r wire.BlockRequest) []wire.BlockRequest {
+	if len(r.Seats) == 0 {
+		return []wire.BlockRequest{r}
 	}
-	var parts []any
-	for seats := range slices.Chunk(distinct(block.Seats), maxRecords) {
-		part := block
-		part.Seats = seats
-		parts = append(parts, part)
+	var parts []wire.BlockRequest
+	for seats := range slices.Chunk(distinct(r.Seats), writer.MaxSeats) {
+		r.Seats = seats
+		parts = append(parts, r)
 	}
-	return payloads(parts...)
+	return parts
 }
 
 // distinct is ids without those that are there before: what counts is effects.
@@ -169,26 +140,45 @@ func distinct(ids []string) (once []string) {
 	return once
 }
 
-func payloads(requests ...any) ([][]byte, *wire.Problem) {
-	raw := make([][]byte, len(requests))
-	for i, r := range requests {
-		var err error
-		if raw[i], err = json.Marshal(r); err != nil {
-			return nil, wire.Refuse(wire.CodeBadRequest, err.Error())
-		}
+func (s *Service) refused(ctx context.Context, r operator.Request) (any, error) {
+	var asked wire.RefusedRequest
+	if err := r.Decode(&asked); err != nil {
+		return nil, err
 	}
-	return raw, nil
+	if _, err := s.event(r); err != nil {
+		return nil, err
+	}
+	return s.refunds.Refused(ctx, r.Event, asked)
 }
 
-func (s *Service) respond(r micro.Request, problem *wire.Problem, data []byte) {
-	var err error
-	if problem != nil {
-		body, _ := json.Marshal(problem) // strings and numbers: can't fail
-		err = r.Error(string(problem.Code), problem.Detail, body)
-	} else {
-		err = r.Respond(data)
+func (s *Service) retryCapture(ctx context.Context, r operator.Request) (any, error) {
+	return s.onCaptures(ctx, r, s.refunds.RetryCaptures)
+}
+
+func (s *Service) writeOff(ctx context.Context, r operator.Request) (any, error) {
+	return s.onCaptures(ctx, r, s.refunds.WriteOff)
+}
+
+func (s *Service) onCaptures(ctx context.Context, r operator.Request, act func(context.Context, wire.Event, wire.CaptureRequest) (wire.CaptureReply, error)) (any, error) {
+	var asked wire.CaptureRequest
+	if err := r.Decode(&asked); err != nil {
+		return nil, err
 	}
+	e, err := s.event(r)
 	if err != nil {
-		s.cfg.Logger.Warn("operator got no answer", "subject", r.Subject(), "err", err)
+		return nil, err
 	}
+	return act(ctx, e.Record(), asked)
+}
+
+func (s *Service) refund(ctx context.Context, r operator.Request) (any, error) {
+	var asked wire.RefundOrder
+	if err := r.Decode(&asked); err != nil {
+		return nil, err
+	}
+	e, err := s.event(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.refunds.Refund(ctx, e.Record(), asked)
 }

@@ -13,26 +13,27 @@ import (
 // there. One that is later is not counted, and the others take its share.
 const countTime = 50 * time.Millisecond
 
-// begin counts e among the events this process writes, until done, and reports
-// whether it should. Many events spread over the workers without anybody's
-// plan: whoever gets a lease beyond his share gives it back once and stands
-// back for a third of its TTL, so that a worker with fewer events has it at
-// once. If none takes it, he keeps it the next time.
-func (s *Service) begin(ctx context.Context, e *event) (mine bool, done func()) {
+// begin counts one more among the events this process writes, until done, and
+// reports whether it should write it. Many events spread over the workers without
+// anybody's plan: a worker that gets a lease beyond its share gives it back once
+// and stands back for a third of its TTL, so that a worker with fewer events has
+// it at once. If none takes it, it keeps it the next time. stoodBack is whether it
+// did so with its last lease of this event.
+func (s *Service) begin(ctx context.Context, stoodBack *bool) (mine bool, done func()) {
 	s.mu.Lock()
 	s.writing++
-	writing, events := s.writing, len(s.events)
+	writing, events := s.writing, s.leader.Events()
 	s.mu.Unlock()
 	done = func() {
 		s.mu.Lock()
 		s.writing--
 		s.mu.Unlock()
 	}
-	if writing > 1 && !e.stoodBack && writing > share(events, s.workers(ctx)) {
-		e.stoodBack = true
+	if writing > 1 && !*stoodBack && writing > share(events, s.workers(ctx)) {
+		*stoodBack = true
 		return false, done
 	}
-	e.stoodBack = false
+	*stoodBack = false
 	return true, done
 }
 

@@ -1,13 +1,13 @@
 package inventory
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 
 	"frontrow/internal/natstest"
+	"frontrow/internal/streams"
+	"frontrow/inventory/inventorytest"
 	"frontrow/inventory/seating/seatingtest"
-	"frontrow/kv"
 	"frontrow/wire"
 )
 
@@ -24,10 +24,10 @@ func TestShare(t *testing.T) {
 func TestEventsSpreadAndMove(t *testing.T) {
 	for _, how := range []string{"clean", "crash"} {
 		t.Run(how, func(t *testing.T) {
-			h := newHouse(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), nil)
-			workers := map[string]worker{}
+			h := newFixture(t, natstest.Run(t), seatingtest.Hall(t, 4, 20, 0), nil)
+			workers := map[string]inventorytest.Worker{}
 			for _, name := range []string{"one", "two", "three"} {
-				workers[name] = h.worker(name, nil)
+				workers[name] = h.worker(name, h.Ledger)
 			}
 			events := []string{"demo"}
 			for i := range 5 {
@@ -35,23 +35,23 @@ func TestEventsSpreadAndMove(t *testing.T) {
 				h.stage(id)
 				events = append(events, id)
 			}
-			holds := map[string]held{}
+			holds := map[string]inventorytest.Held{}
 			for _, id := range events {
-				holds[id] = h.holdOf(id, "A-1")
+				holds[id] = h.HoldOf(id, "A-1")
 			}
 			of := h.writers(events)
 			if len(of) < 2 {
 				t.Errorf("one worker writes everything: %v", of)
 			}
-			leaver := h.lease("event-4").Holder
+			leaver := h.Lease("event-4").Holder
 			if how == "crash" {
-				workers[leaver].crash()
+				workers[leaver].Crash()
 			} else {
-				workers[leaver].stop()
+				workers[leaver].Stop()
 			}
 			for _, id := range events {
 				r := holds[id]
-				again := askOf[wire.HoldReply](h, id, wire.ActHold, wire.HoldRequest{Hold: r.Hold, Claims: fanClaims(r.Fan), Seats: []string{"A-1"}})
+				again := inventorytest.AskOf[wire.HoldReply](h.Fixture, id, wire.ActHold, wire.HoldRequest{Hold: r.Hold, Claims: inventorytest.Claims(r.Fan), Seats: []string{"A-1"}})
 				if again.Problem != nil || !again.Expires.Equal(r.Expires) {
 					t.Errorf("%s: %+v, was %+v", id, again, r)
 				}
@@ -64,32 +64,24 @@ func TestEventsSpreadAndMove(t *testing.T) {
 }
 
 // stage puts another event on sale.
-func (h *house) stage(id string) {
-	h.t.Helper()
-	must(h.t, wire.CreateForEvent(h.context(), h.js, id, h.env.Replicas))
-	event := h.event
+func (h *fixture) stage(id string) {
+	h.T.Helper()
+	must(h.T, streams.CreateForEvent(h.Context(), h.JS, id, h.Env.Replicas))
+	event := h.Event
 	event.Spec.ID = id
-	h.put(wire.EventsBucket, id, event)
+	h.Put(wire.EventsBucket, id, event)
 	for _, l := range event.Spec.Levels {
-		h.put(wire.PricesBucket, wire.PriceKey(id, l.ID), wire.Price{Amounts: wire.NewAmounts(5000, 500, 100), Version: 1})
+		h.Put(wire.PricesBucket, wire.PriceKey(id, l.ID), wire.Price{Amounts: wire.NewAmounts(5000, 500, 100), Version: 1})
 	}
-}
-
-func (h *house) lease(event string) (l kv.Lease) {
-	h.t.Helper()
-	e, err := kv.Open(h.js, wire.LeasesBucket).Get(h.context(), wire.LeaseKey(wire.RoleWriter, event))
-	must(h.t, err)
-	must(h.t, json.Unmarshal(e.Value, &l))
-	return l
 }
 
 // writers counts the events by who writes them.
-func (h *house) writers(events []string) map[string]int {
-	h.t.Helper()
+func (h *fixture) writers(events []string) map[string]int {
+	h.T.Helper()
 	n := map[string]int{}
 	for _, id := range events {
-		n[h.lease(id).Holder]++
+		n[h.Lease(id).Holder]++
 	}
-	h.t.Log(n)
+	h.T.Log(n)
 	return n
 }

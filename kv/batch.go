@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// MaxBatch is the most messages one Publish takes. The server's own bound is 1,000.
+	// MaxBatch is the most messages that one Publish takes. The server's own bound is
+	// 1,000.
 	MaxBatch = 900
 	// AckTimeout bounds the wait for an acknowledgement when ctx has no deadline.
 	AckTimeout = 5 * time.Second
@@ -34,11 +35,20 @@ type Msg struct {
 	Expect  Expect
 }
 
-// Expect is the condition under which the server stores a message. The zero
-// value is no condition. A message has one condition: JetStream knows one such
-// header, so a fence takes the place of the message's own revision.
+// Condition returns what m expects: that the last message of subject is at revision r, 0
+// meaning that there is none. If conditional is false, it expects nothing.
+func (m Msg) Condition() (subject string, r Revision, conditional bool) {
+	if m.Expect.subject != "" {
+		return m.Expect.subject, m.Expect.revision, true
+	}
+	return m.Subject, m.Expect.revision, m.Expect.set
+}
+
+// Expect is the condition under which the server stores a message. The zero value is no
+// condition. A message has only one: JetStream has one such header, so a fence takes the
+// place of the message's own revision.
 type Expect struct {
-	subject  string // whose revision; empty is the message's own
+	subject  string // whose revision; empty means the message's own
 	revision Revision
 	set      bool
 }
@@ -49,8 +59,8 @@ func Absent() Expect { return Expect{set: true} }
 // At expects that the last message of the subject is revision r; 0 is Absent.
 func At(r Revision) Expect { return Expect{set: true, revision: r} }
 
-// While expects that the record of f is still at the fence's revision. In an
-// atomic batch one such message fences all of it.
+// While expects that the record of f is still at the fence's revision. In an atomic batch
+// one such message fences the whole batch.
 func While(f Fence) Expect { return Expect{set: true, subject: f.Subject, revision: f.Revision} }
 
 // Fence is a record and the revision it must still have. Subject is literal:
@@ -67,7 +77,7 @@ type Ack struct {
 	Count  int
 }
 
-// Revision of message i: those of a batch are contiguous.
+// Revision returns the revision of message i: those of a batch are contiguous.
 func (a Ack) Revision(i int) Revision {
 	return a.Last - Revision(a.Count-1-i)
 }
@@ -75,13 +85,13 @@ func (a Ack) Revision(i int) Revision {
 // Publish stores msgs, all or none, in one round trip: a single one as a plain
 // publish, more as one atomic batch, which the stream must allow. All messages
 // belong to one stream, no two to the same subject unless the later one has no
-// condition, and at most MaxBatch. It returns an outcome (see ErrConflict,
-// ErrBusy, ErrUnknown); a refusal does not say which message was to blame.
+// condition, and at most MaxBatch. It returns an outcome (see ErrConflict, ErrBusy,
+// ErrUnknown); a refusal does not say which message caused it.
 func Publish(ctx context.Context, nc *nats.Conn, msgs []Msg) (Ack, error) {
-	if len(msgs) == 0 || len(msgs) > MaxBatch {
-		return Ack{}, fmt.Errorf("publish batch of %d messages: want 1 to %d", len(msgs), MaxBatch)
+	if err := CheckBatch(msgs); err != nil {
+		return Ack{}, err
 	}
-	// What is written while disconnected would leave, late, after a reconnect.
+	// What is written while disconnected would be sent late, after a reconnect.
 	if !nc.IsConnected() {
 		return Ack{}, fmt.Errorf("%w: %w", ErrBusy, nats.ErrDisconnected)
 	}
@@ -89,11 +99,6 @@ func Publish(ctx context.Context, nc *nats.Conn, msgs []Msg) (Ack, error) {
 	defer cancel()
 	if ctx.Err() != nil {
 		return Ack{}, context.Cause(ctx)
-	}
-	for i := range msgs {
-		if !literal(msgs[i].Subject) {
-			return Ack{}, fmt.Errorf("publish to %q: %w", msgs[i].Subject, nats.ErrBadSubject)
-		}
 	}
 	enc := newEncoder(len(msgs))
 	last := len(msgs) - 1
@@ -109,8 +114,22 @@ func Publish(ctx context.Context, nc *nats.Conn, msgs []Msg) (Ack, error) {
 	return enc.ack(reply.Data)
 }
 
-// literal reports whether s is a subject to publish to: tokens neither empty nor
-// wild. The server drops a message to another without an answer.
+// CheckBatch refuses what no store takes: a batch without messages or with too many, or a
+// message whose subject is not literal.
+func CheckBatch(msgs []Msg) error {
+	if len(msgs) == 0 || len(msgs) > MaxBatch {
+		return fmt.Errorf("publish batch of %d messages: want 1 to %d", len(msgs), MaxBatch)
+	}
+	for i := range msgs {
+		if !literal(msgs[i].Subject) {
+			return fmt.Errorf("publish to %q: %w", msgs[i].Subject, nats.ErrBadSubject)
+		}
+	}
+	return nil
+}
+
+// literal reports whether s is a subject to publish to: no token is empty or a wildcard.
+// The server drops messages to other subjects without an answer.
 func literal(s string) bool {
 	start := true // of a token
 	for i := range len(s) {

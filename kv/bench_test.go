@@ -53,7 +53,7 @@ func BenchmarkPublish(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					start := time.Now()
-					ack, err := kv.Publish(ctx, bucket.Conn(), msgs)
+					ack, err := bucket.Publish(ctx, msgs)
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -68,7 +68,7 @@ func BenchmarkPublish(b *testing.B) {
 	})
 }
 
-// 900 creates at once of which some exist: until the last caller has his outcome.
+// 900 creates at once, of which some exist, until the last caller has its outcome.
 func BenchmarkCommitPresent(b *testing.B) {
 	benchEach(b, func(b *testing.B, bucket *kv.Bucket) {
 		ctx, stop := context.WithCancel(context.Background())
@@ -163,7 +163,7 @@ func BenchmarkAll(b *testing.B) {
 			for i := range msgs {
 				msgs[i] = kv.Msg{Subject: bucket.Subject(fmt.Sprintf("seat.%d", at+i)), Data: make([]byte, 120)}
 			}
-			if _, err := kv.Publish(ctx, bucket.Conn(), msgs); err != nil {
+			if _, err := bucket.Publish(ctx, msgs); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -18,29 +18,29 @@ import (
 // CommitterConfig configures a Committer. Stream is required.
 type CommitterConfig struct {
 	Stream *Stream
-	// Guard, if any, fences every batch by rewriting the guard's record with it.
+	// Guard, if not nil, fences every batch by rewriting the guard's record with it.
 	Guard *Guard
-	// MaxBatch bounds the writes of one batch; 0 and more than MaxBatch mean MaxBatch.
+	// MaxBatch bounds the writes of one batch; 0 means kv.MaxBatch, which is also the most.
 	MaxBatch int
-	// MaxQueue bounds the writes that wait for a batch; 0 means group.DefaultMaxQueue.
+	// MaxQueue bounds the writes waiting for a batch; 0 means group.DefaultMaxQueue.
 	MaxQueue int
-	// Patience bounds the attempts at one batch while no answer or no leader is
-	// had; 0 means 10 s, which outlasts an election.
+	// Patience bounds the attempts at one batch without an answer or a leader; 0 means 10
+	// s, which outlasts an election.
 	Patience time.Duration
 	// Registerer for the metrics; nil for none.
 	Registerer prometheus.Registerer
 }
 
-// Write is one caller's write. Its value should hold an id of the operation:
-// after an attempt without an answer, equal bytes mean "mine".
+// Write is one caller's write. Its value should hold an operation id: after an attempt
+// without an answer, equal bytes mean "mine".
 type Write struct {
 	Key    string
 	Value  []byte
 	Expect Expect // no condition, Absent or At; not While
 }
 
-// Committer is the group committer of a stream: one atomic batch in flight,
-// what arrives meanwhile joins the next, each caller gets his own outcome.
+// Committer is the group committer of a stream: while one atomic batch is in flight, the
+// next one gathers, and each caller gets its own outcome.
 type Committer struct {
 	cfg     CommitterConfig
 	group   *group.Group[Write, Revision]
@@ -50,8 +50,9 @@ type Committer struct {
 
 const defaultPatience = 10 * time.Second
 
-// Attempts at a batch refused although nothing read back says why: another
-// write may be in flight (10164), or the replica read is behind the leader.
+// conflictRounds bounds the attempts at a batch that is refused although nothing read back
+// says why: another write may be in flight (10164), or the replica that answered is behind
+// the leader.
 const conflictRounds = 6
 
 // NewCommitter returns a Committer that commits once Run is called.
@@ -74,9 +75,9 @@ func NewCommitter(cfg CommitterConfig) *Committer {
 // Run commits until ctx ends; the batch then in flight gets one last attempt.
 func (c *Committer) Run(ctx context.Context) error { return c.group.Run(ctx) }
 
-// Do commits w with the next batch and returns its revision. Errors: the
-// outcomes of a write; ErrFull and ErrStopped; ErrUnknown also when ctx ends
-// while w is in a batch, but ctx's error alone when it was not yet in one.
+// Do commits w with the next batch and returns its revision. Its errors are the outcomes of
+// a write, ErrFull and ErrStopped. If ctx ends while w is in a batch, the error is
+// ErrUnknown; if w was not yet in one, ctx's error alone.
 func (c *Committer) Do(ctx context.Context, w Write) (Revision, error) {
 	if w.Expect.subject != "" {
 		return 0, fmt.Errorf("commit %s: a fence would bind the writes of others: use CommitterConfig.Guard", w.Key)
@@ -98,10 +99,11 @@ type pending struct {
 	result *group.Result[Revision]
 }
 
-// overtaken: the key is at revision r, so the condition can never hold again.
+// overtaken reports whether the condition can never hold again, given that the key is at
+// revision r.
 func (p *pending) overtaken(r Revision) bool { return p.Expect.set && r > p.Expect.revision }
 
-// A flush is one batch of callers on its way to their outcomes.
+// flush is one batch of callers on the way to their outcomes.
 type flush struct {
 	*Committer
 	run      context.Context // Run's: after its end there is no further attempt
@@ -121,13 +123,13 @@ func (c *Committer) flush(run context.Context, writes []Write, results []group.R
 	}
 	for len(todo) > 0 {
 		batch, later := f.distinct(todo)
-		f.settle(batch)
+		f.resolve(batch)
 		todo = later
 	}
 }
 
-// distinct parts the first write of each key from those that must wait for its
-// outcome, and refuses those that an outcome has already overtaken.
+// distinct separates the first write of each key from those that must wait for its outcome,
+// and refuses those that an outcome has already overtaken.
 func (f *flush) distinct(todo []*pending) (batch, later []*pending) {
 	seen := make(map[string]struct{}, len(todo))
 	batch = make([]*pending, 0, len(todo))
@@ -145,10 +147,10 @@ func (f *flush) distinct(todo []*pending) (batch, later []*pending) {
 	return batch, later
 }
 
-// settle gives every write of batch its outcome: it sends them all; if that is
-// refused, takes out those which a read shows to be the reason, and sends the
-// rest; if no reason shows, sends the halves.
-func (f *flush) settle(batch []*pending) {
+// resolve gives every write of batch its outcome. It sends them all; if that is refused, it
+// removes those that a read shows to be the reason and sends the rest; if no reason shows,
+// it sends the halves.
+func (f *flush) resolve(batch []*pending) {
 	wait := minPause
 	for stuck := 0; len(batch) > 0; {
 		err := f.send(batch)
@@ -184,15 +186,16 @@ func (f *flush) settle(batch []*pending) {
 	}
 }
 
-// over: no further attempt.
+// over reports whether there is no further attempt.
 func (f *flush) over() bool { return f.run.Err() != nil || f.ctx.Err() != nil }
 
-// plain: the refusal of a single write that needs no reading to be understood.
+// plain reports whether err is the refusal of a single write and can be understood without
+// a read.
 func (f *flush) plain(batch []*pending, err error) bool {
 	return len(batch) == 1 && !batch[0].sent && f.cfg.Guard == nil && certain(err)
 }
 
-// refuse ends a single refused write, and sends more of them by halves.
+// refuse ends a single refused write, and sends several by halves.
 func (f *flush) refuse(batch []*pending, err error) {
 	if p := batch[0]; len(batch) == 1 {
 		if p.Expect.set && certain(err) {
@@ -202,15 +205,15 @@ func (f *flush) refuse(batch []*pending, err error) {
 		return
 	}
 	f.metrics.splits.Inc()
-	f.settle(batch[:len(batch)/2])
-	f.settle(batch[len(batch)/2:])
+	f.resolve(batch[:len(batch)/2])
+	f.resolve(batch[len(batch)/2:])
 }
 
-// fail ends batch with err, unless that would tell a caller more than is known
-// of his write.
+// fail ends batch with err, unless that would claim more than is known about a caller's
+// write.
 func fail(batch []*pending, err error) {
 	if len(batch) > 1 && errors.Is(err, ErrConflict) {
-		err = fmt.Errorf("%w: batch was refused", ErrBusy) // the conflict may be another's
+		err = fmt.Errorf("%w: batch was refused", ErrBusy) // the conflict may be another write's
 	}
 	for _, p := range batch {
 		p.result.Err = p.doubt(err)
@@ -230,8 +233,8 @@ func (f *flush) send(batch []*pending) error {
 	g := f.cfg.Guard
 	f.msgs = f.msgs[:0]
 	if g != nil {
-		g.mu.Lock()
-		defer g.mu.Unlock()
+		g.lock()
+		defer g.unlock()
 		f.msgs = append(f.msgs, g.message())
 	}
 	for _, p := range batch {
@@ -240,7 +243,7 @@ func (f *flush) send(batch []*pending) error {
 	ctx, cancel := context.WithTimeout(f.ctx, attemptTimeout)
 	defer cancel()
 	started := time.Now()
-	ack, err := Publish(ctx, f.cfg.Stream.nc, f.msgs)
+	ack, err := f.cfg.Stream.Publish(ctx, f.msgs)
 	clear(f.msgs)
 	f.metrics.batch(len(batch), time.Since(started), err)
 	if err != nil {
@@ -268,9 +271,9 @@ func (f *flush) stored(p *pending, r Revision) {
 }
 
 // sift reads the keys of batch back and returns the writes still without an
-// outcome. What it decides stays true however old the answer is: revisions only
-// grow. Without an answer it decides only that a write without any condition,
-// sent twice, could undo that of another.
+// outcome. What it decides stays true however old the answer is: revisions only grow.
+// Without an answer it ends only writes without any condition, which if sent twice could
+// undo another's.
 func (f *flush) sift(batch []*pending) (rest []*pending, err error) {
 	entries, err := f.read(batch)
 	rest = make([]*pending, 0, len(batch))
@@ -291,8 +294,8 @@ func (f *flush) sift(batch []*pending) (rest []*pending, err error) {
 	return rest, err
 }
 
-// read asks the leader for one key and any replica for more. With a guard it
-// first learns who has it, and then reads as of the guard's revision.
+// read asks the leader for one key, and any replica for more. With a guard it first asks
+// who has the guard, and then reads as of the guard's revision.
 func (f *flush) read(batch []*pending) (map[string]Entry, error) {
 	ctx, cancel := context.WithTimeout(f.ctx, attemptTimeout)
 	defer cancel()
@@ -316,8 +319,8 @@ func (f *flush) read(batch []*pending) (map[string]Entry, error) {
 	return map[string]Entry{keys[0]: e}, nil
 }
 
-// certain tells the refusal that names the current revision (10071) from the
-// one that only says that something is in flight (10164).
+// certain reports whether a refusal names the current revision (10071) rather than only
+// saying that something is in flight (10164).
 func certain(err error) bool {
 	var e *jetstream.APIError
 	return errors.As(err, &e) && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence

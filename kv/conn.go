@@ -7,13 +7,13 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// disconnectCheck is how often a request that waits looks whether its
-// connection is still the one it was sent on. nats.go lets a request whose
-// answer can not come any more wait until its timeout.
+// disconnectCheck is how often a waiting request checks whether its connection is still the
+// one it was sent on. nats.go lets a request whose answer can no longer come wait until its
+// timeout.
 const disconnectCheck = 20 * time.Millisecond
 
-// whileConnected is ctx until the connection breaks; the cause is then
-// nats.ErrDisconnected. Without a deadline of its own it ends after limit.
+// whileConnected returns a context that also ends when the connection breaks, with the
+// cause nats.ErrDisconnected, and after limit if ctx has no deadline.
 func whileConnected(ctx context.Context, nc *nats.Conn, limit time.Duration) (context.Context, context.CancelFunc) {
 	stop := func() {}
 	if _, ok := ctx.Deadline(); !ok {

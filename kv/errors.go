@@ -12,9 +12,9 @@ import (
 )
 
 // The outcomes of a write. nil means stored and acknowledged. An error that is
-// not ErrUnknown means not stored. A Committer may return an error that is
-// ErrConflict and ErrUnknown: it can not be stored any more, but may have been
-// before another overwrote it.
+// not ErrUnknown means not stored. A Committer may return an error that is both ErrConflict
+// and ErrUnknown: the write can no longer be stored, but may have been before another
+// overwrote it.
 var (
 	// ErrConflict means refused: the record is not at the expected revision, or
 	// another write to it is in flight and may yet fail. It never means "taken":
@@ -25,8 +25,8 @@ var (
 	// a delayed message arrives.
 	ErrUnknown = errors.New("outcome unknown: it may be stored")
 
-	// ErrBusy means not stored for a passing reason (no leader, no connection,
-	// too many batches, an incomplete batch). Sending the same again is safe.
+	// ErrBusy means not stored for a transient reason (no leader, no connection, too many
+	// batches, an incomplete batch). Sending the same again is safe.
 	ErrBusy = errors.New("not stored for now: try again")
 
 	// ErrFenced means that another process has rewritten the guard's record:
@@ -35,9 +35,13 @@ var (
 
 	// ErrNotFound means that no value of the key was ever stored.
 	ErrNotFound = errors.New("not found")
+
+	// ErrAnew means that the stream is no longer the one that was read: it was recreated,
+	// or restored from a backup. Nothing that was read of it holds.
+	ErrAnew = errors.New("the stream began anew")
 )
 
-// Refusals of a Committer that has no room, or has ended. Nothing was sent.
+// Refusals by a Committer that is full or has ended. Nothing was sent.
 var (
 	ErrFull    = group.ErrFull
 	ErrStopped = group.ErrStopped
@@ -53,7 +57,7 @@ const (
 	codeTooManyInflight = 10210 // JSAtomicPublishTooManyInflight
 )
 
-// refusal turns an error the server answered with into an outcome.
+// refusal turns the server's error into an outcome.
 func refusal(e *jetstream.APIError) error {
 	switch e.ErrorCode {
 	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
@@ -78,7 +82,7 @@ func silence(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ErrUnknown, err)
 }
 
-// uncommitted is the outcome of a batch whose last message was not sent.
+// uncommitted returns the outcome of a batch whose last message was not sent.
 func uncommitted(err error) error {
 	if invalid(err) {
 		return err
@@ -86,13 +90,13 @@ func uncommitted(err error) error {
 	return fmt.Errorf("%w: %w", ErrBusy, err)
 }
 
-// invalid messages are refused by the client, now and ever.
+// invalid reports whether the client refuses a message, now and always.
 func invalid(err error) bool {
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
 		errors.Is(err, nats.ErrHeadersNotSupported) || errors.Is(err, nats.ErrConnectionDraining)
 }
 
-// left is the outcome of one who stopped waiting for a write.
+// left returns the outcome for a caller that stopped waiting for a write.
 func left(err error) error {
 	if errors.Is(err, group.ErrAbandoned) {
 		return fmt.Errorf("%w: %w", ErrUnknown, err)

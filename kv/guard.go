@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nuid"
@@ -18,51 +17,53 @@ const (
 	maxPause       = 250 * time.Millisecond
 )
 
-// Guard is the right to write to a stream, held by whoever has rewritten its
-// record last. A batch that carries its fence, or rewrites its record, is
-// stored only while the right lasts. It has one owner; a lease says who should
-// Seize it, and the lease's term settles the order.
+// Guard is the right to write to a stream, held by the last process to have rewritten its
+// record. A batch that carries its fence, or rewrites its record, is stored only while the
+// right lasts. A lease says who should Seize it, and the lease's term decides the order.
 type Guard struct {
 	stream *Stream
 	key    string
 	holder string
 	term   uint64
 
-	mu       sync.Mutex
+	turn     chan struct{} // holds a token while the revision is written or read, so the wait may span a request
 	revision Revision
 }
 
-// guardRecord is the guard's record. Write is different at every rewrite.
+func (g *Guard) lock()   { g.turn <- struct{}{} }
+func (g *Guard) unlock() { <-g.turn }
+
+// guardRecord is the guard's record. Write differs at every rewrite.
 type guardRecord struct {
 	Holder string `json:"holder"`
 	Term   uint64 `json:"term"`
 	Write  string `json:"write"`
 }
 
-// Seize rewrites the record under key in the name of holder and term, the term
-// of a lease: from then on every batch of earlier terms is refused. ErrFenced:
-// a later term, or another holder of the same one, has it.
+// Seize rewrites the record under key in the name of holder and the term of a lease: from
+// then on every batch of earlier terms is refused. It returns ErrFenced if a later term, or
+// another holder of the same one, has the guard.
 func Seize(ctx context.Context, s *Stream, key, holder string, term uint64) (*Guard, error) {
-	g := &Guard{stream: s, key: key, holder: holder, term: term}
+	g := &Guard{stream: s, key: key, holder: holder, term: term, turn: make(chan struct{}, 1)}
 	if err := g.Reassert(ctx); err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
-// Fence to be carried (While) by one message of each batch.
+// Fence returns the fence that one message of each batch must carry (While).
 func (g *Guard) Fence() Fence {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.lock()
+	defer g.unlock()
 	return Fence{Subject: g.stream.Subject(g.key), Revision: g.revision}
 }
 
-// Reassert rewrites the record. When it returns nil, whatever was sent before
-// under this guard either is stored or never will be. ErrFenced: the right is
-// gone. It tries until ctx ends.
+// Reassert rewrites the record. When it returns nil, everything sent before under this
+// guard has been stored or never will be. ErrFenced means that the right is lost. Reassert
+// tries until ctx ends.
 func (g *Guard) Reassert(ctx context.Context) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.lock()
+	defer g.unlock()
 	for wait := minPause; ; wait = min(2*wait, maxPause) {
 		at := g.revision
 		revision, err := g.write(ctx)
@@ -71,7 +72,7 @@ func (g *Guard) Reassert(ctx context.Context) error {
 			return nil
 		}
 		if errors.Is(err, ErrConflict) {
-			wait = minPause // between the batches of the one to be fenced there are short gaps
+			wait = minPause // there are short gaps between the batches of the owner to be fenced
 		}
 		if ctx.Err() == nil && passing(err) {
 			err = g.catchUp(ctx)
@@ -91,11 +92,11 @@ func (g *Guard) Reassert(ctx context.Context) error {
 func (g *Guard) write(ctx context.Context) (Revision, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	ack, err := Publish(ctx, g.stream.nc, []Msg{g.message()})
+	ack, err := g.stream.Publish(ctx, []Msg{g.message()})
 	return ack.Last, err
 }
 
-// message rewrites the record, alone or in a batch.
+// message returns the message that rewrites the record, alone or in a batch.
 func (g *Guard) message() Msg {
 	value, err := json.Marshal(guardRecord{Holder: g.holder, Term: g.term, Write: nuid.Next()})
 	if err != nil {
@@ -104,8 +105,8 @@ func (g *Guard) message() Msg {
 	return Msg{Subject: g.stream.Subject(g.key), Data: value, Expect: At(g.revision)}
 }
 
-// catchUp asks the leader who has the record: it adopts the revision of a
-// rewrite of its own whose acknowledgement was lost, and that of a predecessor.
+// catchUp asks the leader who owns the record. It adopts the revision of a predecessor's
+// record, or of our own rewrite whose acknowledgement was lost.
 func (g *Guard) catchUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
@@ -119,8 +120,8 @@ func (g *Guard) catchUp(ctx context.Context) error {
 	if e.Revision <= g.revision {
 		return nil
 	}
-	// A record that somebody has spoilt says nothing of terms. Whoever rewrites it has
-	// the right: the batches of all others are refused by its revision.
+	// A spoiled record says nothing about terms. Rewriting it takes the right: the new
+	// revision refuses everybody else's batches.
 	var r guardRecord
 	if json.Unmarshal(e.Value, &r) != nil || r.Term > maxTerm {
 		r = guardRecord{}
@@ -132,7 +133,7 @@ func (g *Guard) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// fencedBy is ErrFenced, and by whom.
+// fencedBy is ErrFenced, naming the new owner.
 type fencedBy struct {
 	holder string
 	term   uint64
@@ -143,30 +144,29 @@ func (f *fencedBy) Error() string {
 }
 func (f *fencedBy) Unwrap() error { return ErrFenced }
 
-// Check tells, after a batch was refused with ErrConflict, whether the fence
-// was the reason: ErrFenced, or nil if the guard still has the right.
+// Check finds out, after a batch was refused with ErrConflict, whether the fence was
+// the reason: it returns ErrFenced, or nil if the guard still has the right.
 func (g *Guard) Check(ctx context.Context) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.lock()
+	defer g.unlock()
 	if err := g.catchUp(ctx); err != nil {
 		return fmt.Errorf("guard %s: %w", g.key, err)
 	}
 	return nil
 }
 
-// Settle ends the doubt after ErrUnknown: it reasserts the guard and then reads
-// keys. Whatever was sent before under this guard shows in the entries or will
-// never be stored. The read is fresh on whichever replica answers, since it
-// must show the guard's new record.
-func (g *Guard) Settle(ctx context.Context, keys []string) (map[string]Entry, error) {
+// Resolve settles an ErrUnknown: it reasserts the guard and then reads keys. Everything
+// sent before under this guard shows in the entries or will never be stored. The read is
+// fresh on any replica, since it must show the guard's new record.
+func (g *Guard) Resolve(ctx context.Context, keys []string) (map[string]Entry, error) {
 	if err := g.Reassert(ctx); err != nil {
 		return nil, err
 	}
 	return g.read(ctx, keys)
 }
 
-// read is Latest as of the guard's revision: the guard's own key, in every
-// request, shows that the replica has got that far.
+// read is Latest as of the guard's revision: the guard's own key, included in every
+// request, shows that the replica is that recent.
 func (g *Guard) read(ctx context.Context, keys []string) (map[string]Entry, error) {
 	found := make(map[string]Entry, len(keys)+1)
 	for len(keys) > 0 {
@@ -184,7 +184,7 @@ func (g *Guard) read(ctx context.Context, keys []string) (map[string]Entry, erro
 	return found, nil
 }
 
-// passing errors may be gone at the next attempt.
+// passing reports whether err is transient.
 func passing(err error) bool {
 	return errors.Is(err, ErrConflict) || errors.Is(err, ErrBusy) || errors.Is(err, ErrUnknown)
 }

@@ -7,6 +7,8 @@ import (
 	"frontrow/kv/kvtest"
 )
 
+func TestMemory(t *testing.T) { kvtest.RunMemory(t) }
+
 func TestConformance(t *testing.T) {
 	natstest.Each(t, kvtest.Run)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ErrLeaseLost is the cause of the end of a held lease's context when the lease
-// can not be trusted any more.
+// ErrLeaseLost is the cause with which a held lease's context ends when the lease can no
+// longer be trusted.
 var ErrLeaseLost = errors.New("lease lost")
 
 // Defaults of LeasesConfig.
@@ -30,16 +30,16 @@ const (
 
 // LeasesConfig configures Leases. Bucket and Holder are required.
 type LeasesConfig struct {
-	// Bucket keeps the lease records. Its stream allows atomic batches.
+	// Bucket keeps the lease records. Its stream must allow atomic batches.
 	Bucket *Bucket
 	// Holder names this process, unlike any other.
 	Holder string
 	// TTL is how long a lease outlives its last renewal; 0 means DefaultTTL.
 	TTL time.Duration
-	// Margin is what the holder's trust ends earlier: it must exceed the
-	// difference of two machines' clocks over one TTL. 0 means an eighth of it.
+	// Margin is how much earlier the holder's trust ends: it must exceed the drift between
+	// two machines' clocks over one TTL. 0 means an eighth of the TTL.
 	Margin time.Duration
-	// Logger gets the comings and goings of leases; nil discards them.
+	// Logger gets the acquisitions and losses of leases; nil discards them.
 	Logger *slog.Logger
 	// Registerer for the metrics; nil for none.
 	Registerer prometheus.Registerer
@@ -47,8 +47,8 @@ type LeasesConfig struct {
 	Now func() time.Time
 }
 
-// Leases are the claims of this process among others': at any time at most one
-// process trusts to hold a key. One watch and one Committer serve all keys.
+// Leases are this process's claims among others': at any time at most one process trusts
+// that it holds a key. One watch and one Committer serve all keys.
 type Leases struct {
 	cfg     LeasesConfig
 	writes  *Committer
@@ -56,14 +56,14 @@ type Leases struct {
 
 	mu   sync.Mutex
 	seen map[string]sighting
-	gone bool // the bucket, as far as is known
+	gone bool // whether the bucket is gone, as far as is known
 }
 
-// Lease is the record of a lease, readable with `nats kv get`. The times tell
-// people; nobody decides by them.
+// Lease is the record of a lease, readable with `nats kv get`. Its times are for people;
+// nothing decides by them.
 type Lease struct {
 	Holder   string    `json:"holder"`
-	Term     uint64    `json:"term"` // greater than that of every holder before; with gaps. Released: the next is greater
+	Term     uint64    `json:"term"` // greater than every earlier holder's, with gaps; of a released lease, the next is greater
 	Released bool      `json:"released,omitempty"`
 	TTL      string    `json:"ttl"`
 	Since    time.Time `json:"since"`
@@ -114,15 +114,14 @@ func (l *Leases) Run(ctx context.Context) error {
 	return err
 }
 
-// Hold waits for the lease of key and runs f while it is held, again and again
-// until ctx ends, and returns ctx's error. f's context ends, with the cause
-// ErrLeaseLost, as soon as the lease can not be trusted; f must then return: the
-// key is not claimed again before. When f returns, the lease is released, so
-// that another process takes it at once; an error of f is logged, and this
-// process then stands back for a while. term grows from holder to holder: Seize
-// a guard with it, for a process that was suspended learns too late that its
-// lease is over. If f returns ErrFenced while the lease is held, the guard knows
-// later terms than a bucket that was lost: the next term is above the guard's.
+// Hold waits for the lease of key and runs f while it is held, again and again until ctx
+// ends; it returns ctx's error. f's context ends, with the cause ErrLeaseLost, as soon as
+// the lease can't be trusted. f must then return: the key is not claimed again before. When
+// f returns, the lease is released, so that another process can take it at once; an error
+// of f is logged, and this process then stands back for a while. term grows from holder to
+// holder: f should Seize a guard with it, since a suspended process learns too late that
+// its lease is over. If f returns ErrFenced while the lease is held, the guard has seen
+// later terms than the bucket, which was lost; the next term is then above the guard's.
 func (l *Leases) Hold(ctx context.Context, key string, f func(ctx context.Context, term uint64) error) error {
 	for {
 		h, err := l.acquire(ctx, key)
@@ -134,10 +133,10 @@ func (l *Leases) Hold(ctx context.Context, key string, f func(ctx context.Contex
 		raised, err := h.run(ctx, f)
 		switch {
 		case raised:
-			log.Warn("the guard knows later terms than the lease: the next is above them", "error", err)
+			log.Warn("the guard knows later terms than the lease: the next is above them", "err", err)
 			continue
 		case err != nil && ctx.Err() == nil:
-			log.Error("lease holder failed", "error", err)
+			log.Error("lease holder failed", "err", err)
 		default:
 			log.Info("lease over")
 		}
@@ -155,7 +154,7 @@ func (l *Leases) acquire(ctx context.Context, key string) (*held, error) {
 		wait := s.free(l.cfg.Now(), l.cfg.TTL)
 		if wait == 0 {
 			h.revision = s.revision
-			// A term above the revision grows even past a record somebody has spoilt.
+			// Taking a term above the revision makes terms grow even past a spoiled record.
 			h.lease = Lease{Holder: l.cfg.Holder, Term: s.term + 1, Since: l.cfg.Now().UTC()}
 			if h.write(ctx) == nil || h.recover(ctx) {
 				return h, nil
@@ -163,7 +162,7 @@ func (l *Leases) acquire(ctx context.Context, key string) (*held, error) {
 			if l.look(key).revision != s.revision {
 				continue
 			}
-			wait = l.cfg.TTL / renewals // no answer, or no change to see yet
+			wait = l.cfg.TTL / renewals // no answer, or no change seen yet
 		}
 		t := time.NewTimer(wait)
 		select {
@@ -177,13 +176,13 @@ func (l *Leases) acquire(ctx context.Context, key string) (*held, error) {
 	}
 }
 
-// held is a lease in the hands of this process, or nearly.
+// held is a lease that this process holds or is taking.
 type held struct {
 	*Leases
 	key      string
 	lease    Lease
 	revision Revision
-	trusted  time.Time        // no longer than this
+	trusted  time.Time        // until then
 	tries    map[string]tried // writes without a clear outcome
 }
 
@@ -192,8 +191,8 @@ type tried struct {
 	term  uint64
 }
 
-// write stores the lease anew, behind the revision known, and on success trusts
-// it from the moment the attempt began.
+// write stores the lease again, at the known revision, and on success trusts it from the
+// moment the attempt began.
 func (h *held) write(ctx context.Context) error {
 	start := h.cfg.Now()
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.TTL/renewals)
@@ -230,9 +229,9 @@ func (h *held) adopt(r Revision, start time.Time) {
 	h.raise(h.key, h.lease.Term)
 }
 
-// recover reads the record after a write failed, and reports whether it shows
-// one of our own writes whose answer was lost. The next write is behind what it
-// found: the record of our own term, whichever write that is, or none.
+// recover reads the record after a failed write, and reports whether it shows one of our
+// own writes whose answer was lost. The next write expects what it found: the record of our
+// own term, by whichever write, or none.
 func (h *held) recover(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.TTL/renewals)
 	defer cancel()
@@ -291,21 +290,21 @@ func (h *held) keep(trust context.Context, end context.CancelCauseFunc, timer *t
 		at := h.revision
 		if h.write(trust) != nil && !h.recover(trust) {
 			if s := h.look(h.key); s.lease.Term > h.lease.Term || s.revision > at && s.lease.Term != h.lease.Term {
-				end(ErrLeaseLost) // another has it
+				end(ErrLeaseLost) // another process has it
 				return
 			}
 			wait /= renewals
 			continue
 		}
 		if !timer.Reset(h.trusted.Sub(h.cfg.Now())) {
-			end(ErrLeaseLost) // the time had run out meanwhile
+			end(ErrLeaseLost) // the time ran out meanwhile
 			return
 		}
 	}
 }
 
-// release gives the lease back, if it still is ours, past the end of ctx, so that
-// the next term is above the given one. It reports whether that is stored.
+// release gives the lease back if it is still ours, even after ctx has ended, so that the
+// next term is above the given one. It reports whether that is stored.
 func (h *held) release(ctx context.Context, above uint64) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
@@ -321,7 +320,7 @@ func (h *held) release(ctx context.Context, above uint64) bool {
 		if !passing(err) {
 			return false
 		}
-		// A last renewal may have come in between, or be about to.
+		// A last renewal may have been stored in between, or be about to.
 		h.lease = lease
 		if !h.recover(ctx) && h.look(h.key).revision != h.revision || pause(ctx, minPause) != nil {
 			return false

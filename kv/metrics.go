@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics of this package; those of one registry are shared by its committers and leases.
+// metrics are those of this package; the committers and leases of one registry share them.
 type metrics struct {
 	batches *prometheus.CounterVec
 	writes  prometheus.Histogram

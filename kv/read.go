@@ -2,35 +2,30 @@ package kv
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go"
 )
 
 // maxLatest is the most keys asked for in one request; the server answers at most 1,024.
 const maxLatest = 1000
 
-// freshPause is the time between two asks for an answer that is fresh enough.
+// freshPause is the pause between two requests for an answer that is fresh enough.
 const freshPause = 5 * time.Millisecond
 
-// Latest reads many keys at once, from whichever replica answers: keys without
-// a value are missing from the result. The answer may be old, and the entries
-// of more than 1,000 keys are from different moments; so it informs, for
-// instance what to expect. Yet records are never deleted and revisions only
-// grow: a revision seen here did exist, and an older one will never be current again.
+// Latest reads many keys at once, from whichever replica answers; keys without a value are
+// missing from the result. The answer may be old, and the entries of more than 1,000 keys
+// are from different moments; so it informs, for instance about what to expect. Yet records
+// are never deleted and revisions only grow: a revision seen here did exist, and an older
+// one will never be current again.
 func (s *Stream) Latest(ctx context.Context, keys []string) (map[string]Entry, error) {
 	return s.latest(ctx, keys, 0)
 }
 
-// latest is Latest from a replica that has applied revision atLeast. With
-// atLeast > 0 at least one key of every 1,000 must exist.
+// latest is Latest from a replica that has applied revision atLeast. If atLeast > 0, at
+// least one key of every 1,000 must exist.
 func (s *Stream) latest(ctx context.Context, keys []string, atLeast Revision) (map[string]Entry, error) {
-	ctx, cancel := whileConnected(ctx, s.nc, readTimeout)
+	ctx, cancel := within(ctx, readTimeout)
 	defer cancel()
 	found := make(map[string]Entry, len(keys))
 	for len(keys) > 0 {
@@ -52,11 +47,11 @@ func (s *Stream) latest(ctx context.Context, keys []string, atLeast Revision) (m
 	return found, nil
 }
 
-// Before reads the value that key had before revision r, or ErrNotFound if the
-// stream keeps none that is older. Whichever replica says where to look, the leader
-// says that nothing is in between.
+// Before reads the value that key had before revision r, or returns ErrNotFound if the
+// stream keeps none that is older. Any replica may say where to look; the leader confirms
+// that nothing is in between.
 func (s *Stream) Before(ctx context.Context, key string, r Revision) (e Entry, err error) {
-	ctx, cancel := whileConnected(ctx, s.nc, readTimeout)
+	ctx, cancel := within(ctx, readTimeout)
 	defer cancel()
 	defer func() {
 		if err != nil {
@@ -70,7 +65,7 @@ func (s *Stream) Before(ctx context.Context, key string, r Revision) (e Entry, e
 		}
 	}
 	for e = found[key]; ; {
-		next, err := s.ask(ctx, map[string]any{"seq": e.Revision + 1, "next_by_subj": s.Subject(key)})
+		next, err := s.ask(ctx, Query{Revision: e.Revision + 1, Subject: s.Subject(key)})
 		switch {
 		case err != nil && !errors.Is(err, ErrNotFound):
 			return Entry{}, err
@@ -84,70 +79,43 @@ func (s *Stream) Before(ctx context.Context, key string, r Revision) (e Entry, e
 	}
 }
 
-// multiLast puts the last messages of keys, of those up to a revision if that is
-// not 0, into found. It returns the sequence up to which the replica that answered
-// has looked, 0 if it found nothing.
+// maxKept bounds the values that Kept reads; JetStream keeps at most 64 of a key (ADR-8).
+const maxKept = 64
+
+// Kept returns an entry and those that the stream keeps of its key before it, the latest first.
+// It returns none of an entry that was not found.
+func (s *Stream) Kept(ctx context.Context, e Entry) (kept []Entry, err error) {
+	for e.Revision > 0 && len(kept) < maxKept {
+		kept = append(kept, e)
+		if e, err = s.Before(ctx, e.Key, e.Revision); err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+	}
+	return kept, nil
+}
+
+// multiLast puts the last messages of keys, of those up to a revision if that is not 0,
+// into found. It returns the revision up to which the answering replica has looked, 0 if it
+// found nothing.
 func (s *Stream) multiLast(ctx context.Context, keys []string, found map[string]Entry, last Revision) (Revision, error) {
 	subjects := make([]string, len(keys))
 	for i, k := range keys {
 		subjects[i] = s.Subject(k)
 	}
-	req, err := json.Marshal(struct {
-		Subjects []string `json:"multi_last"`
-		Last     Revision `json:"up_to_seq,omitempty"`
-	}{subjects, last})
-	if err != nil {
-		return 0, err
+	entries, upTo, err := s.store.Latest(ctx, s.name, subjects, last)
+	for _, e := range entries {
+		e = s.keyed(e)
+		found[e.Key] = e
 	}
-	inbox := s.nc.NewInbox()
-	sub, err := s.nc.SubscribeSync(inbox)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = sub.Unsubscribe() }()
-	if err := s.nc.PublishRequest(s.api+"DIRECT.GET."+s.name, inbox, req); err != nil {
-		return 0, err
-	}
-	for {
-		m, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			return 0, err
-		}
-		switch status := m.Header.Get("Status"); status {
-		case "":
-			e, err := s.direct(m)
-			if err != nil {
-				return 0, err
-			}
-			found[e.Key] = e
-		case "204":
-			if m.Header.Get("Nats-Num-Pending") != "0" {
-				return 0, errors.New("answer was cut short")
-			}
-			upTo, err := strconv.ParseUint(m.Header.Get("Nats-UpTo-Sequence"), 10, 64)
-			return Revision(upTo), err
-		case "404":
-			return 0, nil
-		case "503":
-			return 0, nats.ErrNoResponders
-		default:
-			return 0, fmt.Errorf("%s %s", status, m.Header.Get("Description"))
-		}
-	}
+	return upTo, err
 }
 
-// direct reads one message of a direct get.
-func (s *Stream) direct(m *nats.Msg) (Entry, error) {
-	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
-	if err != nil {
-		return Entry{}, fmt.Errorf("direct get: sequence: %w", err)
+// within returns ctx, made to end after limit if it has no deadline.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
 	}
-	created, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
-	if err != nil {
-		return Entry{}, fmt.Errorf("direct get: time: %w", err)
-	}
-	key := strings.TrimPrefix(m.Header.Get("Nats-Subject"), s.prefix)
-	return Entry{Key: key, Value: m.Data, Revision: Revision(seq), Created: created}, nil
+	return context.WithTimeout(ctx, limit)
 }
 
 // pause waits for d, or returns ctx's error.

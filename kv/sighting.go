@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// maxTerm is above every term that leases come to; JSON readers know it exactly. A
-// record with a later one is spoilt: else no term could follow it.
+// maxTerm is above every term that leases reach, and exact for JSON readers. A record with
+// a later term is spoiled; otherwise no term could follow it.
 const maxTerm = 1 << 53
 
 // sighting is what this process knows of a key, and since when by its own clock.
@@ -18,12 +18,12 @@ type sighting struct {
 	lease    Lease
 	revision Revision      // 0: there is no record
 	term     uint64        // the next is greater, whatever becomes of the record
-	at       time.Time     // zero: there never was one
+	at       time.Time     // zero: there has never been a record
 	changed  chan struct{} // closed by the next change
 }
 
-// sight notes that key is at e. The clock of its expiry starts when this process
-// first sees a write, so a slow watch makes it wait longer, never shorter.
+// sight notes that key is at e. Its expiry counts from when this process first sees a
+// write, so a slow watch makes it wait longer, never shorter.
 func (l *Leases) sight(e Entry) sighting {
 	var lease Lease
 	err := json.Unmarshal(e.Value, &lease)
@@ -40,7 +40,7 @@ func (l *Leases) sight(e Entry) sighting {
 		return old
 	}
 	if err != nil {
-		l.cfg.Logger.Warn("lease record can't be read: it will be replaced", "key", e.Key, "error", err)
+		l.cfg.Logger.Warn("lease record can't be read: it will be replaced", "key", e.Key, "err", err)
 	}
 	if l.gone {
 		l.gone = false
@@ -49,8 +49,8 @@ func (l *Leases) sight(e Entry) sighting {
 	return l.note(e.Key, sighting{lease: lease, revision: e.Revision})
 }
 
-// lose notes that key has no record: the bucket is gone, or made anew. Whoever held
-// it may trust to for one TTL from now; only then is it free.
+// lose notes that key has no record: the bucket is gone, or recreated. The process that
+// held it may go on trusting for one TTL from now; only then is the key free.
 func (l *Leases) lose(key string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,7 +63,7 @@ func (l *Leases) lose(key string, err error) {
 	}
 }
 
-// note puts now in the place of what was known of key. Its caller holds mu.
+// note replaces what was known of key by now. Its caller holds mu.
 func (l *Leases) note(key string, now sighting) sighting {
 	old, known := l.seen[key]
 	now.at, now.changed = l.cfg.Now(), make(chan struct{})
@@ -75,8 +75,8 @@ func (l *Leases) note(key string, now sighting) sighting {
 	return now
 }
 
-// raise notes a term that this process has: the bucket may be lost before the watch
-// shows it, and no term is given out twice.
+// raise notes a term that this process has: even if the bucket is lost before the watch
+// shows it, no term is given out twice.
 func (l *Leases) raise(key string, term uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,8 +99,8 @@ func (l *Leases) look(key string) sighting {
 	return s
 }
 
-// free is how long to wait until the key may be taken: not at all if it never
-// was held or is released, else until its TTL has passed since it last changed.
+// free returns how long to wait until the key may be taken: not at all if it was never held
+// or is released, else until a TTL has passed since it last changed.
 func (s sighting) free(now time.Time, ttl time.Duration) time.Duration {
 	if s.at.IsZero() || s.lease.Released {
 		return 0

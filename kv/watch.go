@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,177 +14,157 @@ import (
 
 // Bounds of a watch.
 const (
-	watchHeartbeat = time.Second      // silence of two of these replaces the consumer
-	watchAhead     = 4096             // messages asked for ahead
-	watchExpiry    = 30 * time.Second // of one pull request
-	watchIdle      = 30 * time.Second // after which the server forgets a consumer nobody reads
-	watchMinPause  = 50 * time.Millisecond
-	watchMaxPause  = 2 * time.Second
+	watchMinPause = 50 * time.Millisecond // between two Followers
+	watchMaxPause = 2 * time.Second
+	watchRounds   = 32 // of a snapshot that is overwritten faster than it is read
 )
 
-// A Watcher is told what a watch sees, by one goroutine.
+// Watcher gets what a watch sees, from one goroutine.
 type Watcher struct {
 	// Entry gets the last value of every key, in the order of revisions, and then
-	// each new one. Between two that follow fast on each other a value may be
-	// missing (the stream keeps the last of each key), the last never is. It must
-	// be quick: while it works the watch waits.
+	// each new one. Values that follow each other quickly may be skipped (the stream keeps
+	// the last of each key), but never the last. Entry must be quick: the watch waits for
+	// it.
 	Entry func(Entry)
-	// Current, if any, is called when every value stored before the watch began
-	// has been given to Entry; again after a new snapshot, which a stream that
-	// was made anew or set back requires.
+	// Current, if not nil, is called when every value stored before the watch began has
+	// been given to Entry, or one that overwrote it; and again after a new snapshot, which
+	// a recreated or restored stream requires. Only a key that is overwritten in each of
+	// watchRounds rounds, before it is read, may be missing.
 	Current func()
 }
 
-// Watch tells w the values of the keys that match filter (a subject filter over
-// keys: "seat.>"), first those stored, then those that come. It outlasts
-// reconnects, restarts and changes of leader by resuming behind the last
-// revision it saw, and ends only with ctx, whose error it returns, or at once if
-// there is no such stream. It is one consumer on the server: have one per
-// process and bucket. What it tells is old by the time it is told: it informs.
+// Watch gives w the values of the keys that match filter (a subject filter over keys:
+// "seat.>"), first those stored, then new ones. It survives reconnects, restarts and
+// changes of leader by resuming behind the last revision it saw. It ends only with ctx,
+// whose error it returns, or at once if there is no such stream. It is one consumer on the
+// server: have one per process and bucket. Its values are old by the time they arrive: it
+// informs.
 func (s *Stream) Watch(ctx context.Context, filter string, w Watcher) error {
 	if w.Current == nil {
 		w.Current = func() {}
 	}
-	t := &tail{stream: s, key: filter, Watcher: w}
+	t := &tail{stream: s, filters: []string{s.Subject(filter)}, Watcher: w}
+	if err := t.run(ctx); err != nil {
+		return fmt.Errorf("watch %s of %s: %w", filter, s.name, err)
+	}
+	return ctx.Err()
+}
+
+// run follows until ctx ends; it returns an error only if there is no such stream, or if it
+// is another than that of once.
+func (t *tail) run(ctx context.Context) error {
 	wait := watchMinPause
 	for first := true; ; first = false {
-		seen := t.last
+		seen := t.at.Revision
 		err := t.follow(ctx)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil
 		}
-		if first && errors.Is(err, jetstream.ErrStreamNotFound) {
-			return fmt.Errorf("watch %s of %s: %w", filter, s.name, err)
+		if first && errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, ErrAnew) {
+			return err
 		}
-		if t.last != seen {
+		if t.at.Revision != seen {
 			wait = watchMinPause
 		}
-		if err := pause(ctx, wait); err != nil {
-			return err
+		if pause(ctx, wait) != nil {
+			return nil
 		}
 		wait = min(2*wait, watchMaxPause)
 	}
 }
 
-// tail is the state of a watch across its consumers.
+// WatchBehind is a Watch of what is stored behind a position: every value that is still
+// kept, those that were written over since among them. Behind revision 0 of a stream it
+// begins with the last value of every key. Unlike Watch it doesn't begin again by itself:
+// once the stream was recreated, or restored from before the position, it ends with ErrAnew.
+func (s *Stream) WatchBehind(ctx context.Context, filter string, behind Position, w Watcher) error {
+	if w.Current == nil {
+		w.Current = func() {}
+	}
+	t := &tail{stream: s, filters: []string{s.Subject(filter)}, at: behind, once: true, Watcher: w}
+	if err := t.run(ctx); err != nil {
+		return fmt.Errorf("watch %s of %s behind %d: %w", filter, s.name, behind.Revision, err)
+	}
+	return ctx.Err()
+}
+
+// tail is the state of a watch across its Followers.
 type tail struct {
 	Watcher
 	stream  *Stream
-	key     string    // the filter
-	made    time.Time // when the stream was created
-	last    Revision  // the last seen
+	filters []string // subjects
+	at      Position // the last seen
+	once    bool     // whether it ends when the stream is another
 	current bool
 }
 
-// follow reads one consumer until it fails.
+// follow reads one Follower until it fails.
 func (t *tail) follow(ctx context.Context) error {
-	start, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	stream, err := t.stream.js.Stream(start, t.stream.name)
+	f, from, err := t.stream.store.Follow(ctx, t.stream.name, t.filters, t.at)
 	if err != nil {
 		return err
 	}
-	info := stream.CachedInfo()
-	if !info.Created.Equal(t.made) || Revision(info.State.LastSeq) < t.last {
-		t.made, t.last, t.current = info.Created, 0, false
-	}
-	consumer, err := stream.CreateConsumer(start, t.config())
-	if err != nil {
-		return err
-	}
-	defer t.drop(ctx, stream, consumer.CachedInfo().Name)
-	end, err := t.end(start)
-	if err != nil {
-		return err
-	}
-	if !t.current && t.last >= end {
-		t.arrived()
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(watchAhead), jetstream.PullExpiry(watchExpiry),
-		jetstream.PullHeartbeat(watchHeartbeat), jetstream.WithMessagesErrOnMissingHeartbeat(true))
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	again := true
-	for delivered := uint64(1); ; delivered++ {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
+	defer f.Stop()
+	if from != t.at {
+		if t.once && t.at != (Position{}) {
+			return ErrAnew
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if meta.Sequence.Consumer != delivered {
-			return errGap
-		}
-		t.last = Revision(meta.Sequence.Stream)
-		key := strings.TrimPrefix(m.Subject(), t.stream.prefix)
-		t.Entry(Entry{Key: key, Value: m.Data(), Revision: t.last, Created: meta.Timestamp})
-		if t.current || t.last < end {
-			continue
-		}
-		// What was written over before it was delivered has been missed so far.
+		t.at, t.current = from, false
+	}
+	end := Revision(0)
+	if !t.current {
 		if end, err = t.end(ctx); err != nil {
 			return err
 		}
-		if !again || t.last >= end {
+		if t.at.Revision >= end {
 			t.arrived()
 		}
-		again = false
+	}
+	for round := 1; ; {
+		e, err := f.Next(ctx)
+		if err != nil {
+			return err
+		}
+		t.at.Revision = e.Revision
+		t.Entry(t.stream.keyed(e))
+		if t.current || t.at.Revision < end {
+			continue
+		}
+		// What was overwritten before it was delivered has been missed so far, and so
+		// once more in the round that follows: until a round has caught up.
+		if end, err = t.end(ctx); err != nil {
+			return err
+		}
+		if t.at.Revision >= end || round == watchRounds {
+			t.arrived()
+		}
+		round++
 	}
 }
 
-// end is where a snapshot ends that is complete by now. It is the leader's, and
-// asked for after the consumer was made: his replica may be behind, and he does
-// not tell a value that was written over before, but the one that did.
-func (t *tail) end(ctx context.Context) (Revision, error) {
+// end returns the revision at which a snapshot is complete now. The leader is asked, after
+// the Follower was made: the Follower's replica may be behind, and it delivers an
+// overwriting value in place of the overwritten one.
+func (t *tail) end(ctx context.Context) (end Revision, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	e, err := t.stream.get(ctx, t.key)
-	if errors.Is(err, ErrNotFound) {
-		err = nil
+	for _, filter := range t.filters {
+		e, err := t.stream.ask(ctx, Query{Subject: filter})
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return 0, err
+		}
+		end = max(end, e.Revision)
 	}
-	return e.Revision, err
+	return end, nil
 }
-
-var errGap = errors.New("a message is missing")
 
 func (t *tail) arrived() {
 	t.current = true
 	t.Current()
 }
 
-// config is that of an ordered consumer: unacknowledged, in memory, on one server.
-func (t *tail) config() jetstream.ConsumerConfig {
-	c := jetstream.ConsumerConfig{
-		FilterSubject:     t.stream.Subject(t.key),
-		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,
-		AckPolicy:         jetstream.AckNonePolicy,
-		MaxDeliver:        1,
-		MemoryStorage:     true,
-		Replicas:          1,
-		InactiveThreshold: watchIdle,
-	}
-	if t.last > 0 {
-		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, uint64(t.last)+1
-	}
-	return c
-}
-
-// drop spares the server the wait for watchIdle.
-func (t *tail) drop(ctx context.Context, stream jetstream.Stream, name string) {
-	if !t.stream.nc.IsConnected() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), watchHeartbeat)
-	defer cancel()
-	_ = stream.DeleteConsumer(ctx, name) // else the server forgets it
-}
-
-// All reads the last entry of each key that matches filter, in the order of
-// their revisions: at least what was stored when it was called.
+// All reads the last entry of each key that matches filter, in the order of their
+// revisions: at least what was stored when it was called.
 func (s *Stream) All(ctx context.Context, filter string) ([]Entry, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -202,4 +181,67 @@ func (s *Stream) All(ctx context.Context, filter string) ([]Entry, error) {
 		return nil, err
 	}
 	return slices.SortedFunc(maps.Values(last), func(a, b Entry) int { return cmp.Compare(a.Revision, b.Revision) }), nil
+}
+
+// ReadBehind gives entry what a WatchBehind sees until it is current, and returns the
+// position of the last entry, to go on from there. With no position it reads the stream as
+// it is now; it is ErrAnew if the stream is recreated meanwhile.
+func (s *Stream) ReadBehind(ctx context.Context, filter string, behind Position, entry func(Entry)) (Position, error) {
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := false
+	t := &tail{stream: s, filters: []string{s.Subject(filter)}, at: behind, once: true}
+	t.Watcher = Watcher{
+		Entry: func(e Entry) {
+			if !done {
+				entry(e)
+			}
+		},
+		Current: func() { done = true; cancel() },
+	}
+	err := t.run(reading)
+	if done {
+		return t.at, nil
+	}
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	return behind, fmt.Errorf("read %s of %s behind %d: %w", filter, s.name, behind.Revision, err)
+}
+
+// ReadTo reads the last entry of each key that matches one of the filters, in the order of
+// their revisions, until the record under key has arrived at revision r or later. By then
+// all that was stored before has arrived too, whichever replica answers. An entry may
+// arrive more than once, at increasing revisions. Like a watch, it retries until ctx ends.
+func (s *Stream) ReadTo(ctx context.Context, filters []string, key string, r Revision, entry func(Entry)) error {
+	return s.ReadBehindTo(ctx, filters, 0, key, r, entry)
+}
+
+// ReadBehindTo is ReadTo of what was stored behind a revision, with every value that is still
+// kept; of all, if the stream hasn't come so far.
+func (s *Stream) ReadBehindTo(ctx context.Context, filters []string, behind Revision, key string, r Revision, entry func(Entry)) error {
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := false
+	t := &tail{stream: s, at: Position{Revision: behind}, filters: []string{s.Subject(key)}, Watcher: Watcher{Current: func() {}, Entry: func(e Entry) {
+		switch {
+		case done:
+		case e.Key != key:
+			entry(e)
+		case e.Revision >= r:
+			done = true
+			cancel()
+		}
+	}}}
+	for _, f := range filters {
+		t.filters = append(t.filters, s.Subject(f))
+	}
+	err := t.run(reading)
+	if done {
+		return nil
+	}
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	return fmt.Errorf("read %s up to %s at %d: %w", s.name, key, r, err)
 }

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// oval is a closed smooth curve of eight arcs: a flat one on each side, a tight one at each corner. A row at
-// some distance outside it is the same eight arcs with larger radii, so that stands around it have true arcs for rows.
+// oval is a closed smooth curve of eight arcs: a flat one on each side, a tight one at each corner. A row at some
+// distance outside it consists of the same eight arcs with larger radii, so the rows of stands around it are true arcs.
 type oval struct{ a, b float64 } // half width, half height
 
 // side is one of the arcs of an oval. Angles grow clockwise on the page from the right: 0 right, π/2 bottom.
@@ -16,7 +16,7 @@ type side struct {
 	radius, from, to float64
 }
 
-// sides returns the arcs clockwise, from the upper right corner on: the upper side is last.
+// sides returns the arcs clockwise from the upper right corner; the upper side is last.
 func (o oval) sides() []side {
 	corner := 0.45 * min(o.a, o.b)
 	long, high := 4*o.a, 4*o.b // radii of the bottom and of the right side
@@ -43,9 +43,9 @@ func (o oval) sides() []side {
 	}
 }
 
-// edge is the oval as a polygon, so far outside it.
+// edge returns a polygon along the oval, the given distance outside it.
 func (o oval) edge(outside float64) []Point {
-	const steps = 8 // an arc
+	const steps = 8 // per arc
 	var out []Point
 	for _, s := range o.sides() {
 		for i := range steps {
@@ -55,7 +55,7 @@ func (o oval) edge(outside float64) []Point {
 	return out
 }
 
-// clip keeps what of a convex polygon lies between two heights.
+// clip returns the part of a convex polygon between two heights.
 func clip(polygon []Point, top, bottom float64) []Point {
 	cut := func(polygon []Point, inside func(y float64) bool, y float64) []Point {
 		var out []Point
@@ -84,7 +84,7 @@ type bowl struct {
 	hidden func(at int) bool        // sides with a restricted view
 }
 
-// stands lays out so many rows in all.
+// stands lays out the given number of rows in all.
 func (b bowl) stands(rows int) []stand {
 	var out []stand
 	outside := 0.0
@@ -95,7 +95,7 @@ func (b bowl) stands(rows int) []stand {
 			middle := s.radius + outside + rowDepth*float64(n)/2
 			blocks := max(1, int(math.Ceil(middle*(s.to-s.from)/widestBlock-0.2)))
 			if b.keep != nil {
-				blocks |= 1 // so that one is in the middle of the main stand
+				blocks |= 1 // odd, so that one is in the middle of the main stand
 			}
 			width := (s.to - s.from) / float64(blocks)
 			for i := range blocks {
@@ -123,7 +123,7 @@ func (b bowl) stands(rows int) []stand {
 	return out
 }
 
-// tiers names the levels of a bowl and shares its rows out among them.
+// tiers returns the names of a bowl's n levels and each one's share of the rows.
 func tiers(n int) ([]string, []float64) {
 	switch n {
 	case 1:
@@ -134,10 +134,10 @@ func tiers(n int) ([]string, []float64) {
 	return []string{"lower", "club", "upper"}, []float64{0.42, 0.16, 0.42}
 }
 
-// arena has its stage at the upper end of the floor and stands around the other three sides.
+// arena lays out a stage at the upper end of a floor and stands around the other three sides.
 func arena(spec Spec) *venue {
 	seated := float64(spec.Seats - spec.Standing)
-	const halfWidth, halfLength, usual = 1900, 3300, 16000 // the floor of an arena of so many seats
+	const halfWidth, halfLength, usual = 1900, 3300, 16000 // the floor of an arena of usual seats
 	scale := math.Sqrt(seated / usual)
 	const perSquareMetre = 3 // people standing; half of the oval is for them
 	scale = max(0.3, scale, math.Sqrt(float64(spec.Standing)/perSquareMetre*10_000/(2*halfWidth*halfLength)))
@@ -161,7 +161,7 @@ func arena(spec Spec) *venue {
 	return v
 }
 
-// standing splits a floor between the standing places near the stage and those behind.
+// standing splits a floor into the standing places near the stage and those behind.
 func (v *venue) standing(places int, floor []Point) {
 	const barrier = 150
 	b := emptyBox()
@@ -178,7 +178,8 @@ func (v *venue) standing(places int, floor []Point) {
 	}
 }
 
-// floorSeats sets rows on the floor of an arena, gently curved towards the stage: at most so many seats.
+// floorSeats sets rows on the floor of an arena, gently curved towards the stage, until they have most seats or the
+// floor is full.
 func floorSeats(floor oval, front, most float64) []stand {
 	half := 0.72 * floor.a
 	blocks := max(1, int(math.Ceil(2*half/widestBlock)))
@@ -200,7 +201,7 @@ func floorSeats(floor oval, front, most float64) []stand {
 	return slices.DeleteFunc(out, func(s stand) bool { return len(s.rows) == 0 })
 }
 
-// stadium has stands around a pitch; a small one has them on one or two sides only.
+// stadium lays out stands around a pitch; a small one has them on only one or two sides.
 func stadium(spec Spec) *venue {
 	const length, width = 10_500.0, 6_800.0 // of the pitch
 	around := oval{length/2 + 1200, width/2 + 1200}
@@ -216,7 +217,7 @@ func stadium(spec Spec) *venue {
 	seated := spec.Seats - spec.Standing
 	b := bowl{oval: around, sides: []int{7, 0, 1, 2, 3, 4, 5, 6}}
 	b.levels, b.shares = tiers(spec.levels(8000, 30_000))
-	const usualRow, half = 190, math.Pi / 2            // seats of a row of one long side; the angle of its middle
+	const usualRow, half = 190, math.Pi / 2            // seats in a row along one long side; the angle of its middle
 	switch reach := float64(seated) / 10 / usualRow; { // ten rows
 	case reach < 1: // the main stand, as long as its rows need
 		first := b.oval.sides()[3]

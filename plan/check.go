@@ -26,11 +26,11 @@ const (
 	MaxLabelBytes = 200       // of names, labels and numbers
 
 	maxAreaIDBytes = MaxIDBytes - len("/200000")
-	maxElements    = 6 * MaxSeats // arrays, objects and array elements of a document: pretix needs four a seat
+	maxElements    = 6 * MaxSeats // arrays, objects and array elements of a document: pretix needs four per seat
 	maxDepth       = 32
 )
 
-// Error is what Check finds wrong with a plan: one fault and the place that has it.
+// Error is a fault found by Check and the place that has it.
 type Error struct {
 	Place   string // "section 101, row A, seat 12 (id 101-A-12)"
 	Message string // "id already used in section 102, row C"
@@ -38,17 +38,17 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Place + ": " + e.Message }
 
-// maxFaults is how many faults of a plan are told at once.
+// maxFaults bounds the faults of a plan that are reported at once.
 const maxFaults = 50
 
-// Check returns nil, or every fault of p as an *Error, joined, the first maxFaults of them: what it says of every plan is in
-// the package comment.
+// Check returns nil if p has the properties listed in the package comment, or else its faults, up to maxFaults, each an
+// *Error, joined.
 func Check(p *Plan) error {
 	if p == nil {
 		return fault("plan", "is missing")
 	}
 	c := checker{plan: p, categories: map[string]bool{}, sections: map[string]bool{}, areas: map[string]int{}, seats: map[string]seatAt{}}
-	if c.head(); c.faults == 0 { // else every place may be at fault for that
+	if c.head(); c.faults == 0 { // otherwise every place might have a fault because of these
 		c.checkAreas()
 		c.checkSections()
 		c.checkCompanions()
@@ -72,10 +72,10 @@ type checker struct {
 	places, rows int
 
 	found  []error
-	faults int // of them, and of those that are not told
+	faults int // how many, including those not reported
 }
 
-// add notes a fault; nil is none.
+// add records a fault, unless err is nil.
 func (c *checker) add(err error) {
 	if err == nil {
 		return
@@ -269,7 +269,7 @@ func (c *checker) checkShapes() {
 
 func (c *checker) count(at string, places int) error {
 	before := c.places
-	if c.places += places; before <= MaxSeats && c.places > MaxSeats { // told once
+	if c.places += places; before <= MaxSeats && c.places > MaxSeats { // reported once
 		return fault(at, "plan has more than %d seats and standing places", MaxSeats)
 	}
 	return nil
@@ -349,7 +349,7 @@ func checkPoints(at, field string, points []Point) error {
 	return nil
 }
 
-// checkColor keeps colours to what can be put into a style attribute as it is.
+// checkColor accepts only colours that can be put into a style attribute as they are.
 func checkColor(at, color string) error {
 	if !validColor(color) {
 		return fault(at, "color %s is not #rgb, #rrggbb or a colour's name", show(color))
@@ -368,7 +368,7 @@ func validColor(color string) bool {
 	}) < 0
 }
 
-// nameOr is how a message calls the i-th of a list that may have no name.
+// nameOr returns how a message refers to the i-th element of a list, which may have no name.
 func nameOr(name string, i int) string {
 	if name == "" {
 		return fmt.Sprintf("#%d", i+1)
@@ -376,7 +376,7 @@ func nameOr(name string, i int) string {
 	return show(name)
 }
 
-// show makes a string from a file fit to be put into a message.
+// show makes a string from a file fit for a message.
 func show(s string) string {
 	const most = 80
 	switch {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// hall is a small valid plan: two sections of two rows, a companion seat, an area, one shape of each kind.
+// hall returns a small valid plan: two sections of two rows, a companion seat, an area, one shape of each kind.
 func hall() *Plan {
 	p := &Plan{Name: "Hall", Width: 2000, Height: 1000, Focus: Point{1000, 0},
 		Categories: []Category{{"Gold", "#fc0"}, {"Silver", "silver"}},

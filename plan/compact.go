@@ -8,10 +8,10 @@ import (
 	"strconv"
 )
 
-// CompactTolerance is how far, in plan units, a seat of the compact map may lie from where the plan has it.
+// CompactTolerance is how far, in plan units, a seat in the compact map may lie from its position in the plan.
 const CompactTolerance = 2.5
 
-// Compact returns the map form of a checked plan for browsers: JSON, all coordinates rounded to whole plan units,
+// Compact returns the map of a checked plan for browsers: JSON with all coordinates rounded to whole plan units, and
 // sections, rows, seats and areas in plan order, so that place i of the availability is place i here.
 //
 //	{v:1, name, width, height, focus:[x,y],
@@ -23,18 +23,19 @@ const CompactTolerance = 2.5
 //
 // PATH is x, y of the first point, then dx, dy from each point to the next.
 //
-// start is the index of the first place. cats runs over the seats of the section: n seats of category c, and so on. kinds lists
-// the seats that are special: gap ordinary seats, then one of kind k, and so on; k is 1 accessible, 2 companion, plus 4 if its view
-// is restricted. An area has n places, ids "<id>/1" to "<id>/n".
+// start is the index of the first place. cats covers the seats of the section: n seats of category c, and so on. kinds
+// lists the special seats: gap ordinary seats, then one of kind k, and so on; k is 1 for accessible, 2 for companion,
+// plus 4 if the view is restricted. An area has n places with the ids "<id>/1" to "<id>/n".
 //
-// p is the row's seats as arcs, six numbers each: n, x0, y0, x1, y1, sag. n seats lie evenly from (x0, y0) to (x1, y1) on
-// the circle through both whose middle is sag to the right of the way from first to last (to its right on the page, y
-// downwards; negative: to the left). Each number but n is the difference to the arc before it in the section, the first arc's to 0. With chord
-// c, unit vector u along it and w = (-u.y, u.x): if sag is 0, seat k is at first + u·c·k/(n-1). Else r = (c²/4 + sag²)/(2·sag),
-// h = 2·atan(2·sag/c), t = h·(2k/(n-1) - 1), and seat k is at middle of chord + u·r·sin t + w·(r·cos t - r + sag).
+// p is the row's seats as arcs, six numbers each: n, x0, y0, x1, y1, sag. n seats lie evenly from (x0, y0) to (x1, y1)
+// on the circle through both whose arc's middle is sag to the right of the way from first to last (right on the page,
+// y downwards; negative: left). Each number but n is the difference from the arc before it in the section, or from 0
+// for the first arc. With chord c, unit vector u along it and w = (-u.y, u.x): if sag is 0, seat k is at
+// first + u·c·k/(n-1). Otherwise r = (c²/4 + sag²)/(2·sag), h = 2·atan(2·sag/c), t = h·(2k/(n-1) - 1), and seat k is
+// at middle of chord + u·r·sin t + w·(r·cos t - r + sag).
 //
 // n is the seats' numbers as runs: first, step, count, and so on; without n the seats are numbered 1, 2, 3…
-// Where numbers are no plain integers, s lists them all. A seat's id is "<section id>-<row label>-<number>", except
+// Where numbers are not plain integers, s lists them all. A seat's id is "<section id>-<row label>-<number>", except
 // in a section with ids, which lists them all.
 func Compact(p *Plan, x *Index) ([]byte, error) {
 	m := compactMap{V: 1, Name: p.Name, Width: round(p.Width), Height: round(p.Height), Focus: path([]Point{p.Focus})}
@@ -162,7 +163,7 @@ func kindCode(s Seat) int {
 	return k
 }
 
-// numbers codes a row's numbers as runs (nil, nil means 1, 2, 3…), or literally if one is not a plain integer.
+// numbers encodes a row's numbers as runs (nil, nil means 1, 2, 3…), or literally if one is not a plain integer.
 func numbers(row []Seat) (runs []int, literal []string) {
 	for _, s := range row {
 		if n, err := strconv.Atoi(s.Number); err != nil || strconv.Itoa(n) != s.Number || n > 1<<30 || n < -1<<30 {
@@ -193,15 +194,16 @@ func numbers(row []Seat) (runs []int, literal []string) {
 	return runs, nil
 }
 
-// run is seats lying evenly on an arc of a circle, or on a line.
+// run is a run of evenly spaced seats on an arc of a circle, or on a line.
 type run struct{ x0, y0, x1, y1, sag int }
 
-// longestArc finds how many of the first seats lie within CompactTolerance on one arc; one or two always do.
+// longestArc returns how many of the first seats lie within CompactTolerance of one arc, and that arc; one or two
+// always do.
 func longestArc(row []Seat) (int, run) {
 	if a := arcThrough(row); a.fits(row) {
 		return len(row), a
 	}
-	// The seats up to an aisle are what lies on one arc in most rows that do not as a whole.
+	// In most rows that are not one arc as a whole, the seats up to an aisle are.
 	low, high := 1, len(row)
 	for high-low > 1 {
 		if middle := (low + high) / 2; arcThrough(row[:middle]).fits(row[:middle]) {
@@ -213,15 +215,15 @@ func longestArc(row []Seat) (int, run) {
 	return low, arcThrough(row[:low])
 }
 
-// arcThrough is the arc through the first, the last and the middle one of the seats.
+// arcThrough returns the arc through the first, last and middle seats.
 func arcThrough(row []Seat) run {
 	first, last := row[0], row[len(row)-1]
 	a := run{x0: round(first.X), y0: round(first.Y), x1: round(last.X), y1: round(last.Y)}
 	if len(row) < 3 {
 		return a
 	}
-	// The arc's height over the chord, from a seat off its middle: h = sag - r + sqrt(r² - d²), solved for sag by
-	// the circle through three points.
+	// The height of the arc over the chord, from a seat off its middle: h = sag - r + sqrt(r² - d²), solved for sag
+	// by the circle through three points.
 	m := row[len(row)/2]
 	dx, dy := last.X-first.X, last.Y-first.Y
 	c := math.Hypot(dx, dy)
@@ -245,7 +247,7 @@ func arcThrough(row []Seat) run {
 	return a
 }
 
-// at is seat k of n, as a browser computes it.
+// at returns the position of seat k of n, as a browser computes it.
 func (a run) at(k, n int) Point {
 	x0, y0 := float64(a.x0), float64(a.y0)
 	dx, dy := float64(a.x1)-x0, float64(a.y1)-y0

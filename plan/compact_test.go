@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// checkCompact decodes the compact form from its documentation alone and compares it with the plan.
+// checkCompact decodes the compact form by its documentation alone and compares it with the plan.
 func checkCompact(t testing.TB, p *Plan) {
 	t.Helper()
 	x := NewIndex(p)
@@ -118,7 +118,7 @@ func expand(runs []int) (out []int) {
 	return out
 }
 
-// onArc follows the words of the documentation, not the code of run.at.
+// onArc follows the documentation, not the code of run.at.
 func onArc(arc [5]int, k, n int) Point {
 	x0, y0, x1, y1, sag := float64(arc[0]), float64(arc[1]), float64(arc[2]), float64(arc[3]), float64(arc[4])
 	c := math.Hypot(x1-x0, y1-y0)
@@ -154,7 +154,7 @@ func samePath(t testing.TB, path []int, points []Point) {
 func TestCompact(t *testing.T) {
 	t.Parallel()
 	odd := hall()
-	// Seats on no arc, numbers that descend, skip and are none, ids of another pattern.
+	// Seats not on an arc; numbers that descend, skip or are not integers; ids of another pattern.
 	for i := range odd.Sections[0].Rows[0].Seats {
 		s := &odd.Sections[0].Rows[0].Seats[i]
 		s.Y += float64(i * i * 7 % 40)

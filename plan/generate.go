@@ -14,11 +14,11 @@ const (
 	Stadium Kind = "stadium" // stands on all sides of a pitch
 )
 
-// Spec says what venue to generate.
+// Spec describes a venue to generate.
 type Spec struct {
 	Kind     Kind
 	Name     string // default: "Arena of 20000"
-	Seats    int    // sellable places in all, standing places included: 200 to 80,000
+	Seats    int    // sellable places in all, including standing places: 200 to 80,000
 	Standing int    // how many of them are standing places
 	Levels   int    // tiers, 1 to 3; 0 chooses by size
 }
@@ -40,17 +40,18 @@ const (
 	minSeated    = 100
 )
 
-// Generate lays out a venue with exactly spec.Seats places, the same for the same spec. One seat in a hundred is
-// accessible and has a companion seat beside it.
+// Generate lays out a venue with exactly spec.Seats places; the same spec gives the same plan. One seat in a hundred
+// is accessible and has a companion seat beside it. What is wrong with the spec is an [Error] whose Place is its field, as
+// event files name it.
 func Generate(spec Spec) (*Plan, error) {
 	if spec.Seats < minGenerated || spec.Seats > maxGenerated {
-		return nil, fmt.Errorf("generate plan: %d places are not between %d and %d", spec.Seats, minGenerated, maxGenerated)
+		return nil, fault("seats", "%d places are not between %d and %d", spec.Seats, minGenerated, maxGenerated)
 	}
 	if spec.Standing < 0 || spec.Seats-spec.Standing < minSeated {
-		return nil, fmt.Errorf("generate plan: %d standing of %d places leave fewer than %d seats", spec.Standing, spec.Seats, minSeated)
+		return nil, fault("standing", "%d standing of %d places leave fewer than %d seats", spec.Standing, spec.Seats, minSeated)
 	}
 	if spec.Levels < 0 || spec.Levels > 3 {
-		return nil, fmt.Errorf("generate plan: %d levels are not 1 to 3", spec.Levels)
+		return nil, fault("levels", "%d levels are not 1 to 3", spec.Levels)
 	}
 	var v *venue
 	switch spec.Kind {
@@ -61,7 +62,7 @@ func Generate(spec Spec) (*Plan, error) {
 	case Stadium:
 		v = stadium(spec)
 	default:
-		return nil, fmt.Errorf("generate plan: kind %q is not %s, %s or %s", spec.Kind, Arena, Theatre, Stadium)
+		return nil, fault("kind", "%q is not %s, %s or %s", spec.Kind, Arena, Theatre, Stadium)
 	}
 	p, err := v.plan(spec)
 	if err != nil {
@@ -73,7 +74,7 @@ func Generate(spec Spec) (*Plan, error) {
 	return p, nil
 }
 
-// levels is the number of tiers of a venue that has two from so many seats and three from so many.
+// levels returns the number of tiers of a venue that by default has two from two seats on and three from three on.
 func (s Spec) levels(two, three int) int {
 	switch seated := s.Seats - s.Standing; {
 	case s.Levels > 0:
@@ -86,7 +87,7 @@ func (s Spec) levels(two, three int) int {
 	return 1
 }
 
-// tierRows shares rows out among tiers; each gets at least one, so that there may be more than asked for.
+// tierRows divides rows among tiers. Each gets at least one, so the sum may exceed rows.
 func tierRows(rows int, shares []float64) []int {
 	out := make([]int, len(shares))
 	left := rows
@@ -98,7 +99,7 @@ func tierRows(rows int, shares []float64) []int {
 	return out
 }
 
-// growRows lays out with more and more rows until there is room for the seats.
+// growRows calls layout with more and more rows until there is room for the seats.
 func growRows(seats int, layout func(rows int) []stand) []stand {
 	const most = 1000
 	for rows := 1; ; rows++ {

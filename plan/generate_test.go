@@ -13,7 +13,7 @@ func TestGenerate(t *testing.T) {
 			for levels := range 4 {
 				for _, standing := range []int{0, seats / 5} {
 					if seats == 80_000 && levels != 0 {
-						continue // the size by itself is what matters here
+						continue // only the size matters here
 					}
 					spec := Spec{Kind: kind, Seats: seats, Standing: standing, Levels: levels}
 					t.Run(fmt.Sprintf("%s-%d-%d-%d", kind, seats, standing, levels), func(t *testing.T) {
@@ -24,7 +24,7 @@ func TestGenerate(t *testing.T) {
 			}
 		}
 	}
-	// Odd sizes leave odd rests to trim.
+	// Odd sizes leave odd remainders to trim.
 	for seats := 201; seats < 3000; seats += 37 {
 		for _, kind := range []Kind{Arena, Theatre, Stadium} {
 			checkGenerated(t, Spec{Kind: kind, Seats: seats})
@@ -86,7 +86,8 @@ func checkGenerated(t *testing.T, spec Spec) {
 	}
 }
 
-// checkApart compares each seat with those in its cell of a grid and the cells around, if the pair is one to compare.
+// checkApart checks that seats are at least so far apart, for the pairs that compare accepts. It looks at each seat's
+// cell of a grid and the cells around it.
 func checkApart(t *testing.T, spec Spec, x *Index, least float64, compare func(a, b Ref) bool) {
 	t.Helper()
 	seats := make([]Ref, x.Seats())
@@ -162,7 +163,7 @@ func TestGenerateIsDeterministic(t *testing.T) {
 	}
 }
 
-// Both halves of a venue cost the same: a section and its mirror image are of one category.
+// Both halves of a venue cost the same: a section and its mirror image have the same category.
 func TestGenerateIsSymmetric(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []Kind{Arena, Stadium} {

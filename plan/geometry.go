@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// doublesBack says that of three seats listed one after another the third lies back towards the first.
+// doublesBack reports whether the third of three seats listed in turn lies back towards the first.
 func doublesBack(s []Seat) bool {
 	return (s[1].X-s[0].X)*(s[2].X-s[1].X)+(s[1].Y-s[0].Y)*(s[2].Y-s[1].Y) < 0
 }
@@ -19,8 +19,8 @@ func anyDoublesBack(row []Seat) bool {
 	return false
 }
 
-// orderSeats puts the seats of a row that is listed out of physical order (1, 3, 5, 2, 4) in order along its
-// longest extent. Seats that lie in no line at all, as around a table, keep the order they are listed in.
+// orderSeats sorts the seats of a row that is listed out of physical order (1, 3, 5, 2, 4) along its longest extent.
+// Seats that don't form a line, as around a table, keep their listed order.
 func orderSeats(row []Seat) {
 	if !anyDoublesBack(row) {
 		return
@@ -89,7 +89,7 @@ func hull(points []Point) []Point {
 
 func cross(o, a, b Point) float64 { return (a.X-o.X)*(b.Y-o.Y) - (a.Y-o.Y)*(b.X-o.X) }
 
-// polar is the point at radius and angle around centre; angles grow clockwise on the page, as y grows downwards.
+// polar returns the point at radius and angle around centre; angles grow clockwise on the page, as y grows downwards.
 func polar(centre Point, radius, angle float64) Point {
 	return Point{centre.X + radius*math.Cos(angle), centre.Y + radius*math.Sin(angle)}
 }
@@ -109,7 +109,7 @@ func (b *box) add(points ...Point) {
 	}
 }
 
-// extent is the box around everything of the plan that has a position.
+// extent returns the box around everything in the plan that has a position.
 func (p *Plan) extent() box {
 	b := emptyBox()
 	for s := range p.Sections {
@@ -133,7 +133,7 @@ func (p *Plan) extent() box {
 	return b
 }
 
-// each calls move on every position of the plan.
+// each calls move for every position in the plan.
 func (p *Plan) each(move func(*Point)) {
 	list := func(points []Point) {
 		for i := range points {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// MaxBlockSeats bounds a block so that its seats' states fit the bits of a uint64.
+// MaxBlockSeats bounds a block so that its seats' states fit into a uint64.
 const MaxBlockSeats = 64
 
 // AisleFactor is how much wider than the row's usual seat spacing a gap must be to count as an aisle.
@@ -32,7 +32,7 @@ type Index struct {
 
 type rowAt struct{ section, row, start int32 }
 
-// Range is the places [Start, End).
+// Range is the range of places [Start, End).
 type Range struct{ Start, End int }
 
 // AreaRange is the standing places of one area; place n (from 1) has the index Start+n-1.
@@ -42,8 +42,8 @@ type AreaRange struct {
 	Range
 }
 
-// Block is a maximal run of at most MaxBlockSeats physically adjacent seats of one row: the indices Start to
-// Start+Len-1 are neighbours from left to right. Only seats have blocks, standing places have none.
+// Block is a maximal run of at most MaxBlockSeats physically adjacent seats of one row: places Start to Start+Len-1
+// are neighbours from left to right. Only seats are in blocks, not standing places.
 type Block struct {
 	Start, Len   int
 	Section, Row int // indices in Plan.Sections and its Rows
@@ -90,7 +90,7 @@ func NewIndex(p *Plan) *Index {
 			}
 			x.rows = append(x.rows, rowAt{int32(s), int32(r), int32(start)})
 			gaps = spacings(gaps[:0], row)
-			// One or two gaps have no median worth the name: two seats either side of an aisle are not neighbours.
+			// One or two gaps have no meaningful median: two seats on either side of an aisle are not neighbours.
 			pitch := usual
 			if len(gaps) > 2 {
 				pitch = median(gaps)
@@ -108,7 +108,7 @@ func NewIndex(p *Plan) *Index {
 	return x
 }
 
-// addBlocks cuts one row into blocks: at aisles, where the listing doubles back, and at MaxBlockSeats.
+// addBlocks splits one row into blocks: at aisles, where the listing doubles back, and at MaxBlockSeats.
 func (x *Index) addBlocks(row []Seat, b Block, pitch float64) {
 	for i := range row {
 		if i > 0 && (b.Len == MaxBlockSeats || distance(&row[i-1], &row[i]) > AisleFactor*pitch || i > 1 && doublesBack(row[i-2:i+1])) {
@@ -123,22 +123,22 @@ func (x *Index) addBlocks(row []Seat, b Block, pitch float64) {
 	}
 }
 
-// Plan returns the plan that is numbered.
+// Plan returns the numbered plan.
 func (x *Index) Plan() *Plan { return x.plan }
 
-// Len is the number of sellable places.
+// Len returns the number of sellable places.
 func (x *Index) Len() int { return x.places }
 
-// Seats is the number of seats: they are the places 0 to Seats()-1, the standing places follow.
+// Seats returns the number of seats. They are places 0 to Seats()-1; the standing places follow.
 func (x *Index) Seats() int { return len(x.rowOf) }
 
 // Blocks returns the blocks in plan order. The caller must not change them.
 func (x *Index) Blocks() []Block { return x.blocks }
 
-// Sections returns the seats of each of the plan's sections, in plan order. The caller must not change them.
+// Sections returns the range of seats of each section, in plan order. The caller must not change it.
 func (x *Index) Sections() []Range { return x.sections }
 
-// Areas returns the standing places of each of the plan's areas, in plan order. The caller must not change them.
+// Areas returns the standing places of each area, in plan order. The caller must not change them.
 func (x *Index) Areas() []AreaRange { return x.areas }
 
 // Area returns the standing places of one area.
@@ -163,7 +163,7 @@ func (x *Index) Lookup(id string) (int, bool) {
 	return 0, false
 }
 
-// splitPlaceID takes a standing place's id apart: "floor/17" is place 17 of the area "floor".
+// splitPlaceID splits a standing place's id: "floor/17" is place 17 of the area "floor".
 func splitPlaceID(id string) (area string, n int, ok bool) {
 	slash := strings.LastIndexByte(id, '/')
 	if slash < 0 {
@@ -236,7 +236,7 @@ func seatLabel(section *Section, row *Row, s *Seat) string {
 	return label + ", " + written(row.SeatText, "Seat %s", labelOr(s.Number, s.ID))
 }
 
-// written is a label as the venue writes it, or as usual.
+// written returns a label in the venue's pattern, or the usual one if it has none.
 func written(pattern, usual, label string) string {
 	if pattern == "" {
 		pattern = usual
@@ -251,7 +251,7 @@ func labelOr(label, id string) string {
 	return label
 }
 
-// sectionPitch is the usual distance between neighbours of a section, in plan units.
+// sectionPitch returns the usual distance between neighbours in a section, in plan units.
 func sectionPitch(s *Section) float64 {
 	var gaps []float64
 	for r := range s.Rows {
@@ -267,7 +267,7 @@ func spacings(into []float64, row []Seat) []float64 {
 	return into
 }
 
-// median sorts values.
+// median returns the median of values, which it sorts.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

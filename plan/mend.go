@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// mender makes an imported plan fit for Check where there is one way to, and notes
-// what it did: a plan of a thousand seats is not refused for a blank.
+// mender fixes faults of an imported plan that have one obvious fix, and notes what it
+// did: a plan of a thousand seats is not refused for a blank.
 type mender struct {
 	categories map[string]string // as written → as it is now
 	used       map[string]bool   // ids of seats
 	renamed    int
-	example    string // of them
+	example    string // one of the renamed ids
 	notes      []string
 }
 
 func (m *mender) note(format string, a ...any) { m.notes = append(m.notes, fmt.Sprintf(format, a...)) }
 
-// category is the one line that a category's name is read as.
+// category returns a category's name on one line.
 func (m *mender) category(written pretixText) string {
 	name := written.line()
 	if before, known := m.categories[string(written)]; name != string(written) && !known && before == "" {
@@ -27,8 +27,8 @@ func (m *mender) category(written pretixText) string {
 	return name
 }
 
-// seat is an id for a seat: its own, unless that is another's or too long. Ids that
-// are derived depend on the plan alone.
+// seat returns an id for a seat: its own, unless that is taken or too long. Derived ids
+// depend only on the plan.
 func (m *mender) seat(id, derived string) string {
 	if id != "" && len(id) <= MaxIDBytes && !m.used[id] {
 		m.used[id] = true
@@ -60,7 +60,7 @@ func (m *mender) done() []string {
 	return m.notes
 }
 
-// alike notes seats whose tickets would read the same.
+// alike returns notes about seats whose tickets would read the same.
 func alike(p *Plan) (notes []string) {
 	type told struct {
 		section, row int

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"unicode/utf8"
 )
 
@@ -16,14 +17,14 @@ type Plan struct {
 	Name       string     `json:"name"`
 	Width      float64    `json:"width"`
 	Height     float64    `json:"height"`
-	Focus      Point      `json:"focus"` // what people come to look at: the stage, the centre of the pitch
+	Focus      Point      `json:"focus"` // what people look at: the stage, the centre of the pitch
 	Categories []Category `json:"categories"`
 	Sections   []Section  `json:"sections"`
 	Areas      []Area     `json:"areas,omitempty"`
 	Shapes     []Shape    `json:"shapes,omitempty"`
 }
 
-// Category groups places that are priced alike; an event maps a price level onto each.
+// Category groups places priced alike; an event maps a price level onto each.
 type Category struct {
 	Name  string `json:"name"`
 	Color string `json:"color,omitempty"` // #rgb, #rrggbb or a CSS colour name
@@ -39,10 +40,11 @@ type Section struct {
 	Rows    []Row   `json:"rows"`
 }
 
-// Row is one row of a section, its front row first. Seats are listed in physical order along the row, left to right as
-// one faces the focus; [Read] and [ImportPretix] put them so where a file does not.
+// Row is one row of a section, which lists its front row first. Seats are in physical order along the row, left to
+// right as one faces the focus; [Read] and [ImportPretix] sort them if a file does not.
 //
-// A row is written "Row A" and its seats "Seat 12", unless RowText and SeatText say otherwise, with %s for label and number.
+// A row is written "Row A" and its seats "Seat 12", unless RowText and SeatText say otherwise, with %s for the label
+// and the number.
 type Row struct {
 	Label    string `json:"label"`
 	RowText  string `json:"row_text,omitempty"`  // "Table %s"
@@ -62,7 +64,7 @@ type Seat struct {
 	Restricted bool     `json:"restricted,omitempty"` // restricted view
 }
 
-// SeatKind says whom a seat is kept for.
+// SeatKind says for whom a seat is meant.
 type SeatKind string
 
 const (
@@ -89,7 +91,7 @@ type Shape struct {
 	Color  string    `json:"color,omitempty"`
 }
 
-// ShapeKind says how a shape's points are read.
+// ShapeKind says what a shape's points mean.
 type ShapeKind string
 
 const (
@@ -116,7 +118,7 @@ func (p *Point) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Encode returns the canonical JSON of p. It fails only on numbers that JSON does not have, which Check refuses.
+// Encode returns the canonical JSON of p. It fails only on numbers that JSON can't express, which Check refuses.
 func Encode(p *Plan) ([]byte, error) {
 	data, err := json.Marshal(p)
 	if err != nil {
@@ -125,7 +127,7 @@ func Encode(p *Plan) ([]byte, error) {
 	return data, nil
 }
 
-// Digest names p: the hex SHA-256 of its canonical JSON. p must have passed Check.
+// Digest returns the name of p: the hex SHA-256 of its canonical JSON. p must have passed Check.
 func Digest(p *Plan) string {
 	data, err := Encode(p)
 	if err != nil {
@@ -135,8 +137,8 @@ func Digest(p *Plan) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Decode reads frontrow's own JSON as Encode wrote it and checks it: the Plan it returns has passed Check, and
-// encodes to the same digest again.
+// Decode reads frontrow's own JSON as written by Encode: the Plan it returns has passed Check and encodes to the same
+// digest.
 func Decode(data []byte) (*Plan, error) {
 	if err := bounded(data); err != nil {
 		return nil, fmt.Errorf("decode plan: %w", err)
@@ -156,9 +158,9 @@ func Decode(data []byte) (*Plan, error) {
 	return p, nil
 }
 
-// Read reads a plan in frontrow's own JSON or in pretix's (known by its zones), and returns it checked, each row's seats
-// in physical order. It reads at most MaxPlanBytes. The notes are for whoever sells by it: what was taken for the stage
-// and what was mended (ImportPretix), and labels that two seats share.
+// Read reads a plan in frontrow's own JSON or in pretix's (recognised by its zones), and returns it checked, with each
+// row's seats in physical order. It reads at most MaxPlanBytes. The notes are for the organiser: what was taken for the
+// stage and what was fixed (ImportPretix), and labels that two seats share.
 func Read(r io.Reader) (p *Plan, notes []string, err error) {
 	data, err := readBounded(r)
 	if err != nil {
@@ -167,20 +169,27 @@ func Read(r io.Reader) (p *Plan, notes []string, err error) {
 	var keys struct {
 		Zones    skipped         `json:"zones"`
 		Sections skipped         `json:"sections"`
-		Layout   json.RawMessage `json:"layout"` // of an answer of pretix's API
+		Layout   json.RawMessage `json:"layout"` // in an answer of pretix's API
 	}
 	if err := json.Unmarshal(data, &keys); err != nil {
-		return nil, nil, fmt.Errorf("read plan: %w", err)
+		return nil, nil, syntaxError(data, err)
+	}
+	theirs := !bool(keys.Sections) && (bool(keys.Zones) || keys.Layout != nil)
+	var like reflect.Type // theirs has keys that mean nothing here
+	if !theirs {
+		like = reflect.TypeFor[Plan]()
+	}
+	if err := strict(data, like); err != nil {
+		return nil, nil, err
 	}
 	switch {
-	case bool(keys.Sections):
-	case bool(keys.Zones):
+	case theirs && bool(keys.Zones):
 		return importPretix(data)
-	case keys.Layout != nil:
+	case theirs:
 		return importPretix(keys.Layout)
 	}
 	if p, err = Decode(data); err != nil {
-		return nil, nil, err
+		return nil, nil, syntaxError(data, err)
 	}
 	for s := range p.Sections {
 		for r := range p.Sections[s].Rows {
@@ -190,7 +199,7 @@ func Read(r io.Reader) (p *Plan, notes []string, err error) {
 	return p, alike(p), nil
 }
 
-// skipped is true if the JSON has the field at all; its value is not decoded.
+// skipped is true if the JSON has the field; its value is not decoded.
 type skipped bool
 
 func (s *skipped) UnmarshalJSON([]byte) error { *s = true; return nil }
@@ -241,7 +250,7 @@ func bounded(data []byte) error {
 	return nil
 }
 
-// CategoryNames lists the plan's categories in their order.
+// CategoryNames returns the names of the plan's categories in order.
 func (p *Plan) CategoryNames() []string {
 	names := make([]string, len(p.Categories))
 	for i, c := range p.Categories {

@@ -62,7 +62,7 @@ func TestReadOrdersRows(t *testing.T) {
 	p := hall()
 	row := p.Sections[0].Rows[0].Seats
 	want := slices.Clone(row)
-	// 1, 3, 5 … 11, 2, 4 … 12: as a file lists seats by number when odd and even ones alternate.
+	// 1, 3, 5 … 11, 2, 4 … 12: the odd seats first, then the even ones between them.
 	slices.SortStableFunc(row, func(a, b Seat) int { return int(a.X)/50%2 - int(b.X)/50%2 })
 	if slices.Equal(row, want) {
 		t.Fatal("the row is still in order")

@@ -11,19 +11,21 @@ import (
 	"unicode"
 )
 
-// PretixScale is plan units per pixel of a pretix plan: its editor puts seats 25 px apart, a seat is 50 cm wide.
+// PretixScale is the number of plan units per pixel of a pretix plan: its editor puts seats 25 px apart, and a seat is
+// 50 cm wide.
 const PretixScale = 2
 
 // ImportPretix reads a seating plan in the format of pretix (its seating-plan.schema.json) and returns it checked.
 //
-// Zones become sections, rows and seats stay what they are, a seat's id is its seat_guid. Areas are decoration and
-// become shapes. What pretix has no field for can be added: an area with a positive "capacity" (and a "category", and
-// an "id") becomes general admission; a seat may have "kind" ("accessible", "companion") and "with", and "restricted": true for a restricted view. Fields of
-// the editor that mean nothing here are ignored, and numbers may be written as strings. The plan may stand under "layout",
-// as pretix's API answers. The focus is the shape labelled as the stage, else the middle of the upper edge; sections rank
-// and rows are listed by their distance to it. The plan is moved and grown where its seats lie outside its size.
+// Zones become sections; rows and seats stay as they are; a seat's id is its seat_guid. Areas are decoration and become
+// shapes. The file may add what pretix has no field for: an area with a positive "capacity" (and a "category" and an
+// "id") becomes general admission; a seat may have "kind" ("accessible", "companion") and "with", and "restricted": true
+// for a restricted view. Fields of the editor that mean nothing here are ignored, and numbers may be written as strings.
+// The plan may be nested under "layout", as in answers of pretix's API. The focus is the shape labelled as the stage, or
+// else the middle of the upper edge; sections are ranked and rows listed by their distance to it. If seats lie outside
+// the plan's size, the plan is moved and enlarged.
 //
-// The notes say what was taken for the stage, and what was mended or should be.
+// The notes say what was taken for the stage, what was fixed, and what should be.
 func ImportPretix(r io.Reader) (p *Plan, notes []string, err error) {
 	data, err := readBounded(r)
 	if err != nil {
@@ -56,7 +58,7 @@ type pretixZone struct {
 type pretixRow struct {
 	Number    pretixText  `json:"row_number"`
 	RowLabel  pretixText  `json:"row_label"`  // "Table %s", of the number
-	SeatLabel pretixText  `json:"seat_label"` // the same of its seats
+	SeatLabel pretixText  `json:"seat_label"` // the same for its seats
 	Position  pretixPoint `json:"position"`
 	Seats     []struct {
 		GUID     pretixText  `json:"seat_guid"`
@@ -76,7 +78,7 @@ type pretixArea struct {
 	Color     pretixText   `json:"color"`
 	Position  pretixPoint  `json:"position"`
 	Rotation  pretixNumber `json:"rotation"` // degrees, clockwise around Position
-	Width     pretixNumber `json:"width"`    // of the first format's areas, which have no shape: rectangles
+	Width     pretixNumber `json:"width"`    // of the first format's areas, which are rectangles without a shape
 	Height    pretixNumber `json:"height"`
 	Rectangle struct {
 		Width  pretixNumber `json:"width"`
@@ -130,7 +132,7 @@ func (t *pretixText) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// line is the text on one line, fit for a label.
+// line returns the text on one line, fit for a label.
 func (t pretixText) line() string {
 	s := strings.Map(func(r rune) rune {
 		switch {
@@ -148,7 +150,7 @@ func (t pretixText) line() string {
 	return s
 }
 
-// pretixLabel is an area's text: {text, position, …}, in the format's first version a string.
+// pretixLabel is an area's text: {text, position, …}, or a string in the format's first version.
 type pretixLabel struct {
 	Text     pretixText  `json:"text"`
 	Position pretixPoint `json:"position"` // relative to the area's
@@ -203,7 +205,7 @@ func importPretix(data []byte) (*Plan, []string, error) {
 	return p, append(notes, alike(p)...), nil
 }
 
-// uniqueID makes id a section's or area's id that is not yet used.
+// uniqueID returns an id for a section or area, made from id, that is not yet used.
 func uniqueID(used map[string]bool, id string) string {
 	id = pretixText(id).line()
 	if len(id) > maxAreaIDBytes-8 {
@@ -250,7 +252,7 @@ func (z pretixZone) section(id string, m *mender) Section {
 	return s
 }
 
-// pattern is a row_label or seat_label that says something of its own.
+// pattern returns a row_label or seat_label that differs from the default, or "".
 func pattern(t pretixText) string {
 	if s := t.line(); strings.Contains(s, "%s") && s != "%s" {
 		return s
@@ -259,7 +261,7 @@ func pattern(t pretixText) string {
 }
 
 func (a pretixArea) standing(zone pretixPoint, rank int) Area {
-	capacity := MaxSeats + 1 // what no int holds is too much, says Check
+	capacity := MaxSeats + 1 // for what no int holds, Check reports too many places
 	if a.Capacity <= MaxSeats {
 		capacity = int(a.Capacity)
 	}
@@ -267,7 +269,7 @@ func (a pretixArea) standing(zone pretixPoint, rank int) Area {
 		Capacity: capacity, Rank: rank, Outline: a.outline(zone)}
 }
 
-// decoration converts an area without capacity; ok is false if there is nothing to draw.
+// decoration converts an area without capacity to a shape; ok is false if there is nothing to draw.
 func (a pretixArea) decoration(zone pretixPoint) (s Shape, ok bool) {
 	s = Shape{Kind: Polygon, Label: a.Text.Text.line(), Color: string(a.Color)}
 	if !validColor(s.Color) {
@@ -289,7 +291,7 @@ func (a pretixArea) decoration(zone pretixPoint) (s Shape, ok bool) {
 	return s, len(s.Points) > 2
 }
 
-// outline is the area's edge as a polygon, turned as the area is.
+// outline returns the area's edge as a polygon, rotated as the area is.
 func (a pretixArea) outline(zone pretixPoint) []Point {
 	const sides = 24
 	var edge []pretixPoint
@@ -319,10 +321,10 @@ func (a pretixArea) outline(zone pretixPoint) []Point {
 	return out
 }
 
-// fitSize moves and grows the plan so that everything lies inside it.
+// fitSize moves and enlarges the plan so that everything lies inside it.
 func fitSize(p *Plan) {
 	b := p.extent()
-	left, above := max(0, -b.min.X), max(0, -b.min.Y) // what sticks out there
+	left, above := max(0, -b.min.X), max(0, -b.min.Y) // how far things stick out
 	if left > 0 || above > 0 {
 		p.each(func(q *Point) { q.X, q.Y = q.X+left, q.Y+above })
 	}

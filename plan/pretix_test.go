@@ -52,7 +52,7 @@ func TestImportPretix(t *testing.T) {
 	if got := x.Seat(i); got.Kind != Companion || got.With != "Parkett-D-1" || got.Label != "Parkett, Row D, Platz 2" || got.X != 250 || got.Y != 620 {
 		t.Errorf("seat %+v", got)
 	}
-	// Rows of the stalls have an aisle in the middle; those of the balcony are listed by number and stand 1 3 5 … 4 2.
+	// Rows of the stalls have an aisle in the middle; those of the balcony are listed by number and placed 1 3 5 … 4 2.
 	if got := x.Blocks()[1]; got.Start != 6 || got.Len != 6 {
 		t.Errorf("second block %+v", got)
 	}
@@ -97,7 +97,7 @@ func TestImportPretixOddities(t *testing.T) {
 	}
 }
 
-// kinds of plans that editors write and that were refused, or read as something else.
+// Kinds of plans that editors write and that were once refused or misread.
 func TestImportPretixMends(t *testing.T) {
 	t.Parallel()
 	seat := func(guid, category string, x int) string {
@@ -192,7 +192,7 @@ func TestImportPretixMends(t *testing.T) {
 	}
 }
 
-// All faults are told at once, up to a bound.
+// All faults are reported at once, up to a bound.
 func TestCheckTellsAllFaults(t *testing.T) {
 	t.Parallel()
 	p := hall()

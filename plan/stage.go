@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// stageWords are what plans call what people look at, in lower case: theatres,
-// concerts, cinemas, sports. A label that is one of them counts before one that
-// contains one.
+// stageWords are the names that plans of theatres, concerts, cinemas and sports give
+// to what people look at, in lower case. A label that is one of them takes precedence
+// over one that contains one.
 var stageWords = [...]string{
 	"stage", "mainstage", "screen", "podium", "performancearea", "dancefloor", "catwalk", "pulpit",
 	"bühne", "buehne", "hauptbühne", "leinwand", "spielfeld", "manege", "laufsteg", // German
@@ -29,13 +29,13 @@ var stageWords = [...]string{
 	"court", "pitch", "field", "rink", "ring", "arena", "centrecourt", "centercourt",
 }
 
-// notStages contain such a word and are something else.
+// notStages contain such a word but mean something else.
 var notStages = [...]string{"backstage", "upstage", "stagedoor", "stageentrance", "stageleft", "stageright", "sideofstage", "behindstage", "hinterbühne", "coulisse"}
 
-// longEnough is the shortest word, in characters, that counts inside of a longer label: "ring" is in "catering".
+// longEnough is the length, in characters, from which a word counts inside a longer label: "ring" is in "catering".
 const longEnough = 5
 
-// plain is a label without what stands between its letters: "S T A G E" is stage.
+// plain returns only a label's letters and digits, in lower case: "S T A G E" becomes "stage".
 func plain(label string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) {
@@ -45,7 +45,7 @@ func plain(label string) string {
 	}, label)
 }
 
-// stageShape is the shape whose label names the stage, or nil.
+// stageShape returns the shape whose label names the stage, or nil.
 func stageShape(p *Plan) *Shape {
 	var within *Shape
 	for i := range p.Shapes {
@@ -64,7 +64,7 @@ func stageShape(p *Plan) *Shape {
 	return within
 }
 
-// findStage sets the focus, and says what was taken for it.
+// findStage sets the focus and returns a note on what was taken for the stage.
 func findStage(p *Plan) (note string) {
 	s := stageShape(p)
 	if s == nil {
@@ -84,8 +84,8 @@ func findStage(p *Plan) (note string) {
 
 func at(q Point) string { return fmt.Sprintf("(%.0f, %.0f)", q.X, q.Y) }
 
-// Refocus makes a point, in plan units, what people come to look at: sections rank
-// and rows are listed by their distance to it.
+// Refocus sets the focus to a point, in plan units: sections are ranked and rows listed
+// by their distance to it.
 func Refocus(p *Plan, focus Point) error {
 	if !(focus.X >= 0 && focus.X <= p.Width && focus.Y >= 0 && focus.Y <= p.Height) {
 		return fmt.Errorf("stage %s is outside of the plan of %v × %v", at(focus), p.Width, p.Height)
@@ -114,8 +114,8 @@ func refocus(p *Plan, focus Point) {
 	rankSections(p)
 }
 
-// rowDistance is how far the middle of a row is from a point, to a tenth of a unit:
-// rows side by side keep the order that they are listed in.
+// rowDistance returns the distance of the middle of a row from a point, rounded to a
+// tenth of a unit so that rows side by side keep their listed order.
 func rowDistance(r Row, from Point) float64 {
 	var x, y float64
 	for _, s := range r.Seats {

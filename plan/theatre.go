@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// theatre fans its rows out before a stage at the upper edge: stalls, circle and balcony, one behind the other.
+// theatre fans rows out in front of a stage at the upper edge: stalls, circle and balcony, one behind another.
 func theatre(spec Spec) *venue {
 	const spread = 0.55 // radians either side of the middle
 	seated := float64(spec.Seats - spec.Standing)
-	// So many rows of so many seats look like a theatre; the radius that gives rows of that length is the mean one.
+	// This ratio of rows to seats per row looks like a theatre; the mean radius gives rows of that length.
 	rows := 0.75 * math.Sqrt(seated)
 	mean := seated / rows * seatPitch * 1.12 / (2 * spread)
 	first := max(450, mean-rows*rowDepth/2)
@@ -74,7 +74,7 @@ func fan(name string, tier, rows int, first, spread float64) []stand {
 	return out
 }
 
-// behind is the ground for so many standing places behind the last row.
+// behind returns the outline of the ground for standing places behind the last row.
 func (v *venue) behind(places int) []Point {
 	const perSquareMetre = 3
 	last := v.stands[len(v.stands)-1].rows

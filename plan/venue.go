@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// venue is a layout before seats are set into it.
+// venue is a layout without seats yet.
 type venue struct {
 	focus      Point
 	stands     []stand
@@ -20,7 +20,7 @@ type venue struct {
 	byRow      bool   // bands follow the rows, not whole stands
 }
 
-// band is a price band and the share of the seats that are in it.
+// band is a price band and its share of the seats.
 type band struct {
 	name, color string
 	share       float64
@@ -41,12 +41,12 @@ type arc struct {
 	seats            int
 }
 
-// newArc makes an arc with as many seats as it has room for.
+// newArc returns an arc with as many seats as it has room for.
 func newArc(centre Point, radius, from, to float64) arc {
 	return arc{centre, radius, from, to, max(0, int((to-from)*radius/seatPitch+1e-9))}
 }
 
-// at is the position of seat k, from left to right as one faces the centre: against the clock.
+// at returns the position of seat k, from left to right as one faces the centre, which is anticlockwise.
 func (a arc) at(k int) Point {
 	step := seatPitch / a.radius
 	return polar(a.centre, a.radius, (a.from+a.to)/2+step*(float64(a.seats-1)/2-float64(k)))
@@ -64,7 +64,7 @@ func capacity(stands []stand) int {
 	return n
 }
 
-// trim takes seats away, evenly from all rows, until exactly so many are left.
+// trim removes seats, evenly from all rows, until exactly the given number is left.
 func trim(stands []stand, seats int) {
 	for surplus := capacity(stands) - seats; surplus > 0; {
 		var rows []*arc
@@ -86,12 +86,12 @@ func trim(stands []stand, seats int) {
 	}
 }
 
-// plan sets the seats into the layout.
+// plan fills the layout with seats.
 func (v *venue) plan(spec Spec) (*Plan, error) {
 	seated := spec.Seats - spec.Standing
 	trim(v.stands, seated)
 	if n := capacity(v.stands); n != seated {
-		return nil, fmt.Errorf("generate plan: no %s of %d seats, the nearest has %d", spec.Kind, seated, n)
+		return nil, fault("seats", "no %s of %d seats, the nearest has %d", spec.Kind, seated, n)
 	}
 	p := &Plan{Name: spec.Name, Focus: v.focus, Areas: v.areas, Shapes: v.shapes}
 	if p.Name == "" {
@@ -106,11 +106,11 @@ func (v *venue) plan(spec Spec) (*Plan, error) {
 	}
 	markAccessible(p, v.hosts(), max(1, (seated+50)/100))
 	rankSections(p)
-	p.settle()
+	p.frame()
 	return p, nil
 }
 
-// section sets the seats of a stand. categories has one for each row.
+// section returns a stand's section with its seats. categories has one element per row.
 func (s *stand) section(categories []string) Section {
 	out := Section{ID: s.id, Label: s.label, Level: s.level, Outline: s.outline()}
 	for r, a := range s.rows {
@@ -126,7 +126,7 @@ func (s *stand) section(categories []string) Section {
 	return out
 }
 
-// outline goes along the front row and back along the last.
+// outline returns a polygon along the front row and back along the last.
 func (s *stand) outline() []Point {
 	const edge, side = 45.0, 15.0
 	front, back := s.rows[0], s.rows[len(s.rows)-1]
@@ -144,7 +144,7 @@ func (s *stand) outline() []Point {
 	return append(along(front, front.radius-edge), far...)
 }
 
-// rowLabel is A to Z, AA to AZ, BA …
+// rowLabel returns the label of row i: A to Z, AA to AZ, BA …
 func rowLabel(i int) string {
 	if i < 26 {
 		return string(rune('A' + i))
@@ -154,7 +154,7 @@ func rowLabel(i int) string {
 
 // categories gives each row of each stand a price band: the nearer to the focus and the lower, the better.
 func (v *venue) categories(seated int) [][]string {
-	const perTier = 1500 // what a tier up counts, in centimetres of distance
+	const perTier = 1500 // what each tier counts, in centimetres of distance
 	type piece struct {
 		stand, row, seats int // row -1 is the whole stand
 		score             float64
@@ -194,7 +194,7 @@ func (v *venue) categories(seated int) [][]string {
 	return out
 }
 
-// hosts are the stands with accessible seats: those of the lowest tier, not the floor, with a full view.
+// hosts returns the stands with accessible seats: those of the lowest tier, not the floor, with a full view.
 func (v *venue) hosts() []int {
 	var out []int
 	for i, s := range v.stands {
@@ -205,8 +205,8 @@ func (v *venue) hosts() []int {
 	return out
 }
 
-// markAccessible makes pairs of an accessible and a companion seat, shared out among the host sections. They
-// fill the last row of the section, beside the concourse, and then the rows before it.
+// markAccessible makes pairs of an accessible and a companion seat, divided among the host sections. They fill a
+// section's last row, beside the concourse, and then the rows before it.
 func markAccessible(p *Plan, hosts []int, pairs int) {
 	type cursor struct{ row, seat int }
 	next := make([]cursor, len(p.Sections))
@@ -254,8 +254,8 @@ func rankSections(p *Plan) {
 	}
 }
 
-// settle moves the plan to its margin and rounds positions to a millimetre.
-func (p *Plan) settle() {
+// frame moves the plan inside its margin and rounds positions to a millimetre.
+func (p *Plan) frame() {
 	b := p.extent()
 	millimetre := func(v float64) float64 { return math.Round(v*10) / 10 }
 	p.each(func(q *Point) {

@@ -7,26 +7,23 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"frontrow/internal/leader"
+	"frontrow/internal/operator"
 	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nats.go/micro"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
-	recheck         = 10 * time.Second // after a price could not be written, and from time to time
-	operatorTimeout = 8 * time.Second
-	writeTries      = 8 // of one price, while another write to it is in flight
+	recheck    = 10 * time.Second // after a price could not be written, and from time to time
+	writeTries = 8                // of one price, while another write to it is in flight
 )
 
 // Config configures a Service. NATS is required.
@@ -54,21 +51,12 @@ type Service struct {
 	js      jetstream.JetStream
 	prices  *kv.Bucket
 	spoiled *records.Spoiled
-	leases  *kv.Leases
+	leader  *leader.Leader
 	changes prometheus.Counter
-	ready   atomic.Bool
-
-	mu     sync.Mutex
-	events map[string]*offer
+	serving atomic.Bool
 }
 
-// offer is an event's spec as last seen. Changed holds a token when it is new.
-type offer struct {
-	spec    wire.Spec
-	changed chan struct{}
-}
-
-// New checks cfg and builds a Service. The streams of wire.CreateCore must
+// New checks cfg and builds a Service. The streams of streams.CreateCore must
 // exist before Run.
 func New(cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
@@ -90,13 +78,13 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pricing: %w", err)
 	}
-	leases, err := kv.NewLeases(kv.LeasesConfig{Bucket: kv.Open(js, wire.LeasesBucket), Holder: cfg.Name, TTL: cfg.LeaseTTL,
-		Logger: cfg.Logger, Registerer: cfg.Registerer})
+	spoiled := records.NewSpoiled(cfg.Logger, cfg.Registerer)
+	leader, err := leader.New(leader.Config{Store: kv.JetStream(js), Role: wire.RolePricer, Holder: cfg.Name, TTL: cfg.LeaseTTL,
+		Spoiled: spoiled, Logger: cfg.Logger, Registerer: cfg.Registerer})
 	if err != nil {
 		return nil, fmt.Errorf("pricing: %w", err)
 	}
-	s := &Service{cfg: cfg, js: js, leases: leases, prices: kv.Open(js, wire.PricesBucket), events: map[string]*offer{},
-		spoiled: records.NewSpoiled(cfg.Logger, cfg.Registerer),
+	s := &Service{cfg: cfg, js: js, leader: leader, prices: kv.Open(js, wire.PricesBucket), spoiled: spoiled,
 		changes: prometheus.NewCounter(prometheus.CounterOpts{Name: "frontrow_pricing_changes_total", Help: "Prices written."})}
 	if cfg.Registerer != nil {
 		cfg.Registerer.MustRegister(s.changes)
@@ -106,82 +94,46 @@ func New(cfg Config) (*Service, error) {
 
 // Ready is nil once the service has read all events and answers operators.
 func (s *Service) Ready() error {
-	if !s.ready.Load() || !s.cfg.NATS.IsConnected() {
+	if !s.serving.Load() || !s.cfg.NATS.IsConnected() {
 		return errors.New("pricing: not ready")
 	}
-	return nil
+	return s.leader.Ready()
 }
 
 // Run serves until ctx ends, and then returns nil.
 func (s *Service) Run(ctx context.Context) error {
-	outer := ctx
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.leases.Run(ctx) })
-	service, err := s.serveOperators(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = service.Stop() }()
-	g.Go(func() error {
-		return kv.Open(s.js, wire.EventsBucket).Watch(ctx, ">", kv.Watcher{
-			Entry: func(e kv.Entry) {
-				event, err := records.Read[wire.Event](s.spoiled, wire.EventsBucket, e)
-				if err != nil {
-					return // one that is known keeps its prices
-				}
-				if o := s.see(e.Key, event.Spec); o != nil {
-					g.Go(func() error {
-						return s.leases.Hold(ctx, wire.LeaseKey(wire.RolePricer, e.Key), func(ctx context.Context, _ uint64) error {
-							return s.follow(ctx, e.Key, o)
-						})
-					})
-				}
-			},
-			Current: func() { s.ready.Store(true) },
-		})
+	stop, err := operator.Serve(ctx, operator.Config{
+		NATS: s.cfg.NATS, Name: wire.ServicePricing, Version: s.cfg.Version, Logger: s.cfg.Logger,
+		Description: "Says what a place of each price level costs, and why.", Metadata: map[string]string{"instance": s.cfg.Name},
+	}, operator.Endpoint{
+		Name: "pricing-status", Subject: wire.OperatorSubject("pricing", "status", "*"),
+		About: "The prices of an event's levels, with their history.", Request: "{}", Response: "Status", Do: s.status,
 	})
-	err = g.Wait()
-	s.ready.Store(false)
-	if outer.Err() != nil {
-		return nil
+	if err != nil {
+		return fmt.Errorf("pricing: %w", err)
 	}
-	return err
-}
-
-// see notes an event's spec, and returns its offer if it is the first.
-func (s *Service) see(event string, spec wire.Spec) *offer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if o := s.events[event]; o != nil {
-		o.spec = spec
-		select {
-		case o.changed <- struct{}{}:
-		default:
-		}
-		return nil
-	}
-	o := &offer{spec: spec, changed: make(chan struct{}, 1)}
-	s.events[event] = o
-	return o
+	defer stop()
+	s.serving.Store(true)
+	defer s.serving.Store(false)
+	return s.leader.Run(ctx, func(ctx context.Context, e *leader.Event) error {
+		return s.leader.Lead(ctx, e.ID, func(ctx context.Context, _ uint64) error { return s.follow(ctx, e) })
+	})
 }
 
 // follow keeps an event's prices as its spec says, while the lease is held.
-func (s *Service) follow(ctx context.Context, event string, o *offer) error {
+func (s *Service) follow(ctx context.Context, e *leader.Event) error {
 	again := time.NewTicker(recheck)
 	defer again.Stop()
 	for {
-		s.mu.Lock()
-		spec := o.spec
-		s.mu.Unlock()
-		for level, want := range FromSpec(spec) {
-			if err := s.set(ctx, event, level, want); err != nil && ctx.Err() == nil {
-				s.cfg.Logger.Warn("price not written yet", "event", event, "level", level, "error", err)
+		for level, want := range FromSpec(e.Record().Spec) {
+			if err := s.set(ctx, e.ID, level, want); err != nil && ctx.Err() == nil {
+				s.cfg.Logger.Warn("price not written yet", "event", e.ID, "level", level, "err", err)
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-o.changed:
+		case <-e.Changed():
 		case <-again.C:
 		}
 	}
@@ -241,62 +193,22 @@ type LevelState struct {
 	History []wire.Price `json:"history,omitempty"`
 }
 
-func (s *Service) serveOperators(ctx context.Context) (micro.Service, error) {
-	service, err := micro.AddService(s.cfg.NATS, micro.Config{
-		Name: wire.ServicePricing, Version: s.cfg.Version, Description: "Says what a place of each price level costs, and why.",
-		Metadata: map[string]string{"instance": s.cfg.Name},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("service %s: %w", wire.ServicePricing, err)
+func (s *Service) status(ctx context.Context, r operator.Request) (any, error) {
+	e := s.leader.Event(r.Event)
+	if e == nil {
+		return nil, wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no event %q.", r.Event))
 	}
-	err = service.AddEndpoint("pricing-status", micro.HandlerFunc(func(r micro.Request) { s.answer(ctx, r) }),
-		micro.WithEndpointSubject(wire.OperatorSubject("pricing", "status", "*")), micro.WithEndpointMetadata(map[string]string{
-			"description": "The prices of an event's levels, with their history.", "request": "{}", "response": "Status",
-		}))
-	if err != nil {
-		return nil, fmt.Errorf("service %s: %w", wire.ServicePricing, err)
-	}
-	return service, nil
-}
-
-func (s *Service) answer(ctx context.Context, r micro.Request) {
-	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
-	defer cancel()
-	subject := r.Subject()
-	status, err := s.status(ctx, subject[strings.LastIndexByte(subject, '.')+1:])
-	if err == nil {
-		_ = r.RespondJSON(status) // fails only when the asker can't be reached
-		return
-	}
-	var p *wire.Problem
-	if !errors.As(err, &p) {
-		p = wire.Busy(err.Error())
-	}
-	body, _ := json.Marshal(p) // strings and numbers: can't fail
-	_ = r.Error(string(p.Code), p.Detail, body)
-}
-
-func (s *Service) status(ctx context.Context, event string) (Status, error) {
-	s.mu.Lock()
-	o := s.events[event]
-	var spec wire.Spec
-	if o != nil {
-		spec = o.spec
-	}
-	s.mu.Unlock()
-	if o == nil {
-		return Status{}, wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no event %q.", event))
-	}
+	spec := e.Record().Spec
 	bucket, err := s.js.KeyValue(ctx, wire.PricesBucket)
 	if err != nil {
-		return Status{}, fmt.Errorf("prices: %w", err)
+		return nil, fmt.Errorf("prices: %w", err)
 	}
-	status := Status{Event: event, Currency: spec.Currency, Levels: map[string]LevelState{}}
+	status := Status{Event: e.ID, Currency: spec.Currency, Levels: map[string]LevelState{}}
 	for _, l := range spec.Levels {
 		state := LevelState{Name: l.Name}
-		entries, err := bucket.History(ctx, wire.PriceKey(event, l.ID))
+		entries, err := bucket.History(ctx, wire.PriceKey(e.ID, l.ID))
 		if err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
-			return Status{}, fmt.Errorf("history of %s: %w", l.ID, err)
+			return nil, fmt.Errorf("history of %s: %w", l.ID, err)
 		}
 		for _, e := range entries {
 			p, err := wire.Read[wire.Price](e.Key(), e.Value())

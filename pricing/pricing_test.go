@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"frontrow/internal/natstest"
+	"frontrow/internal/streams"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -58,7 +59,7 @@ type world struct {
 
 func newWorld(t *testing.T, env *natstest.Env) *world {
 	w := &world{t: t, env: env, js: env.JetStream(t)}
-	must(t, wire.CreateCore(w.ctx(), w.js, env.Replicas))
+	must(t, streams.CreateCore(w.ctx(), w.js, env.Replicas))
 	return w
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Where the requests of a bot come from.
+// origin is where the requests of a bot come from.
 type origin int
 
 const (
@@ -23,31 +23,31 @@ type proving int
 
 const (
 	solves proving = iota
-	skips          // takes the slow lane where there is one, and solves only what its place is worth
-	never          // tries again without, at most triesUnproven times
+	skips          // takes the slow lane where there is one; gives proofs only once it has a place
+	never          // tries again without a proof, at most triesUnproven times
 )
 
-// behaviour is one way not to play fair. One bot of it is one person with one
-// computer, who joins as many times as it has places.
+// behaviour is one way of not playing fair. A bot is one person with one computer
+// who joins as often as it has places.
 type behaviour struct {
 	name    string
-	weight  int // of all bots, so many parts behave like this
+	weight  int // relative share of all bots
 	places  int
 	origin  origin
 	guise   guise
 	proving proving
-	opens   bool    // the event's page first, as a driven browser does
-	hammers bool    // asks for the pass without being called, and for seats again and again
+	opens   bool    // opens the event's page first, as an automated browser does
+	hammers bool    // asks for the pass before being called, and for seats again and again
 	forges  bool    // tries tampered, foreign and replayed receipts and passes
-	keeps   string  // the card it checks out with, which never pays, to keep seats off sale
-	ages    float64 // keeps its cookies for so many Think before it joins
-	spins   int     // so often it holds seats and gives them back before the deadline
+	keeps   string  // the card, which never pays, that it checks out with to keep seats off sale
+	ages    float64 // how old its cookies are when it joins, in units of Config.Think
+	spins   int     // how often it holds seats and gives them back before the deadline
 	what    string
 }
 
 // behaviours is the table of bots. All of them come with the first fans, keep no
-// socket, think of nothing, take the best seats and as many as they may, and ask
-// again at once whatever they are told.
+// socket, don't pause to think, take the best seats and as many as they may, and
+// repeat requests at once whatever they are told.
 func behaviours() []behaviour {
 	return []behaviour{
 		{name: "scalper", weight: 2, places: 20, origin: fewAddresses, guise: copied, proving: skips, what: "many places by new cookies, from three addresses, with headers copied from browsers; takes the slow lane, or stays away; solves when it is called"},
@@ -71,7 +71,7 @@ type bot struct {
 	machine   *machine
 }
 
-// newBots makes n bots, of all behaviours by their weights.
+// newBots makes n bots of all behaviours, by weight.
 func newBots(seed uint64, n int) []bot {
 	bots := make([]bot, n)
 	for i := range bots {
@@ -80,8 +80,8 @@ func newBots(seed uint64, n int) []bot {
 	return bots
 }
 
-// newBotsOf makes as many as have so many places together. The last one may have
-// fewer than its behaviour says.
+// newBotsOf makes as many bots as have this many places in all. The last one may
+// have fewer than its behaviour says.
 func newBotsOf(seed uint64, places int) (bots []bot) {
 	for places > 0 {
 		b := newBot(kindOf(len(bots)), seed, len(bots))
@@ -92,8 +92,8 @@ func newBotsOf(seed uint64, places int) (bots []bot) {
 	return bots
 }
 
-// kindOf is how bot i behaves: the table again and again, each row as often as
-// it weighs.
+// kindOf returns the behaviour of bot i: it cycles through the table, with each row
+// repeated by its weight.
 func kindOf(i int) behaviour {
 	table, parts := behaviours(), 0
 	for _, b := range table {
@@ -115,7 +115,7 @@ func newBot(b behaviour, seed uint64, number int) bot {
 		addresses = fewOrigins
 	}
 	for k := range addresses {
-		// One hosting provider's network each: 5.n.n.k, or 2a00:…::/48.
+		// Each bot has one hosting provider's network: 5.n.n.k, or 2a00:…::/48.
 		a := netip.AddrFrom4([4]byte{5, byte(number >> 8), byte(number), byte(k + 1)})
 		if b.origin == rotating {
 			var v6 [16]byte
@@ -127,14 +127,14 @@ func newBot(b behaviour, seed uint64, number int) bot {
 	return made
 }
 
-// habits of the bot's k-th visitor.
+// habits returns the habits of the bot's k-th visitor.
 func (b *bot) habits(c *Config, r *rand.Rand, k int) habits {
 	return habits{arrives: arrival(spikeShare*r.Float64(), c.Ramp), address: b.addresses[k%len(b.addresses)], rotates: b.origin == rotating,
 		looks: pick(c.wardrobe, b.guise, r.Float64()), proving: b.proving, opens: b.opens,
 		tries: mostTries + b.spins + keptTries(b.keeps), finds: time.Duration(b.ages * float64(c.Think)), keeps: b.keeps, fake: true, hammers: b.hammers, forges: b.forges, spins: b.spins}
 }
 
-// keptTries is as often as a sale lasts.
+// keptTries returns enough tries for a whole sale if there is a card, else 0.
 func keptTries(card string) int {
 	if card == "" {
 		return 0
@@ -142,7 +142,7 @@ func keptTries(card string) int {
 	return 1000
 }
 
-// within is another address of the /48 of a.
+// within returns another address in the /48 of a.
 func within(a netip.Addr, n uint64) netip.Addr {
 	b := a.As16()
 	at := spread(n)

@@ -9,27 +9,27 @@ import (
 	"frontrow/wire"
 )
 
-// guise is what a program seems to be.
+// guise is what a visitor's program appears to be.
 type guise int
 
 const (
-	genuine   guise = iota // a browser, or a program that can't be told from one
-	program                // a program that says so
-	disguised              // one that sends a browser's User-Agent, and nothing else of a browser
-	copied                 // one that sends all that a browser does, copied from two of them
+	genuine   guise = iota // a browser, or a program indistinguishable from one
+	program                // a program that says it is one
+	disguised              // a program with a browser's User-Agent and nothing else of a browser
+	copied                 // a program with all of a browser's headers, copied from two of them
 )
 
 // looks is how a visitor's program presents itself, and how fast it computes.
 type looks struct {
 	name   string
 	guise  guise
-	weight int           // of all in this guise, so many parts
-	try    time.Duration // of a proof of work
+	weight int           // relative share within its guise
+	try    time.Duration // duration of one try of a proof of work
 	page   http.Header   // of a navigation
 	call   http.Header   // of a script's request
 }
 
-// What a try of a proof of work takes: measured in docs/capacity.md, in Chromium,
+// Durations of one try of a proof of work, measured (docs/capacity.md) in Chromium,
 // in Chromium slowed down four times, and in Go on one processor.
 const (
 	tryOnDesk  = 1600 * time.Microsecond
@@ -37,9 +37,9 @@ const (
 	tryOfBot   = 410 * time.Microsecond
 )
 
-// wardrobe is the table of looks. The browsers are those that most people have,
-// and send what these send over HTTPS: Fetch Metadata (Sec-Fetch-*) all of them,
-// client hints (Sec-CH-UA-*) those that are Chromium underneath.
+// wardrobe is the table of looks. The browsers are the most common ones, with the
+// headers they send over HTTPS: all send Fetch Metadata (Sec-Fetch-*), and those
+// based on Chromium also send client hints (Sec-CH-UA-*).
 func wardrobe() []looks {
 	const (
 		edge    = `"Microsoft Edge";v="156", `
@@ -73,8 +73,8 @@ func wardrobe() []looks {
 	)
 }
 
-// browser is what one sends: its Accept and Sec-Fetch-* depend on what asks, the
-// address bar or a script; the hints are Chromium's alone.
+// browser returns the headers of a browser. Accept and Sec-Fetch-* depend on whether
+// the address bar or a script makes the request; only Chromium sends hints.
 func browser(agent, language, brands, mobile, platform string) looks {
 	sends := func(accept, site, mode, dest string) http.Header {
 		h := http.Header{}
@@ -101,7 +101,7 @@ func (l looks) in(g guise, name string, weight int) looks {
 	return l.as(name, weight, tryOfBot)
 }
 
-// pick is the index of looks in a guise, by a number between 0 and 1.
+// pick returns the index of looks in a guise, chosen by u between 0 and 1.
 func pick(all []looks, g guise, u float64) (at int) {
 	parts := 0
 	for _, l := range all {
@@ -122,8 +122,8 @@ func pick(all []looks, g guise, u float64) (at int) {
 	return at
 }
 
-// dress adds the headers of a request for a route. They are shared: nobody
-// writes to their values.
+// dress adds the headers of a request for a route. Their values are shared and must
+// not be modified.
 func (l *looks) dress(h http.Header, of route) {
 	from := l.call
 	if of == routePage {
@@ -134,16 +134,16 @@ func (l *looks) dress(h http.Header, of route) {
 	}
 }
 
-// cookies are what a server has given to a visitor's browser, name=value each.
+// cookies are the cookies of a visitor's browser, each as name=value.
 type cookies struct{ fan, device string }
 
-// with takes what an answer sets.
+// with returns the cookies with those that an answer sets.
 func (c cookies) with(h http.Header) cookies {
 	set := wire.SetCookies(h)
 	return cookies{cmp.Or(set[wire.FanCookie], c.fan), cmp.Or(set[wire.DeviceCookie], c.device)}
 }
 
-// String is the header Cookie.
+// String returns the value of the Cookie header.
 func (c cookies) String() string {
 	return strings.Trim(c.fan+"; "+c.device, "; ")
 }

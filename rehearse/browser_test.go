@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"frontrow/gateway/risk"
+	"frontrow/gateway/abuse/risk"
 )
 
-// TestLooks sends what visitors send and scores it as a gateway does: an honest
-// fan scores nothing, and pretenders are seen as what they are.
+// TestLooks scores what visitors send as a gateway does: an honest fan scores nothing,
+// and pretenders are recognised.
 func TestLooks(t *testing.T) {
 	t.Parallel()
 	var got http.Header
@@ -34,7 +34,7 @@ func TestLooks(t *testing.T) {
 		join := score(l, routeJoin, risk.Signals{FanKnown: true, FanAge: 3 * time.Second})
 		switch l.guise {
 		case genuine:
-			if join.Score != 0 || page.Score != 10 { // nobody has a cookie before the page
+			if join.Score != 0 || page.Score != 10 { // no visitor has a cookie before the page
 				t.Errorf("%s: page %v, join %v", l.name, page, join)
 			}
 		case program:

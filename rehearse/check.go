@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -16,7 +17,7 @@ const (
 	maxSamples = 20
 )
 
-// rule is one thing that must hold for what fans were told.
+// rule is an invariant of the answers that fans get.
 type rule int
 
 const (
@@ -52,8 +53,8 @@ func newChecks() [rules]Check {
 	}
 }
 
-// checker is told what visitors learn and notices what can't all be true. Each
-// fact comes with an instant of this machine; visitors are numbers.
+// checker collects what visitors learn and finds contradictions. Each fact comes with
+// an instant on this machine's clock; visitors are numbers.
 type checker struct {
 	limit int // tickets a fan
 
@@ -62,7 +63,7 @@ type checker struct {
 	fanOf   map[place]int
 	placeOf map[int]place
 	passOf  map[int]string
-	given   []givenPass // not yet held against a board
+	given   []givenPass // not yet compared with a board
 	heads   map[lane]seenHead
 	drawn   map[string]uint64 // the most ranks that a lane's draw was called up to
 	holds   map[string]*hold  // by id
@@ -89,10 +90,10 @@ type hold struct {
 	good        bool // paid with a card that works
 	order       string
 	paid        []string // its tickets
-	lost        bool     // reported already
+	lost        bool     // already reported
 }
 
-// seat is the last hold known of a seat, and the one that paid for it.
+// seat is the last known hold of a seat, and the one that paid for it.
 type seat struct{ last, paid *hold }
 
 func newChecker(limit int) *checker {
@@ -100,7 +101,12 @@ func newChecker(limit int) *checker {
 		heads: map[lane]seenHead{}, drawn: map[string]uint64{}, holds: map[string]*hold{}, seats: map[string]*seat{}, tickets: map[int]int{}}
 }
 
-func (c *checker) look(r rule) { c.checks[r].Looked++ }
+// must checks one case of a rule and records a violation. The caller holds mu.
+func (c *checker) must(r rule, holds bool, format string, args ...any) {
+	if c.checks[r].Looked++; !holds {
+		c.breaks(r, format, args...)
+	}
+}
 
 func (c *checker) breaks(r rule, format string, args ...any) {
 	k := &c.checks[r]
@@ -115,22 +121,20 @@ func (c *checker) report() []Check {
 	return slices.Clone(c.checks[:])
 }
 
-// placed: a visitor was told their place.
+// placed records that a visitor was told their place.
 func (c *checker) placed(who int, p place) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look(rulePlace)
-	if before, ok := c.placeOf[who]; ok && before != p {
-		c.breaks(rulePlace, "visitor %d had place %d of %v, has %d of %v", who, before.number, before.lane, p.number, p.lane)
-	}
-	if other, ok := c.fanOf[p]; ok && other != who {
+	before, had := c.placeOf[who]
+	c.must(rulePlace, !had || before == p, "visitor %d had place %d of %v, has %d of %v", who, before.number, before.lane, p.number, p.lane)
+	if other, taken := c.fanOf[p]; taken && other != who {
 		c.breaks(rulePlace, "place %d of %v is given to the visitors %d and %d", p.number, p.lane, other, who)
 	}
 	c.fanOf[p], c.placeOf[who] = who, p
 }
 
-// usedUp: a visitor was told that their turn is over, and joins again: for another place
-// and another pass.
+// usedUp records that a visitor was told that their turn is over, and joins again for
+// another place and another pass.
 func (c *checker) usedUp(who int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,34 +142,28 @@ func (c *checker) usedUp(who int) {
 	delete(c.passOf, who)
 }
 
-// admitted: a place was redeemed at an instant, or earlier.
+// admitted records that a place was redeemed, at the latest at an instant.
 func (c *checker) admitted(who int, p place, pass string, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look(ruleOnePass)
-	if before, ok := c.passOf[who]; ok && before != pass {
-		c.breaks(ruleOnePass, "visitor %d of place %d has two passes", who, p.number)
-	}
+	before, had := c.passOf[who]
+	c.must(ruleOnePass, !had || before == pass, "visitor %d of place %d has two passes", who, p.number)
 	c.passOf[who] = pass
 	c.given = append(c.given, givenPass{who, p, at})
 }
 
-// shown: a board was seen. Those that were written after a pass was given must
-// show that its place was called, since a head is stored before it counts. Ranks
-// of a draw that were called may be taken back when everything is sold, so there
-// the most that was ever seen counts.
+// shown records a board. A board written after a pass was given must show that its
+// place was called, since a head is stored before it counts. Called ranks of a draw may
+// be taken back when everything is sold, so for those the most ever seen counts.
 func (c *checker) shown(b wire.Board) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, l := range b.Lanes {
 		for region, h := range l.Regions {
 			at := lane{name, region}
-			last := c.heads[at]
-			c.look(ruleHead)
-			reached := h.Reached()
-			if b.Seq > last.seq && reached < last.head || b.Seq < last.seq && reached > last.head {
-				c.breaks(ruleHead, "%v: head %d on board %d, %d on board %d", at, last.head, last.seq, reached, b.Seq)
-			}
+			last, reached := c.heads[at], h.Reached()
+			back := b.Seq > last.seq && reached < last.head || b.Seq < last.seq && reached > last.head
+			c.must(ruleHead, !back, "%v: head %d on board %d, %d on board %d", at, last.head, last.seq, reached, b.Seq)
 			if b.Seq > last.seq {
 				c.heads[at] = seenHead{b.Seq, reached}
 			}
@@ -176,16 +174,14 @@ func (c *checker) shown(b wire.Board) {
 		if b.At.Before(g.at.Add(ClockSkew)) {
 			return false
 		}
-		c.look(ruleCalled)
-		if ahead, called, _ := reached.Turn(g.place.lane.lane, g.place.region, g.place.number); !called {
-			c.breaks(ruleCalled, "visitor %d of place %d of %v had a pass at %s; at %s, %d were to be called before",
-				g.who, g.place.number, g.place.lane, clock(g.at), clock(b.At), ahead)
-		}
+		ahead, called, _ := reached.Turn(g.place.lane.lane, g.place.region, g.place.number)
+		c.must(ruleCalled, called, "visitor %d of place %d of %v had a pass at %s; at %s, %d were to be called before",
+			g.who, g.place.number, g.place.lane, clock(g.at), clock(b.At), ahead)
 		return true
 	})
 }
 
-// reached is a board with everything as called as it has ever been.
+// reached returns the board with everything called as far as it has ever been.
 func (c *checker) reached(b wire.Board) wire.Board {
 	lanes := make(map[string]wire.LaneBoard, len(b.Lanes))
 	for name, l := range b.Lanes {
@@ -201,41 +197,33 @@ func (c *checker) reached(b wire.Board) wire.Board {
 	return b
 }
 
-// held: a hold of so many places was granted, at the latest at an instant.
+// held records that a hold was granted, at the latest at an instant, when the visitor
+// asked for wanted places.
 func (c *checker) held(who int, r wire.HoldReply, wanted int, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if h := c.holds[r.Hold]; h != nil {
-		c.look(ruleOneHolder)
-		if h.who != who {
-			c.breaks(ruleOneHolder, "hold %s is given to the visitors %d and %d", r.Hold, h.who, who)
-		}
-		return // told again
+		c.must(ruleOneHolder, h.who == who, "hold %s is given to the visitors %d and %d", r.Hold, h.who, who)
+		return // a repeated answer
 	}
 	h := &hold{who: who, id: r.Hold, from: at, until: r.Expires.Add(-ClockSkew), quoted: r}
 	c.holds[r.Hold] = h
-	c.look(ruleLimit)
-	if n := len(r.Seats); n != wanted || c.tickets[who]+n > c.limit {
-		c.breaks(ruleLimit, "visitor %d has %d tickets, wanted %d, was given %d; the limit is %d", who, c.tickets[who], wanted, n, c.limit)
-	}
-	c.look(rulePrice)
-	if sum := sumOf(r.Seats); sum != r.Total {
-		c.breaks(rulePrice, "hold %s: the seats cost %d, the total is %d", r.Hold, sum, r.Total)
-	}
+	n, sum := len(r.Seats), sumOf(r.Seats)
+	c.must(ruleLimit, n == wanted && c.tickets[who]+n <= c.limit, "visitor %d has %d tickets, wanted %d, was given %d; the limit is %d", who, c.tickets[who], wanted, n, c.limit)
+	c.must(rulePrice, sum == r.Total, "hold %s: the seats cost %d, the total is %d", r.Hold, sum, r.Total)
 	for _, q := range r.Seats {
 		s := c.seat(q.ID)
-		c.look(ruleOneHolder)
-		if s.paid != nil {
-			c.breaks(ruleOneHolder, "seat %s is paid for by visitor %d, and held for %d at %s", q.ID, s.paid.who, who, clock(at))
-		} else if s.last != nil && s.last.overlaps(h) {
+		paid, last := cmp.Or(s.paid, h), cmp.Or(s.last, h)
+		c.must(ruleOneHolder, paid == h, "seat %s is paid for by visitor %d, and held for %d at %s", q.ID, paid.who, who, clock(at))
+		if paid == h && last != h && last.overlaps(h) {
 			c.breaks(ruleOneHolder, "seat %s is held for visitor %d from %s to %s, and for %d at %s",
-				q.ID, s.last.who, clock(s.last.from), clock(s.last.until), who, clock(at))
+				q.ID, last.who, clock(last.from), clock(last.until), who, clock(at))
 		}
 		s.last = h
 	}
 }
 
-// overlaps reports whether both certainly stand at some instant.
+// overlaps reports whether both holds certainly stand at some instant.
 func (h *hold) overlaps(o *hold) bool {
 	from, until := h.from, h.until
 	if o.from.After(from) {
@@ -256,8 +244,8 @@ func (c *checker) seat(id string) *seat {
 	return s
 }
 
-// ending: its fan is about to end a hold, by releasing it or by a card that will
-// be declined. From now on it may end.
+// ending records that a fan is about to end a hold, by releasing it or with a card that
+// will be declined. From now on it may end.
 func (c *checker) ending(id string, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -266,7 +254,7 @@ func (c *checker) ending(id string, at time.Time) {
 	}
 }
 
-// over: a hold was used, and had ended at an instant.
+// over records that a hold was used at an instant and had ended.
 func (c *checker) over(id string, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -274,14 +262,13 @@ func (c *checker) over(id string, at time.Time) {
 	if h == nil {
 		return
 	}
-	c.look(ruleHoldStands)
-	if at.Before(h.until) && !h.lost {
-		h.lost = true
-		c.breaks(ruleHoldStands, "hold %s of visitor %d stands until %s, but had ended at %s", id, h.who, clock(h.until), clock(at))
-	}
+	early := at.Before(h.until) && !h.lost
+	c.must(ruleHoldStands, !early, "hold %s of visitor %d stands until %s, but had ended at %s", id, h.who, clock(h.until), clock(at))
+	h.lost = h.lost || early
 }
 
-// ordered: a hold's checkout was taken under an order; good: the card works.
+// ordered records that a hold's checkout was accepted as an order; good says that the
+// card works.
 func (c *checker) ordered(id, order string, good bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -289,86 +276,70 @@ func (c *checker) ordered(id, order string, good bool) {
 	if h == nil {
 		return
 	}
-	c.look(ruleHoldStands)
-	c.look(rulePaidStays)
-	if h.order != "" && h.order != order && (h.good || wire.HoldOfOrder(h.order) != wire.HoldOfOrder(order)) { // another card is another order
-		c.breaks(rulePaidStays, "hold %s has the orders %s and %s", id, h.order, order)
-	}
+	c.must(ruleHoldStands, true, "")
+	// Another card makes another order.
+	same := h.order == "" || h.order == order || !h.good && wire.HoldOfOrder(h.order) == wire.HoldOfOrder(order)
+	c.must(rulePaidStays, same, "hold %s has the orders %s and %s", id, h.order, order)
 	h.order, h.good = order, good
 }
 
-// settled: an order of a hold reads as it does, at an instant. An order may be
-// read many times.
-func (c *checker) settled(id string, o wire.OrderReply, at time.Time) {
+// orderRead records an order of a hold as read at an instant. An order may be read many
+// times.
+func (c *checker) orderRead(id string, o wire.OrderReply, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.holds[id]
 	if h == nil || o.State == wire.OrderPending {
 		return
 	}
+	paid := o.State == wire.OrderPaid
 	if h.paid != nil {
-		c.look(rulePaidStays)
-		if o.State != wire.OrderPaid || !slices.Equal(o.Tickets, h.paid) {
-			c.breaks(rulePaidStays, "order %s was paid, with the tickets %v; it reads %s, %v", o.Order, h.paid, o.State, o.Tickets)
-		}
+		c.must(rulePaidStays, paid && slices.Equal(o.Tickets, h.paid), "order %s was paid, with the tickets %v; it reads %s, %v", o.Order, h.paid, o.State, o.Tickets)
 		return
 	}
 	if h.good {
-		if c.look(ruleOrderPaid); o.State != wire.OrderPaid {
-			c.breaks(ruleOrderPaid, "order %s of visitor %d is %s: %s", o.Order, h.who, o.State, o.Reason)
-		}
+		c.must(ruleOrderPaid, paid, "order %s of visitor %d is %s: %s", o.Order, h.who, o.State, o.Reason)
 	}
-	if o.State == wire.OrderPaid {
+	if paid {
 		c.paid(h, o, at)
 	}
 }
 
 func (c *checker) paid(h *hold, o wire.OrderReply, at time.Time) {
 	h.paid = o.Tickets
-	c.look(rulePrice)
-	if o.Total != h.quoted.Total || o.Currency != h.quoted.Currency || !samePrices(o.Seats, h.quoted.Seats) {
-		c.breaks(rulePrice, "order %s: quoted %d %s for %v, paid %d %s for %v",
-			o.Order, h.quoted.Total, h.quoted.Currency, idsOf(h.quoted.Seats), o.Total, o.Currency, idsOf(o.Seats))
-	}
-	c.look(ruleTickets)
-	if len(o.Tickets) != len(h.quoted.Seats) {
-		c.breaks(ruleTickets, "order %s of %d seats has %d tickets", o.Order, len(h.quoted.Seats), len(o.Tickets))
-	}
-	c.look(ruleLimit)
-	if c.tickets[h.who] += len(o.Seats); c.tickets[h.who] > c.limit {
-		c.breaks(ruleLimit, "visitor %d has bought %d tickets; the limit is %d", h.who, c.tickets[h.who], c.limit)
-	}
+	quoted := h.quoted
+	c.must(rulePrice, o.Total == quoted.Total && o.Currency == quoted.Currency && samePrices(o.Seats, quoted.Seats), "order %s: quoted %d %s for %v, paid %d %s for %v",
+		o.Order, quoted.Total, quoted.Currency, idsOf(quoted.Seats), o.Total, o.Currency, idsOf(o.Seats))
+	c.must(ruleTickets, len(o.Tickets) == len(quoted.Seats), "order %s of %d seats has %d tickets", o.Order, len(quoted.Seats), len(o.Tickets))
+	c.tickets[h.who] += len(o.Seats)
+	c.must(ruleLimit, c.tickets[h.who] <= c.limit, "visitor %d has bought %d tickets; the limit is %d", h.who, c.tickets[h.who], c.limit)
 	for _, q := range o.Seats {
 		s := c.seat(q.ID)
-		c.look(ruleOneHolder)
-		if s.paid != nil && s.paid != h {
-			c.breaks(ruleOneHolder, "seat %s is paid for by the visitors %d and %d", q.ID, s.paid.who, h.who)
-		}
-		if s.last != nil && s.last != h && s.last.until.After(at) {
+		paid, last := cmp.Or(s.paid, h), cmp.Or(s.last, h)
+		c.must(ruleOneHolder, paid == h, "seat %s is paid for by the visitors %d and %d", q.ID, paid.who, h.who)
+		if last != h && last.until.After(at) {
 			c.breaks(ruleOneHolder, "seat %s is paid for by visitor %d at %s, and held for %d until %s",
-				q.ID, h.who, clock(at), s.last.who, clock(s.last.until))
+				q.ID, h.who, clock(at), last.who, clock(last.until))
 		}
 		s.paid = h
 	}
 }
 
-// missing: an order that was taken is not known.
+// missing records that an accepted order is not known.
 func (c *checker) missing(order string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look(rulePaidStays)
-	c.breaks(rulePaidStays, "order %s was taken, and is not known", order)
+	c.must(rulePaidStays, false, "order %s was taken, and is not known", order)
 }
 
-// unsettled: an order that was taken has not come to an end.
+// unsettled records that an accepted order has not come to an end.
 func (c *checker) unsettled(order string, waited time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look(ruleOrderPaid)
-	c.breaks(ruleOrderPaid, "order %s is pending after %s", order, waited.Round(time.Second))
+	c.must(ruleOrderPaid, false, "order %s is pending after %s", order, waited.Round(time.Second))
 }
 
-// ticket: a ticket of a paid hold reads as it does.
+// ticket records a ticket of a paid hold as read.
 func (c *checker) ticket(id string, t wire.TicketReply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -376,22 +347,18 @@ func (c *checker) ticket(id string, t wire.TicketReply) {
 	if h == nil {
 		return
 	}
-	c.look(ruleTickets)
-	if t.State != "valid" || t.Barcode == "" || !slices.Contains(h.paid, t.Ticket) || !slices.Contains(idsOf(h.quoted.Seats), t.Seat) {
-		c.breaks(ruleTickets, "ticket %s of hold %s: %s, seat %s", t.Ticket, id, t.State, t.Seat)
-	}
+	good := t.State == "valid" && t.Barcode != "" && slices.Contains(h.paid, t.Ticket) && slices.Contains(idsOf(h.quoted.Seats), t.Seat)
+	c.must(ruleTickets, good, "ticket %s of hold %s: %s, seat %s", t.Ticket, id, t.State, t.Seat)
 }
 
-// forged: something that must open nothing was tried.
+// forged records a try of something that must open nothing.
 func (c *checker) forged(what string, opened bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.look(ruleForged); opened {
-		c.breaks(ruleForged, "%s", what)
-	}
+	c.must(ruleForged, !opened, "%s", what)
 }
 
-// paidHolds lists the paid orders, for reading them once more.
+// paidHolds lists the paid holds, whose orders are read once more.
 func (c *checker) paidHolds() (paid []*hold) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -403,4 +370,7 @@ func (c *checker) paidHolds() (paid []*hold) {
 	return paid
 }
 
-func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+// clock is an instant as shown in messages.
+type clock time.Time
+
+func (c clock) String() string { return time.Time(c).UTC().Format("15:04:05.000") }

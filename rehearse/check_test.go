@@ -8,7 +8,7 @@ import (
 	"frontrow/wire"
 )
 
-// tale is a history told to a checker, at instants in seconds.
+// tale tells a history to a checker, at instants in seconds.
 type tale struct {
 	*checker
 	t *testing.T
@@ -28,7 +28,7 @@ func quote(total int64, seats ...string) wire.HoldReply {
 	return r
 }
 
-// hold is granted at from, until 100 s later.
+// hold grants a hold at from, until 100 s later.
 func (c tale) hold(who int, id string, from float64, seats ...string) {
 	r := quote(50, seats...)
 	r.Hold, r.Expires = id, at(from+100)
@@ -41,13 +41,13 @@ func (c tale) board(seq, head uint64, seconds float64) {
 
 var drawn = wire.Draw{Secret: []byte("0123456789abcdef0123456789abcdef"), Event: "e", Lane: "general", Entrants: map[string]uint64{"home": 8}}
 
-// ranked is the place of a rank in the draw.
+// ranked returns the place of a rank in the draw.
 func (c tale) ranked(rank uint64) uint64 {
 	_, number := drawn.Place(rank)
 	return number
 }
 
-// draw shows a board of eight drawn places, and of a slow lane with its first called.
+// draw shows a board with eight drawn places, and a slow lane whose first is called.
 func (c tale) draw(seq, called, head uint64, seconds float64) {
 	c.shown(wire.Board{Event: "e", Seq: seq, At: at(seconds), Draw: &wire.DrawBoard{Secret: base64.RawURLEncoding.EncodeToString(drawn.Secret)},
 		Lanes: map[string]wire.LaneBoard{"general": {Called: called, Regions: map[string]wire.Head{"home": {Head: head, Joined: 20, Drawn: 8}}},
@@ -55,16 +55,17 @@ func (c tale) draw(seq, called, head uint64, seconds float64) {
 }
 
 func (c tale) order(id string, state wire.OrderState, seconds float64, q wire.HoldReply, tickets ...string) {
-	c.settled(id, wire.OrderReply{Order: wire.OrderOfHold(id), State: state, Seats: q.Seats, Total: q.Total, Currency: q.Currency, Tickets: tickets}, at(seconds))
+	c.orderRead(id, wire.OrderReply{Order: wire.OrderOfHold(id), State: state, Seats: q.Seats, Total: q.Total, Currency: q.Currency, Tickets: tickets}, at(seconds))
 }
 
 func (c tale) buy(who int, id string, from float64, seats ...string) {
 	c.hold(who, id, from, seats...)
 	c.ordered(id, wire.OrderOfHold(id), true)
-	c.order(id, wire.OrderPaid, from+5, quote(50, seats...), seats...) // tickets named as the seats
+	c.order(id, wire.OrderPaid, from+5, quote(50, seats...), seats...) // tickets are named like the seats
 }
 
-// TestHistories tells the checker what must never be told, and what may be.
+// TestHistories gives the checker histories that must be reported and others that
+// must not.
 func TestHistories(t *testing.T) {
 	const sound = rules
 	for _, h := range []struct {
@@ -119,7 +120,7 @@ func TestHistories(t *testing.T) {
 		{"a pass, and a board from before the head was moved", sound, func(c tale) {
 			c.admitted(1, general(7), "p1", at(10))
 			c.board(1, 3, 9)
-			c.board(2, 3, 11) // within what clocks may differ
+			c.board(2, 3, 11) // within the clock skew
 			c.board(3, 8, 13)
 		}},
 		{"boards of two gateways, one behind", sound, func(c tale) {

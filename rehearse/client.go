@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Bounds of a request and of trying again.
+// Bounds of a request and its repetitions.
 const (
 	requestTimeout = 20 * time.Second
 	idleTimeout    = 90 * time.Second
@@ -25,19 +25,19 @@ const (
 
 	firstBackoff  = 100 * time.Millisecond
 	longestPause  = 5 * time.Second
-	longestAdvice = 30 * time.Second // of Retry-After; who is told to wait longer asks again anyway
+	longestAdvice = 30 * time.Second // of Retry-After; a visitor told to wait longer tries again anyway
 )
 
 var (
-	// errAway: the server did not answer, or not usefully, for as long as a
-	// visitor is patient.
+	// errAway means that the server gave no useful answer for as long as a visitor
+	// is patient.
 	errAway = errors.New("the server stays away")
-	// errGone: the visitor is told to go, by the end of the rehearsal.
+	// errGone means that the rehearsal ended while the visitor was there.
 	errGone = errors.New("the rehearsal ends")
 )
 
-// client sends requests over few connections, which it keeps open. Who finds
-// none free waits for one.
+// client sends requests over a few connections, which it keeps open. Requests wait
+// for a free one.
 type client struct {
 	base     *url.URL
 	http     *http.Transport
@@ -62,10 +62,10 @@ type request struct {
 	cookies cookies
 	etag    string
 	from    string // address
-	looks   *looks // nil: those of Go
+	looks   *looks // nil: Go's own headers
 }
 
-// answer is what came back, read.
+// answer is an answer, read in full.
 type answer struct {
 	status int
 	body   []byte
@@ -73,10 +73,10 @@ type answer struct {
 	etag   string
 	problem
 	queued  time.Duration // for a connection, over all tries
-	limited time.Duration // since it was first told to slow down, but for the same
+	limited time.Duration // time since it was first told to slow down, without queued
 }
 
-// problem is what a client can act on of a refusal.
+// problem is the part of a refusal that a client can act on.
 type problem struct {
 	Type         string   `json:"type"`
 	Instead      []string `json:"instead"`
@@ -87,15 +87,15 @@ type problem struct {
 	retryAfter   time.Duration
 }
 
-// is reports whether the answer is a refusal of a type.
+// is reports whether the answer is a refusal of the named type.
 func (a answer) is(name string) bool { return a.Type == "/problems/"+name }
 
-// busy: repeating the request is safe, and called for.
+// busy reports whether repeating the request is safe and called for.
 func (a answer) busy() bool {
 	return a.status == http.StatusTooManyRequests || a.status >= http.StatusInternalServerError
 }
 
-// into decodes a body that the contract promises.
+// into decodes a body as the contract promises it.
 func (a answer) into(v any) error {
 	if err := json.Unmarshal(a.body, v); err != nil {
 		return fmt.Errorf("status %d with a body that is not as promised: %w", a.status, err)
@@ -142,7 +142,7 @@ func (c *client) roundTrip(ctx context.Context, r request) (answer, error) {
 	}
 	if r.from != "" {
 		set("X-Forwarded-For", r.from)
-		set("X-Forwarded-Proto", "https") // as fans come, whatever is between us and the server
+		set("X-Forwarded-Proto", "https") // as fans do, whatever is between us and the server
 	}
 	if r.looks != nil {
 		r.looks.dress(req.Header, r.route)
@@ -170,7 +170,7 @@ func (c *client) roundTrip(ctx context.Context, r request) (answer, error) {
 		}
 	}
 	if _, err := b.ReadFrom(io.LimitReader(raw, maxAnswer)); err != nil {
-		return answer{}, err // half an answer is none
+		return answer{}, err // half an answer counts as none
 	}
 	a.body = b.Bytes()
 	if a.status >= http.StatusBadRequest {
@@ -181,7 +181,7 @@ func (c *client) roundTrip(ctx context.Context, r request) (answer, error) {
 
 func problemOf(h http.Header, body []byte) (p problem) {
 	if json.Unmarshal(body, &p) != nil || p.Type == "" {
-		p = problem{Type: "none"} // of something between us and the server
+		p = problem{Type: "none"} // from something between us and the server
 	}
 	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil {
 		p.retryAfter = time.Duration(s) * time.Second
@@ -193,11 +193,11 @@ func problemOf(h http.Header, body []byte) (p problem) {
 	return p
 }
 
-// insist sends a request until it is answered with more than "try again". The
-// errors are errAway and errGone.
+// insist sends a request until the answer is not "try again". The errors are errAway
+// and errGone.
 func (c *client) insist(ctx context.Context, t *tally, r request, wait backoff) (answer, error) {
-	var queued, before time.Duration // for connections; before it was told to slow down
-	var slowed time.Time             // when it was, first
+	var queued, before time.Duration // for connections; of that, before it was told to slow down
+	var slowed time.Time             // when it was first told
 	for began, try := time.Now(), 0; ; try++ {
 		a, err := c.send(ctx, t, r)
 		queued += a.queued
@@ -253,21 +253,22 @@ func (t *trying) now() (all int, by map[string]int) {
 	return all, by
 }
 
-// backoff is the pause before another try, by the number of tries before it and
-// by what the server advised.
+// backoff returns the pause before another try, from the number of tries so far and
+// the server's advice.
 type backoff func(tries int, advice time.Duration) time.Duration
 
-// polite pauses grow, are spread (full jitter), and never shorter than advised.
+// polite returns pauses that grow with full jitter and are never shorter than
+// advised.
 func polite(tries int, advice time.Duration) time.Duration {
 	return advice + rand.N(min(firstBackoff<<min(tries, 10), longestPause))
 }
 
-// rude pauses are always the same.
+// rude returns the same pause whatever the advice.
 func rude(pause time.Duration) backoff {
 	return func(int, time.Duration) time.Duration { return pause }
 }
 
-// pause is false if ctx ends first.
+// pause waits for d and reports false if ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

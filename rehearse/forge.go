@@ -8,10 +8,10 @@ import (
 	"frontrow/wire"
 )
 
-// maxLoot bounds what lies about for forgers to take.
+// maxLoot bounds the tokens that forgers can take.
 const maxLoot = 64
 
-// loot is what forgers take from other visitors: the newest of each.
+// loot is the newest tokens of visitors, for forgers to take.
 type loot struct {
 	mu    sync.Mutex
 	taken []token
@@ -23,7 +23,7 @@ type token struct {
 	receipt, pass string
 }
 
-// drop leaves what a visitor has for others to find.
+// drop leaves a visitor's token for others to find.
 func (l *loot) drop(v *visitor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -33,7 +33,8 @@ func (l *loot) drop(v *visitor) {
 	l.taken = append(l.taken, token{v.n, v.receipt, v.pass})
 }
 
-// foreign is the newest of somebody else's that has a receipt, or a pass.
+// foreign returns the newest token of another visitor, one with a pass or, if pass is
+// false, one with only a receipt.
 func (l *loot) foreign(v *visitor, pass bool) (t token, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -45,7 +46,8 @@ func (l *loot) foreign(v *visitor, pass bool) (t token, ok bool) {
 	return t, false
 }
 
-// forge tries what must open nothing. Whoever is told "try again" does not.
+// forge tries receipts and passes that must open nothing. It ignores answers that say
+// "try again".
 func (v *visitor) forge(ctx context.Context) {
 	redeem := func(receipt string, as cookies) request {
 		return request{route: routeRedeem, method: http.MethodPost, path: v.r.path("/passes"),

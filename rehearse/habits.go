@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// Tempo of people, in units of Config.Think, the mean time to think.
+// The tempo of people, in units of Config.Think, the mean time to think.
 const (
-	longestThought = 4.0  // a thought is exponential, and cut off here
-	latest         = 10.0 // who comes late does so by at most this
-	reloadWithin   = 5.0  // who reloads does so within this of joining
+	longestThought = 4.0  // thoughts are exponential, cut off here
+	latest         = 10.0 // the most that latecomers are late
+	reloadWithin   = 5.0  // those who reload do so within this of joining
 	hurries        = 0.1  // between two tries at seats
 	hopes          = 0.6  // before looking again at a map that shows nothing
-	looksFor       = 0.5  // the button to join with, at least, and at most three times that
+	looksFor       = 0.5  // the button to join, at least; at most three times that
 	hammering      = 0.05 // between two requests of a bot, whatever it is advised
 )
 
-// How often people try again when others were quicker.
+// How often people try for seats when others were quicker.
 const fewestTries, mostTries = 3, 8
 
 // wish is how a visitor chooses their seats.
@@ -35,7 +35,7 @@ const (
 	wishAccessible
 )
 
-// habits is what one visitor will do; what comes of it is up to the sale.
+// habits is what one visitor will do; the outcome is up to the sale.
 type habits struct {
 	arrives time.Duration
 	address netip.Addr
@@ -43,24 +43,24 @@ type habits struct {
 	looks   int    // of Config.wardrobe
 	group   string // of fans who share a network: office, campus
 	proving proving
-	finds   time.Duration // after the page is there, the button
+	finds   time.Duration // the button, after the page has loaded
 
 	tickets int // wanted; 0: as many as one may have
 	wish    wish
 	eager   float64 // where on the map they look first: 0 in front, 1 at the back
-	tries   int     // left, at getting seats
+	tries   int     // left, to get seats
 	thinks  time.Duration
 
 	socket, secondTab, absent, doubleClick bool
 
-	late   time.Duration // after having been called
+	late   time.Duration // after being called
 	reload time.Duration // after joining; 0: never
 
 	abandons, leaves bool
 	declined         bool // the first card
 
-	// Of bots alone.
-	fake    bool // no map, no thoughts; takes no advice to wait
+	// For bots only.
+	fake    bool // no map, no thinking; ignores advice to wait
 	opens   bool // the event's page
 	hammers bool
 	forges  bool
@@ -68,10 +68,10 @@ type habits struct {
 	keeps   string
 }
 
-// randomOf is the source of visitor n's decisions.
+// randomOf returns the random source of visitor n's decisions.
 func randomOf(seed uint64, n int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(n))) }
 
-// fanHabits is what fan n does: the same for the same seed.
+// fanHabits returns the habits of fan n, the same for the same seed.
 func fanHabits(c *Config, n int) habits {
 	r := randomOf(c.Seed, n)
 	is := func(share float64) bool { return r.Float64() < share }
@@ -110,7 +110,7 @@ func fanHabits(c *Config, n int) habits {
 	return h
 }
 
-// partySize is how many tickets a fan wants, by a number between 0 and 1.
+// partySize returns how many tickets a fan wants, chosen by u between 0 and 1.
 func partySize(u float64) int {
 	switch {
 	case u < 0.20:
@@ -123,17 +123,17 @@ func partySize(u float64) int {
 	return 4
 }
 
-// fanAddress is fan n's own: no other fan's, and not of the same /24 or /48 as
-// their neighbours'. Two of five have IPv6.
+// fanAddress returns the address of fan n, which no other fan has and which is not
+// in the /24 or /48 of their neighbours. Two fans in five have IPv6.
 func fanAddress(seed uint64, n int) netip.Addr {
 	if n%5 < 2 {
 		var a [16]byte
-		binary.BigEndian.PutUint64(a[:], 0x2<<60|spread(uint64(n)+seed<<32)>>4) // 2000::/3 is what is in use
+		binary.BigEndian.PutUint64(a[:], 0x2<<60|spread(uint64(n)+seed<<32)>>4) // 2000::/3 is the range in use
 		a[15] = 1
 		return netip.AddrFrom16(a)
 	}
-	// An odd multiplier permutes the 2^24 networks; what does not fit between
-	// 11.0.0.0 and 126.255.255.0, where nothing is private, tells hosts apart.
+	// An odd multiplier permutes the 2^24 networks. Numbers that don't fit between
+	// 11.0.0.0 and 126.255.255.0, where nothing is private, choose the host.
 	const first, networks = 11, 116
 	net := uint32(n) * 0x9e3779b1 & 0xffffff
 	top := byte(net >> 16)
@@ -141,21 +141,22 @@ func fanAddress(seed uint64, n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{first + top%networks, byte(net >> 8), byte(net), host})
 }
 
-// officeSize is how many fans share an address, on average: a company's, a
-// school's, or that of a carrier that has fewer addresses than customers (RFC 6888).
+// officeSize is how many fans share an address on average: that of a company, a
+// school, or a carrier with fewer addresses than customers (RFC 6888).
 const officeSize = 50
 
 func offices(c *Config) int { return 1 + int(c.Shares.NAT*float64(c.Fans))/officeSize }
 
-// officeAddress is the shared address of an office, alone in its /24.
+// officeAddress returns the shared address of an office, alone in its /24.
 func officeAddress(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{1 + byte(n>>16), byte(n >> 8), byte(n), 1})
 }
 
-// buildings are how many networks of IPv6 a campus has, a /64 each.
+// buildings is how many IPv6 networks a campus has, each a /64.
 const buildings = 20
 
-// campusAddress is an address of one /24, or, of two of five, one of a /48.
+// campusAddress returns an address in the campus's /24 or, for two fans in five, in
+// its /48.
 func campusAddress(n int) netip.Addr {
 	if n%5 < 2 {
 		return netip.AddrFrom16([16]byte{0x2a, 0x01, 9, 9, 9, 9, 0, byte(n / 5 % buildings), 12: byte(n >> 24), 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)})
@@ -163,23 +164,23 @@ func campusAddress(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{9, 9, 9, byte(1 + n%250)})
 }
 
-// spread is the finalizer of splitmix64: a permutation of 64-bit numbers.
+// spread permutes 64-bit numbers: it is the finalizer of splitmix64.
 func spread(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
 
-// The arrival curve of an on-sale: half of all are there at the beginning, the
-// rest come in an ever thinner tail.
+// The arrival curve of an on-sale: half of the crowd comes at the beginning, the rest
+// in an ever thinner tail.
 const (
-	spikeShare = 0.5  // of all who come
+	spikeShare = 0.5  // of the crowd
 	spikeWidth = 0.05 // of the ramp
 	tailDecay  = 3.0  // the tail ends at e^-3 of its first rate
 )
 
-// arrival is when the share u of all, 0 ≤ u < 1, has come: 0 at u = 0, ramp at
-// the end, and never going back in between.
+// arrival returns when the share u of the crowd, 0 ≤ u < 1, has come: it grows from 0
+// at u = 0 to ramp at the end.
 func arrival(u float64, ramp time.Duration) time.Duration {
 	if u < spikeShare {
 		return time.Duration(u / spikeShare * spikeWidth * float64(ramp))
@@ -189,8 +190,8 @@ func arrival(u float64, ramp time.Duration) time.Duration {
 	return time.Duration((spikeWidth + tail*(1-spikeWidth)) * float64(ramp))
 }
 
-// Shares says how many of the fans do what, each between 0 and 1. Each fan
-// decides for each separately.
+// Shares are the shares of fans who do certain things, each between 0 and 1. Each fan
+// decides on each separately.
 type Shares struct {
 	Sockets     float64 // keep a live socket while they wait and choose
 	SecondTab   float64 // join from a second tab
@@ -202,13 +203,13 @@ type Shares struct {
 	Accessible  float64 // need an accessible seat
 	DoubleClick float64 // send a hold and a checkout twice
 	Abandon     float64 // have seats and do not buy them
-	Leave       float64 // of those who abandon: just leave, so that the deadline frees the seats
+	Leave       float64 // of those who abandon: just leave, and the deadline frees the seats
 	Decline     float64 // pay with a card that is declined, then with a good one
-	NAT         float64 // are behind an address with officeSize fans
-	Campus      float64 // have addresses of one /24 or one /48, some of them together
+	NAT         float64 // share an address with about officeSize fans
+	Campus      float64 // have addresses in one /24 or one /48, some of them the same
 }
 
-// DefaultShares are what on-sales commonly see, as far as that was ever published.
+// DefaultShares returns what on-sales commonly see, as far as that has been published.
 func DefaultShares() Shares {
 	var s Shares
 	for _, sh := range s.table() {
@@ -259,7 +260,7 @@ func (s *Shares) Set(text string) error {
 	return fmt.Errorf("share %q: write NAME=SHARE, with one of these names:\n%s", text, s)
 }
 
-// String lists the shares, a line each.
+// String lists the shares, one per line.
 func (s *Shares) String() string {
 	var b strings.Builder
 	for _, sh := range s.table() {

@@ -67,7 +67,7 @@ func TestHabitsFollowFromSeedAndShares(t *testing.T) {
 		}
 	}
 	for _, sh := range c.Shares.table() {
-		if sh.name == "choose" || sh.name == "area" { // those who need more come before them
+		if sh.name == "choose" || sh.name == "area" { // other wishes take precedence
 			continue
 		}
 		if got := float64(n[sh.name]) / float64(c.Fans); math.Abs(got-*sh.value) > 0.02 {
@@ -149,7 +149,7 @@ func TestBots(t *testing.T) {
 	}
 }
 
-// TestOffices: an address is shared by about officeSize fans, and no bot's.
+// TestOffices checks that about officeSize fans share an address, and no bot does.
 func TestOffices(t *testing.T) {
 	c := crowdConfig()
 	c.Shares.NAT = 0.5

@@ -20,7 +20,7 @@ const (
 	dialLimit  = 15 * time.Second
 )
 
-// lane is one queue, place a number in it.
+// lane is one queue; place is a number in it.
 type lane struct{ lane, region string }
 
 type place struct {
@@ -28,20 +28,20 @@ type place struct {
 	number uint64
 }
 
-// board is the latest board, and who waits for which turn.
+// board is the latest board and those who wait for their turn.
 //
 //	place ──before the draw, or later──► waiting[lane of a region]   by number, called up to the head
 //	            │ the draw is held
 //	            └──────────────────────► waiting[lane]               by rank, called up to the ranks called
 //
-// Those who came after the draw stay where they are: Board.Turn calls none of
-// them before the last rank.
+// Places taken after the draw stay in the line of their region: Board.Turn calls
+// none of them before the last rank.
 type board struct {
-	over chan struct{} // closed once nothing can be had any more
+	over chan struct{} // closed once no more seats can be had
 
 	mu      sync.Mutex
 	latest  wire.Board
-	draws   map[string]wire.Draw // by lane; those that are held
+	draws   map[string]wire.Draw // draws held so far, by lane
 	waiting map[lane]*waiters
 }
 
@@ -49,7 +49,7 @@ func newBoard() *board {
 	return &board{over: make(chan struct{}), draws: map[string]wire.Draw{}, waiting: map[lane]*waiters{}}
 }
 
-// called is closed once it is a place's turn.
+// called returns a channel that is closed once it is the place's turn.
 func (b *board) called(p place) <-chan struct{} {
 	w := waiter{place: p, called: make(chan struct{})}
 	b.mu.Lock()
@@ -62,7 +62,7 @@ func (b *board) called(p place) <-chan struct{} {
 	return w.called
 }
 
-// enqueue lets a waiter wait where their turn is decided.
+// enqueue adds a waiter to the line that decides their turn.
 func (b *board) enqueue(w waiter) {
 	at := w.place.lane
 	w.turn = w.place.number
@@ -75,7 +75,7 @@ func (b *board) enqueue(w waiter) {
 	heap.Push(b.waiting[at], w)
 }
 
-// show takes a board, unless it is older than the latest: then it is false.
+// show takes a board and reports whether it is newer than the latest.
 func (b *board) show(w wire.Board) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,7 +111,7 @@ func (b *board) show(w wire.Board) bool {
 	return true
 }
 
-// rank queues those who wait in a lane anew, once its draw is held.
+// rank queues a lane's waiters again by rank once its draw is held.
 func (b *board) rank(name string) {
 	var all waiters
 	for at, q := range b.waiting {
@@ -131,13 +131,14 @@ func (b *board) now() wire.Board {
 	return b.latest
 }
 
-// waiters has whose turn is the first on top.
+// waiter is a visitor who waits for the turn of their place.
 type waiter struct {
 	place  place
 	turn   uint64 // a rank in the draw, or the place's number
 	called chan struct{}
 }
 
+// waiters is a heap with the earliest turn on top.
 type waiters []waiter
 
 func (w waiters) Len() int           { return len(w) }
@@ -151,14 +152,14 @@ func (w *waiters) Pop() any {
 	return last
 }
 
-// show is what everybody who has seen a board does with it.
+// show passes a board that anyone received to the waiters and the checker.
 func (r *rehearsal) show(w wire.Board) {
 	if r.board.show(w) {
 		r.check.shown(w)
 	}
 }
 
-// pollBoard reads the board for all, until ctx ends.
+// pollBoard reads the board for all visitors until ctx ends.
 func (r *rehearsal) pollBoard(ctx context.Context) {
 	req := request{route: routeBoard, method: http.MethodGet, path: r.path("/board")}
 	for tries := 0; ; {
@@ -181,8 +182,8 @@ func (r *rehearsal) pollBoard(ctx context.Context) {
 	}
 }
 
-// live keeps a visitor's socket open until ctx ends: it comes back, with pauses,
-// unless the server says that it is the client's fault.
+// live keeps a visitor's socket open until ctx ends, reconnecting with pauses
+// unless the server says that the client is at fault.
 func (v *visitor) live(ctx context.Context, as cookies) {
 	for tries := 0; ; tries++ {
 		began := time.Now()
@@ -205,8 +206,8 @@ func (v *visitor) live(ctx context.Context, as cookies) {
 	}
 }
 
-// listen reads one socket to its end. The boards that arrive are everybody's:
-// they are the same, and the fastest is as good as one's own.
+// listen reads one socket to its end. Its boards serve all visitors: everyone gets
+// the same ones, so the first to arrive will do.
 func (v *visitor) listen(ctx context.Context, as cookies) error {
 	dial, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
@@ -230,15 +231,14 @@ func (v *visitor) listen(ctx context.Context, as cookies) error {
 	}
 }
 
-// frames decodes a frame once, however many sockets it comes from: they are the
-// same bytes.
+// frames decodes a frame once, however many sockets deliver the same bytes.
 type frames struct {
 	mu   sync.Mutex
 	last []byte
 	read wire.LiveFrame
 }
 
-// board is the board of a frame, nil for any other.
+// board returns the board in a frame, or nil if it has none.
 func (f *frames) board(raw []byte) *wire.Board {
 	if !bytes.HasPrefix(raw, []byte(`{"t":"board"`)) {
 		return nil
@@ -248,7 +248,7 @@ func (f *frames) board(raw []byte) *wire.Board {
 	if !bytes.Equal(raw, f.last) {
 		f.last, f.read = append(f.last[:0], raw...), wire.LiveFrame{}
 		if json.Unmarshal(raw, &f.read) != nil {
-			f.read = wire.LiveFrame{} // none, whichever socket it comes from next
+			f.read = wire.LiveFrame{} // no board, whichever socket delivers it next
 		}
 	}
 	return f.read.Board

@@ -39,8 +39,8 @@ func TestBoardCallsInOrder(t *testing.T) {
 	}
 }
 
-// TestBoardCallsByLot: who is in the draw by rank, whatever their region; who came
-// later after the last of them; and each lane by itself.
+// TestBoardCallsByLot checks that places in the draw are called by rank, whatever their
+// region, later ones after the last of them, and each lane on its own.
 func TestBoardCallsByLot(t *testing.T) {
 	b := newBoard()
 	secret := []byte("0123456789abcdef0123456789abcdef")
@@ -129,7 +129,7 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-// A frame is read the same from every socket that it comes from, and a board as it was written.
+// A frame reads the same from every socket, and a board as it was written.
 func FuzzFrames(f *testing.F) {
 	for _, s := range []string{`{"t":"board","board":{"event":"e","seq":7,"at":"2027-06-19T18:00:00Z","lanes":{"general":{"regions":{"home~2":{"head":5,"joined":9}},"waiting":4}}}}`,
 		`{"t":"board"}`, `{"t":"board","board":{"seq":7},"t":9}`, `{"t":"board","board":{"lanes":{"general":{"regions":{"home":null}}}}}`, `{"t":"stock"}`, `{"t":"board"`} {

@@ -7,41 +7,40 @@ import (
 	"sync"
 	"time"
 
-	"frontrow/gateway/challenge/altcha"
+	"frontrow/gateway/abuse/challenge/altcha"
 )
 
-// Bounds of proving something.
+// Bounds of proofs.
 const (
-	// maxProofs is how often an act is answered with another proof before its
-	// visitor gives up.
+	// maxProofs is how many proofs a visitor gives for one act before giving up.
 	maxProofs = 4
 	// triesUnproven is how often an act is tried again without a proof.
 	triesUnproven = 8
-	// proofLimit is the longest that a bot lets its computer work at one proof, those
-	// that are to be made before it included, and the longest that anybody waits for
-	// a processor of this machine. The server's challenges live longer.
+	// proofLimit is the longest that a bot lets its computer work until a proof is
+	// done, including those queued before it, and the longest that any visitor waits
+	// for a processor of this machine. The server's challenges live longer.
 	proofLimit = time.Minute
 
 	skipAnswer = "skip"
 )
 
-// hindered is what the defences cost one visitor. Delay leaves out what they waited
-// for a connection of ours: that is this machine's doing.
+// hindered is what the defences cost one visitor. Delay leaves out the time they
+// waited for one of our connections, which is this machine's doing.
 type hindered struct {
 	limited, challenged bool
 	slow                bool // their place is in the slow lane
-	rested              bool // was told that others go first
-	gaveUp              bool // would not prove, or on a computer too slow
-	unsolved            bool // would have proven, had this machine had a processor for it
+	rested              bool // were told that others go first
+	gaveUp              bool // would not give a proof, or had too slow a computer
+	unsolved            bool // would have given one if this machine had had a processor for it
 	proofs              int
 	delay               time.Duration
 }
 
 func (h *hindered) anyhow() bool { return h.limited || h.challenged || h.slow }
 
-// act does what a suspect has to pay for, and pays: it asks, and when it is told
-// to prove something first, it does or does not, by the visitor's habits. The
-// answer is challenge-required if they did not.
+// act performs an act that may require a proof. If the server asks for one, the
+// visitor gives it or not, by their habits. The answer is challenge-required if they
+// did not.
 func (v *visitor) act(ctx context.Context, q request, ask func(context.Context, request) (answer, error)) (answer, error) {
 	a, err := ask(ctx, q)
 	if err != nil || !a.is("challenge-required") {
@@ -68,8 +67,8 @@ func (v *visitor) act(ctx context.Context, q request, ask func(context.Context, 
 	return a, nil
 }
 
-// answerTo is what a visitor answers to a refusal that asks for a proof: nothing
-// at all if they just try again. False: they give up.
+// answerTo returns a visitor's answer to a refusal that asks for a proof, empty if
+// they just try again. It reports false if they give up.
 func (v *visitor) answerTo(ctx context.Context, a answer, try int) (string, bool, error) {
 	switch {
 	case v.proving == never && try <= triesUnproven:
@@ -85,7 +84,7 @@ func (v *visitor) answerTo(ctx context.Context, a answer, try int) (string, bool
 	return "", false, nil
 }
 
-// withProof is a body, an object, with the answer to a challenge in it.
+// withProof returns a body, a JSON object, with the answer to a challenge added.
 func withProof(body, answer string) string {
 	if answer == "" {
 		return body
@@ -96,14 +95,14 @@ func withProof(body, answer string) string {
 	return mustJSON(fields)
 }
 
-// prove gets a challenge and works it out. False: the visitor's computer would
-// take too long, or this machine has no processor for it.
+// prove gets a challenge and solves it. ok is false if the visitor's computer would
+// take too long or this machine has no processor for it.
 func (v *visitor) prove(ctx context.Context, path string) (proof string, ok bool, err error) {
 	a, err := v.ask(ctx, request{route: routeChallenge, method: http.MethodGet, path: path})
 	if err != nil || a.status != http.StatusOK {
 		return "", false, err
 	}
-	v.cookies = v.cookies.with(a.header) // whom it was made for
+	v.cookies = v.cookies.with(a.header) // the cookie that it was made for
 	var c altcha.Challenge
 	if err := a.into(&c); err != nil {
 		return "", false, err
@@ -138,14 +137,14 @@ func (v *visitor) prove(ctx context.Context, path string) (proof string, ok bool
 	return proof, true, nil
 }
 
-// machine is the computer of one person. It makes one proof after the other.
+// machine is the computer of one person. It makes one proof at a time.
 type machine struct {
 	mu   sync.Mutex
-	free time.Time // when it is done with what it has taken on
+	free time.Time // when it has done the work it has taken on
 }
 
-// reserve takes a work on and tells until when it is done; not if that is beyond
-// the limit.
+// reserve takes on work and returns when it will be done; ok is false, and the work
+// not taken on, if that is beyond the limit.
 func (m *machine) reserve(now time.Time, work, limit time.Duration) (until time.Time, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -163,7 +162,7 @@ func (m *machine) reserve(now time.Time, work, limit time.Duration) (until time.
 // solvers bounds how many proofs this machine works out at a time.
 type solvers chan struct{}
 
-// solve works a challenge out; false if no processor was free within proofLimit.
+// solve solves a challenge; ok is false if no processor was free within proofLimit.
 func (s solvers) solve(ctx context.Context, c altcha.Challenge) (proof string, ok bool, err error) {
 	enough := time.NewTimer(proofLimit)
 	defer enough.Stop()

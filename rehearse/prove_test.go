@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"frontrow/gateway/challenge/altcha"
+	"frontrow/gateway/abuse/challenge/altcha"
 	"frontrow/wire"
 )
 
@@ -24,7 +24,7 @@ func (signer) MACs(context string, message []byte) [][]byte {
 	return [][]byte{h.Sum(nil)}
 }
 
-// door is a server that asks everybody for a proof, and counts.
+// door is a server that asks every visitor for a proof, and counts.
 type door struct {
 	skip             bool
 	asked, made, let int
@@ -70,7 +70,7 @@ func TestProving(t *testing.T) {
 		receipt          string
 		status           int
 		asked, made, let int
-		want             hindered // but for its delay
+		want             hindered // without delay
 	}{
 		"a fan":                         {habits{}, &machine{}, true, "", 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
 		"a bot that solves":             {habits{fake: true}, &machine{}, true, "", 201, 2, 1, 1, hindered{challenged: true, proofs: 1}},
@@ -105,7 +105,8 @@ func TestProving(t *testing.T) {
 	}
 }
 
-// TestMachine: one proof after the other, and none that would take too long.
+// TestMachine checks that a machine makes one proof at a time, and none that would take
+// too long.
 func TestMachine(t *testing.T) {
 	var m machine
 	for _, c := range []struct {

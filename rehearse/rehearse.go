@@ -19,54 +19,54 @@ import (
 
 // Bounds of a rehearsal.
 const (
-	// MaxSockets bounds the live sockets: a process may not open files at will.
+	// MaxSockets bounds the live sockets, since a process may open only so many files.
 	MaxSockets = 12_000
-	// botConnections are apart from those of fans.
+	// botConnections is the number of connections for bots, apart from those of fans.
 	botConnections = 64
-	// settleLimit is how long an order that was taken may be pending.
+	// settleLimit is how long an accepted order may be pending.
 	settleLimit = 15 * time.Minute
 	// lastReads bounds reading all paid orders once more at the end, and hastyReads
-	// at the end of a rehearsal that was broken off.
+	// the same at the end of an interrupted rehearsal.
 	lastReads, hastyReads = 10 * time.Minute, 20 * time.Second
 	// lastBoard bounds waiting for a board written after the last pass.
 	lastBoard     = 45 * time.Second
 	progressEvery = time.Second
 )
 
-// Config of a rehearsal. URL, Event and Fans are required.
+// Config configures a rehearsal. URL, Event and Fans are required.
 type Config struct {
-	URL   string  // of the gateways: http://127.0.0.1:8080
-	Event string  //
-	Fans  int     //
-	Bots  float64 // for each fan; or, in its stead:
+	URL   string // of the gateways: http://127.0.0.1:8080
+	Event string
+	Fans  int
+	Bots  float64 // bots per fan; or use BotPlaces
 
-	// BotPlaces, instead of Bots, is the share that bots want of all places, below 1:
+	// BotPlaces, instead of Bots, is the share of all places that bots want, below 1:
 	// with 0.3, 70,000 fans come with as many bots as want 30,000 places.
 	BotPlaces float64
 
 	Ramp   time.Duration // within which all arrive; default 1 min
-	Seed   uint64        //
-	Shares Shares        // see DefaultShares
+	Seed   uint64
+	Shares Shares // see DefaultShares
 
-	// Think is people's mean time to think about their seats; default 5 s. Coming
-	// late and reloading are in proportion to it.
+	// Think is the mean time that people think about their seats; default 5 s. How
+	// late they come and when they reload scale with it.
 	Think time.Duration
-	// Connections of fans, at most; default 512. Half of them are for those who
-	// arrive, so that a crowd at the door does not keep others from paying.
+	// Connections bounds the connections of fans; default 512. Half of them are for
+	// fans who arrive, so that a crowd at the door does not keep others from paying.
 	Connections int
-	// Patience is how long a fan waits in the queue, and how long anybody waits for
-	// a server that does not answer; default 30 min.
+	// Patience is how long a fan waits in the queue, and how long any visitor waits
+	// for a server that does not answer; default 30 min.
 	Patience time.Duration
-	// Solvers is how many proofs this machine works out at a time, for fans and as
+	// Solvers is how many proofs this machine works out at a time for fans, and as
 	// many for bots; default half of the processors.
 	Solvers int
-	// Progress, if not nil, is called every second, and once at the end.
+	// Progress, if not nil, is called every second and once at the end.
 	Progress func(Progress)
 
 	wardrobe []looks
 }
 
-// Validate fills what was left out and tells what can't be.
+// Validate fills in defaults and returns an error for values that can't work.
 func (c *Config) Validate() error {
 	u, err := url.Parse(c.URL)
 	switch {
@@ -92,17 +92,17 @@ func (c *Config) Validate() error {
 	return c.Shares.validate()
 }
 
-// rehearsal is what its visitors share.
+// rehearsal is the state that its visitors share.
 type rehearsal struct {
 	cfg     Config
-	hall    *hall
+	venue   *venue
 	limit   int // tickets a fan
 	board   *board
 	check   *checker
 	frames  frames
 	base    *url.URL
 	outside *client // of fans who arrive and join
-	inside  *client // of fans who are called, and of who reads for all
+	inside  *client // of fans who are called, and of those who read for all
 	bots    *client
 	live    *http.Client // dials sockets
 	loot    loot
@@ -117,13 +117,12 @@ type rehearsal struct {
 	all   []*visitor // by number
 	began time.Time
 
-	waiting, holding atomic.Int64 // now: in the queue, with seats in their hands
+	waiting, holding atomic.Int64 // now: in the queue; with seats in their hands
 	trying           trying
 }
 
-// Run plays a whole on-sale and returns what it found. It ends when the last
-// visitor has left, or soon after ctx. An error means that there was no sale to
-// rehearse with.
+// Run plays a whole on-sale and reports on it. It ends when the last visitor has
+// left, or soon after ctx ends. An error means that there was no sale to rehearse.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -158,7 +157,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return r.report(), nil
 }
 
-// learn reads what a page would: the event and its plan.
+// learn reads what a fan's page would: the event and its plan.
 func (r *rehearsal) learn(ctx context.Context) error {
 	var event struct {
 		Limits wire.Limits `json:"limits"`
@@ -183,7 +182,7 @@ func (r *rehearsal) learn(ctx context.Context) error {
 	if a, err = read(r.path("/plan")); err != nil {
 		return err
 	}
-	if r.hall, err = newHall(a.body); err != nil {
+	if r.venue, err = newVenue(a.body); err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}
 	r.limit = event.Limits.PerFan
@@ -193,7 +192,7 @@ func (r *rehearsal) learn(ctx context.Context) error {
 
 func (r *rehearsal) path(of string) string { return "/v1/events/" + r.cfg.Event + of }
 
-// crowd lets everybody arrive in their time and returns when all have left.
+// crowd lets all visitors arrive, each at their time, and returns when all have left.
 func (r *rehearsal) crowd(ctx context.Context) {
 	r.all = r.visitors()
 	arrivals := slices.Clone(r.all)
@@ -243,8 +242,8 @@ func (r *rehearsal) visitors() []*visitor {
 	return all
 }
 
-// last looks once more at what must not have changed: every paid order. Before,
-// it waits for a board that was written after the last pass.
+// last waits for a board written after the last pass and then reads every paid order
+// once more: none may have changed.
 func (r *rehearsal) last(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -258,8 +257,8 @@ func (r *rehearsal) last(ctx context.Context, limit time.Duration) {
 	readers.Wait()
 }
 
-// readAgain reads a paid order until it is not pending, as it may be for a while
-// when the ledger is away.
+// readAgain reads a paid order until it does not read as pending, which it may for a
+// while when the ledger is away.
 func (r *rehearsal) readAgain(ctx context.Context, h *hold, limit time.Duration) {
 	for {
 		a, err := r.inside.insist(ctx, r.others, request{route: routeOrder, method: http.MethodGet, path: "/v1/orders/" + h.order,
@@ -273,7 +272,7 @@ func (r *rehearsal) readAgain(ctx context.Context, h *hold, limit time.Duration)
 			r.check.missing(h.order)
 			return
 		case o.State != wire.OrderPending:
-			r.check.settled(h.id, o, time.Now())
+			r.check.orderRead(h.id, o, time.Now())
 			return
 		}
 		pause(ctx, boardEvery)

@@ -17,20 +17,20 @@ import (
 	"frontrow/wire"
 )
 
-// shop is a server that speaks the contract, and lies or fails as a test likes.
-// The real one is rehearsed with in cmd/frontrow.
+// shop is a server that follows the contract, and lies or fails as a test asks.
+// cmd/frontrow rehearses with the real one.
 type shop struct {
 	t     *testing.T
 	index *plan.Index
 	fail  func(n int) bool // request n gets no answer, or 503
 	lies  string           // "one seat for all", "holds vanish", "anything opens"
-	short bool             // a fan's first pass is over before they come for it, their second before they choose
+	short bool             // a fan's first turn is over before they redeem it, their second before they choose
 
 	mu     sync.Mutex
 	asked  int
 	seq    uint64
 	fans   map[string]uint64 // number, by cookie
-	turns  map[string]int    // passes that are over, by cookie
+	turns  map[string]int    // turns that are over, by cookie
 	last   uint64            // number
 	next   int               // seat
 	holds  map[string]wire.HoldReply
@@ -131,7 +131,7 @@ func (s *shop) redeem(r *http.Request) (int, any) {
 	return 201, map[string]any{"pass": fmt.Sprintf("pass of %s, %d", s.fan(r), s.turns[s.fan(r)])}
 }
 
-// over ends a fan's turn: the next time they join they get another place.
+// over ends a fan's turn: when they join again they get another place.
 func (s *shop) over(r *http.Request, status int, why string) (int, any) {
 	s.turns[s.fan(r)]++
 	delete(s.fans, s.fan(r))
@@ -203,7 +203,7 @@ func TestRun(t *testing.T) {
 			c := Config{URL: url, Event: "e", Fans: 60, Bots: 0.05, Ramp: 100 * time.Millisecond, Think: 10 * time.Millisecond, Shares: DefaultShares()}
 			c.Shares.Sockets, c.Shares.Decline, c.Shares.Abandon, c.Shares.DoubleClick = 0, 0, 0.1, 0.3
 			if lies == "anything opens" {
-				c.Bots = 0.15 // of nine bots the last is a forger; who comes after keeps seats for minutes
+				c.Bots = 0.15 // the last of nine bots is a forger; bots after it would keep seats for minutes
 			}
 			var last Progress
 			c.Progress = func(p Progress) { last = p }
@@ -233,7 +233,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Fans whose turn is over join again, as their page would, and buy.
+// Fans whose turn is over join again, as their page does, and buy.
 func TestFansJoinAgain(t *testing.T) {
 	t.Parallel()
 	s, url := openShop(t)
@@ -262,8 +262,8 @@ func TestRunEndsWhenItIsTold(t *testing.T) {
 	}
 }
 
-// TestInsist: the same request until it is answered, not sooner than advised,
-// and not for ever.
+// TestInsist checks that a request is repeated until it is answered, no sooner than
+// advised, and not for ever.
 func TestInsist(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Report is what a rehearsal found. OK is true when no check found anything.
+// Report is the result of a rehearsal. OK is true if no check found anything.
 type Report struct {
 	URL   string    `json:"url"`
 	Event string    `json:"event"`
@@ -23,7 +23,7 @@ type Report struct {
 	Fans Crowd            `json:"fans"`
 	Bots map[string]Crowd `json:"bots,omitempty"` // by behaviour
 
-	Groups map[string]Crowd `json:"groups,omitempty"` // of the fans: who share a network, by which; only visitors, seats and what hindered them
+	Groups map[string]Crowd `json:"groups,omitempty"` // fans who share a network, by kind; only visitors, seats and what hindered them
 
 	Places     int     `json:"places"` // given out, to fans and bots
 	Orders     int     `json:"orders_paid"`
@@ -33,10 +33,10 @@ type Report struct {
 	PlacesBots float64 `json:"share_of_places_to_bots"`
 
 	Checks []Check `json:"checks"`
-	Audit  any     `json:"audit,omitempty"` // the report of "frontrow audit", if it was asked for
+	Audit  any     `json:"audit,omitempty"` // the report of "frontrow audit", if requested
 }
 
-// Crowd is what fans, or the bots of one behaviour, met with.
+// Crowd is what happened to the fans, or to the bots of one behaviour.
 type Crowd struct {
 	Persons  int                 `json:"persons"`
 	Visitors int                 `json:"visitors"` // cookies
@@ -47,30 +47,30 @@ type Crowd struct {
 	Seats    int                 `json:"seats_paid"`
 	Kept     int                 `json:"seat_seconds_kept,omitempty"` // off sale, by checkouts that never pay
 	Outcomes map[string]int      `json:"outcomes"`
-	Retries  map[string]int      `json:"retries"` // by why
+	Retries  map[string]int      `json:"retries"` // by reason
 	Latency  map[string]Latency  `json:"latency_ms"`
 	Routes   map[string]Answered `json:"routes"`
 	Hindered Hindered            `json:"hindered"`
 
-	SharePlaces float64 `json:"share_of_places"` // of all that were given out
-	ShareSeats  float64 `json:"share_of_seats"`  // of all that were paid
+	SharePlaces float64 `json:"share_of_places"` // of all given out
+	ShareSeats  float64 `json:"share_of_seats"`  // of all paid
 }
 
-// Hindered counts the visitors whom the defences met with. One may be in several
-// of the counts. Who was hindered without having given up came in all the same.
+// Hindered counts the visitors whom the defences hindered. A visitor may be in
+// several counts. Those who were hindered but did not give up came in all the same.
 type Hindered struct {
 	Visitors   int     `json:"visitors"`   // by anything
 	Limited    int     `json:"limited"`    // told to slow down
 	Challenged int     `json:"challenged"` // asked for a proof
 	Rested     int     `json:"rested"`     // told that others go first
 	Slow       int     `json:"slow"`       // whose place is in the slow lane
-	GaveUp     int     `json:"gave_up"`    // gave no proof: would not, or on a computer too slow
-	Unsolved   int     `json:"unsolved"`   // of them: would have, had this machine had a processor for it
+	GaveUp     int     `json:"gave_up"`    // gave no proof: would not, or had too slow a computer
+	Unsolved   int     `json:"unsolved"`   // of those, would have given one if this machine had had a processor for it
 	Proofs     int     `json:"proofs"`     // given
-	Delay      Latency `json:"delay_ms"`   // of those who were limited or challenged, until they came in or gave up
+	Delay      Latency `json:"delay_ms"`   // of those limited or challenged, until they came in or gave up
 }
 
-// Answered counts a route's answers. Status "none" is no answer at all.
+// Answered counts a route's answers. Status "none" means no answer at all.
 type Answered struct {
 	Statuses map[string]int `json:"statuses"`
 	Problems map[string]int `json:"problems,omitempty"` // by type
@@ -84,19 +84,19 @@ type Latency struct {
 	Max   float64 `json:"max"`
 }
 
-// Check is one invariant, by its number in docs/correctness.md, and what breaks it.
+// Check is an invariant, by its number in docs/correctness.md, and what violates it.
 type Check struct {
 	Invariant string   `json:"invariant"`
 	Rule      string   `json:"rule"`
 	Looked    int      `json:"looked_at"`
 	Broken    int      `json:"broken"`
-	Samples   []string `json:"samples,omitempty"` // of what breaks it, at most maxSamples
+	Samples   []string `json:"samples,omitempty"` // of what violates it, at most maxSamples
 }
 
-// Progress is a rehearsal at one moment: what has happened so far, or, where it
-// says now, how many there are.
+// Progress is a rehearsal at one moment: what has happened so far or, where marked
+// "now", how many there are.
 type Progress struct {
-	At       time.Duration // since the beginning
+	At       time.Duration // since the start
 	Joined   int
 	Waiting  int // now
 	Admitted int
@@ -105,8 +105,8 @@ type Progress struct {
 	Paid     int            // orders
 	Seats    int            // paid
 	Failed   int            // orders
-	Trying   int            // now: requests that were not answered, or with "try again", and wait to be sent again
-	TryingTo map[string]int // the same by route: join, redeem, hold …
+	Trying   int            // now: requests without an answer, or answered "try again", that wait to be sent again
+	TryingTo map[string]int // Trying by route: join, redeem, hold …
 	Errors   int            // no answer, or 5xx
 	Head     uint64
 	Free     int
@@ -118,7 +118,7 @@ func (p Progress) String() string {
 		p.At.Seconds(), p.Joined, p.Waiting, p.Admitted, p.Holding, p.Paid, p.Failed, p.Trying, p.Errors, p.Head, p.Free, p.State)
 }
 
-// Write prints a report for people.
+// Write prints a report for people to read.
 func (r *Report) Write(w io.Writer) {
 	fmt.Fprintf(w, "\n%s at %s, seed %d: %s\n\n", r.Event, r.URL, r.Seed, r.Took)
 	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
@@ -150,7 +150,7 @@ func (r *Report) Write(w io.Writer) {
 	}
 }
 
-// each calls a function with the fans, then with the bots by name.
+// each calls f with the fans, then with the bots by name.
 func (r *Report) each(f func(who string, c Crowd)) {
 	f("fans", r.Fans)
 	for _, name := range slices.Sorted(maps.Keys(r.Bots)) {
@@ -158,7 +158,7 @@ func (r *Report) each(f func(who string, c Crowd)) {
 	}
 }
 
-// writeShares prints who got how much, and what the defences had to do with it.
+// writeShares prints what fans and bots got, and what the defences did.
 func (r *Report) writeShares(tab *tabwriter.Writer) {
 	fmt.Fprintln(tab, "\nWHO\tOF PLACES\tOF SEATS\tLIMITED\tCHALLENGED\tPROOFS\tGAVE UP\tUNSOLVED\tSLOW LANE\tKEPT P50\tP99, s")
 	r.each(func(who string, c Crowd) {
@@ -190,7 +190,7 @@ func (r *Report) sum() {
 	}
 }
 
-// refusals adds the problem types up over all routes.
+// refusals counts the problem types over all routes.
 func refusals(c Crowd) string {
 	all := map[string]int{}
 	for _, a := range c.Routes {
@@ -201,7 +201,7 @@ func refusals(c Crowd) string {
 	return inOrder(all)
 }
 
-// inOrder lists what was counted, the most first.
+// inOrder lists counts, the highest first.
 func inOrder(counts map[string]int) string {
 	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))

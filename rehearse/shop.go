@@ -11,14 +11,13 @@ import (
 )
 
 const (
-	// An order is read often at first, since most are paid at once.
+	// Pauses between reads of an order: often at first, since most are paid at once.
 	firstRead, longestRead = 100 * time.Millisecond, 2 * time.Second
-	// unknownLimit is how long an order that was taken may be unknown, because two
-	// servers have not heard of the same.
+	// unknownLimit is how long an accepted order may be unknown to another server.
 	unknownLimit = 10 * time.Second
 )
 
-// standing is the hold in a visitor's hands.
+// standing is the hold that a visitor has.
 type standing struct {
 	wire.HoldReply
 	card string
@@ -27,11 +26,11 @@ type standing struct {
 const (
 	goodCard = "tok_visa"
 	badCard  = "tok_decline"
-	openCard = "tok_3ds" // whose payments wait for their fan
+	openCard = "tok_3ds" // whose payments wait for the fan to confirm
 )
 
-// shop gets seats: it asks for what the visitor wishes, and when others were
-// quicker for something else, and for fewer.
+// shop gets seats: it asks for what the visitor wishes and, if others were quicker,
+// for other seats and for fewer.
 func (v *visitor) shop(ctx context.Context) state {
 	count := v.party()
 	for v.tries > 0 && !v.over() {
@@ -60,7 +59,7 @@ func (v *visitor) shop(ctx context.Context) state {
 		case a.is("challenge-required"):
 			return v.leave(unproven)
 		case a.is("none-left"):
-			count, v.wish = v.settleFor(count)
+			count, v.wish = v.secondBest(count)
 		case a.is("orphan") && len(a.Instead) > 0:
 			if a, err = v.hold(ctx, seatsBody(a.Instead)); err != nil {
 				return v.failed(err)
@@ -85,10 +84,10 @@ func (v *visitor) shop(ctx context.Context) state {
 	return v.leave(lost)
 }
 
-// settleFor is what a visitor wishes when there was nothing left of what they
-// wished: people take whatever the map still shows; bots, who look at none, ask
-// for ever fewer seats, and in the end for those that are kept for others.
-func (v *visitor) settleFor(count int) (int, wish) {
+// secondBest returns what a visitor asks for when nothing is left of what they wished.
+// People take whatever the map still shows. Bots, which don't look at a map, ask for
+// ever fewer seats and in the end for accessible ones.
+func (v *visitor) secondBest(count int) (int, wish) {
 	switch {
 	case !v.fake:
 		return max(count-1, 1), wishChoose
@@ -98,7 +97,8 @@ func (v *visitor) settleFor(count int) (int, wish) {
 	return max(count-1, 1), v.wish
 }
 
-// pause between two tries, in units of Config.Think.
+// pause waits between two tries, in units of Config.Think, and reports false if ctx
+// ends first.
 func (v *visitor) pause(ctx context.Context, thinks float64) bool {
 	if v.fake {
 		thinks = hammering
@@ -107,28 +107,28 @@ func (v *visitor) pause(ctx context.Context, thinks float64) bool {
 	return pause(ctx, d/2+time.Duration(v.random.Float64()*float64(d)))
 }
 
-// party is how many tickets are wanted, as far as one may have them.
+// party returns how many tickets the visitor wants, within the limit.
 func (v *visitor) party() int {
 	n := v.tickets
 	if n == 0 || n > v.r.limit {
 		n = v.r.limit
 	}
 	if v.wish == wishAccessible {
-		n = min(max(n, 2), v.r.limit) // with the companion, who may not be seated alone
+		n = min(max(n, 2), v.r.limit) // with the companion, whose seat is not sold alone
 	}
 	return n
 }
 
-// choose is the body of a hold, and of how many places; empty if the map shows
-// nothing to choose.
+// choose returns the body of a hold and its number of places. The body is empty if the
+// map shows nothing to choose from.
 func (v *visitor) choose(ctx context.Context, count int) (body string, n int, err error) {
-	if !v.fake { // people look before they choose, whatever it is
+	if !v.fake { // people look at the map, whatever they ask for
 		a, err := v.ask(ctx, request{route: routeMap, method: http.MethodGet, path: v.r.path("/availability")})
 		if err != nil {
 			return "", 0, err
 		}
 		if v.wish == wishChoose && a.status == http.StatusOK {
-			ids := v.r.hall.choose(a.body, count, v.eager, v.random)
+			ids := v.r.venue.choose(a.body, count, v.eager, v.random)
 			if len(ids) == 0 {
 				return "", 0, nil
 			}
@@ -136,8 +136,8 @@ func (v *visitor) choose(ctx context.Context, count int) (body string, n int, er
 		}
 	}
 	switch {
-	case v.wish == wishArea && len(v.r.hall.areas) > 0:
-		area := v.r.hall.areas[v.random.IntN(len(v.r.hall.areas))]
+	case v.wish == wishArea && len(v.r.venue.areas) > 0:
+		area := v.r.venue.areas[v.random.IntN(len(v.r.venue.areas))]
 		return mustJSON(map[string]any{"area": area, "count": count}), count, nil
 	case v.wish == wishAccessible:
 		return mustJSON(map[string]any{"best": wire.Best{Count: count, Accessible: true}}), count, nil
@@ -155,7 +155,7 @@ func mustJSON(v any) string {
 	return string(raw)
 }
 
-// hold asks for seats under a key of its own, so that it may be asked again.
+// hold asks for seats under a new idempotency key, so that the request may be repeated.
 func (v *visitor) hold(ctx context.Context, body string) (answer, error) {
 	v.wishes++
 	q := request{route: routeHold, method: http.MethodPost, path: v.r.path("/holds"), body: body, pass: v.pass,
@@ -166,7 +166,7 @@ func (v *visitor) hold(ctx context.Context, body string) (answer, error) {
 	return v.act(ctx, q, v.ask)
 }
 
-// holds is what a visitor does with seats in their hands.
+// holds decides what a visitor does with the seats they hold.
 func (v *visitor) holds(ctx context.Context, a answer, wanted int) state {
 	at := time.Now()
 	s := &standing{card: goodCard}
@@ -199,14 +199,14 @@ func (v *visitor) holds(ctx context.Context, a answer, wanted int) state {
 	return v.pay(ctx)
 }
 
-// release gives the seats back. From the moment it is sent they may be gone.
+// release gives the seats back. From the moment the request is sent they may be gone.
 func (v *visitor) release(ctx context.Context) error {
 	v.r.check.ending(v.standing.Hold, time.Now())
 	_, err := v.ask(ctx, request{route: routeRelease, method: http.MethodDelete, path: "/v1/holds/" + v.standing.Hold, pass: v.pass})
 	return err
 }
 
-// spin keeps seats off sale without paying: hold, release, and again.
+// spin keeps seats off sale without paying: it holds, releases, and repeats.
 func (v *visitor) spin(ctx context.Context) state {
 	if v.spins--; v.spins == 0 {
 		_ = v.release(ctx)
@@ -221,8 +221,8 @@ func (v *visitor) spin(ctx context.Context) state {
 	return v.shop
 }
 
-// keep keeps seats off sale by a checkout that never pays, until they are gone, and
-// asks for them again. What it costs others is counted in seconds of a seat.
+// keep keeps seats off sale with a checkout that never pays until they are lost, and
+// then asks for seats again. The cost to others is counted in seat-seconds.
 func (v *visitor) keep(ctx context.Context, since time.Time) state {
 	s := v.standing
 	v.r.check.ending(s.Hold, time.Now())
@@ -260,7 +260,7 @@ func (v *visitor) pay(ctx context.Context) state {
 	}
 	began := time.Now()
 	q := request{route: routeCheckout, method: http.MethodPost, path: "/v1/holds/" + s.Hold + "/checkout", pass: v.pass, key: "pay-" + s.card + "-" + s.Hold,
-		body: mustJSON(map[string]any{"payment": wire.Payment{Method: s.card},
+		body: mustJSON(map[string]any{"payment": wire.Payment{Method: s.card}, "quoted": s.Quoted(),
 			"buyer": wire.Buyer{Name: "Fan " + fmt.Sprint(v.n), Email: fmt.Sprintf("fan%d@example.com", v.n)}})}
 	ask := v.ask
 	if v.doubleClick {
@@ -288,11 +288,11 @@ func (v *visitor) pay(ctx context.Context) state {
 		return v.failed(fmt.Errorf("checkout: %w", err))
 	}
 	v.r.check.ordered(s.Hold, reply.Order, s.card == goodCard)
-	return v.settle(ctx, reply.Order, began)
+	return v.awaitOrder(ctx, reply.Order, began)
 }
 
-// settle reads the order until it is paid or failed.
-func (v *visitor) settle(ctx context.Context, order string, began time.Time) state {
+// awaitOrder reads the order until it is paid or has failed.
+func (v *visitor) awaitOrder(ctx context.Context, order string, began time.Time) state {
 	unknown := time.Time{}
 	for wait := firstRead; ; wait = min(2*wait, longestRead) {
 		a, err := v.ask(ctx, request{route: routeOrder, method: http.MethodGet, path: "/v1/orders/" + order})
@@ -313,7 +313,7 @@ func (v *visitor) settle(ctx context.Context, order string, began time.Time) sta
 			unknown = time.Time{}
 		}
 		if o.State != "" {
-			v.r.check.settled(v.standing.Hold, o, time.Now())
+			v.r.check.orderRead(v.standing.Hold, o, time.Now())
 		}
 		switch o.State {
 		case wire.OrderPaid:

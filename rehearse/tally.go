@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// tally counts what one crowd meets with.
+// tally counts what happens to one crowd.
 type tally struct {
 	persons, visitors int
 
@@ -19,10 +19,10 @@ type tally struct {
 	times    map[string]*histogram
 	routes   map[route]*Answered
 	counts   [counted]int
-	hindered Hindered // without its delay
+	hindered Hindered // without Delay
 }
 
-// count is something that happens to visitors.
+// count is a kind of thing that happens to visitors.
 type count int
 
 const (
@@ -32,7 +32,7 @@ const (
 	countOrders // paid
 	countSeats  // paid
 	countFailed // orders
-	countKept   // seconds of a seat, by checkouts that never pay
+	countKept   // seat-seconds kept by checkouts that never pay
 	countErrors
 	counted
 )
@@ -98,7 +98,7 @@ func (t *tally) request(r route, a answer, err error, queued, took time.Duration
 	}
 }
 
-// retry notes why something is tried again.
+// retry counts why a request is tried again.
 func (t *tally) retry(a answer, err error) {
 	why := "no answer"
 	if err == nil {
@@ -113,7 +113,7 @@ func (t *tally) retried(why string) {
 	t.mu.Unlock()
 }
 
-// hinder notes, at the end of a visit, what the defences cost it.
+// hinder records, at the end of a visit, what the defences cost it.
 func (t *tally) hinder(h hindered) {
 	one := func(is bool) int {
 		if is {
@@ -148,7 +148,7 @@ func (t *tally) crowd() Crowd {
 	return c
 }
 
-// histogram has 32 buckets for each doubling, from a microsecond on.
+// histogram has 32 buckets per doubling, from a microsecond up.
 type histogram struct {
 	buckets [32 * 32]uint32
 	n       int
@@ -170,7 +170,7 @@ func bucketOf(d time.Duration) int {
 	return min(32*(double+1)+int(us>>double)-32, 32*32-1)
 }
 
-// topOf is the longest duration of a bucket.
+// topOf returns the longest duration in a bucket.
 func topOf(bucket int) time.Duration {
 	if bucket < 32 {
 		return time.Duration(bucket) * time.Microsecond
@@ -194,7 +194,7 @@ func (h *histogram) latency() Latency {
 	return Latency{Count: h.n, P50: ms(h.quantile(0.5)), P99: ms(h.quantile(0.99)), Max: ms(h.max)}
 }
 
-// route names a request of the contract in reports.
+// route is the name of a request of the contract in reports.
 type route string
 
 const (
@@ -213,7 +213,7 @@ const (
 	routeChallenge route = "challenge"
 )
 
-// What else takes time, beside the answers of routes.
+// Other things that take time, besides the answers of routes.
 const (
 	timeToPaid   = "checkout to paid"
 	timeQueued   = "waited for a connection"

@@ -43,8 +43,8 @@ type visitor struct {
 	random   *rand.Rand
 	machine  *machine
 	sent     uint64        // requests, for rotating addresses
-	wishes   int           // holds asked for, for idempotency keys
-	queued   time.Duration // waited for connections
+	wishes   int           // holds asked for, to number idempotency keys
+	queued   time.Duration // time spent waiting for connections
 	hindered hindered
 
 	cookies       cookies
@@ -52,12 +52,12 @@ type visitor struct {
 	place         place
 	joined        time.Time
 	standing      *standing
-	among         *tally // of the fans who share a network; or nil
+	among         *tally // of the fans who share a network, or nil
 	bought        int
-	turns         int // that were over before they had what they came for
+	turns         int // that ended before they had what they came for
 }
 
-// maxTurns is how often somebody joins again whose time to choose is over.
+// maxTurns is how often a fan joins again after their time to choose is over.
 const maxTurns = 3
 
 // state does one step of a visit and returns the next; nil ends it.
@@ -82,7 +82,8 @@ func (v *visitor) leave(how outcome) state {
 	return nil
 }
 
-// failed ends a visit that can't go on: nobody answers, or not as promised.
+// failed ends a visit that can't go on: the server does not answer, or not as the
+// contract says.
 func (v *visitor) failed(err error) state {
 	switch {
 	case errors.Is(err, errGone):
@@ -94,7 +95,7 @@ func (v *visitor) failed(err error) state {
 	return v.leave(refused)
 }
 
-// ask sends a request as the visitor, until it is answered.
+// ask sends a request as the visitor until it is answered.
 func (v *visitor) ask(ctx context.Context, q request) (answer, error) {
 	v.sign(&q)
 	wait := polite
@@ -104,12 +105,12 @@ func (v *visitor) ask(ctx context.Context, q request) (answer, error) {
 	return v.noted(v.client.insist(ctx, v.tally, q, wait))
 }
 
-// sign makes a request the visitor's.
+// sign adds the visitor's identity to a request.
 func (v *visitor) sign(q *request) {
 	q.cookies, q.from, q.looks = v.cookies, v.from(), &v.r.cfg.wardrobe[v.looks]
 }
 
-// noted notes what kept the visitor from being answered.
+// noted records what kept the visitor from being answered.
 func (v *visitor) noted(a answer, err error) (answer, error) {
 	v.queued += a.queued
 	if a.limited > 0 {
@@ -119,8 +120,8 @@ func (v *visitor) noted(a answer, err error) (answer, error) {
 	return a, err
 }
 
-// twice sends a request two times at once, as impatient fingers do. Both answers
-// say what was done, unless one came before it could be.
+// twice sends a request twice at once, as impatient fingers do. Both answers say
+// what was done, unless one came before it was.
 func (v *visitor) twice(ctx context.Context, q request) (answer, error) {
 	var second sync.WaitGroup
 	v.sign(&q)
@@ -134,12 +135,12 @@ func (v *visitor) twice(ctx context.Context, q request) (answer, error) {
 	return a, err
 }
 
-// thoughts is a time in units of Config.Think.
+// thoughts returns the duration of n times Config.Think.
 func (v *visitor) thoughts(n float64) time.Duration {
 	return time.Duration(n * float64(v.r.cfg.Think))
 }
 
-// from is the address that a request comes from.
+// from returns the address that a request comes from.
 func (v *visitor) from() string {
 	if v.rotates {
 		v.sent++
@@ -148,7 +149,7 @@ func (v *visitor) from() string {
 	return v.address.String()
 }
 
-// over reports whether nothing can be had any more.
+// over reports whether no more seats can be had.
 func (v *visitor) over() bool {
 	select {
 	case <-v.r.board.over:
@@ -180,7 +181,7 @@ func (v *visitor) join(ctx context.Context) state {
 	}
 	switch {
 	case a.status == http.StatusCreated, a.status == http.StatusOK:
-	case a.status == http.StatusTooEarly: // the room is not open
+	case a.status == http.StatusTooEarly: // the waiting room is not open yet
 		if time.Since(v.r.began) > v.r.cfg.Patience {
 			return v.leave(waited)
 		}
@@ -216,7 +217,7 @@ func (v *visitor) join(ctx context.Context) state {
 	return v.wait(ctx)
 }
 
-// again joins at the end of the queue, as the page of a fan does whose time to choose
+// again joins at the end of the queue, as a fan's page does when their time to choose
 // is over. Bots, and fans who have done so often enough, leave.
 func (v *visitor) again(context.Context) state {
 	if v.turns++; v.fake || v.turns > maxTurns || v.over() {
@@ -227,7 +228,7 @@ func (v *visitor) again(context.Context) state {
 	return v.join
 }
 
-// places joins the queue, or finds the place there already.
+// places joins the queue, or finds the place taken before.
 func (v *visitor) places(ctx context.Context) (answer, error) {
 	body := "{}"
 	if v.receipt != "" {
@@ -253,14 +254,14 @@ func (v *visitor) places(ctx context.Context) (answer, error) {
 	return a, nil
 }
 
-// joinAgain is a second tab, or the page reloaded: the place stays.
+// joinAgain joins from a second tab or a reloaded page: the place stays the same.
 func (v *visitor) joinAgain(ctx context.Context) error {
 	_, err := v.places(ctx)
 	return err
 }
 
-// wait ends when the place is called, when nothing can be had any more, or when
-// the visitor has waited long enough.
+// wait ends when the place is called, when no more seats can be had, or when the
+// visitor has waited long enough.
 func (v *visitor) wait(ctx context.Context) state {
 	if v.hammers {
 		return v.redeem
@@ -299,8 +300,8 @@ func (v *visitor) wait(ctx context.Context) state {
 }
 
 // redeem turns the place into a pass. A visitor who is told to wait, because they
-// came after his window or was not called at all, asks again until they get it
-// or the sale is over.
+// came after their window or were not called yet, asks again until they get it or
+// the sale is over.
 func (v *visitor) redeem(ctx context.Context) state {
 	if v.client == v.r.outside {
 		v.client = v.r.inside
@@ -359,7 +360,7 @@ func (v *visitor) admitted(ctx context.Context, a answer) state {
 	if v.forges {
 		v.forge(ctx)
 	}
-	if v.reload > 0 { // in the middle of it: the same pass
+	if v.reload > 0 { // reloaded meanwhile: the same pass
 		v.reload = 0
 		return v.redeem
 	}

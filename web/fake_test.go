@@ -70,6 +70,7 @@ type fake struct {
 
 	ahead  time.Duration                   // of the fake's clock
 	proofs []shown                         // with holds
+	keys   []string                        // likewise
 	key    struct{ Kty, Crv, X, Y string } // that was sent when redeeming
 
 	followed bool // the page asked for its order under way
@@ -149,7 +150,12 @@ func (f *fake) handler() http.Handler {
 	mux.HandleFunc("GET /widget.js", widget)
 	mux.HandleFunc("POST "+base+"/places", f.guarded("join", f.join))
 	mux.HandleFunc("POST "+base+"/passes", f.guarded("redeem", f.redeem))
-	mux.HandleFunc("POST "+base+"/holds", f.guarded("hold", f.claim))
+	mux.HandleFunc("POST "+base+"/holds", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		f.keys = append(f.keys, r.Header.Get("Idempotency-Key"))
+		f.mu.Unlock()
+		f.guarded("hold", f.claim)(w, r)
+	})
 	mux.HandleFunc("POST /v1/carry", f.carry)
 	mux.HandleFunc("GET /c/{token}", func(w http.ResponseWriter, r *http.Request) {
 		f.page(w, "carry.html", page{Carry: &pageCarry{Number: fakeNumber, Event: "Opening Night", EventID: fakeEvent, OtherFan: true}})
@@ -343,6 +349,7 @@ func (f *fake) checkout(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Payment wire.Payment `json:"payment"`
 		Buyer   wire.Buyer   `json:"buyer"`
+		Quoted  *wire.Quoted `json:"quoted"`
 	}
 	if json.NewDecoder(r.Body).Decode(&body) != nil || body.Buyer.Email == "" || r.Header.Get("Idempotency-Key") == "" {
 		refuse(w, 400, wire.CodeBadRequest, "Send a buyer and an idempotency key.")
@@ -350,7 +357,12 @@ func (f *fake) checkout(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Lock()
 	f.method = body.Payment.Method
+	shown := body.Quoted != nil && f.hold != nil && body.Quoted.Quotes(f.hold.Seats)
 	f.mu.Unlock()
+	if !shown {
+		refuse(w, 409, wire.CodeQuoteChanged, "That is not what you were shown.")
+		return
+	}
 	answer(w, 202, map[string]string{"order": wire.OrderOfHold(r.PathValue("hold"))})
 }
 

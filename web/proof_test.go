@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"frontrow/gateway/challenge/altcha"
+	"frontrow/gateway/abuse/challenge/altcha"
 	"frontrow/wire"
 
 	"github.com/chromedp/cdproto/cdp"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +43,33 @@ func TestTapOnAreaHoldsNothing(t *testing.T) {
 		t.Errorf("a tap on the map held %d times", holds)
 	}
 	b.wait("what the other buttons hold", `best.textContent.startsWith("Hold the best 2 seats · €85.00 to €195.00") && area.textContent === "Hold 2 standing places · €84.00"`, "best", "area=area-hold")
+}
+
+// A fan who presses twice has one hold: two buttons at once ask for one, and a wish whose
+// answer was lost is sent again under its key, until what became of it is known.
+func TestPressedTwiceHoldsOnce(t *testing.T) {
+	t.Parallel()
+	f, url := newFake(t, true)
+	b := newTab(t, newBrowser(t), "twice", 390, 844, false)
+	b.seats(f, url)
+	f.refuse(map[string]wire.Code{"hold": away})
+	for range 2 {
+		b.click("#best")
+		b.wait("that nothing is lost", `error.textContent.includes("No connection right now") && !best.disabled`, "error", "best")
+		b.holds(`(document.querySelector("#error").textContent = "") === ""`)
+	}
+	f.refuse(map[string]wire.Code{"hold": wire.CodeNoneLeft})
+	b.click("#best")
+	b.wait("that none are left", `error.textContent.includes("none-left") && !best.disabled`, "error", "best")
+	f.refuse(nil)
+	b.holds(`document.querySelector("#best").click(), document.querySelector("#area-hold").click(), true`)
+	b.wait("the hold", `document.body.dataset.view === "checkout"`)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	// (A browser sends by itself again what it lost on a connection that it used before.)
+	if keys := slices.Compact(slices.Clone(f.keys)); len(f.keys) < 4 || len(keys) != 2 || keys[0] == "" || keys[1] == "" || f.holds != 1 {
+		t.Errorf("%d holds, under %q", f.holds, f.keys)
+	}
 }
 
 // The states of the page after the happy way, each with its way on.
@@ -118,7 +146,7 @@ func TestEveryStateHasAWayOn(t *testing.T) {
 	b.click("#join")
 	b.wait("a place", `!place.hidden && join.hidden`, "place", "join")
 	f.call(fakeNumber)
-	b.wait("that the receipt is not his", `error.textContent === "Refused: forbidden." && ended.textContent === "Refused: forbidden." && !join.hidden && place.hidden`, "error", "ended", "join", "place")
+	b.wait("that the receipt is not theirs", `error.textContent === "Refused: forbidden." && ended.textContent === "Refused: forbidden." && !join.hidden && place.hidden`, "error", "ended", "join", "place")
 	f.refuse(map[string]wire.Code{"redeem": away})
 	b.click("#join")
 	b.wait("a place while there is no connection", `!place.hidden && join.hidden && ended.textContent === ""`, "place", "join", "ended")

@@ -3,16 +3,26 @@ package wire
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// The records and answers of a hold are encoded thousands of times a second by
-// one goroutine. These encoders say exactly what encoding/json says of the same
-// values, at a tenth of its cost.
+// The records and answers of a hold are encoded thousands of times a second by one
+// goroutine. These encoders write exactly what encoding/json writes for the same values,
+// at a tenth of its cost.
 
 // AppendJSON appends the record to b.
 func (s *Seat) AppendJSON(b []byte) []byte {
 	o := object{b: b}
+	s.appendTo(&o)
+	return o.end()
+}
+
+func (s *Seat) appendTo(o *object) {
+	if s.V != 0 {
+		o.number("v", int64(s.V))
+	}
 	o.text("state", string(s.State))
 	o.time("at", s.At)
 	o.some("hold", s.Hold)
@@ -45,30 +55,48 @@ func (s *Seat) AppendJSON(b []byte) []byte {
 	}
 	o.some("channel", s.Channel)
 	o.some("why", s.Why)
-	return o.end()
+	if s.Flush != 0 {
+		o.number("flush", int64(s.Flush))
+	}
+	if s.Revision != 0 {
+		o.number("revision", int64(s.Revision))
+	}
 }
 
 // AppendJSON appends the log record to b.
 func (f *Flush) AppendJSON(b []byte) []byte {
 	o := object{b: b}
+	if f.V != 0 {
+		o.number("v", int64(f.V))
+	}
 	o.number("n", int64(f.N))
 	o.number("term", int64(f.Term))
 	o.text("writer", f.Writer)
 	o.time("at", f.At)
+	o.some("prev", f.Prev)
 	o.key("acts")
 	if f.Acts == nil {
 		o.b = append(o.b, "null"...)
-		return o.end()
+	} else {
+		o.b = appendAll(o.b, f.Acts, (*Act).appendJSON)
 	}
-	o.b = append(o.b, '[')
-	for i := range f.Acts {
-		if i > 0 {
-			o.b = append(o.b, ',')
-		}
-		o.b = f.Acts[i].appendJSON(o.b)
+	if len(f.Seats) > 0 {
+		o.key("seats")
+		o.b = appendAll(o.b, f.Seats, (*Change).appendJSON)
 	}
-	o.b = append(o.b, ']')
 	return o.end()
+}
+
+// appendAll appends a list.
+func appendAll[T any](b []byte, list []T, one func(*T, []byte) []byte) []byte {
+	b = append(b, '[')
+	for i := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = one(&list[i], b)
+	}
+	return append(b, ']')
 }
 
 func (a *Act) appendJSON(b []byte) []byte {
@@ -83,14 +111,7 @@ func (a *Act) appendJSON(b []byte) []byte {
 	}
 	if len(a.Prices) > 0 {
 		o.key("prices")
-		o.b = append(o.b, '[')
-		for i, p := range a.Prices {
-			if i > 0 {
-				o.b = append(o.b, ',')
-			}
-			o.b = p.appendJSON(o.b)
-		}
-		o.b = append(o.b, ']')
+		o.b = appendAll(o.b, a.Prices, (*Amounts).appendJSON)
 	}
 	if a.Until != nil {
 		o.time("until", *a.Until)
@@ -104,34 +125,6 @@ func (a *Act) appendJSON(b []byte) []byte {
 	return o.end()
 }
 
-// AppendJSON appends the answer to b.
-func (r *HoldReply) AppendJSON(b []byte) []byte {
-	if r.Problem != nil {
-		return appendAny(b, r)
-	}
-	o := object{b: b}
-	o.some("hold", r.Hold)
-	if len(r.Seats) > 0 {
-		o.key("seats")
-		o.b = append(o.b, '[')
-		for i := range r.Seats {
-			if i > 0 {
-				o.b = append(o.b, ',')
-			}
-			o.b = r.Seats[i].appendJSON(o.b)
-		}
-		o.b = append(o.b, ']')
-	}
-	o.number("total", r.Total)
-	o.some("currency", r.Currency)
-	if !r.Expires.IsZero() {
-		o.time("expires_at", r.Expires)
-	}
-	o.some("order", r.Order)
-	o.some("why", r.Why)
-	return o.end()
-}
-
 func (k *Kept) appendJSON(b []byte) []byte {
 	o := object{b: b}
 	o.some("fan", k.Fan)
@@ -139,30 +132,6 @@ func (k *Kept) appendJSON(b []byte) []byte {
 	o.time("since", k.Since)
 	o.time("until", k.Until)
 	o.text("spent", k.Spent.String())
-	return o.end()
-}
-
-func (q *SeatQuote) appendJSON(b []byte) []byte {
-	o := object{b: b}
-	o.text("id", q.ID)
-	o.text("label", q.Label)
-	o.text("level", q.Level)
-	o.key("price")
-	o.b = q.Price.appendJSON(o.b)
-	o.number("price_version", q.Version)
-	if q.Notes != 0 {
-		o.key("notes")
-		o.b = appendTexts(o.b, q.Notes.Words())
-	}
-	return o.end()
-}
-
-func (a Amounts) appendJSON(b []byte) []byte {
-	o := object{b: b}
-	o.number("base", a.Base)
-	o.number("service_fee", a.ServiceFee)
-	o.number("facility_fee", a.FacilityFee)
-	o.number("total", a.Total)
 	return o.end()
 }
 
@@ -205,12 +174,41 @@ func (o *object) number(k string, v int64) {
 	o.b = strconv.AppendInt(o.b, v, 10)
 }
 
+func (o *object) unsigned(k string, v uint64) {
+	o.key(k)
+	o.b = strconv.AppendUint(o.b, v, 10)
+}
+
+// nonzero, truth and list append a member that is not zero, false or empty.
+func (o *object) nonzero(k string, v int64) {
+	if v != 0 {
+		o.number(k, v)
+	}
+}
+
+func (o *object) truth(k string, v bool) {
+	if v {
+		o.key(k)
+		o.b = append(o.b, "true"...)
+	}
+}
+
+func (o *object) list(k string, texts []string) {
+	if len(texts) > 0 {
+		o.key(k)
+		o.b = appendTexts(o.b, texts)
+	}
+}
+
 func (o *object) time(k string, t time.Time) {
 	o.key(k)
 	o.b = append(t.AppendFormat(append(o.b, '"'), time.RFC3339Nano), '"')
 }
 
 func appendTexts(b []byte, texts []string) []byte {
+	if texts == nil {
+		return append(b, "null"...)
+	}
 	b = append(b, '[')
 	for i, t := range texts {
 		if i > 0 {
@@ -223,10 +221,17 @@ func appendTexts(b []byte, texts []string) []byte {
 
 // appendText quotes s; what needs escaping is left to encoding/json.
 func appendText(b []byte, s string) []byte {
+	wide := false
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		switch c := s[i]; {
+		case c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&':
 			return appendAny(b, s)
+		case c >= utf8.RuneSelf:
+			wide = true
 		}
+	}
+	if wide && (!utf8.ValidString(s) || strings.Contains(s, "\u2028") || strings.Contains(s, "\u2029")) {
+		return appendAny(b, s)
 	}
 	return append(append(append(b, '"'), s...), '"')
 }

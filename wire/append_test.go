@@ -41,14 +41,20 @@ func TestAppendJSONIsJSON(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		seat := Seat{State: State(text.Draw(t, "state")), At: instant.Draw(t, "at"), Hold: text.Draw(t, "hold"), Fan: text.Draw(t, "fan"),
+		seat := Seat{V: rapid.IntRange(0, 2).Draw(t, "v"), State: State(text.Draw(t, "state")), At: instant.Draw(t, "at"), Hold: text.Draw(t, "hold"), Fan: text.Draw(t, "fan"),
 			Until: rapid.Ptr(instant, true).Draw(t, "until"), Quote: rapid.Ptr(quote, true).Draw(t, "quote"), Order: text.Draw(t, "order"),
 			Key: text.Draw(t, "key"), Body: text.Draw(t, "body"), HeldUntil: rapid.Ptr(instant, true).Draw(t, "held until"),
 			Tried: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Tried { return Tried{text.Draw(t, "key"), text.Draw(t, "body")} }), 0, 2).Draw(t, "tried"), Extended: rapid.Bool().Draw(t, "extended"),
-			Channel: text.Draw(t, "channel"), Why: text.Draw(t, "why"), Net: text.Draw(t, "net"), Kept: rapid.Ptr(kept, true).Draw(t, "kept")}
+			Channel: text.Draw(t, "channel"), Why: text.Draw(t, "why"), Net: text.Draw(t, "net"), Kept: rapid.Ptr(kept, true).Draw(t, "kept"),
+			Flush: rapid.Uint64Range(0, 1<<60).Draw(t, "flush"), Revision: rapid.Uint64Range(0, 3).Draw(t, "revision")}
 		same(t, seat.AppendJSON([]byte("x")), seat)
-		flush := Flush{N: rapid.Uint64Range(0, 1<<60).Draw(t, "n"), Term: rapid.Uint64Range(0, 1<<60).Draw(t, "term"),
-			Writer: text.Draw(t, "writer"), At: instant.Draw(t, "at"), Acts: rapid.OneOf(rapid.Just[[]Act](nil), rapid.SliceOfN(act, 0, 3)).Draw(t, "acts")}
+		flush := Flush{V: rapid.IntRange(0, 2).Draw(t, "v"), N: rapid.Uint64Range(0, 1<<60).Draw(t, "n"), Term: rapid.Uint64Range(0, 1<<60).Draw(t, "term"),
+			Writer: text.Draw(t, "writer"), At: instant.Draw(t, "at"), Acts: rapid.OneOf(rapid.Just[[]Act](nil), rapid.SliceOfN(act, 0, 3)).Draw(t, "acts"),
+			Prev: text.Draw(t, "prev")}
+		for range rapid.IntRange(0, 2).Draw(t, "changes") {
+			flush.Seats = append(flush.Seats, Change{IDs: rapid.SliceOfN(text, 1, 3).Draw(t, "ids"), Was: rapid.SliceOfN(rapid.Uint64Range(0, 1<<60), 1, 3).Draw(t, "was"),
+				Quotes: rapid.SliceOfN(quote, 0, 3).Draw(t, "quotes"), Seat: seat})
+		}
 		same(t, flush.AppendJSON([]byte("x")), flush)
 		reply := HoldReply{Hold: text.Draw(t, "hold"), Seats: rapid.SliceOfN(quote, 0, 3).Draw(t, "seats"),
 			Total: rapid.Int64().Draw(t, "total"), Currency: text.Draw(t, "currency"), Expires: rapid.OneOf(rapid.Just(time.Time{}), instant).Draw(t, "expires"),
@@ -57,5 +63,12 @@ func TestAppendJSONIsJSON(t *testing.T) {
 			reply.Problem = Refuse(CodeTaken, text.Draw(t, "detail"))
 		}
 		same(t, reply.AppendJSON([]byte("x")), reply)
+		grant := Grant{Code: text.Draw(t, "code"), Channel: text.Draw(t, "channel"), Limit: rapid.Int().Draw(t, "limit")}
+		record := PlaceRecord{Fan: text.Draw(t, "fan"), Turn: rapid.IntRange(0, 3).Draw(t, "turn"), At: instant.Draw(t, "at"), Grant: grant,
+			Risk: rapid.IntRange(0, 100).Draw(t, "risk"), Reasons: rapid.SliceOfN(text, 0, 3).Draw(t, "reasons")}
+		same(t, record.AppendJSON([]byte("x")), record)
+		place := Place{Event: text.Draw(t, "event"), Lane: text.Draw(t, "lane"), Region: text.Draw(t, "region"), Number: rapid.Uint64().Draw(t, "number"),
+			Fan: text.Draw(t, "fan"), Turn: rapid.IntRange(0, 3).Draw(t, "turn"), At: instant.Draw(t, "at"), Grant: grant}
+		same(t, place.AppendJSON([]byte("x")), place)
 	})
 }

@@ -10,21 +10,21 @@ const (
 	SaleScheduled = "scheduled" // the room is open, the sale is not
 	SaleOpen      = "open"
 	SalePaused    = "paused"   // an operator paused calling
-	SaleDraining  = "draining" // an operator ends the queue: nobody else is called, nobody can join
+	SaleDraining  = "draining" // an operator is ending the queue: nobody else is called, and nobody can join
 	SaleSoldOut   = "sold_out" // nothing free and nothing held
 	SaleClosed    = "closed"
 )
 
-// Board is the public document of one event: the same for every fan, so it is
-// cached and written once to every socket, and each client subtracts. A place
-// is called when its number is at or below the head of its lane and region.
+// Board is the public document of one event. It is the same for every fan, so it is
+// cached and encoded once for all sockets, and each client subtracts. A place is called
+// when its number is at or below the head of its lane and region.
 type Board struct {
 	Event    string               `json:"event"`
 	Seq      uint64               `json:"seq"` // rises by one with each board
 	At       time.Time            `json:"at"`
 	State    string               `json:"state"`
 	Lanes    map[string]LaneBoard `json:"lanes"`
-	Rate     float64              `json:"rate_per_minute"` // fans called in the last minute; in the first one, at the rate of its part so far
+	Rate     float64              `json:"rate_per_minute"` // fans called in the last minute; in the first minute, extrapolated from its part so far
 	Pace     *Pace                `json:"pace,omitempty"`
 	Currency string               `json:"currency"`
 	Levels   []LevelBoard         `json:"levels"`
@@ -54,10 +54,10 @@ type Head struct {
 // Reached is the highest place that has ever been called. It never goes back.
 func (h Head) Reached() uint64 { return max(h.Head, h.Upto) }
 
-// Pace is how fast fans are called, as an honest range, and what those who are
-// called leave for the others.
+// Pace is how fast fans are called, as an honest range, and how many seats those who are
+// called take.
 type Pace struct {
-	Low    float64 `json:"low"`     // fans a minute: nine times in ten it is
+	Low    float64 `json:"low"`     // fans a minute: nine times in ten it lies
 	High   float64 `json:"high"`    // between the two
 	PerFan float64 `json:"per_fan"` // seats that a called fan takes, on average,
 	Spread float64 `json:"spread"`  // and the standard deviation of that
@@ -69,8 +69,8 @@ type DrawBoard struct {
 	Secret     string `json:"secret,omitempty"` // base64url, from the opening on
 }
 
-// DrawOf is the draw of a lane as the board tells it; ok is false while it is not
-// held, or if there is none. Nor is it a draw of more places than clients can count.
+// DrawOf is the draw of a lane as the board shows it; ok is false before it is held, if
+// there is none, or if it has more places than clients can count.
 func (b *Board) DrawOf(lane string) (d Draw, ok bool) {
 	if b.Draw == nil || b.Draw.Secret == "" {
 		return d, false
@@ -90,9 +90,9 @@ func (b *Board) DrawOf(lane string) (d Draw, ok bool) {
 	return d, true
 }
 
-// Turn tells where a place stands: how many of its lane and region are to be
-// called before it, and whether it is called. Known is false when the board
-// doesn't show its lane or region.
+// Turn returns where a place stands: how many of its lane and region will be called
+// before it, and whether it is called. Known is false if the board doesn't show its lane
+// or region.
 func (b *Board) Turn(lane, region string, number uint64) (ahead uint64, called, known bool) {
 	l, ok := b.Lanes[lane]
 	h, ok2 := l.Regions[region]
@@ -103,15 +103,15 @@ func (b *Board) Turn(lane, region string, number uint64) (ahead uint64, called, 
 		if rank := d.Rank(region, number); rank > 0 {
 			return Ahead(rank, l.Called), rank <= l.Called, true
 		}
-		if left := d.Total() - l.Called; left > 0 {
-			return left + number - h.Drawn - 1, false, true
+		if total := d.Total(); l.Called < total {
+			return total - l.Called + Ahead(number, h.Drawn), false, true
 		}
 	}
 	return Ahead(number, h.Head), number <= h.Head, true
 }
 
 // Reached reports whether a place may have been called before, as far as the board
-// shows: of those drawn by rank any may have been.
+// shows: any place of the draw may have been, once ranks are called.
 func (b *Board) Reached(lane, region string, number uint64) bool {
 	l := b.Lanes[lane]
 	h, ok := l.Regions[region]

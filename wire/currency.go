@@ -1,17 +1,19 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
 
-// unknownDigits is assumed of a currency that the table doesn't know: one that
-// was withdrawn since an event was put up in it.
+// unknownDigits is assumed for a currency that the table doesn't have: one that was
+// withdrawn after an event was applied in it.
 const unknownDigits = 2
 
-// IsCurrency reports whether code is a currency of ISO 4217 that people pay in:
-// one in use, and none of its codes for metals, funds, units of account and tests.
+// IsCurrency reports whether code is an ISO 4217 currency that people pay in: one in use,
+// and not one of the codes for metals, funds, units of account and tests.
 func IsCurrency(code string) bool {
 	_, ok := minorDigits(code)
 	return ok
@@ -62,26 +64,32 @@ func FormatAmount(minor int64, currency string) string {
 	return currency + " " + sign + s
 }
 
-// ParseAmount reads an amount that names its currency, before or after it: "54.50
-// EUR", "EUR 54.50", "54 EUR". It is exact: the decimals are all of the currency's,
-// or none. Other notations are read in one way here and in another there.
+// ParseAmount reads an amount as people write it: "54.50", or with its currency before
+// or after it, "54.50 EUR", "EUR 54.50", "54 EUR". It is exact: the decimals are all of
+// the currency's or, where the currency is named, none. Without either, "54" may mean
+// minor units, and is refused. Other notations are read in one way here and in another there.
 func ParseAmount(text, currency string) (minor int64, err error) {
 	digits := CurrencyDigits(currency)
-	bad := fmt.Errorf("write it with %d decimals and the currency, such as %q, or as a whole number of minor units", digits, exampleAmount(currency))
-	number, ok := strings.CutSuffix(text, " "+currency)
-	if !ok {
-		number, ok = strings.CutPrefix(text, currency+" ")
+	example := FormatAmount(65*int64(math.Pow10(digits)), currency)
+	bad := fmt.Errorf("write it with %d decimals, such as %q, or as a whole number of minor units", digits, strings.TrimPrefix(example, currency+" "))
+	if digits == 0 {
+		bad = fmt.Errorf("write it without decimals, as %s has none", currency)
+	}
+	number, named := strings.CutSuffix(text, " "+currency)
+	if !named {
+		number, named = strings.CutPrefix(text, currency+" ")
 	}
 	whole, decimals, dot := strings.Cut(number, ".")
-	if !ok || !isWhole(whole) || dot != (decimals != "") || dot && (len(decimals) != digits || strings.Trim(decimals, "0123456789") != "") {
+	switch {
+	case !isWhole(whole), dot && len(decimals) != digits, dot && digits == 0, strings.Trim(decimals, "0123456789") != "":
 		return 0, bad
-	}
-	if !dot {
+	case !dot && !named && digits > 0:
+		return 0, bad
+	case !dot:
 		decimals = strings.Repeat("0", digits)
 	}
-	minor, err = strconv.ParseInt(whole+decimals, 10, 64)
-	if err != nil {
-		return 0, bad
+	if minor, err = strconv.ParseInt(whole+decimals, 10, 64); err != nil {
+		return 0, errors.New("it is too large")
 	}
 	return minor, nil
 }
@@ -90,12 +98,4 @@ func ParseAmount(text, currency string) (minor int64, err error) {
 // zero before others.
 func isWhole(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == "" && (s == "0" || s[0] != '0')
-}
-
-func exampleAmount(currency string) string {
-	example := "65"
-	if digits := CurrencyDigits(currency); digits > 0 {
-		example += "." + strings.Repeat("0", digits)
-	}
-	return example + " " + currency
 }

@@ -20,9 +20,9 @@ import (
 //	sale opens   the secret and how many places each region has are on the board
 //	from then    key = HMAC-SHA-256(secret, event, lane, counts); rank = permute(key, place)
 //
-// So whoever knows the secret beforehand is bound to it, nothing is drawn,
-// shuffled or stored for anybody, and a fan needs the board and their own number
-// to check their rank. The permutation is a Feistel network over the next power
+// So anyone who knows the secret beforehand is bound to it, nothing is drawn, shuffled
+// or stored for anybody, and a fan needs only the board and their own number to check
+// their rank. The permutation is a Feistel network over the next power
 // of four, walked until it falls among the places (Black and Rogaway, "Ciphers
 // with arbitrary finite domains", 2002), with SHA-256 as its round function.
 type Draw struct {

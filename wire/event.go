@@ -1,10 +1,7 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -13,8 +10,9 @@ const (
 	MaxLevels     = 64
 	MaxPerFan     = 50
 	MaxHoldTTL    = Duration(2 * time.Hour)
-	maxMinorUnits = 1_000_000_00 // a million in most currencies; a price beyond it is a typing error
+	maxMinorUnits = 1_000_000_00 // a million in most currencies; an amount beyond it is a typing error
 	maxWeight     = 1e6
+	maxAtOnce     = 100_000_000 // fans or orders: more than there are on any sale
 )
 
 // Event is the record in EVENTS: what is sold, how, and whether it is on sale.
@@ -33,16 +31,17 @@ const (
 	EventClosed = "closed"
 )
 
-// Spec is what the organiser writes, in YAML or JSON.
+// Spec is what the organiser writes, in YAML or JSON. Where zero stands for a default
+// (`file:"default"`), a file leaves the key out: a zero that is written there is refused.
 type Spec struct {
 	ID         string        `json:"id"`
 	Name       string        `json:"name"`
 	Venue      string        `json:"venue"`
-	Timezone   string        `json:"timezone,omitempty"`    // IANA name of where it takes place; default UTC
-	StartsAt   time.Time     `json:"starts_at,omitzero"`    // zero: not said
-	OpensAt    time.Time     `json:"opens_at,omitzero"`     // the on-sale; zero: at once
-	SaleEndsAt time.Time     `json:"sale_ends_at,omitzero"` // nothing is held from then on; default StartsAt; zero: not by itself
-	Currency   string        `json:"currency"`              // ISO 4217
+	Timezone   string        `json:"timezone,omitempty" file:"default"` // IANA name of where it takes place; default UTC
+	StartsAt   time.Time     `json:"starts_at,omitzero"`                // zero: not given
+	OpensAt    time.Time     `json:"opens_at,omitzero"`                 // the on-sale; zero: at once
+	SaleEndsAt time.Time     `json:"sale_ends_at,omitzero"`             // nothing can be held from then on; default StartsAt; zero: never
+	Currency   string        `json:"currency"`                          // ISO 4217
 	Levels     []Level       `json:"levels"`
 	Limits     Limits        `json:"limits"`
 	Hold       HoldSpec      `json:"hold"`
@@ -62,16 +61,16 @@ type Level struct {
 
 // Limits is how many tickets one fan may have, over all holds and bookings.
 type Limits struct {
-	PerFan int `json:"per_fan"` // default 6
+	PerFan int `json:"per_fan" file:"default"` // default 6
 }
 
 // HoldSpec is how long seats are kept.
 type HoldSpec struct {
-	TTL      Duration `json:"ttl"`                // default 480 s
-	Checkout Duration `json:"checkout"`           // how long a checkout keeps its seats from each attempt on; default 180 s
-	MoreTime Duration `json:"more_time,omitzero"` // what a fan may add to TTL once per hold; 0: nothing
-	Keep     Duration `json:"keep,omitzero"`      // most a fan keeps seats without buying, across everything; then they rest as long; default twice the sum of the above
-	Orphans  string   `json:"orphans,omitempty"`  // Orphans…: may a choice leave a single free seat? default off
+	TTL      Duration `json:"ttl" file:"default"`               // default 480 s
+	Checkout Duration `json:"checkout" file:"default"`          // how long a checkout keeps its seats from each attempt on; default 180 s
+	MoreTime Duration `json:"more_time,omitzero"`               // what a fan may add to TTL once per hold; 0: nothing
+	Keep     Duration `json:"keep,omitzero" file:"default"`     // the longest that a fan may keep seats without buying, over all holds; then they rest as long; default twice the sum of the above
+	Orphans  string   `json:"orphans,omitempty" file:"default"` // Orphans…: may a choice leave a single free seat? default off
 }
 
 // The orphan rule for seats chosen by name. A choice leaves an orphan when a
@@ -84,10 +83,9 @@ const (
 	OrphansStrict  = "strict"  // in the same section at the same price level
 )
 
-// BestSpec is what makes one free seat better than another: the lower the sum
-// of the weighed terms, the better; a group's score is the mean of its seats'.
-// All weights zero means the defaults; once one is given, those left out count
-// nothing.
+// BestSpec is what makes one free seat better than another: the lower the sum of the
+// weighted terms, the better; a group's score is the mean of its seats'. If all weights
+// are zero the defaults apply; if any is given, those left out count nothing.
 type BestSpec struct {
 	Rank       float64 `json:"rank,omitempty"`       // per selling rank of the section; default 1000
 	Distance   float64 `json:"distance,omitempty"`   // per plan unit to the focal point; default 1
@@ -119,34 +117,22 @@ func (b BestSpec) withDefaults() BestSpec {
 	return b
 }
 
-func (b BestSpec) validate() error {
-	for _, w := range b.weights() {
-		if !(w >= 0 && w <= maxWeight) {
-			return fmt.Errorf("best: weights are between 0 and %v", maxWeight)
-		}
-	}
-	if !(*b.Band >= 0 && *b.Band <= 1) {
-		return fmt.Errorf("best.band %v: between 0 and 1", *b.Band)
-	}
-	return nil
-}
-
 // AdmissionSpec is how fans are called.
 type AdmissionSpec struct {
-	Tick          Duration `json:"tick"`            // default 30 s, at least 1 s: so often it is decided how many to call, evenly until the next
-	Ceiling       int      `json:"ceiling"`         // passes alive at any instant; default 2,000
-	PassTTL       Duration `json:"pass_ttl"`        // default 15 m
-	Window        Duration `json:"window"`          // a called fan's turn is kept this long; default 10 m
-	RatePerMinute int      `json:"rate_per_minute"` // most fans called in a minute; 0: no limit of its own
-	Checkouts     int      `json:"checkouts"`       // orders under way at which nobody else is called; default 4,000
+	Tick          Duration `json:"tick" file:"default"`      // how often it is decided how many to call, evenly until the next; default 30 s, at least 1 s
+	Ceiling       int      `json:"ceiling" file:"default"`   // passes alive at any instant; default 2,000
+	PassTTL       Duration `json:"pass_ttl" file:"default"`  // default 15 m
+	Window        Duration `json:"window" file:"default"`    // a called fan's turn is kept this long; default 10 m
+	RatePerMinute int      `json:"rate_per_minute"`          // most fans called in a minute; 0: no limit
+	Checkouts     int      `json:"checkouts" file:"default"` // orders under way at which nobody else is called; default 4,000
 
-	RoomOpensAt time.Time `json:"room_opens_at,omitzero"` // fans may join from then on; zero: at once
-	Lottery     bool      `json:"lottery,omitempty"`      // who joins before the on-sale opens is called in drawn order
-	RegionWait  Duration  `json:"region_wait,omitzero"`   // how long calls wait for a region that doesn't answer; default 10 s
-	Slow        bool      `json:"slow,omitempty"`         // suspects who pass no challenge wait in a lane of their own; false: they are told to pass it
+	RoomOpensAt time.Time `json:"room_opens_at,omitzero"`              // fans may join from then on; zero: at once
+	Lottery     bool      `json:"lottery,omitempty"`                   // fans who join before the on-sale opens are called in drawn order
+	RegionWait  Duration  `json:"region_wait,omitzero" file:"default"` // how long calls wait for a region that doesn't answer; default 10 s
+	Slow        bool      `json:"slow,omitempty"`                      // suspects who pass no challenge wait in a lane of their own; false: they must pass it
 }
 
-// WithDefaults fills what was left out.
+// WithDefaults fills in defaults.
 func (s Spec) WithDefaults() Spec {
 	set := func(d *Duration, v time.Duration) {
 		if *d == 0 {
@@ -180,115 +166,6 @@ func (s Spec) WithDefaults() Spec {
 		s.Admission.Ceiling = 2000
 	}
 	return s
-}
-
-// Validate checks a spec (with defaults) against the categories of its plan.
-func (s Spec) Validate(categories []string) error {
-	var errs []error
-	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
-	if !IsName(s.ID) {
-		bad("id %q: use up to 48 of a-z, 0-9 and '-'", s.ID)
-	}
-	if s.Name == "" {
-		bad("name: an event has one")
-	}
-	for name, text := range map[string]string{"name": s.Name, "venue": s.Venue} {
-		if _, err := CleanText(text, MaxText); err != nil {
-			bad("%s: %v", name, err)
-		}
-	}
-	errs = append(errs, s.checkInstants()...)
-	if !IsCurrency(s.Currency) {
-		bad("currency %q: use the ISO 4217 code of a currency in use, such as EUR", s.Currency)
-	}
-	if _, err := LoadZone(s.Timezone); err != nil {
-		errs = append(errs, err)
-	}
-	if s.Limits.PerFan < 1 || s.Limits.PerFan > MaxPerFan {
-		bad("limits.per_fan %d: between 1 and %d", s.Limits.PerFan, MaxPerFan)
-	}
-	within := func(name string, d, min, max Duration) {
-		if d < min || d > max {
-			bad("%s %v: between %v and %v", name, d, min, max)
-		}
-	}
-	within("hold.ttl", s.Hold.TTL, Duration(time.Second), MaxHoldTTL)
-	within("hold.checkout", s.Hold.Checkout, Duration(10*time.Second), MaxHoldTTL)
-	within("hold.more_time", s.Hold.MoreTime, 0, MaxHoldTTL)
-	within("hold.keep", s.Hold.Keep, s.Hold.TTL+s.Hold.Checkout, 12*MaxHoldTTL)
-	if !slices.Contains([]string{OrphansOff, OrphansLenient, OrphansStrict}, s.Hold.Orphans) {
-		bad("hold.orphans %q: off, lenient or strict", s.Hold.Orphans)
-	}
-	if err := s.Best.validate(); err != nil {
-		errs = append(errs, err)
-	}
-	within("admission.tick", s.Admission.Tick, Duration(time.Second), Duration(5*time.Minute))
-	within("admission.pass_ttl", s.Admission.PassTTL, Duration(time.Second), Duration(24*time.Hour))
-	within("admission.window", s.Admission.Window, Duration(time.Second), Duration(24*time.Hour))
-	within("admission.region_wait", s.Admission.RegionWait, 0, Duration(5*time.Minute))
-	if s.Admission.Lottery && s.OpensAt.IsZero() {
-		bad("admission.lottery: needs opens_at, when it is drawn")
-	}
-	if s.Admission.Ceiling < 1 || s.Admission.RatePerMinute < 0 || s.Admission.Checkouts < 1 {
-		bad("admission: ceiling and checkouts at least 1, rate_per_minute not negative")
-	}
-	errs = append(errs, s.checkLevels(categories)...)
-	return errors.Join(errs...)
-}
-
-// checkInstants compares those that are said: the room opens, then the sale, then
-// that ends.
-func (s Spec) checkInstants() (errs []error) {
-	before := func(first string, a time.Time, then string, b time.Time) {
-		if !a.IsZero() && !b.IsZero() && !a.Before(b) {
-			errs = append(errs, fmt.Errorf("%s: %s is not before %s, %s", first, FormatInstant(a, s.Zone()), then, FormatInstant(b, s.Zone())))
-		}
-	}
-	if s.Admission.RoomOpensAt.After(s.OpensAt) && !s.OpensAt.IsZero() {
-		errs = append(errs, errors.New("admission.room_opens_at is after opens_at"))
-	}
-	before("opens_at", s.OpensAt, "starts_at", s.StartsAt)
-	before("opens_at", s.OpensAt, "sale_ends_at", s.SaleEndsAt)
-	before("admission.room_opens_at", s.Admission.RoomOpensAt, "sale_ends_at", s.SaleEndsAt)
-	return errs
-}
-
-func (s Spec) checkLevels(categories []string) (errs []error) {
-	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
-	if len(s.Levels) == 0 || len(s.Levels) > MaxLevels {
-		bad("levels: between 1 and %d", MaxLevels)
-	}
-	level := map[string]string{} // by category
-	ids := map[string]bool{}
-	for _, l := range s.Levels {
-		if !IsName(l.ID) || ids[l.ID] {
-			bad("level %q: id used twice, or not of a-z, 0-9 and '-'", l.ID)
-		}
-		ids[l.ID] = true
-		if _, err := CleanText(l.Name, MaxText); err != nil {
-			bad("level %q: name: %v", l.ID, err)
-		}
-		for _, amount := range []int64{l.Base, l.ServiceFee, l.FacilityFee} {
-			if amount < 0 || amount > maxMinorUnits {
-				bad("level %q: amount %d is out of bounds (minor units)", l.ID, amount)
-			}
-		}
-		for _, c := range l.Categories {
-			if other, ok := level[c]; ok {
-				bad("category %q is in the levels %q and %q", c, other, l.ID)
-			}
-			if !slices.Contains(categories, c) {
-				bad("level %q: the plan has no category %q (it has %s)", l.ID, c, strings.Join(categories, ", "))
-			}
-			level[c] = l.ID
-		}
-	}
-	for _, c := range categories {
-		if _, ok := level[c]; !ok {
-			bad("category %q of the plan is in no level", c)
-		}
-	}
-	return errs
 }
 
 // Over reports whether the sale has ended by itself.

@@ -3,6 +3,8 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"slices"
 	"time"
 )
 
@@ -37,9 +39,19 @@ type HoldRequest struct {
 	Count  int      `json:"count,omitempty"`
 }
 
-// HoldReply is a standing hold with its quote, or a problem. Without the problem
-// it is what the fan is told, to the letter; with it, the problem comes first, so
-// that a gateway passes an answer on without decoding it.
+// HoldWish is what a fan asks a gateway for: exactly one of Seats, Best, or Area with Count.
+type HoldWish struct {
+	Seats []string `json:"seats"`
+	Best  *Best    `json:"best"`
+	Area  string   `json:"area"`
+	Count int      `json:"count"`
+
+	Challenge string `json:"challenge"` // the answer to a challenge, if one was asked for
+}
+
+// HoldReply is a standing hold with its quote, or a problem. A grant is sent to the
+// fan byte for byte. Problem is its first field and Hold its second, so the first
+// member of its JSON shows which of the two it is: see ReadHold.
 type HoldReply struct {
 	Problem  *Problem    `json:"problem,omitempty"`
 	Hold     string      `json:"hold,omitempty"`
@@ -51,24 +63,45 @@ type HoldReply struct {
 	Why      string      `json:"why,omitempty"`   // of best available: "row 4, centre, 4 together"
 }
 
-// ReadHold tells a HoldReply that is to be passed on as it came from one with a
-// problem, which alone is decoded.
+// ReadHold splits a HoldReply into a grant, returned as it came, and a problem. Only
+// the problem is decoded. An answer that is neither is an error, never a grant.
 func ReadHold(raw []byte) (granted json.RawMessage, problem *Problem, err error) {
-	if !bytes.HasPrefix(raw, []byte(`{"problem":`)) {
+	if firstMember(raw) == "hold" {
 		return raw, nil, nil
 	}
 	var r Reply
-	err = json.Unmarshal(raw, &r)
-	return nil, r.Problem, err
+	if err := Unmarshal(raw, &r); err != nil {
+		return nil, nil, err
+	}
+	if r.Problem == nil {
+		return nil, nil, errors.New("the answer is neither a hold nor a problem")
+	}
+	return nil, r.Problem, nil
 }
 
-// ReleaseRequest gives a hold back. Fan must own it, unless Order (a checkout
-// that failed) or By (an operator) says otherwise, which counts as ActGiveBack alone. A fan can't release a hold
-// in checkout. Releasing a hold that has ended is success. By with a Fan and no
-// Hold gives back all of the fan's that are not in checkout.
-// Ours says that the order failed through no fault of the fan's: then the seats don't
-// rest from them. Again says that they may be paid for once more: while the time of
-// the hold lasts, and attempts are left, it is held again as before its checkout.
+// firstMember is the name of the first member of a JSON object, "" if there is none
+// or it isn't spelled plainly.
+func firstMember(raw []byte) string {
+	const space = " \t\r\n"
+	rest, ok := bytes.CutPrefix(bytes.TrimLeft(raw, space), []byte("{"))
+	if !ok {
+		return ""
+	}
+	if rest, ok = bytes.CutPrefix(bytes.TrimLeft(rest, space), []byte(`"`)); !ok {
+		return ""
+	}
+	name, _, _ := bytes.Cut(rest, []byte(`"`))
+	return string(name)
+}
+
+// ReleaseRequest gives a hold back. Fan must own it, unless Order (a checkout that
+// failed) or By (an operator) is set, which are accepted only with ActGiveBack. A fan
+// can't release a hold in checkout. Releasing a hold that has ended succeeds. By with a
+// Fan and no Hold gives back all of the fan's holds that are not in checkout.
+//
+// Ours says that the order failed through no fault of the fan, so the seats don't rest
+// from them. Again says that the seats may be paid for once more: while the hold's time
+// lasts and attempts are left, they are held again as before the checkout.
 type ReleaseRequest struct {
 	Hold  string `json:"hold"`
 	Fan   string `json:"fan,omitempty"`
@@ -79,8 +112,8 @@ type ReleaseRequest struct {
 	Again bool   `json:"again,omitempty"`
 }
 
-// StandingRequest asks whether a hold can be paid for now that its Order, which
-// has failed, is not to be.
+// StandingRequest asks whether a hold can still be paid for, now that its Order has
+// failed.
 type StandingRequest struct {
 	Hold  string `json:"hold"`
 	Order string `json:"order"`
@@ -99,22 +132,57 @@ type StandingHold struct {
 	Expires time.Time `json:"expires_at"`
 }
 
-// CheckoutRequest marks a hold as in checkout and extends it, so that it
-// can't lapse mid-payment. Key and Body are hashes: the same key with the same
-// body is answered as before, with another body it is a mistake, and another
-// key finds the hold busy. After an attempt that failed, another key begins the
-// next one.
+// CheckoutRequest marks a hold as in checkout and extends it, so that it can't lapse
+// during the payment. Key and Body are hashes: the same key with the same body gets the
+// same answer, with another body it is refused, and another key finds the hold busy.
+// After an attempt that failed, another key begins the next one.
 type CheckoutRequest struct {
-	Hold string `json:"hold"`
-	Fan  string `json:"fan"`
-	Key  string `json:"key"`
-	Body string `json:"body"`
+	Hold   string  `json:"hold"`
+	Fan    string  `json:"fan"`
+	Key    string  `json:"key"`
+	Body   string  `json:"body"`
+	Quoted *Quoted `json:"quoted,omitempty"` // begins no attempt to pay for anything else
 }
 
-// ExtendRequest moves the deadline of a hold in checkout to now plus the
-// checkout window, at most to the last that the hold may have; sent before each
-// payment attempt. Ours says that the payment waits for us, not for the fan: that
-// time is not counted as theirs.
+// CheckoutWish is what a fan sends a gateway to buy what they hold.
+type CheckoutWish struct {
+	Payment Payment `json:"payment"`
+	Buyer   Buyer   `json:"buyer"`
+	Quoted  *Quoted `json:"quoted,omitempty"`
+}
+
+// Quoted is what a buyer was shown before they chose to pay: seats, in any order, and the
+// total, in minor units. Under one id a hold may be granted twice: a request that was sent
+// again and arrives when the first hold has ended, to a writer that has just taken over.
+type Quoted struct {
+	Seats []string `json:"seats"`
+	Total int64    `json:"total"`
+}
+
+// Quoted is what the hold r shows to a buyer.
+func (r HoldReply) Quoted() *Quoted {
+	q := &Quoted{Total: r.Total, Seats: make([]string, len(r.Seats))}
+	for i, s := range r.Seats {
+		q.Seats[i] = s.ID
+	}
+	return q
+}
+
+// Quotes reports whether a hold is what the buyer was shown.
+func (q *Quoted) Quotes(seats []SeatQuote) bool {
+	total := int64(0)
+	for _, s := range seats {
+		total += s.Price.Total
+		if !slices.Contains(q.Seats, s.ID) {
+			return false
+		}
+	}
+	return len(seats) == len(q.Seats) && total == q.Total
+}
+
+// ExtendRequest moves the deadline of a hold in checkout to now plus the checkout window,
+// but not beyond the last deadline that the hold may have. It is sent before each payment
+// attempt. Ours says that the payment waits for us: that time doesn't count as the fan's.
 type ExtendRequest struct {
 	Hold  string `json:"hold"`
 	Order string `json:"order"`
@@ -129,17 +197,17 @@ type ExtendReply struct {
 	Problem  *Problem  `json:"problem,omitempty"`
 }
 
-// MoreTimeRequest asks for the one extension that the spec may allow: Fan owns
-// the hold, which is not in checkout and was not given more time before.
+// MoreTimeRequest asks for the one extension that the spec may allow. Fan must own the
+// hold, which must not be in checkout nor have been extended before.
 type MoreTimeRequest struct {
 	Hold string `json:"hold"`
 	Fan  string `json:"fan"`
 }
 
-// RefundRequest tells the writer that the ledger has taken back these bookings
-// of an order. Seats that the order does not own (any more) are left alone, so
-// sending it again changes nothing. No seats means all of the order's. They go
-// back on sale, or with Block off it, under Why.
+// RefundRequest tells the writer that the ledger has removed these bookings of an order.
+// Seats that the order does not own (any more) are left alone, so repeating it changes
+// nothing. No seats means all of the order's. They go back on sale or, with Block, off
+// sale under Why.
 type RefundRequest struct {
 	Hold  string   `json:"hold"`
 	Order string   `json:"order"`
@@ -151,8 +219,8 @@ type RefundRequest struct {
 }
 
 // ConfirmRequest tells the writer that the ledger has committed these
-// bookings. The ledger is authoritative for sold: the seats become sold even
-// if the hold has lapsed meanwhile.
+// bookings. The ledger is authoritative for sold: the seats become sold even if the
+// hold has lapsed in the meantime.
 type ConfirmRequest struct {
 	Hold  string      `json:"hold"`
 	Order string      `json:"order"`
@@ -160,11 +228,11 @@ type ConfirmRequest struct {
 	Seats []SeatQuote `json:"seats"`
 }
 
-// BlockRequest takes free seats off sale, or puts blocked ones back: Seats by
-// name, all or none; or every place of the Sections (areas too) and Levels that
-// is free, as many at once as one flush takes; or, to unblock, all of a Channel.
-// Seats blocked for a channel can be held by requests that carry it, and return
-// to it when such a hold ends; a block without one is for nobody.
+// BlockRequest takes free seats off sale, or puts blocked ones back: Seats by name, all
+// or none; or every free place of the Sections (areas too) and Levels, as many at once
+// as one flush takes; or, to unblock, all of a Channel. Seats blocked for a channel can
+// be held by requests that carry it, and return to it when such a hold ends; without a
+// channel nobody can hold them.
 type BlockRequest struct {
 	Seats    []string `json:"seats,omitempty"`
 	Sections []string `json:"sections,omitempty"`
@@ -182,8 +250,8 @@ type ClearRequest struct {
 	Why string `json:"why"`
 }
 
-// ClearReply counts holds: those ended now, those that stand and are not in
-// checkout, and those that are. Of an event that is not closed none is ended.
+// ClearReply counts holds: those ended now, those that stand outside of checkout, and
+// those in checkout. If the event is not closed, none is ended.
 type ClearReply struct {
 	Ended    int      `json:"ended"`
 	Standing int      `json:"standing"`
@@ -200,7 +268,7 @@ type BlockReply struct {
 	Problem *Problem `json:"problem,omitempty"`
 }
 
-// Notice is what a fan's socket is told beside the board and the seats.
+// Notice is what is sent to a fan's sockets beside the board and the seats.
 type Notice struct {
 	Kind    string    `json:"kind"` // "hold" or "order"; NoticeReturn, for gateways alone
 	Hold    string    `json:"hold,omitempty"`
@@ -215,6 +283,6 @@ type Notice struct {
 	Seats int    `json:"seats,omitempty"` // likewise: so many
 }
 
-// NoticeReturn is the kind of a notice that a hold ended unbought by its fan's doing:
-// it was given back, or lapsed, or its order failed. The writer knows all of these.
+// NoticeReturn is the kind of notice that a hold ended unbought through its fan: it was
+// given back, it lapsed, or its order failed. The writer knows of all of these.
 const NoticeReturn = "return"

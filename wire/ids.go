@@ -6,14 +6,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
 
-// Identifiers carry their kind as a prefix and 128 random bits in base64url
-// (22 characters), so they can't be guessed and are safe in subjects, keys
-// and paths. An order is named after its hold and the attempt to pay for it.
+// Identifiers are a prefix that shows their kind and 128 random bits in base64url (22
+// characters), so they can't be guessed and are safe in subjects, keys and paths. An
+// order is named after its hold and the attempt to pay for it.
 const (
 	fanPrefix    = "f_"
 	holdPrefix   = "h_"
@@ -22,31 +21,31 @@ const (
 )
 
 // NewFan returns the id of a fan never seen before.
-func NewFan() string { return fanPrefix + random() }
+func NewFan() string { return random(fanPrefix) }
 
 // NewHold returns a fresh hold id.
-func NewHold() string { return holdPrefix + random() }
+func NewHold() string { return random(holdPrefix) }
 
-// HoldOfKey is the id of the hold that a fan asks for under a key of their own:
-// asking again under the same key is asking for the same hold.
+// HoldOfKey is the id of the hold that a fan asks for under an idempotency key: the same
+// key stands for the same hold.
 func HoldOfKey(event, fan, key string) string {
 	sum := sha256.Sum256([]byte(event + "\n" + fan + "\n" + key))
 	return holdPrefix + base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // NewTicket returns a fresh ticket id.
-func NewTicket() string { return ticketPrefix + random() }
+func NewTicket() string { return random(ticketPrefix) }
 
-// MaxAttempts is how often a hold may be paid for: while its time lasts, a payment
-// that fails leaves the seats to the next attempt. Each attempt is an order of its
-// own, with a payment of its own; at most one of a hold is ever paid.
+// MaxAttempts is how often a fan may try to pay for a hold: while its time lasts, a
+// payment that fails leaves the seats for the next attempt. Each attempt is an order of
+// its own with its own payment, and at most one order of a hold is ever paid.
 const MaxAttempts = 5
 
 // OrderOfHold is the order of the first attempt to pay for a hold.
 func OrderOfHold(hold string) string { return OrderOfAttempt(hold, 1) }
 
-// OrderOfAttempt is the only order that an attempt, from 1 to MaxAttempts, can
-// ever have. Those after the first name it: o_…-2.
+// OrderOfAttempt is the only order that an attempt, from 1 to MaxAttempts, can ever
+// have. Attempts after the first are in its name: o_…-2.
 func OrderOfAttempt(hold string, attempt int) string {
 	order := orderPrefix + strings.TrimPrefix(hold, holdPrefix)
 	if attempt > 1 {
@@ -61,7 +60,7 @@ func HoldOfOrder(order string) string {
 	return holdPrefix + rest[:min(len(rest), idLength)]
 }
 
-// AttemptOf is which attempt to pay for its hold an order is.
+// AttemptOf returns which attempt to pay for its hold an order is.
 func AttemptOf(order string) int {
 	if len(order) == len(orderPrefix)+idLength+2 {
 		return int(order[len(order)-1] - '0')
@@ -72,7 +71,7 @@ func AttemptOf(order string) int {
 // idLength is that of 128 bits in base64url.
 const idLength = 22
 
-// IsHold, IsOrder, IsTicket and IsFan tell whether s is well-formed, so that
+// IsHold, IsOrder, IsTicket and IsFan report whether s is well-formed, so that
 // nothing a client sends becomes part of a subject unchecked.
 func IsHold(s string) bool { return isID(holdPrefix, s) }
 func IsOrder(s string) bool {
@@ -95,18 +94,30 @@ func isID(prefix, s string) bool {
 	return true
 }
 
-func random() string {
+func random(prefix string) string {
 	var b [16]byte
-	rand.Read(b[:]) // never fails since Go 1.24
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	rand.Read(b[:])                         // never fails since Go 1.24
+	var id [len(holdPrefix) + idLength]byte // all prefixes are as long
+	base64.RawURLEncoding.Encode(id[copy(id[:], prefix):], b[:])
+	return string(id[:])
 }
 
-// nameRE is what an event, a region or a price level may be called: it becomes
-// part of stream names, subjects and URLs.
-var nameRE = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,47}$`)
+// maxName bounds a name.
+const maxName = 48
 
-// IsName reports whether s may name an event, a region or a price level.
-func IsName(s string) bool { return nameRE.MatchString(s) }
+// IsName reports whether s may name an event, a region or a price level, and so be part of
+// stream names, subjects and URLs: letters, digits and, but not first, hyphens.
+func IsName(s string) bool {
+	if s == "" || len(s) > maxName || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
 
 // SeatKey is the key of a seat's record in SEATS_<event>. Plan ids are
 // escaped to the KV alphabet: a byte other than a letter, a digit, '-', '_'
@@ -169,4 +180,12 @@ func seatByte(c byte) bool { return alphanumeric(c) || c == '-' || c == '_' || c
 
 func alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// Hash is what is stored of a key or a body that must be compared but not kept.
+func Hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], sum[:])
+	return string(text[:])
 }

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// A queue that is lost with its stream can be made again, empty or from a backup.
-// What it gives out then is another life of it: its numbers begin anew, and are not
-// to be compared with those before. So each life is a line of its own, under a name
-// of its own wherever a region's would stand: "home", then "home~2".
+// A queue that was lost with its stream can be recreated, empty or from a backup. From
+// then on it is in another life: its numbers begin again, and can't be compared with
+// those before. So each life is a line of its own, with a name of its own wherever a
+// region's name would stand: "home", then "home~2".
 
 const lifeMark = "~" // in no region's name
 
-// LineName is the name of a region's line in a life of its queue, counted from 1.
+// LineName is the name of a region's line in a life of its queue; lives count from 1.
 func LineName(region string, life int) string {
 	if life <= 1 {
 		return region
@@ -21,17 +21,18 @@ func LineName(region string, life int) string {
 	return region + lifeMark + strconv.Itoa(life)
 }
 
-// RegionOf is the region that a line's name is of.
+// RegionOf is the region in a line's name.
 func RegionOf(line string) string {
 	region, _, _ := strings.Cut(line, lifeMark)
 	return region
 }
 
-// Everybody is the head of a line that has ended and whose places are all called, as
-// far as they are known: whoever else has one may come. Every client counts so far exactly.
+// Everybody is the head of a line that has ended and whose known places are all called:
+// anyone else with a place of it may come. It is the largest number that every client
+// counts exactly.
 const Everybody = 1<<53 - 1
 
-// Life is what was seen of a life of a queue.
+// Life is what is known of one life of a queue.
 type Life struct {
 	Lane   string    `json:"lane"`
 	Region string    `json:"region"`          // the name of its line
@@ -46,7 +47,7 @@ type Mark struct {
 	At     time.Time `json:"at,omitzero"`
 }
 
-// Last is the last place that was seen.
+// Last is the last place that is known.
 func (l Life) Last() (m Mark) {
 	if n := len(l.Marks); n > 0 {
 		m = l.Marks[n-1]
@@ -54,5 +55,5 @@ func (l Life) Last() (m Mark) {
 	return m
 }
 
-// Joined is how many places were given out, as far as is known.
+// Joined is how many places are known to have been given out.
 func (l Life) Joined() uint64 { return l.Last().Number }

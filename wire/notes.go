@@ -50,6 +50,14 @@ func (n *Notes) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	*n = 0
+	if unknown, ok := n.add(words); !ok {
+		return fmt.Errorf("note %.30q is not one of %v", unknown, noteWords())
+	}
+	return nil
+}
+
+// add adds what words say, up to the first that is unknown.
+func (n *Notes) add(words []string) (unknown string, ok bool) {
 words:
 	for _, w := range words {
 		for i, word := range noteWords() {
@@ -58,9 +66,9 @@ words:
 				continue words
 			}
 		}
-		return fmt.Errorf("note %.30q is not one of %v", w, noteWords())
+		return w, false
 	}
-	return nil
+	return "", true
 }
 
 // Reading is the notes for people: "Wheelchair place, restricted view".

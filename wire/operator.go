@@ -55,8 +55,8 @@ type EventRequest struct {
 	By    string `json:"by,omitempty"`
 }
 
-// MeterRequest is what an operator asks of the admitter. Act is status, pause,
-// resume, rate, message or drain.
+// MeterRequest is an operator's request to the admitter. Act is status, pause, resume,
+// rate, message or drain.
 type MeterRequest struct {
 	Act           string  `json:"act"`
 	RatePerMinute *int    `json:"rate_per_minute,omitempty"` // rate: most fans called a minute, 0 = no limit of its own
@@ -84,9 +84,9 @@ type MeterReply struct {
 	Problem  *Problem  `json:"problem,omitempty"`
 }
 
-// RefundOrder asks to give money and seats back: of an order, of some of its
-// seats, or, with All, of every order of the event. Seats go back on sale, or
-// with Block off it. Asked again it changes nothing, and does what was left undone.
+// RefundOrder asks for money and seats to be given back: for an order, for some of its
+// seats or, with All, for every order of the event. Seats go back on sale or, with Block,
+// off sale. Repeating it changes nothing that is done, and does what was left undone.
 type RefundOrder struct {
 	Order string   `json:"order,omitempty"`
 	Seats []string `json:"seats,omitempty"` // none: all of the order
@@ -96,17 +96,56 @@ type RefundOrder struct {
 	Why   string   `json:"why"`
 }
 
-// RefundReply is what a RefundOrder came to.
+// RefundReply is the outcome of a RefundOrder.
 type RefundReply struct {
 	Refunded int        `json:"refunded"` // orders of which this request gave something back
 	Amount   int64      `json:"amount"`   // that it gave back, in minor units
 	Currency string     `json:"currency,omitempty"`
 	State    OrderState `json:"state,omitempty"`    // of the order asked for
-	Left     int        `json:"left"`               // orders and holds of the event which the same request has still to see to
+	Left     int        `json:"left"`               // orders and holds of the event that the same request still has to deal with
 	Pending  int        `json:"pending,omitempty"`  // of those, payments under way: they are refunded once they are paid
 	Standing int        `json:"holds,omitempty"`    // of those, holds that may still be paid for: the event is not closed, or the writer does not know it yet
 	Released int        `json:"released,omitempty"` // holds that this request gave back
-	Stuck    int        `json:"stuck,omitempty"`    // refunds, in Left or not, whose money waits for a capture that the provider has often refused
+	Stuck    int        `json:"stuck,omitempty"`    // refunds, in Left or not, whose money waits for a capture that often failed, or was refused for good
+}
+
+// CaptureRequest asks for something to be done about captures that the provider has refused
+// for good: of an order or, with All, of all orders of the event.
+type CaptureRequest struct {
+	Order string `json:"order,omitempty"`
+	All   bool   `json:"all,omitempty"`
+	By    string `json:"by"`
+	Why   string `json:"why"`
+}
+
+// CaptureReply is the outcome of a CaptureRequest.
+type CaptureReply struct {
+	Captures int    `json:"captures"`           // of which something was done
+	Amount   int64  `json:"amount,omitempty"`   // written off, in minor units
+	Currency string `json:"currency,omitempty"` // of Amount
+}
+
+// RefusedRequest asks for a page of RefusedReply, from the order after After.
+type RefusedRequest struct {
+	After string `json:"after,omitempty"`
+}
+
+// RefusedReply lists orders that are paid, but whose money the provider refuses for good
+// to capture. With Next there are more.
+type RefusedReply struct {
+	Refused []RefusedCapture `json:"refused"`
+	Next    string           `json:"next,omitempty"` // RefusedRequest.After of the next page
+}
+
+// RefusedCapture is an order of a RefusedReply.
+type RefusedCapture struct {
+	Order    string    `json:"order"`
+	Fan      string    `json:"fan"`
+	Amount   int64     `json:"amount"`
+	Currency string    `json:"currency"`
+	Why      string    `json:"why"` // in the provider's words
+	At       time.Time `json:"at"`
+	Attempts int       `json:"attempts"`
 }
 
 // Admitter is the admitter's durable state, under "admitter" in
@@ -126,12 +165,12 @@ type Admitter struct {
 	At       time.Time `json:"at"`
 }
 
-// Line is how far the places of a lane in a region have been called, in one life of
-// their queue; without a region, the ranks of the lane's draw.
+// Line is how far the places of a lane in a region, or without a region the ranks of the
+// lane's draw, have been called in one life of the queue.
 type Line struct {
 	Lane   string `json:"lane"`
 	Region string `json:"region,omitempty"`
-	Head   uint64 `json:"head"`            // the highest that ever was called
+	Head   uint64 `json:"head"`            // the highest that was ever called
 	Calls  []Call `json:"calls,omitempty"` // within the window, oldest first; the last one's To may redeem
 }
 
@@ -148,8 +187,8 @@ type Drawn struct {
 	Places uint64 `json:"places"`
 }
 
-// AdmissionAct is a record of log.<event>.admission. Each names all lines, also
-// those that it didn't move, so that the last record says how far all are.
+// AdmissionAct is a record of log.<event>.admission. Each names all lines, including those
+// that it didn't move, so that the last record shows how far all of them are.
 type AdmissionAct struct {
 	Kind  string      `json:"kind"` // call, draw
 	Lines []LineMoved `json:"lines,omitempty"`
@@ -174,11 +213,11 @@ type Revocation struct {
 	Why   string    `json:"why,omitempty"`
 	Moved bool      `json:"moved,omitempty"` // the fan goes on with another device, under another pass
 
-	Device string `json:"dev,omitempty"` // that the pass was given to, as its record has it: it doesn't join again as somebody else
+	Device string `json:"dev,omitempty"` // that had the pass, as in its record: it can't join again as somebody else
 }
 
-// RevokeRequest asks the admitter to withdraw the pass of a fan, or all passes
-// that the event has given out. It is for good: their places are used up.
+// RevokeRequest asks the admitter to revoke the pass of a fan, or all passes that the
+// event has issued. It is permanent: their places are used up.
 type RevokeRequest struct {
 	Fan string `json:"fan,omitempty"`
 	All bool   `json:"all,omitempty"`
@@ -186,7 +225,7 @@ type RevokeRequest struct {
 	By  string `json:"by,omitempty"`
 }
 
-// RevokeReply says what was withdrawn, now or when it was asked for before.
+// RevokeReply says what was revoked, now or by the same request before.
 type RevokeReply struct {
 	Event   string    `json:"event,omitempty"`
 	Passes  int       `json:"passes"` // alive until then
@@ -209,8 +248,7 @@ type DrawRecord struct {
 	At     time.Time `json:"at"`
 }
 
-// RiskAct is a record of log.<event>.risk: why an arrival was not let through
-// at once.
+// RiskAct is a record of log.<event>.risk: why an arrival was not let through at once.
 type RiskAct struct {
 	Fan     string    `json:"fan"`
 	Score   int       `json:"score"`
@@ -229,8 +267,8 @@ type OperatorAct struct {
 	Payload any       `json:"payload,omitempty"`
 }
 
-// DecodeStrictly reads an operator's payload, one JSON value of known fields: a
-// field that is misspelt would else be ignored in silence.
+// DecodeStrictly reads an operator's payload, one JSON value with known fields:
+// otherwise a misspelt field would be ignored silently.
 func DecodeStrictly(data []byte, into any) *Problem {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
@@ -247,4 +285,37 @@ func DecodeStrictly(data []byte, into any) *Problem {
 		return Refuse(CodeBadRequest, "The payload is not the JSON this endpoint takes: "+err.Error())
 	}
 	return nil
+}
+
+// SeatRequest asks what a seat is now.
+type SeatRequest struct {
+	Seat string `json:"seat"`
+}
+
+// SeatReply is what a seat is, by the log, and what was done to it last, the latest first.
+type SeatReply struct {
+	Seat    Seat      `json:"seat"`
+	Acts    []SeatAct `json:"acts,omitempty"`
+	Problem *Problem  `json:"problem,omitempty"`
+}
+
+// SeatAct is an act, and the log record that has it.
+type SeatAct struct {
+	Flush  uint64    `json:"flush"`
+	Writer string    `json:"writer"`
+	At     time.Time `json:"at"`
+	Act
+}
+
+// LogReply says how many records were put back: that which was asked for, and those behind
+// it. The next record that isn't as its writer left it the writer names.
+type LogReply struct {
+	Restored int `json:"restored"`
+}
+
+// LogRequest asks that log.<n> be put back as its writer left it, and those behind it.
+type LogRequest struct {
+	N   uint64 `json:"n"`
+	Why string `json:"why"`
+	By  string `json:"by"`
 }

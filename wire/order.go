@@ -2,6 +2,9 @@ package wire
 
 import "time"
 
+// MaxCheckouts is how many checkouts may be under way at once.
+const MaxCheckouts = 8192
+
 // OrderState is where an order stands.
 type OrderState string
 
@@ -12,7 +15,7 @@ const (
 	OrderRefunded OrderState = "refunded"
 )
 
-// Payment says how the fan pays: a provider's payment method token, never card data.
+// Payment is how the fan pays: the provider's token for a payment method, never card data.
 type Payment struct {
 	Method string `json:"method"`
 }
@@ -24,7 +27,7 @@ type Buyer struct {
 }
 
 // OrderMessage is a checkout to do. It is acknowledged once PostgreSQL has
-// committed its outcome.
+// committed its outcome, or that it waits for its fan.
 type OrderMessage struct {
 	Order    string      `json:"order"`
 	Hold     string      `json:"hold"`
@@ -76,13 +79,12 @@ type OrderMark struct {
 	Order string    `json:"order"`
 }
 
-// HistoryReply is a page of a history. It may be read from a replica, and an
-// order which waits in ORDERS is not in it yet: it informs, and nothing is
-// decided from it.
+// HistoryReply is a page of a history. It may come from a replica, and does not include
+// orders that still wait in ORDERS: it informs, and decides nothing.
 type HistoryReply struct {
 	Orders  []PastOrder `json:"orders,omitempty"`
-	Next    *OrderMark  `json:"next,omitempty"` // nil: these are the last
-	AsOf    time.Time   `json:"as_of,omitzero"` // what was settled until then is in it; zero: that can't be told
+	Next    *OrderMark  `json:"next,omitempty"` // nil: this is the last page
+	AsOf    time.Time   `json:"as_of,omitzero"` // everything settled until then is in it; zero: unknown
 	Problem *Problem    `json:"problem,omitempty"`
 }
 
@@ -92,15 +94,14 @@ type PastOrder struct {
 	Created time.Time `json:"created_at"`
 }
 
-// Action is something the fan must do before their payment can be made: confirm
-// it to their bank at URL (3-D Secure).
+// Action is what the fan must do before their payment can be made: confirm it to their
+// bank at URL (3-D Secure).
 type Action struct {
 	URL string `json:"url"`
 }
 
-// Waiting is what a pending order waits for, for the fan to read while its
-// seats are kept: a record under order.<order> in CHECKOUTS. It informs, and
-// may be lost.
+// Waiting is what a pending order waits for, shown to the fan while its seats are kept: a
+// record under order.<order> in CHECKOUTS. It informs, and may be lost.
 type Waiting struct {
 	Reason string    `json:"reason,omitempty"`
 	Action *Action   `json:"action,omitempty"`
@@ -108,8 +109,8 @@ type Waiting struct {
 }
 
 // PaymentHealth says whether a provider takes payments: a record under
-// payments.<provider> in CHECKOUTS. Whoever finds it open renews it, so that it
-// holds no longer than somebody sees it.
+// payments.<provider> in CHECKOUTS. Workers whose breaker is open renew it, so that it
+// lasts no longer than the fault.
 type PaymentHealth struct {
 	Provider string    `json:"provider"`
 	Open     bool      `json:"open"`           // the breaker: no payments are made
@@ -117,7 +118,7 @@ type PaymentHealth struct {
 	Until    time.Time `json:"until,omitzero"` // to be believed
 }
 
-// Down reports whether there is no sense in letting fans pay now.
+// Down reports whether it is pointless to let fans pay now.
 func (h PaymentHealth) Down(now time.Time) bool { return h.Open && now.Before(h.Until) }
 
 // TicketQuery asks for a ticket; Fan must hold it.

@@ -20,6 +20,7 @@ const (
 	CodeNoneLeft     Code = "none-left"          // nothing free matches the wish
 	CodeHoldOver     Code = "hold-over"          // the hold ended: released, expired or sold
 	CodeCheckoutBusy Code = "checkout-busy"      // the hold is in checkout under another idempotency key
+	CodeQuoteChanged Code = "quote-changed"      // the hold isn't what the buyer says that they were shown
 	CodeKeyReused    Code = "idempotency-reuse"  // same idempotency key, another body
 	CodeWait         Code = "not-called"         // the place isn't called yet; Ahead and RetryAfterMS say more
 	CodeGone         Code = "gone"               // the sale is over, nothing can be left, or a ticket is void

@@ -9,12 +9,15 @@ import (
 	"strings"
 )
 
-// RecordVersion is the version of the records that this build reads. A record
-// says its own in "v"; none is 1. Fields that may be ignored, and lost when a
+// RecordVersion is the version of the records that this build reads. A record states its
+// own in "v"; without it the version is 1. Fields that may be ignored, and lost when a
 // service of before rewrites the record, are added without a new version; a change
-// that must not be ignored raises it, and then whoever knows only versions before
+// that must not be ignored raises it, and then a service that knows only earlier versions
 // neither reads nor rewrites the record.
-const RecordVersion = 1
+//
+// Version 2 has the seats' records and those of their log: the records follow the log, and
+// a writer that took them for the truth would sell seats twice.
+const RecordVersion = 2
 
 // Kinds of spoiled records.
 const (
@@ -24,8 +27,8 @@ const (
 	SpoiledNewer = "newer"      // of a later RecordVersion
 )
 
-// Spoiled is the error of a record that can't be read. Whoever meets one goes on
-// with the last that could, or without, and never guesses what it said.
+// Spoiled is the error of a record that can't be read. Its reader goes on with the last
+// revision that could be read, or without, and never guesses what it said.
 type Spoiled struct {
 	Kind string // a constant of Spoiled…
 	Why  string
@@ -42,11 +45,11 @@ func SpoiledKind(err error) string {
 	return ""
 }
 
-// Record is a value that may stand under a key of a bucket or, for an act of the
-// sale log, under a subject.
+// Record is a value stored under a key of a bucket or, for an act of the sale log, under a
+// subject.
 type Record[T any] interface {
 	*T
-	fits(key string) bool // whether it says what a record of the key must
+	fits(key string) bool // reports whether it is what a record of the key must be
 }
 
 // Read reads the record under a key. The error is a *Spoiled, and then the record is zero.
@@ -81,7 +84,7 @@ func Decode(raw []byte, into any) error {
 	return &Spoiled{SpoiledOther, err.Error()}
 }
 
-// versionOf is what a record says its version is. Hardly any says it, and a
+// versionOf is the version that a record states. Hardly any record states one, and a
 // writer reads tens of thousands before it serves.
 func versionOf(raw []byte) int {
 	if !bytes.Contains(raw, []byte(`"v"`)) {
@@ -95,7 +98,11 @@ func versionOf(raw []byte) int {
 }
 
 func (e *Event) fits(key string) bool {
-	return IsName(key) && e.Spec.ID == key && len(e.Spec.Levels) > 0 && len(e.Spec.Levels) <= MaxLevels
+	ok := IsName(key) && e.Spec.ID == key && len(e.Spec.Levels) > 0 && len(e.Spec.Levels) <= MaxLevels
+	for _, l := range e.Spec.Levels { // no version has ever stored others: somebody wrote them by hand
+		ok = ok && isPrice(l.Base) && isPrice(l.ServiceFee) && isPrice(l.FacilityFee)
+	}
+	return ok
 }
 
 func (b *Board) fits(key string) bool { return b.Event == key }
@@ -118,13 +125,19 @@ func (s *Seat) fits(key string) bool {
 }
 
 func (f *Flush) fits(key string) bool {
-	n, ok := strings.CutPrefix(key, LogPrefix)
-	return ok && n == strconv.FormatUint(f.N, 10)
+	ok := key == LogKey(f.N)
+	for i := range f.Seats {
+		ok = ok && f.Seats[i].fits()
+	}
+	return ok
 }
+
+func (c *Checkpoint) fits(string) bool { return c.Sum != "" && c.Revision >= c.Flush }
 
 func (a *Admitter) fits(string) bool      { return a.Admitter != "" }
 func (d *DrawRecord) fits(string) bool    { return len(d.Secret) > 0 }
 func (r *Revocation) fits(string) bool    { return !r.At.IsZero() }
+func (s *SignOut) fits(string) bool       { return !s.At.IsZero() }
 func (c *CodeClaim) fits(string) bool     { return c.Fan != "" }
 func (a *AdmissionAct) fits(string) bool  { return a.Kind != "" }
 func (w *Waiting) fits(string) bool       { return !w.Until.IsZero() }

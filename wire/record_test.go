@@ -39,7 +39,7 @@ func TestReadRecord(t *testing.T) {
 		if err := c.read(key, right); err != nil {
 			t.Errorf("%s: %v", key, err)
 		}
-		newer := append([]byte(`{"v":2,`), right[1:]...)
+		newer := append([]byte(`{"v":9,`), right[1:]...)
 		for raw, kind := range map[string]string{
 			"": SpoiledEmpty, string(right[:len(right)-1]): SpoiledJSON, "x": SpoiledJSON, "{": SpoiledJSON,
 			"[]": SpoiledOther, `"x"`: SpoiledOther, "null": SpoiledOther, `{"text":"hello"}`: SpoiledOther, string(newer): SpoiledNewer,
@@ -51,6 +51,19 @@ func TestReadRecord(t *testing.T) {
 	}
 	if _, err := Read[Event]("other", []byte(`{"spec":{"id":"show","levels":[{"id":"a"}]}}`)); SpoiledKind(err) != SpoiledOther {
 		t.Errorf("the record of another event: %v", err)
+	}
+	// An event that was put into the bucket by hand: no version could have written it. Keys
+	// that a later version writes are its own.
+	for raw, kind := range map[string]string{
+		`"base":6500,"floor":5000`: "", `"base":-1`: SpoiledOther, `"base":65.00`: SpoiledOther, `"base":"65.00"`: SpoiledOther, `"base":100000001`: SpoiledOther,
+		`"base":6500,"service_fee":-1`: SpoiledOther, `"base":99999999999999999999`: SpoiledOther,
+	} {
+		if _, err := Read[Event]("show", []byte(`{"spec":{"id":"show","rails":{},"levels":[{"id":"a",`+raw+`}]}}`)); SpoiledKind(err) != kind {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+	if _, err := Read[Event]("show", []byte(`{"spec":{"id":"show","opens_at":"tomorrow 10:00","levels":[{"id":"a"}]}}`)); SpoiledKind(err) != SpoiledOther {
+		t.Errorf("opens tomorrow: %v", err)
 	}
 	if _, err := Read[Price]("show.a", []byte(`{"v":1,"version":1,"base":5,"total":5,"new":true}`)); err != nil {
 		t.Errorf("a field that is not known yet: %v", err)

@@ -2,8 +2,8 @@ package wire
 
 import "time"
 
-// State is what a seat is, explicitly; a seat is never described by the
-// absence of its record. The two-bit code of availability is the order here.
+// State is a seat's explicit state; a missing record never stands for one. The two-bit
+// codes of availability are in this order.
 type State string
 
 const (
@@ -42,13 +42,14 @@ func StateOfBits(b byte) State { return [...]State{Available, Held, Sold, Blocke
 // Seats blocked for a channel may be held by its buyers; such a hold ends in
 // blocked again while the block stands.
 type Seat struct {
+	V     int       `json:"v,omitempty"` // RecordVersion; in a Change none
 	State State     `json:"state"`
 	At    time.Time `json:"at"` // of the last change
 
 	// While held or sold.
 	Hold  string     `json:"hold,omitempty"`
 	Fan   string     `json:"fan,omitempty"`
-	Until *time.Time `json:"until,omitempty"` // the hold's deadline; frees itself at most 1 s later
+	Until *time.Time `json:"until,omitempty"` // the hold's deadline; the seat is free at most 1 s later
 	Quote *SeatQuote `json:"quote,omitempty"` // locked with the hold
 
 	// Order is set once checkout has begun. A held seat with an order is never
@@ -57,8 +58,8 @@ type Seat struct {
 	Key   string `json:"key,omitempty"`  // hash of the checkout's idempotency key
 	Body  string `json:"body,omitempty"` // hash of the checkout's body
 
-	// HeldUntil is, of a held seat in checkout, the deadline that it has again if
-	// the payment fails. Tried are the checkouts of the hold that failed.
+	// HeldUntil is the deadline to which a held seat in checkout returns if the payment
+	// fails. Tried are the hold's checkouts that failed.
 	HeldUntil *time.Time `json:"held_until,omitempty"`
 	Tried     []Tried    `json:"tried,omitempty"`
 
@@ -68,80 +69,17 @@ type Seat struct {
 	Kept *Kept  `json:"kept,omitempty"` // while held, and after it came back unbought
 
 	// Of a block. A held seat keeps them: it returns to its channel.
-	Channel string `json:"channel,omitempty"` // whose buyers may have it; empty: nobody's
+	Channel string `json:"channel,omitempty"` // whose buyers may have it; empty: nobody may
 	Why     string `json:"why,omitempty"`
+
+	// Flush is the number of the log record that says this, Revision that record's. Without
+	// them the record is of a version whose records were stored together with the log.
+	Flush    uint64 `json:"flush,omitempty"`
+	Revision uint64 `json:"revision,omitempty"`
 }
 
-// Tried is an attempt to pay for a hold that failed: what was asked under which key.
+// Tried is a failed attempt to pay for a hold: what was asked for under which key.
 type Tried struct {
 	Key  string `json:"key"`
 	Body string `json:"body"`
-}
-
-// Kinds of act that change seats.
-const (
-	ActKindOpen     = "open"      // the records were created
-	ActKindHold     = "hold"      //
-	ActKindRelease  = "release"   // by the fan, an operator, or a failed checkout
-	ActKindExpire   = "expire"    // by the deadline
-	ActKindCheckout = "checkout"  //
-	ActKindExtend   = "extend"    //
-	ActKindReturn   = "return"    // from checkout to held: the payment failed, another may be tried
-	ActKindMoreTime = "more-time" //
-	ActKindSell     = "sell"      //
-	ActKindRefund   = "refund"    // sold seats came back
-	ActKindBlock    = "block"     //
-	ActKindUnblock  = "unblock"   //
-	ActKindRepair   = "repair"    // spoiled records were stored again, as they were
-)
-
-// Act is one decision of the writer, as it stands in the sale log.
-type Act struct {
-	Kind    string     `json:"kind"`
-	Hold    string     `json:"hold,omitempty"`
-	Order   string     `json:"order,omitempty"`
-	Fan     string     `json:"fan,omitempty"`
-	Seats   []string   `json:"seats,omitempty"`
-	Prices  []Amounts  `json:"prices,omitempty"` // of a hold, seat by seat
-	Until   *time.Time `json:"until,omitempty"`
-	By      string     `json:"by,omitempty"` // operator
-	Why     string     `json:"why,omitempty"`
-	Channel string     `json:"channel,omitempty"` // of a block
-	Count   int        `json:"count,omitempty"`   // of records opened
-}
-
-// Leaves is the state in which an act leaves its seats; ok is false when it
-// changes none. Folding a log's acts in order gives the seats' states.
-func (a Act) Leaves() (s State, ok bool) {
-	switch a.Kind {
-	case ActKindHold:
-		return Held, true
-	case ActKindSell:
-		return Sold, true
-	case ActKindRelease, ActKindExpire, ActKindUnblock, ActKindRefund:
-		return Available, true
-	case ActKindBlock:
-		return Blocked, true
-	}
-	return "", false
-}
-
-// Vouch is what a writer stores under its fence when it has answers to give and
-// nothing to store: that it is stored shows that nobody else is writer yet.
-type Vouch struct {
-	N      uint64    `json:"n"` // counts those of one term from 1
-	Term   uint64    `json:"term"`
-	Writer string    `json:"writer"`
-	At     time.Time `json:"at"`
-}
-
-// Flush is the log record that travels in the same atomic batch as the seats
-// it changed, under log.<n>: the log and the seats cannot disagree. N counts
-// from 1 without gaps over all writers of the event.
-type Flush struct {
-	N      uint64    `json:"n"`
-	Term   uint64    `json:"term"`
-	Writer string    `json:"writer"`
-	At     time.Time `json:"at"`
-	Acts   []Act     `json:"acts"`
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// How long a fan's session lasts: on the device where the fan was named, and on one
-// that a link made the fan's. What is known of ended ones is kept as long.
+// How long a fan's session lasts: on the device where the fan was named, and on one that a
+// link made the fan's. Ended sessions are remembered for as long.
 const (
 	SessionLife        = 365 * 24 * time.Hour
 	CarriedSessionLife = 30 * 24 * time.Hour
@@ -17,8 +17,8 @@ const (
 const MaxSignOuts = 1 << 19
 
 // SignOut ends sessions of a fan: a record of SIGNEDOUT, which every gateway watches.
-// Under the key of one session it ends that one; under SignOutAll those that began
-// until At, but for the one of Keep.
+// Under the key of one session it ends that one; under SignOutAll all that began by At,
+// except the one in Keep.
 type SignOut struct {
 	At   time.Time `json:"at"`
 	Keep string    `json:"keep,omitempty"` // session
@@ -27,7 +27,7 @@ type SignOut struct {
 // SignOutAll stands for all sessions of a fan, in place of a session's id.
 const SignOutAll = "all"
 
-// NewSession is the id of a session that begins.
+// NewSession returns a fresh session id.
 func NewSession() string { return rand.Text()[:16] }
 
 // SignOutKey is the key of a session's end, or with session SignOutAll of all of a fan.

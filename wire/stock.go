@@ -20,6 +20,7 @@ type Stock struct {
 	Flush    uint64           `json:"flush"` // number of the last flush counted
 	At       time.Time        `json:"at"`
 	Writer   string           `json:"writer"`
+	Term     uint64           `json:"term,omitempty"` // of the writer; 0: of a version that writes whatever stands there
 	All      Count            `json:"all"`
 	Sections map[string]Count `json:"sections"` // by section or area id
 	Levels   map[string]Count `json:"levels"`   // by price level

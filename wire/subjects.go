@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Buckets and streams. A bucket B is the stream KV_B on the subjects $KV.B.>.
 const (
@@ -40,29 +43,38 @@ func QueueBucket(event, lane string) string { return "QUEUE_" + event + "_" + la
 // the event, so that no wildcard tells SEATS from QUEUE: what the servers permit goes
 // by the keys, which is why no two of these buckets have a kind of key in common.
 const (
-	SeatPrefix   = "seat."    // seat.<escaped id> → Seat
-	LogPrefix    = "log."     // log.<n> → Flush
-	WriterKey    = "writer"   // the guard of the writer: rewritten by each new one
-	VouchKey     = "vouch"    // Vouch: what the writer stores under its fence when it has nothing else to store
-	AdmitterKey  = "admitter" // Admitter: written with each call
-	FenceKey     = "fence"    // the guard of the admitter: rewritten by each new one and with each batch
-	DrawKey      = "draw"     // DrawRecord: the secret of the draw, made before the room opens
-	AllKey       = "all"      // Revocation of all passes given out until then
-	PlacePrefix  = "fan."     // in QUEUE: fan.<fan>, of later turns fan.<fan>.<turn>
-	CodePrefix   = "code."    // in CODES: code.<id>
-	PassPrefix   = "pass."    // in PASSES: pass.<fan>, of later turns pass.<fan>.<turn>
-	ClaimPrefix  = "claim."   // in PASSES: claim.<id> of a code
-	RoleWriter   = "writer"
-	RoleAdmitter = "admitter"
-	RolePricer   = "pricer"
+	SeatPrefix    = "seat."      // seat.<escaped id> → Seat
+	LogPrefix     = "log."       // log.<n> → Flush
+	WriterKey     = "writer"     // the guard of the writer: rewritten by each new one
+	CheckpointKey = "checkpoint" // Checkpoint: how far the seats' records have come behind the log
+	VouchKey      = "vouch"      // Vouch: what the writer stores under its fence when it has nothing else to store
+	AdmitterKey   = "admitter"   // Admitter: written with each call
+	FenceKey      = "fence"      // the guard of the admitter: rewritten by each new one and with each batch
+	DrawKey       = "draw"       // DrawRecord: the secret of the draw, made before the room opens
+	AllKey        = "all"        // Revocation of all passes given out until then
+	PlacePrefix   = "fan."       // in QUEUE: fan.<fan>, of later turns fan.<fan>.<turn>
+	CodePrefix    = "code."      // in CODES: code.<id>
+	PassPrefix    = "pass."      // in PASSES: pass.<fan>, of later turns pass.<fan>.<turn>
+	ClaimPrefix   = "claim."     // in PASSES: claim.<id> of a code
+	RoleWriter    = "writer"
+	RoleAdmitter  = "admitter"
+	RolePricer    = "pricer"
 )
+
+// LogKey is the key of the nth log record, LogNumber the number in such a key; 0 if it has none.
+func LogKey(n uint64) string { return LogPrefix + strconv.FormatUint(n, 10) }
+
+func LogNumber(key string) uint64 {
+	n, _ := strconv.ParseUint(strings.TrimPrefix(key, LogPrefix), 10, 64)
+	return n
+}
 
 // KVStream is the stream behind a bucket, KVSubject the subject of a key of it.
 func KVStream(bucket string) string       { return "KV_" + bucket }
 func KVSubject(bucket, key string) string { return "$KV." + bucket + "." + key }
 
-// InDomain is where a bucket's subject is written to from another region: buckets
-// don't cross to other regions but by the domain. Of no domain it is the subject.
+// InDomain is the subject under which another region writes to a bucket: buckets are
+// reached across regions only by their domain. With an empty domain it is subject itself.
 func InDomain(domain, subject string) string {
 	if domain == "" {
 		return subject
@@ -80,27 +92,35 @@ func HealthKey(provider string) string { return "payments." + provider }
 
 const HealthKeys = "payments.*"
 
-// ChallengeKey is the key of an answer that was used, in CHALLENGES.
+// ChallengeKey is the key in CHALLENGES of an answer that was used.
 func ChallengeKey(event, id string) string { return event + "." + id }
 
 // SplitPriceKey is the inverse of PriceKey.
 func SplitPriceKey(key string) (event, level string, ok bool) { return strings.Cut(key, ".") }
 
-// Inbox is where a service gets its answers: a prefix of its own, on which the
-// servers let nobody else listen. Operators have the client's, _INBOX.
+// The services, as their NATS users, inboxes and parts of the keyring are named.
+const (
+	Gateway   = "gateway"
+	Admission = "admission"
+	Inventory = "inventory"
+	Pricing   = "pricing"
+)
+
+// Inbox is the prefix under which a service receives its answers, where the servers let
+// nobody else listen. Operators use the client's default, _INBOX.
 func Inbox(service string) string { return anyInbox + "_" + service }
 
 const anyInbox = "_INBOX" // what every inbox begins with
 
-// Asked reports whether somebody waits for the answer to a command; one that nobody
-// waits for is not obeyed. The servers send what they store to wherever a request for
-// it says, and ask for no permission there: so who may not publish a command could
-// have them publish it for them. What they send that way has no inbox to answer to.
+// Asked reports whether somebody waits for the answer to a command; a command that nobody
+// waits for is ignored. The servers deliver stored messages to any subject that a request
+// names, without checking permissions there, so a client that may not publish a command
+// could have the servers publish it. Messages sent that way have no inbox to answer to.
 func Asked(reply string) bool { return strings.HasPrefix(reply, anyInbox) }
 
-// Commands to the writer of an event's seats: seats.<event>.<act>. Only the
-// process that holds the writer's lease listens; nobody listening means that
-// there is no writer just now, and the caller says "try again".
+// Commands to the writer of an event's seats: seats.<event>.<act>, or many in one message
+// (together.go). Only the process that holds the writer's lease listens; if nobody listens,
+// there is no writer at the moment, and the caller answers "try again".
 const (
 	ActHold     = "hold"      // HoldRequest → HoldReply
 	ActRelease  = "release"   // ReleaseRequest → StandingReply; by the fan alone: Hold and Fan count
@@ -114,11 +134,21 @@ const (
 	ActRefund   = "refund"    // RefundRequest → Reply
 	ActClear    = "clear"     // ClearRequest → ClearReply
 	ActStatus   = "status"    // empty → Stock
+	ActSeat     = "seat"      // SeatRequest → SeatReply
 )
 
 // SeatsSubject addresses one act of the writer of an event's seats, SeatsAll all of them.
 func SeatsSubject(event, act string) string { return "seats." + event + "." + act }
 func SeatsAll(event string) string          { return "seats." + event + ".*" }
+
+// SplitSeats is the inverse of SeatsSubject.
+func SplitSeats(subject string) (event, act string, ok bool) {
+	rest, ok := strings.CutPrefix(subject, "seats.")
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(rest, ".")
+}
 
 // Commands to the admitter of an event: passes.<event>.<act>.
 const (
@@ -147,7 +177,7 @@ func OrderSubject(event, order string) string {
 	return "order." + event + "." + holdPrefix + strings.TrimPrefix(order, orderPrefix)
 }
 
-// OrdersOf are the orders of an event.
+// OrdersOf is the wildcard of an event's orders.
 func OrdersOf(event string) string { return "order." + event + ".*" }
 
 // OrderOfSubject is the order that waits under a subject.
@@ -170,11 +200,10 @@ const (
 )
 
 // LimitsSubject carries what the gateways of a region have let through to each
-// other (package gateway/limit): core NATS, best effort.
+// other (package gateway/abuse/limit): core NATS, best effort.
 func LimitsSubject(region string) string { return "gateway." + region + ".limits" }
 
-// NoticeSubject carries short-lived news for one fan's open sockets (a hold
-// that ended, an order that was settled): core NATS, best effort; the truth
-// is what GET answers.
+// NoticeSubject carries notices for one fan's open sockets (a hold that ended, an order
+// that was settled): core NATS, best effort. The truth is what GET answers.
 func NoticeSubject(event, fan string) string { return "notify." + event + "." + fan }
 func NoticeAll(event string) string          { return "notify." + event + ".*" }

@@ -18,11 +18,11 @@ const (
 	maxLocal = 64
 )
 
-// CleanText is a text of one line in Unicode's composed form, with plain blanks.
-// It refuses what PostgreSQL or a reader can't take: characters that control
-// something, turn the direction of reading or can't be seen. Joiners that
-// scripts and emoji need stay, between the characters that they join. The error
-// says what is wrong. An empty text stays empty.
+// CleanText returns a one-line text in Unicode's composed form, with plain spaces. It
+// refuses what PostgreSQL or a reader can't handle: characters that control something,
+// change the direction of writing or are invisible. Joiners that scripts and emoji need
+// stay, between the characters that they join. The error says what is wrong. An empty
+// text stays empty.
 func CleanText(s string, most int) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", fmt.Errorf("it is not in UTF-8")
@@ -50,7 +50,7 @@ func CleanText(s string, most int) (string, error) {
 	s = strings.TrimSpace(string(runes))
 	switch n := utf8.RuneCountInString(s); {
 	case !visible:
-		return "", fmt.Errorf("there is nothing to be seen in it")
+		return "", fmt.Errorf("it has no visible characters")
 	case n > most:
 		return "", fmt.Errorf("it has %d characters, more than %d", n, most)
 	}
@@ -58,7 +58,7 @@ func CleanText(s string, most int) (string, error) {
 }
 
 func invisible(r rune) error {
-	return fmt.Errorf("it has the character %U, which can't be seen: write it anew", r)
+	return fmt.Errorf("it has the character %U, which is invisible: type it again", r)
 }
 
 func joins(r rune) bool {
@@ -68,9 +68,8 @@ func joins(r rune) bool {
 // tag reports whether r is of the tags that flags of regions are spelled with.
 func tag(r rune) bool { return r >= 0xe0020 && r <= 0xe007f }
 
-// PlausibleEmail reports whether mail could be sent to an address. Carriers deliver
-// to names that RFC 5322 doesn't allow, such as "try..this"; whether they do is only
-// known by sending.
+// PlausibleEmail reports whether mail could be sent to an address. Providers deliver to
+// names that RFC 5322 doesn't allow, such as "try..this", so only sending can tell.
 func PlausibleEmail(s string) bool {
 	at := strings.LastIndexByte(s, '@')
 	if at < 1 || at > maxLocal || len(s) > MaxEmail {

@@ -13,8 +13,8 @@ const (
 	readableClock   = "15:04:05"
 )
 
-// Zone is where the event takes place: the zone that its instants are written in
-// for people. It reads the zone's rules each time; keep it if you ask often.
+// Zone is the time zone of the venue, in which the event's instants are written for
+// people. It reads the zone's rules each time; keep the result if you need it often.
 func (s Spec) Zone() *time.Location {
 	if zone, err := LoadZone(s.Timezone); err == nil {
 		return zone
@@ -45,7 +45,7 @@ func FormatInstant(t time.Time, zone *time.Location) string {
 	return t.In(zone).Format(readableInstant) + " (" + zoneName(zone.String()) + ")"
 }
 
-// FormatClock is FormatInstant for one that is near: "20:00:05 (Berlin time)".
+// FormatClock is FormatInstant for an instant of the same day: "20:00:05 (Berlin time)".
 func FormatClock(t time.Time, zone *time.Location) string {
 	return t.In(zone).Format(readableClock) + " (" + zoneName(zone.String()) + ")"
 }

@@ -11,7 +11,7 @@
 //	                                            may have a place that came before
 //
 // A place's number is its revision in the stream of its queue, and its instant
-// is when that stream stored it. So no clock but that of the servers decides.
+// is when that stream stored it. So only the servers' clocks decide.
 //
 //	queue.go  the queues, and what they answer
 //	life.go   whether a queue was lost and made again, and what is left of it then
@@ -20,13 +20,14 @@
 //
 // # Invariants
 //
-//  1. Nobody is called before an earlier place of his lane that was stored in any
-//     region which answers; of the same instant, the region named first is first.
-//  2. While a region doesn't answer, nobody is called who came after it was last
-//     heard, for as long as the spec says; then it is gone on without, and when it
-//     is back its fans, who came earlier, are called first.
-//  3. Who takes part in a draw is fixed by the instant at which the sale opened:
-//     asked again, the answer is the same, while the same regions answer.
-//  4. Numbers are compared within one life of a queue alone. Those given out anew after
-//     it was lost are another line, behind all that were given out before.
+//  1. Nobody is called before an earlier place of their lane in any region that answers; at
+//     the same instant, the region named first comes first.
+//  2. While a region doesn't answer, nobody is called who came after it was last heard
+//     from, for as long as the spec says. Then calling goes on without it; when it is back,
+//     its fans, who came earlier, are called first. A new admitter, which has not heard
+//     from it at all, goes by what was recorded, and waits as long again.
+//  3. The instant at which the sale opened fixes who takes part in a draw: the answer stays
+//     the same as long as the same regions answer.
+//  4. Numbers are compared only within one life of a queue. Those given out anew after it
+//     was lost form another line, behind all that were given out before.
 package queue

@@ -9,29 +9,30 @@ import (
 	"frontrow/wire"
 )
 
-// A queue in another life gives out the numbers of the life before anew. It is known
-// by what was noted of that one:
+// A queue in another life gives out the numbers of the previous life anew. It is detected
+// by what was noted of that life:
 //
 //	noted    1 ─── 2 ─── … ─── N           how many, and when the last was stored
 //	lost     1 ─── 2                       fewer: another life
 //	lost     1 ─── 2 ─── … ─── N' ─── N+1  as many, the N-th at another instant: another life
 //	backup   1 ─── 2 ─── k ┊ k+1           k of them are as old as the life before, and of it
 //
-// Those who have places of the life before have nothing left but their receipts.
+// Fans with places of the previous life have only their receipts left.
 
 const (
 	maxMarks = 32 // of one life
-	maxLives = 50 // of one queue: who loses it more often has another problem
+	maxLives = 50 // of one queue: losing it more often is another problem
 )
 
-// another tells whether a queue is in another life than that in which the place noted
-// was seen: it has given out fewer now, or has that place from another instant. Again
-// is that place as it has it now, or zero.
+// another reports whether a queue is in another life than that in which the place noted
+// was seen: it has given out fewer now, or has that place from another instant. again is
+// that place as the queue has it now, or zero.
 func another(noted, now, again wire.Mark) bool {
 	return now.Number < noted.Number || !noted.At.IsZero() && !again.At.IsZero() && !again.At.Equal(noted.At)
 }
 
-// grown is a life in which a place was seen. Of many marks every second is forgotten.
+// grown returns a life with one more place seen. When there are too many marks, it drops
+// every second one.
 func grown(l wire.Life, m wire.Mark) wire.Life {
 	if m.Number <= l.Joined() {
 		return l
@@ -49,8 +50,8 @@ func grown(l wire.Life, m wire.Mark) wire.Life {
 	return l
 }
 
-// lost is the line of a place of which there is no record: as its receipt says, unless
-// it came when a place of that number had long been given out there.
+// lost returns the line of a place without a record: the one its receipt says, unless the
+// place came long after that line gave out its number.
 func lost(lives []wire.Life, p wire.Place) string {
 	i := slices.IndexFunc(lives, func(l wire.Life) bool { return l.Region == p.Region })
 	for ; i < len(lives)-1; i++ {

@@ -4,31 +4,30 @@ import (
 	"context"
 	"time"
 
-	"frontrow/admission/roll"
+	"frontrow/admission/passes"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// arrivals tells the order in which places of one queue were given out.
+// arrivals knows the order in which places of one queue were given out.
 type arrivals interface {
-	// Instant is when the place with a number was given out.
+	// Instant returns when the place with a number was given out.
 	Instant(ctx context.Context, number uint64) (time.Time, error)
-	// Until is how many places were given out before an instant.
+	// Until returns how many places were given out before an instant.
 	Until(ctx context.Context, t time.Time) (uint64, error)
 }
 
 // waiting is what waits in one queue: the places from+1 to to.
 type waiting struct {
 	arrivals
-	line     roll.Line
+	line     passes.Line
 	from, to uint64
 }
 
 // earliest finds the n places of all queues that were given out first, exactly
 // by instant, and returns the end of each queue's share. Of the same instant, a
-// queue earlier in the list is served first. It asks about a place of the
-// longest stretch in question where it would stand in the merged order, and
-// halves that stretch with each answer.
+// queue earlier in the list is served first. It asks where a place in the longest undecided
+// stretch would stand in the merged order, and halves that stretch with each answer.
 func earliest(ctx context.Context, queues []waiting, n uint64) ([]uint64, error) {
 	low, high := make([]uint64, len(queues)), make([]uint64, len(queues))
 	for i, q := range queues {
@@ -68,7 +67,7 @@ func earliest(ctx context.Context, queues []waiting, n uint64) ([]uint64, error)
 	}
 }
 
-// standing is how many places of each queue come no later than one of them.
+// standing returns how many places of each queue come no later than one of them.
 func standing(ctx context.Context, queues []waiting, at int, number uint64) ([]uint64, error) {
 	t, err := queues[at].Instant(ctx, number)
 	if err != nil {

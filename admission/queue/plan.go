@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"frontrow/admission/roll"
+	"frontrow/admission/passes"
 	"frontrow/wire"
 )
 
@@ -13,14 +13,14 @@ import (
 // lane the draw before the others, those by arrival. Open is how far a line is
 // called, draws are those held, by lane; lines that stay as they are aren't in
 // it. While a region has been silent for no longer than wait, nobody is
-// called who came after it was last heard: he might be overtaking. After that
+// called who came after it was last heard: they might be overtaking. After that
 // it is gone without; its fans come first when it is back, by their arrival.
 // An error is a queue's that could not be asked: the order is not known.
-func (q *Queues) Plan(ctx context.Context, n uint64, open func(roll.Line) uint64, draws map[string]wire.Draw, wait time.Duration, now time.Time) (map[roll.Line]uint64, error) {
-	to := map[roll.Line]uint64{}
+func (q *Queues) Plan(ctx context.Context, n uint64, open func(passes.Line) uint64, draws map[string]wire.Draw, wait time.Duration, now time.Time) (map[passes.Line]uint64, error) {
+	to := map[passes.Line]uint64{}
 	for _, lane := range wire.Lanes() {
 		if d, ok := draws[lane]; ok && n > 0 {
-			ranks := roll.Line{Lane: lane}
+			ranks := passes.Line{Lane: lane}
 			if k := min(n, d.Total()-open(ranks)); k > 0 {
 				to[ranks], n = open(ranks)+k, n-k
 			}
@@ -46,16 +46,20 @@ func (q *Queues) Plan(ctx context.Context, n uint64, open func(roll.Line) uint64
 	return to, nil
 }
 
-// waiting is the stretches of a lane that may be called.
-func (q *Queues) waiting(ctx context.Context, lane string, open func(roll.Line) uint64, wait time.Duration, now time.Time) ([]waiting, error) {
+// waiting returns the stretches of a lane that may be called.
+func (q *Queues) waiting(ctx context.Context, lane string, open func(passes.Line) uint64, wait time.Duration, now time.Time) ([]waiting, error) {
 	var lines []waiting
-	var heard time.Time // nobody who came later is called
+	heard, bounded := time.Time{}, false // if bounded, nobody who came later is called
 	for _, one := range q.of(lane) {
+		silent, last := one.asOf, one.asOf
+		if silent.IsZero() { // heard from by the previous admitter, if at all
+			silent, last = q.began, one.last().Last().At
+		}
 		switch {
-		case one.absent && now.Sub(one.asOf) >= wait:
+		case one.absent && now.Sub(silent) >= wait:
 			continue
-		case one.absent && (heard.IsZero() || one.asOf.Before(heard)):
-			heard = one.asOf
+		case one.absent && (!bounded || last.Before(heard)):
+			heard, bounded = last, true
 		}
 		for i, l := range one.lives {
 			if from := open(lineOf(l)); l.Joined() > from && !one.absent {
@@ -63,8 +67,11 @@ func (q *Queues) waiting(ctx context.Context, lane string, open func(roll.Line) 
 			}
 		}
 	}
-	if heard.IsZero() {
+	switch {
+	case !bounded:
 		return lines, nil
+	case heard.IsZero(): // never
+		return nil, nil
 	}
 	for i := range lines {
 		until, err := lines[i].Until(ctx, heard)
@@ -76,10 +83,10 @@ func (q *Queues) waiting(ctx context.Context, lane string, open func(roll.Line) 
 	return lines, nil
 }
 
-// Entrants are who takes part in a draw: the places given out before the sale
-// opened, exactly by instant. A region that stays silent for as long as calls wait
-// for one is left out; its fans are called after the draw, by their arrival.
-// An error says that a region is waited for, or which queue could not be asked.
+// Entrants returns who takes part in a draw: the places given out before the sale opened,
+// exactly by instant. A region that stays silent for as long as calls wait for one is left
+// out; its fans are called after the draw, by arrival. An error means that it is waiting
+// for a region, or names the queue that could not be asked.
 func (q *Queues) Entrants(ctx context.Context, opened time.Time, wait time.Duration, now time.Time) ([]wire.Drawn, error) {
 	var drawn []wire.Drawn
 	for _, one := range q.list {

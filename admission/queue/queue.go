@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -10,23 +9,27 @@ import (
 	"sync"
 	"time"
 
-	"frontrow/admission/roll"
+	"frontrow/admission/passes"
 	"frontrow/kv"
 	"frontrow/wire"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // askTimeout bounds a look at all queues.
 const askTimeout = 2 * time.Second
 
-// clockSkew is by how much the clocks of gateways may differ from ours and the servers'.
+// clockSkew is how much gateways' clocks may differ from ours and the servers'.
 const clockSkew = 2 * time.Second
 
-// Queues are those of one event, lane by lane in the order they are served.
+// Region is where fans join queues of its own.
+type Region struct {
+	Name  string
+	Store kv.Store // of its servers
+}
+
+// Queues are the queues of one event, lane by lane in the order they are served.
 type Queues struct {
-	js   map[string]jetstream.JetStream // by region
-	list []*queue
+	list  []*queue
+	began time.Time // when they were resumed
 }
 
 // queue is a lane of an event in one region.
@@ -35,26 +38,26 @@ type queue struct {
 	stream       *kv.Stream
 
 	lives  []wire.Life // oldest first; the stream is in the last
-	asOf   time.Time   // that was true then; zero: never asked with success
+	asOf   time.Time   // when that was true; zero: not asked successfully since Resume
 	absent bool        // at the last look
 }
 
-// New are the queues of an event in some regions, home first, each of which has
-// its servers in js.
-func New(event string, regions []string, js map[string]jetstream.JetStream) *Queues {
-	q := &Queues{js: js}
+// New returns an event's queues in the regions, home first.
+func New(event string, regions []Region) *Queues {
+	q := &Queues{}
 	for _, lane := range wire.Lanes() {
 		for _, r := range regions {
-			q.list = append(q.list, &queue{lane: lane, region: r, stream: &kv.Open(js[r], wire.QueueBucket(event, lane)).Stream,
-				lives: []wire.Life{{Lane: lane, Region: r}}})
+			q.list = append(q.list, &queue{lane: lane, region: r.Name, stream: &kv.NewBucket(r.Store, wire.QueueBucket(event, lane)).Stream,
+				lives: []wire.Life{{Lane: lane, Region: r.Name}}})
 		}
 	}
 	return q
 }
 
-// Resume goes on from what was recorded of the lives; of a queue of which nothing
-// was, as many places were given out as are called.
-func (q *Queues) Resume(lives []wire.Life, lines []wire.Line) {
+// Resume continues from the recorded lives; a queue without a record has given out as many
+// places as are called. The wait for regions that don't answer starts now.
+func (q *Queues) Resume(lives []wire.Life, lines []wire.Line, now time.Time) {
+	q.began = now
 	for _, one := range q.list {
 		var known []wire.Life
 		for _, l := range lives {
@@ -73,10 +76,9 @@ func (q *Queues) Resume(lives []wire.Life, lines []wire.Line) {
 	}
 }
 
-// Look asks all queues how many places they have given out, and whether they are in
-// another life. Those of a region that doesn't answer keep what was known. What it
-// finds is noted under lock, with which its caller guards all other methods but Plan
-// and Entrants.
+// Look asks all queues how many places they have given out, and whether they are in another
+// life. What was known of a region that doesn't answer stays. It notes what it finds under
+// lock, with which its caller guards all other methods except Plan and Entrants.
 func (q *Queues) Look(ctx context.Context, now func() time.Time, lock sync.Locker) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -84,7 +86,7 @@ func (q *Queues) Look(ctx context.Context, now func() time.Time, lock sync.Locke
 	for _, one := range q.list {
 		wg.Go(func() {
 			asked := now()
-			lives, err := one.look(ctx, q.js[one.region])
+			lives, err := one.look(ctx)
 			lock.Lock()
 			defer lock.Unlock()
 			if one.absent = err != nil; !one.absent {
@@ -95,14 +97,14 @@ func (q *Queues) Look(ctx context.Context, now func() time.Time, lock sync.Locke
 	wg.Wait()
 }
 
-// look is the lives of the queue as they are now.
-func (q *queue) look(ctx context.Context, js jetstream.JetStream) ([]wire.Life, error) {
-	s, err := js.Stream(ctx, q.stream.Name())
-	if err != nil {
+// look returns the present lives of the queue.
+func (q *queue) look(ctx context.Context) ([]wire.Life, error) {
+	newest, err := q.stream.Get(ctx, ">")
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return nil, err
 	}
-	state, last := s.CachedInfo().State, q.last()
-	noted, now := last.Last(), wire.Mark{Number: state.LastSeq, At: state.LastTime}
+	last := q.last()
+	noted, now := last.Last(), wire.Mark{Number: uint64(newest.Revision), At: newest.Created}
 	again := now
 	if now.Number > noted.Number && noted.Number > 0 {
 		again = wire.Mark{Number: noted.Number}
@@ -118,7 +120,7 @@ func (q *queue) look(ctx context.Context, js jetstream.JetStream) ([]wire.Life, 
 		last = wire.Life{Lane: q.lane, Region: wire.LineName(q.region, len(lives)+1), Since: noted.At}
 		lives = append(lives, last)
 	}
-	if len(lives) > 1 && last.Joined() < now.Number { // a backup may be on its way back still
+	if len(lives) > 1 && last.Joined() < now.Number { // a backup may still be being restored
 		before, err := q.Until(ctx, last.Since.Add(1))
 		if err != nil {
 			return nil, err
@@ -129,7 +131,7 @@ func (q *queue) look(ctx context.Context, js jetstream.JetStream) ([]wire.Life, 
 	return lives, nil
 }
 
-// order is that of the places of one of the lives.
+// order returns the order of the places of a life.
 func (q *queue) order(life int) arrivals {
 	if life < len(q.lives)-1 {
 		return ended(q.lives[life].Marks)
@@ -137,10 +139,10 @@ func (q *queue) order(life int) arrivals {
 	return q
 }
 
-// last is the life that the queue is in.
+// last returns the life that the queue is in.
 func (q *queue) last() wire.Life { return q.lives[len(q.lives)-1] }
 
-// Lives are what was seen of the queues, in the order in which they are served.
+// Lives returns what was seen of the queues, in the order in which they are served.
 func (q *Queues) Lives() (all []wire.Life) {
 	for _, one := range q.list {
 		all = append(all, one.lives...)
@@ -148,17 +150,16 @@ func (q *Queues) Lives() (all []wire.Life) {
 	return all
 }
 
-// Break is where a queue has begun another life: a line that has ended, with how many
-// places of it are known; and the one that came after it, with the number that it
-// begins behind.
+// Break is where a queue began another life: the line that ended, with its number of known
+// places, and the line that followed, with the number after which it begins.
 type Break struct {
-	Ended  roll.Line
+	Ended  passes.Line
 	Joined uint64
-	Begun  roll.Line
+	Begun  passes.Line
 	From   uint64
 }
 
-// Breaks are those of all queues.
+// Breaks returns the breaks of all queues.
 func (q *Queues) Breaks() (all []Break) {
 	for _, one := range q.list {
 		for i, l := range one.lives[1:] {
@@ -169,25 +170,25 @@ func (q *Queues) Breaks() (all []Break) {
 	return all
 }
 
-func lineOf(l wire.Life) roll.Line { return roll.Line{Lane: l.Lane, Region: l.Region} }
+func lineOf(l wire.Life) passes.Line { return passes.Line{Lane: l.Lane, Region: l.Region} }
 
-// Doubtful tells whether a place may be of a life that is not known of yet: the last
-// look had seen its number already, and it came after that.
+// Doubtful reports whether a place may belong to a life not yet known: the last look had
+// already seen its number, and the place came after that.
 func (q *Queues) Doubtful(p wire.Place) bool {
 	one := q.queue(p.Lane, p.Region)
 	return one != nil && p.Number <= one.last().Joined() && p.At.After(one.asOf.Add(-clockSkew))
 }
 
-// Silent tells whether the queue of a line did not answer the last look.
+// Silent reports whether the queue of a line did not answer the last look.
 func (q *Queues) Silent(lane, line string) bool {
 	one := q.queue(lane, line)
 	return one != nil && one.absent
 }
 
-// Stands is the line that a place stands in. Whoever gave it out may not have known yet
-// that the queue was in another life, so once there was one the queue is asked: a record
-// that it has is of the life that its instant falls in. One that it has not was lost with
-// a life before (see lost). Lock is as in Look.
+// Stands returns the line that a place stands in. The gateway that gave it out may not have
+// known that the queue was in another life, so if there has been more than one the queue is
+// asked. A place on record belongs to the life in which its instant falls; one without a
+// record was lost with an earlier life (see lost). lock is as in Look.
 func (q *Queues) Stands(ctx context.Context, p wire.Place, lock sync.Locker) (line string, err error) {
 	lock.Lock()
 	one := q.queue(p.Lane, p.Region)
@@ -204,7 +205,7 @@ func (q *Queues) Stands(ctx context.Context, p wire.Place, lock sync.Locker) (li
 		return "", err
 	}
 	var rec wire.PlaceRecord
-	if err := json.Unmarshal(e.Value, &rec); err != nil {
+	if err := wire.Unmarshal(e.Value, &rec); err != nil {
 		return "", fmt.Errorf("place %d of %s: %w", p.Number, one.stream.Name(), err)
 	}
 	for _, l := range slices.Backward(lives) {
@@ -215,7 +216,7 @@ func (q *Queues) Stands(ctx context.Context, p wire.Place, lock sync.Locker) (li
 	return line, nil
 }
 
-// queue is that of a line; nil if there is none.
+// queue returns a line's queue, nil if there is none.
 func (q *Queues) queue(lane, line string) *queue {
 	for _, one := range q.list {
 		if one.lane == lane && slices.ContainsFunc(one.lives, func(l wire.Life) bool { return l.Region == line }) {
@@ -225,12 +226,12 @@ func (q *Queues) queue(lane, line string) *queue {
 	return nil
 }
 
-// Has tells whether a line is one of these queues.
-func (q *Queues) Has(l roll.Line) bool {
+// Has reports whether a line is one of these queues.
+func (q *Queues) Has(l passes.Line) bool {
 	return q.queue(l.Lane, l.Region) != nil
 }
 
-// Absent are the regions that did not answer the last look.
+// Absent returns the regions that did not answer the last look.
 func (q *Queues) Absent() (names []string) {
 	seen := map[string]bool{}
 	for _, one := range q.list {

@@ -17,26 +17,17 @@ const auditTimeout = 5 * time.Minute
 // errBroken: an invariant is.
 var errBroken = errors.New("an invariant is broken")
 
-func (c command) audit(ctx context.Context, args []string) error {
-	f := c.flags("audit", "EVENT", "Checks every invariant of an event that can be checked at rest and prints a report in JSON. Exit status 1: one is broken.")
-	url, creds := natsFlags(f)
-	dsn := new(string)
-	f.secret(dsn, "postgres", "", "PostgreSQL `DSN`")
-	var event string
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' { // the event may come before the flags
-		event, args = args[0], args[1:]
-	}
-	if err := f.parse(args); err != nil {
+type auditCmd struct {
+	natsFlags
+	postgresFlags
+	Event string `arg:"" help:"Event id."`
+}
+
+func (a *auditCmd) Run(ctx context.Context, c terminal) error {
+	if err := a.needsPostgres(); err != nil {
 		return err
 	}
-	if event == "" {
-		event = f.Arg(0)
-	}
-	if event == "" || *dsn == "" {
-		f.Usage()
-		return errUsage
-	}
-	report, err := auditEvent(ctx, *url, *creds, *dsn, event)
+	report, err := auditEvent(ctx, a.natsFlags, a.Postgres, a.Event)
 	if err != nil {
 		return err
 	}
@@ -51,10 +42,10 @@ func (c command) audit(ctx context.Context, args []string) error {
 	return nil
 }
 
-func auditEvent(ctx context.Context, url, creds, dsn, event string) (audit.Report, error) {
+func auditEvent(ctx context.Context, at natsFlags, dsn, event string) (audit.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
 	defer cancel()
-	nc, err := connect(url, creds, "frontrow-audit")
+	nc, err := at.connect("frontrow-audit")
 	if err != nil {
 		return audit.Report{}, err
 	}

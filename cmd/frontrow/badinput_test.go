@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"frontrow/keyring"
 	"frontrow/wire"
 )
 
@@ -21,9 +22,9 @@ func (r *running) testBadInput(t *testing.T) {
 	must(t, err)
 	checkout := "/v1/holds/" + hold.text("hold") + "/checkout"
 	buyer := map[string]any{"payment": map[string]any{"method": "tok_visa"}, "buyer": map[string]any{"name": "Ada", "email": "ada@example.com"}}
-	forger := wire.NewKeyring()
+	forger := keyring.New()
 	forgedReceipt := forger.SignReceipt(wire.Place{Event: "show", Lane: wire.LaneGeneral, Region: "home", Number: 1, Fan: wire.NewFan()})
-	forgedPass, err := forger.SignPass(wire.NewPass("show", wire.PassRecord{ID: "x", Fan: wire.NewFan(), Limit: 6}))
+	forgedPass, err := forger.SignPass(keyring.NewPass("show", wire.PassRecord{ID: "x", Fan: wire.NewFan(), Limit: 6}))
 	must(t, err)
 	many := make([]string, 500)
 	for i := range many {
@@ -135,9 +136,9 @@ func TestUsage(t *testing.T) {
 		want string
 	}{
 		{nil, "Services"},
-		{[]string{"sell"}, `no command "sell"`},
-		{[]string{"dev", "--nonsense"}, "not defined: -nonsense"},
-		{[]string{"dev", "--log-level", "loud"}, "-log-level"},
+		{[]string{"sell"}, `unexpected argument sell`},
+		{[]string{"dev", "--nonsense"}, "unknown flag --nonsense"},
+		{[]string{"dev", "--log-level", "loud"}, "--log-level"},
 		{[]string{"event", "apply", "-f", "/nonexistent.yaml"}, "no such file"},
 		{[]string{"event", "apply", "-f", eventFileOf(t, "id: x\nprice: 5\n")}, "price"},
 		{[]string{"event", "apply", "-f", eventFileOf(t, "id: x\n")}, "plan"},

@@ -6,80 +6,73 @@ import (
 	"os"
 	"strings"
 
-	"frontrow/gateway/challenge"
-	"frontrow/gateway/challenge/siteverify"
+	"frontrow/gateway/abuse"
+	"frontrow/gateway/abuse/challenge"
+	"frontrow/gateway/abuse/challenge/siteverify"
+	"frontrow/gateway/abuse/limit"
 	"frontrow/gateway/client"
-	"frontrow/gateway/defence"
-	"frontrow/gateway/limit"
 	"frontrow/gateway/listener"
-	"frontrow/wire"
+	"frontrow/keyring"
 )
 
-// defences is what the gateway's flags say of its defences.
-type defences struct {
-	defence.Config
-	cert, key                     string // files
-	loopback                      bool   // trust proxies on this machine
-	proxies, exempt               []string
-	datacenters                   string // file
-	widget, siteKey, widgetSecret string
+// defenceFlags are those that every way of starting a gateway has.
+type defenceFlags struct {
+	Defences          withoutParts `default:"on" placeholder:"WHICH" help:"on, off, or some of ${defences}."`
+	Limits            budgets      `placeholder:"BUDGETS" help:"Budgets that replace the defaults (go doc ./gateway/abuse/limit), such as join.address=3000-M,hold.fan=600-M."`
+	ChallengeAt       int          `default:"${challenge_at}" placeholder:"SCORE" help:"Risk score from which a proof is required; 101: never."`
+	StrongChallengeAt int          `default:"${strong_challenge_at}" placeholder:"SCORE" help:"Risk score from which a strong proof is required."`
 }
 
-// flags adds those that every way of starting a gateway has.
-func (d *defences) flags(f flags) {
-	f.Func("defences", "`WHICH`: on (the default), off, or some of "+strings.Join(defenceNames(), ","), d.set)
-	f.Func("limits", "budgets instead of the defaults (go doc ./gateway/limit), `such as` join.address=3000-M,hold.fan=600-M", func(v string) (err error) {
-		d.Budgets, err = limit.ParseBudgets(v)
-		return err
-	})
-	d.Thresholds = challenge.DefaultThresholds()
-	f.IntVar(&d.Thresholds.Standard, "challenge-at", d.Thresholds.Standard, "the risk `score` from which a proof is asked for; 101: never")
-	f.IntVar(&d.Thresholds.Strong, "strong-challenge-at", d.Thresholds.Strong, "the risk `score` from which a stronger one is asked for")
+func (f *defenceFlags) config() abuse.Config {
+	return abuse.Config{Off: f.Defences, Budgets: f.Limits.Budgets, Thresholds: challenge.Thresholds{Standard: f.ChallengeAt, Strong: f.StrongChallengeAt}}
 }
 
-// edgeFlags adds those of a gateway that stands in a network.
-func (d *defences) edgeFlags(f flags) {
-	f.StringVar(&d.cert, "tls-cert", "", "certificate `file`: the gateway then speaks HTTPS; read again when it changes")
-	f.StringVar(&d.key, "tls-key", "", "its key `file`")
-	f.Func("proxy", "`networks` of proxies whose X-Forwarded-For, -Proto and -Host are trusted, separated by commas (may be repeated)", split(&d.proxies))
-	f.BoolVar(&d.loopback, "trust-forwarded", false, "trust X-Forwarded-For from this machine: the same as --proxy 127.0.0.0/8,::1")
-	f.StringVar(&d.JA4Header, "ja4-header", "", "`header` in which the proxies write the client's JA4 fingerprint")
-	f.Func("exempt", "`networks` that are neither limited nor scored (may be repeated)", split(&d.exempt))
-	f.StringVar(&d.datacenters, "datacenters", "", "`file` of networks that people seldom use, one a line")
-	f.StringVar(&d.widget, "widget", "", "turnstile or hcaptcha, beside the proof of work")
-	f.StringVar(&d.siteKey, "widget-site-key", "", "its site `key`")
-	f.StringVar(&d.widgetSecret, "widget-secret", "", "`file` with its secret")
+type budgets struct{ limit.Budgets }
+
+func (b *budgets) UnmarshalText(text []byte) (err error) {
+	b.Budgets, err = limit.ParseBudgets(string(text))
+	return err
 }
 
-func split(to *[]string) func(string) error {
-	return func(v string) error {
-		*to = append(*to, strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })...)
-		return nil
-	}
+// edgeFlags are those of a gateway that stands in a network.
+type edgeFlags struct {
+	TLSCert        string   `name:"tls-cert" placeholder:"FILE" help:"Certificate file: with it the gateway speaks HTTPS. It is read again when it changes."`
+	TLSKey         string   `name:"tls-key" placeholder:"FILE" help:"Key file of the certificate."`
+	Proxy          []string `placeholder:"NETWORK" help:"Network of proxies whose X-Forwarded-For, -Proto and -Host are trusted (may be repeated)."`
+	TrustForwarded bool     `help:"Trust X-Forwarded-For from this machine: the same as --proxy 127.0.0.0/8,::1."`
+	JA4Header      string   `name:"ja4-header" placeholder:"HEADER" help:"Header in which the proxies put the client's JA4 fingerprint."`
+	Exempt         []string `placeholder:"NETWORK" help:"Network that is neither limited nor scored (may be repeated)."`
+	Datacenters    string   `placeholder:"FILE" help:"File with networks that people seldom use, one per line."`
+	Widget         string   `placeholder:"NAME" help:"Widget in addition to the proof of work: turnstile or hcaptcha."`
+	WidgetSiteKey  string   `placeholder:"KEY" help:"Site key of the widget."`
+	WidgetSecret   string   `placeholder:"FILE" help:"File with the widget's secret."`
 }
 
 func defenceNames() (names []string) {
-	for _, d := range defence.Parts() {
+	for _, d := range abuse.Parts() {
 		names = append(names, string(d))
 	}
 	return names
 }
 
-func (d *defences) set(v string) error {
-	d.Off = nil
+// withoutParts are the defences that are not wanted, written as those that are.
+type withoutParts []abuse.Part
+
+func (w *withoutParts) UnmarshalText(text []byte) error {
+	*w = nil
 	wanted := map[string]bool{}
-	switch v {
+	switch string(text) {
 	case "on":
 		return nil
 	case "off":
 	default:
-		for name := range strings.SplitSeq(v, ",") {
+		for name := range strings.SplitSeq(string(text), ",") {
 			wanted[strings.TrimSpace(name)] = true
 		}
 	}
-	for _, which := range defence.Parts() {
+	for _, which := range abuse.Parts() {
 		if !wanted[string(which)] {
-			d.Off = append(d.Off, which)
+			*w = append(*w, which)
 		}
 		delete(wanted, string(which))
 	}
@@ -89,43 +82,50 @@ func (d *defences) set(v string) error {
 	return nil
 }
 
-// load reads the files that the flags name.
-func (d *defences) load() (cert *listener.Certificate, err error) {
-	if d.loopback {
-		d.proxies = append(d.proxies, "127.0.0.0/8", "::1")
+// load reads what the flags name into c, and the certificate.
+func (f *edgeFlags) load(c *abuse.Config) (cert *listener.Certificate, err error) {
+	c.JA4Header = f.JA4Header
+	proxies := networks(f.Proxy)
+	if f.TrustForwarded {
+		proxies = append(proxies, "127.0.0.0/8", "::1")
 	}
-	if d.Proxies, err = client.ParseNetworks(d.proxies...); err != nil {
+	if c.Proxies, err = client.ParseNetworks(proxies...); err != nil {
 		return nil, fmt.Errorf("--proxy: %w", err)
 	}
-	if d.Exempt, err = client.ParseNetworks(d.exempt...); err != nil {
+	if c.Exempt, err = client.ParseNetworks(networks(f.Exempt)...); err != nil {
 		return nil, fmt.Errorf("--exempt: %w", err)
 	}
-	if d.datacenters != "" {
-		raw, err := os.ReadFile(d.datacenters)
+	if f.Datacenters != "" {
+		raw, err := os.ReadFile(f.Datacenters)
 		if err != nil {
 			return nil, fmt.Errorf("--datacenters: %w", err)
 		}
-		if d.Datacenters, err = client.ReadNetworks(bytes.NewReader(raw)); err != nil {
-			return nil, fmt.Errorf("--datacenters %s: %w", d.datacenters, err)
+		if c.Datacenters, err = client.ReadNetworks(f.Datacenters, bytes.NewReader(raw)); err != nil {
+			return nil, fmt.Errorf("--datacenters: %w", err)
 		}
 	}
-	if d.Widget, err = d.loadWidget(); err != nil {
+	if c.Widget, err = f.loadWidget(); err != nil {
 		return nil, err
 	}
-	if d.cert == "" && d.key == "" {
+	if f.TLSCert == "" && f.TLSKey == "" {
 		return nil, nil
 	}
-	f, err := wire.OpenPrivate(d.key)
+	key, err := keyring.OpenPrivate(f.TLSKey)
 	if err != nil {
 		return nil, fmt.Errorf("--tls-key: %w", err)
 	}
-	_ = f.Close() // the listener reads it, and again when it changes
-	return listener.LoadCertificate(d.cert, d.key)
+	_ = key.Close() // the listener reads it, and again when it changes
+	return listener.LoadCertificate(f.TLSCert, f.TLSKey)
 }
 
-func (d *defences) loadWidget() (*siteverify.Client, error) {
-	cfg := siteverify.Config{SiteKey: d.siteKey}
-	switch d.widget {
+// networks may also stand apart by spaces.
+func networks(of []string) []string {
+	return strings.FieldsFunc(strings.Join(of, ","), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func (f *edgeFlags) loadWidget() (*siteverify.Client, error) {
+	cfg := siteverify.Config{SiteKey: f.WidgetSiteKey}
+	switch f.Widget {
 	case "":
 		return nil, nil
 	case "turnstile":
@@ -133,9 +133,9 @@ func (d *defences) loadWidget() (*siteverify.Client, error) {
 	case "hcaptcha":
 		cfg.Provider = siteverify.HCaptcha()
 	default:
-		return nil, fmt.Errorf("--widget %q: turnstile or hcaptcha", d.widget)
+		return nil, fmt.Errorf("--widget %q: turnstile or hcaptcha", f.Widget)
 	}
-	raw, err := secretFile(d.widgetSecret)
+	raw, err := readSecret(f.WidgetSecret)
 	if err != nil {
 		return nil, fmt.Errorf("--widget-secret: %w", err)
 	}

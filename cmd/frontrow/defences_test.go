@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"frontrow/gateway/defence"
+	"frontrow/gateway/abuse"
 	"frontrow/wire"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -71,28 +71,30 @@ func TestDefenceFlags(t *testing.T) {
 		must(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
-	read := func(args ...string) (*defences, error) {
-		d := &defences{}
-		f := command{stderr: &strings.Builder{}}.flags("gateway", "", "")
-		d.flags(f)
-		d.edgeFlags(f)
-		if err := f.parse(args); err != nil {
-			return nil, err
+	read := func(args ...string) (d abuse.Config, err error) {
+		var cli struct {
+			sources
+			defenceFlags
+			edgeFlags
 		}
-		_, err := d.load()
+		if err := parsed(&cli, args...); err != nil {
+			return d, err
+		}
+		d = cli.defenceFlags.config()
+		_, err = cli.edgeFlags.load(&d)
 		return d, err
 	}
 	d, err := read("--trust-forwarded", "--proxy", "10.0.0.0/8, 192.0.2.1", "--exempt", "172.16.0.0/12", "--datacenters", file("clouds", "203.0.113.0/24 # a\n"),
 		"--limits", "join.address=7-M", "--defences", "limits,risk", "--challenge-at", "40", "--widget", "turnstile", "--widget-site-key", "k", "--widget-secret", file("secret", "s\n"))
 	must(t, err)
 	if d.Proxies.Len() != 4 || d.Exempt.Len() != 1 || d.Datacenters.Len() != 1 || d.Budgets["join"]["address"].Limit != 7 || d.Widget == nil ||
-		d.Thresholds.Standard != 40 || len(d.Off) != 2 || d.Off[0] != defence.Challenges {
+		d.Thresholds.Standard != 40 || len(d.Off) != 2 || d.Off[0] != abuse.Challenges {
 		t.Errorf("%+v", d)
 	}
 	for _, off := range []struct {
 		flag string
 		n    int
-	}{{"on", 0}, {"off", len(defence.Parts())}, {"edge", len(defence.Parts()) - 1}} {
+	}{{"on", 0}, {"off", len(abuse.Parts())}, {"edge", len(abuse.Parts()) - 1}} {
 		if d, err := read("--defences", off.flag); err != nil || len(d.Off) != off.n {
 			t.Errorf("--defences %s: %v %v", off.flag, d, err)
 		}

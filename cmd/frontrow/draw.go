@@ -33,28 +33,27 @@ type drawn struct {
 	Called     bool              `json:"called"`
 }
 
-// draw recomputes a lottery from the public board: whether the secret is the one
+// drawCmd recomputes a lottery from the public board: whether the secret is the one
 // committed to, and the rank of a place. It asks no server but for the board.
-func (c command) draw(ctx context.Context, args []string) error {
-	f := c.flags("draw", "EVENT", "Checks a draw by the public board and prints the rank of a place. Exit status 1: the secret is not the one committed to.")
-	url := f.String("url", "http://127.0.0.1:8080", "`URL` of a gateway")
-	board := f.String("board", "", "`file` with a saved board, instead of asking a gateway")
-	commitment := f.String("commitment", "", "the `commitment` shown when the room opened; without it, the board's")
-	lane := f.String("lane", wire.LaneGeneral, "`lane` of the place")
-	region := f.String("region", homeRegion, "`region` of the place")
-	number := f.Uint64("number", 0, "`number` of the place; 0: none, check only the draw")
-	if err := f.parse(args); err != nil {
-		return err
+type drawCmd struct {
+	URL        string `default:"http://127.0.0.1:8080" placeholder:"URL" help:"URL of a gateway."`
+	Board      string `placeholder:"FILE" help:"File with a saved board, instead of asking a gateway."`
+	Commitment string `placeholder:"TEXT" help:"The commitment shown when the room opened; without it, the board's."`
+	Lane       string `default:"${general}" placeholder:"LANE" help:"Lane of the place."`
+	Region     string `default:"${home}" placeholder:"REGION" help:"Region of the place."`
+	Number     uint64 `placeholder:"N" help:"Number of the place. Without it, only the draw is checked."`
+	Event      string `arg:"" help:"Event id."`
+}
+
+func (d *drawCmd) Run(ctx context.Context, c terminal) error {
+	if !wire.IsName(d.Event) {
+		return usageError{fmt.Errorf("%q is not the id of an event", d.Event)}
 	}
-	if f.NArg() != 1 || !wire.IsName(f.Arg(0)) {
-		f.Usage()
-		return errUsage
-	}
-	b, err := readBoard(ctx, *board, *url, f.Arg(0))
+	b, err := readBoard(ctx, d.Board, d.URL, d.Event)
 	if err != nil {
 		return err
 	}
-	r, err := checkDraw(b, *lane, *region, *number, *commitment)
+	r, err := checkDraw(b, d.Lane, d.Region, d.Number, d.Commitment)
 	if err != nil {
 		return err
 	}

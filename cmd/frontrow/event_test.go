@@ -17,7 +17,7 @@ import (
 // is refused is not asked for again.
 func TestApplyIsRepeatedWhileUnavailable(t *testing.T) {
 	t.Parallel()
-	nc, err := connect(natstest.Run(t).URL(), "", "test")
+	nc, err := natsFlags{NATS: natstest.Run(t).URL()}.connect("test")
 	must(t, err)
 	defer nc.Close()
 	asked := make(chan struct{}, 10)

@@ -47,6 +47,9 @@ func crashes() []crash {
 		{failpoint.OrderFailed, 1, "declined"},
 		{failpoint.FailureReleased, 1, "declined"},
 		{failpoint.ConfirmationAsked, 1, "bank"},
+		{failpoint.OrderParked, 1, "bank"},
+		{failpoint.ParkedDue, 1, "unheard"},
+		{failpoint.ParkedEnded, 1, "bank"},
 		{failpoint.WebhookTaken, 2, "bank"}, // that the fan is asked, that they confirmed
 		{failpoint.PaymentSettled, 1, "late"},
 		{failpoint.PoisonLogged, 1, "poison"},
@@ -80,6 +83,7 @@ func crashes() []crash {
 		{failpoint.StreamsMade, 1, "purchase"},
 		{failpoint.EventStored, 1, "purchase"},
 		{failpoint.SeatsOpened, 1, "purchase"},
+		{failpoint.SeatsWritten, 1, "purchase"},
 		{failpoint.RefundLogged, 1, "given back"},
 		{failpoint.OrdersRefunded, 1, "given back"},
 		{failpoint.SeatsReturned, 1, "given back"},

@@ -2,159 +2,160 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"frontrow/eventfile"
+	"frontrow/gateway/abuse/challenge"
+	"frontrow/wire"
+
+	"github.com/alecthomas/kong"
 )
 
-// flags is a flag set whose flags may also be set by FRONTROW_* variables and
-// by a YAML file, in that order of precedence.
-type flags struct {
-	*flag.FlagSet
-	config  *string
-	secrets *[]secret
+// sources are where flags come from: the command line, then FRONTROW_* variables, then
+// a YAML file. The names in each must be right: a name that nothing reads is a typing
+// error, and what it was to set is not set.
+type sources struct {
+	Config string `placeholder:"FILE" help:"YAML file with a line per flag. A repeatable flag takes a list there, and commas in its FRONTROW_* variable."`
 }
 
-func (c command) flags(name, args, about string) flags {
-	f := flag.NewFlagSet(name, flag.ContinueOnError)
-	f.SetOutput(c.stderr)
-	f.Usage = func() {
-		fmt.Fprintf(f.Output(), "usage: frontrow %s [flags] %s\n\n%s\n\n", name, args, about)
-		f.PrintDefaults()
-	}
-	return flags{f, f.String("config", "", "YAML `file` with a line per flag; a repeatable flag takes an array (commas in FRONTROW_* variables)"), new([]secret)}
-}
-
-// parse reads the arguments, then fills what they left open.
-func (f flags) parse(args []string) error {
-	if err := f.FlagSet.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return errUsage
-	}
-	if err := f.checkVariables(); err != nil {
+// BeforeResolve reads variables and file.
+func (s *sources) BeforeResolve(c *kong.Context) error {
+	if err := checkVariables(c.Model); err != nil {
 		return err
 	}
-	given := map[string]bool{}
-	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
-	if v, ok := os.LookupEnv(variable("config")); ok && !given["config"] {
-		*f.config = v
+	flags := c.Flags()
+	path := c.FlagValue(flags[slices.IndexFunc(flags, func(f *kong.Flag) bool { return f.Name == "config" })]).(string)
+	if path == "" {
+		path = os.Getenv(variable("config"))
 	}
-	file, err := f.file()
+	file, err := readConfig(path, commandOf(c).FullPath(), flags)
 	if err != nil {
 		return err
 	}
-	f.VisitAll(func(g *flag.Flag) {
-		if given[g.Name] || err != nil {
-			return
+	c.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+		if v, ok := os.LookupEnv(variable(f.Name)); ok {
+			value, err := valueOf(f, []string{v}, false)
+			if err != nil {
+				return nil, fmt.Errorf("environment %s: %w", variable(f.Name), err)
+			}
+			return value, nil
 		}
-		if v, ok := os.LookupEnv(variable(g.Name)); ok {
-			err = setAll(f.FlagSet, g, separated(v), "environment "+variable(g.Name), v)
-		} else if v, ok := file[g.Name]; ok {
-			err = setAll(f.FlagSet, g, elements(v), *f.config, whole(v))
-		}
-		delete(file, g.Name)
-	})
-	if err != nil {
-		return err
-	}
-	for name := range file {
-		if !given[name] {
-			return fmt.Errorf("config %s: %s has no flag %q%s", *f.config, f.Name(), name, suggestion(name, f.names()))
-		}
-	}
-	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
-	return f.readSecrets(given)
+		return file[f.Name], nil
+	}))
+	return nil
 }
 
-// names are those of the flags.
-func (f flags) names() (names []string) {
-	f.VisitAll(func(g *flag.Flag) { names = append(names, g.Name) })
-	return names
-}
-
-func (f flags) file() (map[string]any, error) {
-	if *f.config == "" {
+// readConfig reads a file of flags for a command: the value of each that stands there. The
+// error has all faults, each with its line and column.
+func readConfig(path, command string, flags []*kong.Flag) (map[string]any, error) {
+	if path == "" {
 		return nil, nil
 	}
-	raw, err := os.ReadFile(*f.config)
+	file, settings, err := eventfile.Settings(path)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
+	known, names := map[string]*kong.Flag{}, []string{}
+	for _, f := range flags {
+		if f.Name != "help" {
+			known[f.Name], names = f, append(names, f.Name)
+		}
+	}
 	values := map[string]any{}
-	if err := yaml.Unmarshal(raw, &values); err != nil {
-		return nil, fmt.Errorf("config %s: %w", *f.config, err)
+	for _, s := range settings {
+		f, ok := known[s.Name]
+		if !ok {
+			s.Unknown(command, names)
+			continue
+		}
+		if !file.Sound(s.Name) {
+			continue
+		}
+		if values[s.Name], err = valueOf(f, s.Texts, s.List); err != nil {
+			s.Wrong(err)
+		}
+	}
+	if err := file.Err(); err != nil {
+		return nil, fmt.Errorf("config %w", err)
 	}
 	return values, nil
 }
 
-// setAll sets a flag that may be repeated to each of values, and any other to
-// the whole.
-func setAll(f *flag.FlagSet, g *flag.Flag, values []string, from, whole string) error {
-	if _, repeated := g.Value.(*list); !repeated {
-		return set(f, g.Name, whole, from)
-	}
-	for _, v := range values {
-		if err := set(f, g.Name, v, from); err != nil {
-			return err
+// valueOf returns what a source says of a flag, one text or a list: a list if the flag is
+// repeatable, by commas, lines or as it is; the whole text if not.
+func valueOf(f *kong.Flag, texts []string, list bool) (v any, err error) {
+	switch {
+	case f.IsSlice():
+		var array []any
+		for _, e := range texts {
+			parts := []string{e}
+			if !list {
+				parts = strings.FieldsFunc(e, func(r rune) bool { return r == ',' || r == '\n' })
+			}
+			for _, e := range parts {
+				if e = strings.TrimSpace(e); e != "" {
+					array = append(array, e)
+				}
+			}
 		}
+		v = array
+	case list:
+		v = strings.Join(texts, ",")
+	default:
+		v = texts[0]
 	}
-	return nil
-}
-
-// separated is the list that a variable holds, by commas or lines.
-func separated(v string) []string {
-	var values []string
-	for _, e := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == '\n' }) {
-		if e = strings.TrimSpace(e); e != "" {
-			values = append(values, e)
-		}
+	if err := f.Parse(kong.Scan().PushTyped(v, kong.FlagValueToken), reflect.New(f.Target.Type()).Elem()); err != nil {
+		return nil, errors.Unwrap(err) // without the flag's name, which is put before this
 	}
-	return values
-}
-
-// elements is the list that a file holds: an array, or a text like a variable's.
-func elements(v any) []string {
-	array, ok := v.([]any)
-	if !ok {
-		return separated(fmt.Sprint(v))
-	}
-	var values []string
-	for _, e := range array {
-		values = append(values, fmt.Sprint(e))
-	}
-	return values
-}
-
-// whole is what a file holds as one text; flags of networks take an array so.
-func whole(v any) string {
-	if array, ok := v.([]any); ok {
-		return strings.Join(elements(array), ",")
-	}
-	return fmt.Sprint(v)
-}
-
-func set(f *flag.FlagSet, name, value, from string) error {
-	if err := f.Set(name, value); err != nil {
-		return fmt.Errorf("%s: --%s: %w", from, name, err)
-	}
-	return nil
+	return v, nil
 }
 
 func variable(flag string) string {
 	return "FRONTROW_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// list is a flag that may be given more than once.
-type list []string
+// serviceLink is a variable that Kubernetes sets for each Service of a namespace, such
+// as FRONTROW_GATEWAY_SERVICE_HOST for one called frontrow-gateway.
+var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT(_\d+_(TCP|UDP)(_[A-Z]+)?)?$`)
 
-func (l *list) String() string { return strings.Join(*l, ",") }
-
-func (l *list) Set(v string) error {
-	*l = append(*l, v)
+// checkVariables refuses FRONTROW_* variables that nothing reads.
+func checkVariables(app *kong.Application) error {
+	var all []string
+	_ = kong.Visit(app, func(v kong.Visitable, next kong.Next) error {
+		if f, ok := v.(*kong.Flag); ok && f.Name != "help" { // a variable of another command's flag is not this one's business
+			all = append(all, variable(f.Name))
+		}
+		return next(nil)
+	})
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, variable("")) && name != variable("failpoint") && !serviceLink.MatchString(name) && !slices.Contains(all, name) {
+			return fmt.Errorf("environment %s: correct or unset it: no command has such a flag%s", name, meant(name, all))
+		}
+	}
 	return nil
+}
+
+// meant says what an unknown name was probably to be.
+func meant(name string, names []string) string {
+	if n := eventfile.Nearest(name, names); n != "" {
+		return "; did you mean " + n + "?"
+	}
+	return ""
+}
+
+// defaults returns the defaults that are defined elsewhere.
+func defaults() kong.Vars {
+	thresholds := challenge.DefaultThresholds()
+	return kong.Vars{
+		"challenge_at": strconv.Itoa(thresholds.Standard), "strong_challenge_at": strconv.Itoa(thresholds.Strong),
+		"old_pass": oldPass.String(), "old_secret": oldSecret.String(), "priority": wire.LanePriority, "general": wire.LaneGeneral, "home": homeRegion, "defences": strings.Join(defenceNames(), ","),
+		"migrate_within": migrateWithin.String(),
+	}
 }

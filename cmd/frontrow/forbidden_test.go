@@ -24,7 +24,7 @@ var destructive = []string{
 var forbidden = map[string][]string{
 	wire.Gateway: {
 		// It sells nothing that is not paid for, and takes nothing from anybody.
-		"seats.show.confirm", "seats.show.extend", "seats.show.give-back", "seats.show.refund", "seats.show.block", "seats.show.clear", "seats.show.standing",
+		"seats.show.confirm", "seats.show.extend", "seats.show.give-back", "seats.show.refund", "seats.show.block", "seats.show.clear", "seats.show.standing", "seats.show.orders",
 		"passes.show.meter", "passes.show.revoke",
 		// It forges neither log nor record.
 		"log.show.operator", "log.show.admission", "log.show.poison", "$KV.SEATS_show.seat.101-A-1", "$KV.SEATS_show.log.1", "$KV.SEATS_show.writer",
@@ -37,7 +37,7 @@ var forbidden = map[string][]string{
 		"notify.show.f_x", "_INBOX_gateway.x", "_INBOX_admission.x", "_INBOX_inventory.x",
 	},
 	wire.Admission: {
-		"seats.show.confirm", "seats.show.hold", "seats.show.release", "seats.show.refund", "passes.show.redeem", "ledger.ticket", "order.show.h_x", "notify.show.f_x",
+		"seats.show.confirm", "seats.show.hold", "seats.show.release", "seats.show.refund", "seats.show.fans", "seats.show.orders", "passes.show.redeem", "ledger.ticket", "order.show.h_x", "notify.show.f_x",
 		"$KV.SEATS_show.seat.101-A-1", "$KV.SEATS_show.log.1", "$KV.SEATS_show.writer", "$KV.STOCK.show", "$KV.PRICES.show.all", "$KV.LEASES.writer.show",
 		"$KV.QUEUE_show_general.fan.f_x", "$KV.CHECKOUTS.order.x", "$O.PLANS.M.x", "log.show.risk",
 		"$JS.API.STREAM.UPDATE.ORDERS", "$JS.API.CONSUMER.MSG.NEXT.ORDERS.checkout", "$JS.ACK.ORDERS.checkout.1.1.1.1.1", "_INBOX_inventory.x",
@@ -49,7 +49,7 @@ var forbidden = map[string][]string{
 		"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.KV_SEATS_show", "gateway.home.limits",
 	},
 	wire.Pricing: {
-		"seats.show.hold", "seats.show.confirm", "passes.show.meter", "ledger.ticket", "order.show.h_x", "notify.show.f_x", "log.show.operator",
+		"seats.show.hold", "seats.show.confirm", "seats.show.fans", "seats.show.orders", "passes.show.meter", "ledger.ticket", "order.show.h_x", "notify.show.f_x", "log.show.operator",
 		"$KV.SEATS_show.seat.101-A-1", "$KV.PASSES_show.pass.f_x", "$KV.QUEUE_show_general.fan.f_x", "$KV.EVENTS.show", "$KV.BOARD.show", "$KV.STOCK.show",
 		"$KV.LEASES.writer.show", "$JS.API.STREAM.CREATE.X", "$JS.API.CONSUMER.MSG.NEXT.ORDERS.checkout", "_INBOX_gateway.x", "gateway.home.limits",
 	},

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/keyring"
 	"frontrow/wire"
 )
 
@@ -180,7 +181,7 @@ func (r *running) testRevocation(t *testing.T) {
 	}
 	held, err := bot.hold(ctx, map[string]any{"best": map[string]any{"count": 2}})
 	must(t, err)
-	receipt, err := wire.LoadKeyring(r.data+"/keys.json", "")
+	receipt, err := keyring.Load(r.data+"/keys.json", "")
 	must(t, err)
 	place, err := receipt.VerifyReceipt(bot.place)
 	must(t, err)

@@ -6,103 +6,83 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
+	"frontrow/keyring"
 	"frontrow/wire"
 )
-
-const keysUsage = `usage: frontrow keys FILE            make a keyring
-       frontrow keys split  [--keys FILE] --role gateway|admission|inventory --out FILE
-       frontrow keys show   [--keys FILE]
-       frontrow keys rotate [--keys FILE] [--lead 60s] [--list pass,secret]
-       frontrow keys prune  [--keys FILE] [--older 26h] [--older-secret 9600h] [--older-barcode 0s]
-`
 
 // Ages of keys that no token in use was signed with any more.
 const (
 	oldPass   = wire.MaxPassLife
 	oldSecret = 400 * 24 * time.Hour // a fan's cookie is kept for a year
 	maxLead   = 30 * 24 * time.Hour
-	safeLead  = 35 * time.Second // services look every wire.KeyPoll, JWKS is kept for 30 s
+	safeLead  = 35 * time.Second // services look every keyring.Poll, JWKS is kept for 30 s
 )
 
-func (c command) keys(args []string) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case "show":
-			return c.keysShow(args[1:])
-		case "split":
-			return c.keysSplit(args[1:])
-		case "rotate":
-			return c.keysRotate(args[1:])
-		case "prune":
-			return c.keysPrune(args[1:])
-		}
+type keysFlag struct {
+	Keys string `default:"keys.json" placeholder:"FILE" help:"Keyring file."`
+}
+
+type keysMakeCmd struct {
+	File string `arg:"" help:"Keyring file to create."`
+}
+
+func (*keysMakeCmd) Help() string {
+	return `It signs passes, barcodes, receipts, cookies and access codes. One that is there is never overwritten. Keep it to yourself
+and give each service its part: see keys split.`
+}
+
+func (k *keysMakeCmd) Run() error {
+	if _, err := os.Stat(k.File); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s exists already; a new keyring would make every pass and ticket invalid", k.File)
 	}
-	f := c.flags("keys", "FILE", "Makes a keyring: what signs passes, barcodes, receipts, cookies and access codes. It never overwrites one. Keep it\nto yourself and give each service its part: see keys split.\n\n"+keysUsage)
-	if err := f.parse(args); err != nil {
-		return err
-	}
-	if f.NArg() != 1 {
-		f.Usage()
-		return errUsage
-	}
-	if _, err := os.Stat(f.Arg(0)); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s exists already; a new keyring would make every pass and ticket invalid", f.Arg(0))
-	}
-	return wire.NewKeys().Save(f.Arg(0))
+	return keyring.NewKeys().Save(k.File)
 }
 
 // makeKeyring makes a keyring if there is none.
 func makeKeyring(file string) error {
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		if err := wire.NewKeys().Save(file); err != nil {
+		if err := keyring.NewKeys().Save(file); err != nil {
 			return fmt.Errorf("make keyring: %w", err)
 		}
 	}
 	return nil
 }
 
-func (c command) keysSplit(args []string) error {
-	f := c.flags("keys split", "", `Writes the part of a keyring that a role needs, and no more: a gateway verifies passes and barcodes and can make none.
-Split again after each "keys rotate": the gateway's part first, since it must know a key before it signs.`)
-	file := keysFlag(f)
-	role := f.String("role", "", "gateway, admission or inventory")
-	out := f.String("out", "", "`file` to write; a part that was split before is replaced")
-	if err := f.parse(args); err != nil {
-		return err
-	}
-	if *role == "" || *out == "" {
-		f.Usage()
-		return errUsage
-	}
-	keys, _, err := wire.ReadKeys(*file)
+type keysSplitCmd struct {
+	keysFlag
+	Role string `required:"" placeholder:"ROLE" help:"Role: gateway, admission or inventory."`
+	Out  string `required:"" placeholder:"FILE" help:"File to write; replaces a part that was split before."`
+}
+
+func (*keysSplitCmd) Help() string {
+	return `It writes no more than the role needs: a gateway verifies passes and barcodes and can make none. Split again after each
+"keys rotate": the gateway's part first, since it must know a key before it signs.`
+}
+
+func (k *keysSplitCmd) Run() error {
+	keys, _, err := keyring.ReadKeys(k.Keys)
 	if err != nil {
 		return err
 	}
-	part, err := keys.For(*role)
+	part, err := keys.For(k.Role)
 	if err != nil {
-		return fmt.Errorf("keyring %s: %w", *file, err)
+		return fmt.Errorf("keyring %s: %w", k.Keys, err)
 	}
-	if old, _, err := wire.ReadKeys(*out); err == nil && old.Surplus(*role) != "" {
-		return fmt.Errorf("%s holds more than the %s needs (%s): it is no part that was split before, and is left as it is", *out, *role, old.Surplus(*role))
+	if old, _, err := keyring.ReadKeys(k.Out); err == nil && old.Surplus(k.Role) != "" {
+		return fmt.Errorf("%s holds more than the %s needs (%s): it is no part that was split before, and is left as it is", k.Out, k.Role, old.Surplus(k.Role))
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return part.Save(*out)
+	return part.Save(k.Out)
 }
 
-func keysFlag(f flags) *string { return f.String("keys", "keys.json", "keyring `file`") }
+type keysShowCmd struct{ keysFlag }
 
-func (c command) keysShow(args []string) error {
-	f := c.flags("keys show", "", "Lists the keys of a keyring and what they do now, without their secrets.")
-	file := keysFlag(f)
-	if err := f.parse(args); err != nil {
-		return err
-	}
-	keys, _, err := wire.ReadKeys(*file)
+func (k *keysShowCmd) Run(c terminal) error {
+	keys, _, err := keyring.ReadKeys(k.Keys)
 	if err != nil {
 		return err
 	}
@@ -124,65 +104,72 @@ func (c command) keysShow(args []string) error {
 	return w.Flush()
 }
 
-func (c command) keysRotate(args []string) error {
-	f := c.flags("keys rotate", "", "Puts the next key into each list. It verifies as soon as a service has read the file, which each does by itself\nwithin two seconds, and signs once the lead has passed. Barcodes are rotated only when asked for: gates that check\noffline must have the key before.")
-	file := keysFlag(f)
-	lead := f.Duration("lead", time.Minute, "`time` until the new keys sign; long enough for every service and every reader of JWKS to have them")
-	lists := f.String("list", "pass,secret", "`lists` to rotate: pass, secret, barcode")
-	if err := f.parse(args); err != nil {
-		return err
+type keysRotateCmd struct {
+	keysFlag
+	Lead time.Duration `default:"1m" placeholder:"TIME" help:"Time until the new keys sign: long enough for every service and every client of the JWKS to have them."`
+	List []string      `default:"pass,secret" placeholder:"LIST" help:"Lists to rotate: pass, secret, barcode."`
+}
+
+func (*keysRotateCmd) Help() string {
+	return `It puts the next key into each list. A key verifies as soon as a service has read the file, which each does by itself within
+two seconds, and signs once the lead has passed. Barcodes are rotated only when asked for: gates that check offline must
+have the key before.`
+}
+
+func (k *keysRotateCmd) Run(c terminal) error {
+	if k.Lead < 0 || k.Lead > maxLead {
+		return fmt.Errorf("--lead %v: between 0 and %v", k.Lead, maxLead)
 	}
-	if *lead < 0 || *lead > maxLead {
-		return fmt.Errorf("--lead %v: between 0 and %v", *lead, maxLead)
-	}
-	keys, _, err := wire.ReadKeys(*file)
+	keys, _, err := keyring.ReadKeys(k.Keys)
 	if err != nil {
 		return err
 	}
-	names := strings.Split(*lists, ",")
-	for _, name := range names {
-		if slices.Contains([]string{wire.PassKeys, wire.BarcodeKeys, wire.SecretKeys}, name) && !keys.Rotates(name) {
-			return fmt.Errorf("%s has no %s keys of its own to rotate: rotate the keyring that it was split from, and split that again", *file, name)
+	for _, name := range k.List {
+		if slices.Contains([]string{keyring.PassKeys, keyring.BarcodeKeys, keyring.SecretKeys}, name) && !keys.Rotates(name) {
+			return fmt.Errorf("%s has no %s keys of its own to rotate: rotate the keyring that it was split from, and split that again", k.Keys, name)
 		}
 	}
-	from := time.Now().Add(*lead).UTC().Truncate(time.Millisecond)
-	next, err := keys.Next(from, names...)
+	from := time.Now().Add(k.Lead).UTC().Truncate(time.Millisecond)
+	next, err := keys.Next(from, k.List...)
 	if err != nil {
 		return err
 	}
-	if err := next.Save(*file); err != nil {
+	if err := next.Save(k.Keys); err != nil {
 		return err
 	}
-	if *lead < safeLead {
-		fmt.Fprintf(c.stderr, "a lead of %v is short: whoever has not read the new keys by then refuses what they sign\n", *lead)
+	if k.Lead < safeLead {
+		fmt.Fprintf(c.stderr, "a lead of %v is short: whoever has not read the new keys by then refuses what they sign\n", k.Lead)
 	}
 	for _, s := range next.States(time.Now()) {
-		if s.From.Equal(from) && slices.Contains(names, s.List) {
+		if s.From.Equal(from) && slices.Contains(k.List, s.List) {
 			fmt.Fprintf(c.stdout, "%s %s signs from %s\n", s.List, s.ID, from.Format(time.RFC3339))
 		}
 	}
 	return nil
 }
 
-func (c command) keysPrune(args []string) error {
-	f := c.flags("keys prune", "", "Removes keys that have not signed for so long that nothing signed with them is in use any more.\nThe key that signs, those that will, and those of which nobody noted when they stopped, stay.")
-	file := keysFlag(f)
-	ages := map[string]*time.Duration{
-		wire.PassKeys:    f.Duration("older", oldPass, "`age` of pass keys; passes live for a day at most"),
-		wire.SecretKeys:  f.Duration("older-secret", oldSecret, "`age` of secret keys; a fan's cookie is kept for a year, and without it they can't see their tickets"),
-		wire.BarcodeKeys: f.Duration("older-barcode", 0, "`age` of barcode keys, which must outlive their tickets; 0: keep all"),
-	}
-	if err := f.parse(args); err != nil {
-		return err
-	}
-	keys, _, err := wire.ReadKeys(*file)
+type keysPruneCmd struct {
+	keysFlag
+	Older        time.Duration `default:"${old_pass}" placeholder:"AGE" help:"Remove pass keys that stopped signing this long ago; passes live for a day at most."`
+	OlderSecret  time.Duration `default:"${old_secret}" placeholder:"AGE" help:"The same for secret keys; a fan's cookie lives for a year, and without it they can't see their tickets."`
+	OlderBarcode time.Duration `placeholder:"AGE" help:"The same for barcode keys, which must outlive their tickets; 0: keep all."`
+}
+
+func (*keysPruneCmd) Help() string {
+	return `It removes keys that have not signed for so long that nothing signed with them is in use any more. The key that signs, those
+that will, and those of which nobody noted when they stopped, stay.`
+}
+
+func (k *keysPruneCmd) Run(c terminal) error {
+	keys, _, err := keyring.ReadKeys(k.Keys)
 	if err != nil {
 		return err
 	}
+	ages := map[string]time.Duration{keyring.PassKeys: k.Older, keyring.SecretKeys: k.OlderSecret, keyring.BarcodeKeys: k.OlderBarcode}
 	removed := 0
-	for _, list := range []string{wire.PassKeys, wire.SecretKeys, wire.BarcodeKeys} {
-		age := *ages[list]
-		if age < 0 || age == 0 && list == wire.BarcodeKeys {
+	for _, list := range []string{keyring.PassKeys, keyring.SecretKeys, keyring.BarcodeKeys} {
+		age := ages[list]
+		if age < 0 || age == 0 && list == keyring.BarcodeKeys {
 			continue
 		}
 		for _, id := range keys.Prune(list, time.Now(), age) {
@@ -194,5 +181,5 @@ func (c command) keysPrune(args []string) error {
 		fmt.Fprintln(c.stdout, "nothing to remove")
 		return nil
 	}
-	return keys.Save(*file)
+	return keys.Save(k.Keys)
 }

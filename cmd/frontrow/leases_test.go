@@ -10,7 +10,7 @@ import (
 
 // LEASES is deleted while fans come in, hold and pay, and made again by frontrow
 // migrate; then once more, and those who are at work are killed, so that others
-// begin at terms below the guards'. Everybody who came has his tickets, and no seat
+// begin at terms below the guards'. Everybody who came has their tickets, and no seat
 // is sold twice.
 func TestSaleOutlivesLeases(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {

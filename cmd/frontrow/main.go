@@ -6,120 +6,186 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
+
+	"github.com/alecthomas/kong"
 )
 
-const usage = `frontrow sells tickets when millions of people want them in the same second.
-
-Services
-  frontrow dev         all of them in one process, with an embedded NATS and a local PostgreSQL
-  frontrow gateway     the regional edge: pages, API, WebSocket
-  frontrow admission   calls fans from the queue and gives out passes; puts events up for sale
-  frontrow inventory   decides who gets which seat; checkout and ledger
-  frontrow pricing     publishes prices
-
-Tools
-  frontrow event apply -f FILE    put an event up for sale, or change it
-  frontrow event list             what is on sale
-  frontrow plan import FILE       read a pretix seating plan, check it, write frontrow's format
-  frontrow plan generate          make a venue
-  frontrow plan check FILE        check a plan of either format
-  frontrow draw EVENT             check a draw by the public board, and the rank of a place
-  frontrow rehearse --event ID    a whole on-sale with synthetic fans and bots, checked; exit 1 on a broken invariant
-  frontrow audit EVENT            check every invariant that can be checked at rest; exit 1 if one is broken
-  frontrow migrate                create or update streams and the PostgreSQL schema
-  frontrow codes issue            choose registered fans and issue their access codes
-  frontrow codes check CODE       explain an access code
-  frontrow keys FILE              make a keyring
-  frontrow keys split             write the part of it that a role needs
-  frontrow keys rotate            put the next keys into it, while services run
-  frontrow keys prune             remove keys that nothing is signed with any more
-  frontrow keys show              what its keys do now, without their secrets
-  frontrow version
+const about = `frontrow sells tickets when millions of people want them in the same second.
 
 Operators pause, block, release, refund and close with the nats CLI: "nats micro ls"
 lists the endpoints, docs/protocol.md explains them.
 
-Every flag may also be an environment variable (--postgres is FRONTROW_POSTGRES)
-or a line of a YAML file named by --config. "frontrow COMMAND --help" lists them.
-Secrets may be in files of their own (--postgres-file, --nats-file), which must not
-be readable by everybody.
-`
+Every flag may also be an environment variable (--postgres is FRONTROW_POSTGRES) or a
+line of a YAML file named by --config. Secrets may be in files of their own
+(--postgres-file, --nats-file), which must not be readable by everybody.`
 
-// errUsage has been explained to the user already.
-var errUsage = errors.New("usage")
+// cli is the command line. A command is a struct: its flags, and Run.
+type cli struct {
+	sources
+
+	Dev       devCmd       `cmd:"" group:"Services:" help:"All services in one process, with an embedded NATS and a local PostgreSQL."`
+	Gateway   gatewayCmd   `cmd:"" group:"Services:" help:"The regional edge: pages, API, WebSocket."`
+	Admission admissionCmd `cmd:"" group:"Services:" help:"Calls fans from the queue and issues passes; applies events."`
+	Inventory inventoryCmd `cmd:"" group:"Services:" help:"Decides who gets which seat; checkout and ledger."`
+	Pricing   pricingCmd   `cmd:"" group:"Services:" help:"Publishes prices."`
+
+	Event struct {
+		Apply eventApplyCmd `cmd:"" help:"Put an event on sale, or change it; or show what that would change (--dry-run)."`
+		Check eventCheckCmd `cmd:"" help:"Check an event file and say how it is understood; needs no server."`
+		List  eventListCmd  `cmd:"" help:"List the events."`
+	} `cmd:"" group:"Tools:" help:"Events on sale."`
+	Plan struct {
+		Import   planImportCmd   `cmd:"" help:"Read a seating plan in pretix's format, check it, and write it in frontrow's."`
+		Generate planGenerateCmd `cmd:"" help:"Generate a venue."`
+		Check    planCheckCmd    `cmd:"" help:"Check a plan in either format."`
+	} `cmd:"" group:"Tools:" help:"Seating plans."`
+	Draw     drawCmd     `cmd:"" group:"Tools:" help:"Check a draw by the public board, and the rank of a place. Exit status 1: the secret is not the one committed to."`
+	Rehearse rehearseCmd `cmd:"" group:"Tools:" help:"Play a whole on-sale with synthetic fans and bots, and check it. Exit status 1: an invariant is broken."`
+	Audit    auditCmd    `cmd:"" group:"Tools:" help:"Check every invariant of an event that can be checked at rest; print a report in JSON. Exit status 1: one is broken."`
+	Migrate  migrateCmd  `cmd:"" group:"Tools:" help:"Create or update the streams and the PostgreSQL schema."`
+	Codes    struct {
+		Issue codesIssueCmd `cmd:"" help:"Choose registered fans and issue their access codes."`
+		Check codesCheckCmd `cmd:"" help:"Explain an access code, or the link with it: what it opens, for whom, and whether it can be used now. Exit status 1: it can't."`
+	} `cmd:"" group:"Tools:" help:"Access codes (Verified Fan)."`
+	Keys struct {
+		Make   keysMakeCmd   `cmd:"" default:"withargs" help:"Make a keyring (\"frontrow keys FILE\" does, too)."`
+		Split  keysSplitCmd  `cmd:"" help:"Write the part of a keyring that a role needs."`
+		Rotate keysRotateCmd `cmd:"" help:"Add the next keys to it, while services run."`
+		Prune  keysPruneCmd  `cmd:"" help:"Remove keys that no longer sign anything."`
+		Show   keysShowCmd   `cmd:"" help:"List its keys and what each does now, without their secrets."`
+	} `cmd:"" group:"Tools:" help:"The keys that sign passes, barcodes, receipts, cookies and access codes."`
+	Version versionCmd `cmd:"" group:"Tools:" help:"Print the version."`
+}
+
+// terminal is what every command writes to.
+type terminal struct {
+	stdout, stderr io.Writer
+}
+
+// usageError is a command line that can't be meant. The exit status is 2.
+type usageError struct{ error }
+
+// status is how a command ends that compares: with its exit status and what it couldn't
+// do, nil if it could.
+type status struct {
+	code  int
+	cause error
+}
+
+// Exit statuses of a comparison, as diff has them; 0 is no difference.
+const (
+	exitDiffers = 1
+	exitTrouble = 2
+)
+
+func (s status) Error() string {
+	if s.cause == nil {
+		return "there are differences"
+	}
+	return s.cause.Error()
+}
+
+func (s status) Unwrap() error { return s.cause }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
-		os.Exit(2)
-	default:
-		fmt.Fprintln(os.Stderr, "frontrow:", redacted(err.Error()))
-		os.Exit(1)
+	if err == nil {
+		return
 	}
+	end := status{1, err}
+	if errors.As(err, &usageError{}) {
+		end.code = 2
+	}
+	errors.As(err, &end)
+	if end.cause != nil {
+		fmt.Fprintln(os.Stderr, "frontrow:", redacted(err.Error()))
+	}
+	os.Exit(end.code)
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	c := terminal{stdout, stderr}
 	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
-		return errUsage
+		_, _, _ = terminal{stderr, stderr}.parse(&cli{}, []string{"--help"})
+		return usageError{errors.New("no command is given")}
 	}
-	c := command{stdout: stdout, stderr: stderr}
-	name, args := args[0], args[1:]
-	switch name {
-	case "dev":
-		return c.dev(ctx, args)
-	case "gateway":
-		return c.service(ctx, "gateway", args)
-	case "admission":
-		return c.service(ctx, "admission", args)
-	case "inventory":
-		return c.service(ctx, "inventory", args)
-	case "pricing":
-		return c.service(ctx, "pricing", args)
-	case "event":
-		return c.event(ctx, args)
-	case "plan":
-		return c.plan(args)
-	case "draw":
-		return c.draw(ctx, args)
-	case "audit":
-		return c.audit(ctx, args)
-	case "rehearse":
-		return c.rehearse(ctx, args)
-	case "migrate":
-		return c.migrate(ctx, args)
-	case "codes":
-		return c.codes(ctx, args)
-	case "keys":
-		return c.keys(args)
-	case "version":
-		fmt.Fprintln(stdout, version())
-		return nil
-	case "help", "-h", "--help":
-		fmt.Fprint(stdout, usage)
-		return nil
+	if args[0] == "help" {
+		args = append([]string{"--help"}, args[1:]...)
 	}
-	fmt.Fprintf(stderr, "frontrow: there is no command %q\n\n%s", name, usage)
-	return errUsage
+	command, helped, err := c.parse(&cli{}, args)
+	switch {
+	case helped:
+		return nil
+	case err != nil:
+		return status{exitTrouble, err} // of variables and files too: nothing was begun
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	err = command.Run(c)
+	if usage := (usageError{}); errors.As(err, &usage) {
+		return explained(command, usage.error)
+	}
+	return err
 }
 
-// command is what every subcommand writes to.
-type command struct {
-	stdout, stderr io.Writer
+// parse reads a command line, and what it leaves open from elsewhere (sources), into
+// grammar, a pointer to a struct. It reports whether help was asked for and printed.
+func (c terminal) parse(grammar any, args []string) (command *kong.Context, helped bool, err error) {
+	k, err := kong.New(grammar, kong.Name("frontrow"), kong.Description(about), kong.Writers(c.stdout, c.stderr), defaults(),
+		kong.Exit(func(int) { helped = true }), kong.WithHyphenPrefixedParameters(true), kong.ValueFormatter(withDefault),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, NoAppDescFormat: true}))
+	if err != nil {
+		return nil, false, err
+	}
+	command, err = k.Parse(args)
+	if helped {
+		return nil, true, nil // it goes on after that, and means nothing
+	}
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.ExitCode() != 1 { // of the command line, not of variables or files
+		return nil, false, explained(wrong.Context, err)
+	}
+	return command, false, err
 }
 
-// version is the module's version, with the revision it was built from.
+// explained adds what the command takes.
+func explained(c *kong.Context, err error) error {
+	node := commandOf(c)
+	return usageError{fmt.Errorf("%w\nusage: frontrow %s\n%s --help explains it", err, strings.TrimSpace(node.Summary()), node.FullPath())}
+}
+
+// commandOf returns the command that a command line names, or all of frontrow.
+func commandOf(c *kong.Context) *kong.Node {
+	if node := c.Selected(); node != nil {
+		return node
+	}
+	return c.Model.Node
+}
+
+// withDefault returns the help of a flag, with its default.
+func withDefault(v *kong.Value) string {
+	if !v.HasDefault || v.Default == "" || v.IsBool() {
+		return v.Help
+	}
+	return v.Help + " Default: " + v.Default + "."
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(c terminal) error {
+	_, err := fmt.Fprintln(c.stdout, version())
+	return err
+}
+
+// version returns the module's version, with the revision it was built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"frontrow/internal/streams"
 	"frontrow/inventory/ledger"
-	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,33 +16,34 @@ import (
 // migrateWithin bounds the changes of the PostgreSQL schema by default.
 const migrateWithin = 6 * time.Hour
 
-func (c command) migrate(ctx context.Context, args []string) error {
-	f := c.flags("migrate", "", `Creates or updates the streams and the PostgreSQL schema, and says what it changes in streams that exist. Run it before
-the services of a new version. It works beside services, waits for readers, and continues where it stopped if interrupted.`)
-	url, creds := natsFlags(f)
-	dsn := new(string)
-	f.secret(dsn, "postgres", "", "PostgreSQL `DSN`")
-	replicas := f.Int("replicas", 3, "replicas of each stream; one that has more keeps them")
-	lower := f.Bool("lower-replicas", false, "take replicas away from streams that have more than --replicas")
-	within := f.Duration("within", migrateWithin, "`time` for the PostgreSQL schema; a ledger of millions of orders takes minutes, and waits for whoever reads it")
-	if err := f.parse(args); err != nil {
+type migrateCmd struct {
+	natsFlags
+	postgresFlags
+	Replicas      int           `default:"3" placeholder:"N" help:"Replicas of each stream; a stream that has more keeps them."`
+	LowerReplicas bool          `help:"Remove replicas from streams that have more than --replicas."`
+	Within        time.Duration `default:"${migrate_within}" placeholder:"TIME" help:"Time for the PostgreSQL schema: a ledger of millions of orders takes minutes, and longer if others read it."`
+}
+
+func (*migrateCmd) Help() string {
+	return `It says what it changes in streams that exist. Run it before the services of a new version. It works beside services,
+waits for readers, and continues where it stopped if interrupted.`
+}
+
+func (m *migrateCmd) Run(ctx context.Context, c terminal) error {
+	if err := m.needsPostgres(); err != nil {
 		return err
 	}
-	if *dsn == "" {
-		f.Usage()
-		return errUsage
-	}
-	nc, err := connect(*url, *creds, "frontrow-migrate")
+	nc, err := m.connect("frontrow-migrate")
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	if err := c.migrateStreams(ctx, nc, *replicas, *lower); err != nil {
+	if err := c.migrateStreams(ctx, nc, m.Replicas, m.LowerReplicas); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, *within)
+	ctx, cancel := context.WithTimeout(ctx, m.Within)
 	defer cancel()
-	if err := migrateLedger(ctx, *dsn, slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{ReplaceAttr: redactErrors}))); err != nil {
+	if err := migrateLedger(ctx, m.Postgres, slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{ReplaceAttr: redactErrors}))); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w. What is done stays: run it again and it goes on", err)
 		}
@@ -54,7 +55,7 @@ the services of a new version. It works beside services, waits for readers, and 
 
 // migrateStreams makes the streams of everything that is there as they must be, and
 // says what that changes.
-func (c command) migrateStreams(ctx context.Context, nc *nats.Conn, replicas int, lower bool) error {
+func (c terminal) migrateStreams(ctx context.Context, nc *nats.Conn, replicas int, lower bool) error {
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
 	js, err := jetstream.New(nc)
@@ -64,27 +65,27 @@ func (c command) migrateStreams(ctx context.Context, nc *nats.Conn, replicas int
 	if err := c.sayWhatIsLost(ctx, js); err != nil {
 		return err
 	}
-	all, err := wire.AllStreams(ctx, js, replicas)
+	all, err := streams.All(ctx, js, replicas)
 	if err != nil {
 		return err
 	}
-	changes, err := wire.Drift(ctx, js, all...)
+	changes, err := streams.Drift(ctx, js, all...)
 	if err != nil {
 		return err // before anything is changed
 	}
 	for _, change := range changes {
 		fmt.Fprintln(c.stderr, change)
 	}
-	if err := wire.CreateCore(ctx, js, replicas); err != nil {
+	if err := streams.CreateCore(ctx, js, replicas); err != nil {
 		return err
 	}
-	if err := wire.Create(ctx, js, all[len(wire.Core(replicas)):]...); err != nil { // of events
+	if err := streams.Create(ctx, js, all[len(streams.Core(replicas)):]...); err != nil { // of events
 		return err
 	}
 	if !lower {
 		return nil
 	}
-	changes, err = wire.LowerReplicas(ctx, js, replicas)
+	changes, err = streams.LowerReplicas(ctx, js, replicas)
 	for _, change := range changes {
 		fmt.Fprintln(c.stderr, change)
 	}
@@ -93,8 +94,8 @@ func (c command) migrateStreams(ctx context.Context, nc *nats.Conn, replicas int
 
 // sayWhatIsLost names the streams that are missing although others are there: they
 // are made anew, empty.
-func (c command) sayWhatIsLost(ctx context.Context, js jetstream.JetStream) error {
-	missing, err := wire.Missing(ctx, js)
+func (c terminal) sayWhatIsLost(ctx context.Context, js jetstream.JetStream) error {
+	missing, err := streams.Missing(ctx, js)
 	if err != nil {
 		return err
 	}

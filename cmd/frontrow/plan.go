@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -8,52 +9,35 @@ import (
 	"frontrow/plan"
 )
 
-const planUsage = `usage: frontrow plan import [--stage X,Y] FILE [-o FILE]
-                                           pretix seating plan → frontrow's format
-       frontrow plan generate [flags] [-o FILE]   an arena, theatre or stadium
-       frontrow plan check FILE                   either format
-`
-
-func (c command) plan(args []string) error {
-	if len(args) == 0 {
-		fmt.Fprint(c.stderr, planUsage)
-		return errUsage
-	}
-	switch args[0] {
-	case "import":
-		return c.planImport(args[1:])
-	case "generate":
-		return c.planGenerate(args[1:])
-	case "check":
-		return c.planCheck(args[1:])
-	}
-	fmt.Fprint(c.stderr, planUsage)
-	return errUsage
+type planImportCmd struct {
+	File  string `arg:"" help:"A seating plan in the pretix format; \"-\" is standard input."`
+	Out   string `short:"o" default:"-" placeholder:"FILE" help:"Output file."`
+	Stage string `placeholder:"X,Y" help:"Where the stage is, in the plan's units, if it isn't where the plan says."`
 }
 
-func (c command) planImport(args []string) error {
-	f := c.flags("plan import", "FILE", "Reads a seating plan in the pretix format (\"-\" is standard input), checks it and writes it in frontrow's.")
-	out := f.String("o", "-", "output `file`")
-	stage := f.String("stage", "", "where the stage is, as `X,Y` in the plan's units, if it isn't where the plan says")
-	p, err := c.readPlan(f, args)
+func (i *planImportCmd) Run(c terminal) error {
+	p, err := c.openPlan(i.File)
 	if err != nil {
 		return err
 	}
-	if *stage != "" {
+	if i.Stage != "" {
 		var focus plan.Point
-		if n, err := fmt.Sscanf(*stage+"\n", "%g,%g\n", &focus.X, &focus.Y); n != 2 || err != nil {
-			return fmt.Errorf("--stage %s: write two numbers, like 540,40", *stage)
+		if n, err := fmt.Sscanf(i.Stage+"\n", "%g,%g\n", &focus.X, &focus.Y); n != 2 || err != nil {
+			return fmt.Errorf("--stage %s: write two numbers, like 540,40", i.Stage)
 		}
 		if err := plan.Refocus(p, focus); err != nil {
 			return fmt.Errorf("--%w", err)
 		}
 	}
-	return c.writePlan(*out, p)
+	return c.writePlan(i.Out, p)
 }
 
-func (c command) planCheck(args []string) error {
-	f := c.flags("plan check", "FILE", "Checks a seating plan and says what is in it.")
-	p, err := c.readPlan(f, args)
+type planCheckCmd struct {
+	File string `arg:"" help:"A seating plan; \"-\" is standard input."`
+}
+
+func (k *planCheckCmd) Run(c terminal) error {
+	p, err := c.openPlan(k.File)
 	if err != nil {
 		return err
 	}
@@ -61,44 +45,29 @@ func (c command) planCheck(args []string) error {
 	return nil
 }
 
-func (c command) planGenerate(args []string) error {
-	f := c.flags("plan generate", "", "Makes a venue with curved rows, sections, tiers, accessible and companion seats, and standing areas.")
-	kind := f.String("kind", string(plan.Arena), "arena, theatre or stadium")
-	seats := f.Int("seats", 20_000, "places in all, 200 to 80,000")
-	standing := f.Int("standing", 0, "how many of them are standing")
-	levels := f.Int("levels", 0, "tiers, 1 to 3; 0 chooses by size")
-	name := f.String("name", "", "of the venue")
-	out := f.String("o", "-", "output `file`")
-	if err := f.parse(args); err != nil {
-		return err
-	}
-	p, err := plan.Generate(plan.Spec{Kind: plan.Kind(*kind), Name: *name, Seats: *seats, Standing: *standing, Levels: *levels})
+type planGenerateCmd struct {
+	Kind     plan.Kind `default:"arena" placeholder:"KIND" help:"arena, theatre or stadium."`
+	Seats    int       `default:"20000" placeholder:"N" help:"Total number of places, 200 to 80,000."`
+	Standing int       `placeholder:"N" help:"How many of them are standing."`
+	Levels   int       `placeholder:"N" help:"Number of tiers, 1 to 3; 0 chooses by size."`
+	Name     string    `placeholder:"TEXT" help:"Name of the venue."`
+	Out      string    `short:"o" default:"-" placeholder:"FILE" help:"Output file."`
+}
+
+func (*planGenerateCmd) Help() string {
+	return "It has curved rows, sections, tiers, accessible and companion seats, and standing areas."
+}
+
+func (g *planGenerateCmd) Run(c terminal) error {
+	p, err := plan.Generate(plan.Spec{Kind: g.Kind, Name: g.Name, Seats: g.Seats, Standing: g.Standing, Levels: g.Levels})
 	if err != nil {
 		return err
 	}
-	return c.writePlan(*out, p)
+	return c.writePlan(g.Out, p)
 }
 
-func (c command) readPlan(f flags, args []string) (*plan.Plan, error) {
-	var file string
-	if len(args) > 0 && (args[0] == "-" || args[0][0] != '-') { // the file may come before the flags
-		file, args = args[0], args[1:]
-	}
-	if err := f.parse(args); err != nil {
-		return nil, err
-	}
-	if file == "" {
-		file = f.Arg(0)
-	}
-	if file == "" {
-		f.Usage()
-		return nil, errUsage
-	}
-	return c.openPlan(file)
-}
-
-// openPlan reads a plan and tells what there is to know about how it was read.
-func (c command) openPlan(file string) (*plan.Plan, error) {
+// openPlan reads a plan and prints the notes about how it was read.
+func (c terminal) openPlan(file string) (*plan.Plan, error) {
 	in := os.Stdin
 	if file != "-" {
 		var err error
@@ -109,7 +78,7 @@ func (c command) openPlan(file string) (*plan.Plan, error) {
 	}
 	p, notes, err := plan.Read(in)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, inPlan(file, err)
 	}
 	for _, note := range notes {
 		fmt.Fprintf(c.stderr, "%s: %s\n", file, note)
@@ -117,7 +86,25 @@ func (c command) openPlan(file string) (*plan.Plan, error) {
 	return p, nil
 }
 
-func (c command) writePlan(file string, p *plan.Plan) error {
+// inPlan puts the file's name, and where there is one the position, before each fault of a
+// plan.
+func inPlan(file string, err error) error {
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	for i, err := range all {
+		var syntax *plan.SyntaxError
+		if errors.As(err, &syntax) {
+			all[i] = fmt.Errorf("%s:%d:%d: %s", file, syntax.Line, syntax.Column, syntax.Message)
+		} else {
+			all[i] = fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+func (c terminal) writePlan(file string, p *plan.Plan) error {
 	raw, err := plan.Encode(p)
 	if err != nil {
 		return err
@@ -133,7 +120,7 @@ func (c command) writePlan(file string, p *plan.Plan) error {
 	return nil
 }
 
-func (c command) describe(w io.Writer, p *plan.Plan) {
+func (c terminal) describe(w io.Writer, p *plan.Plan) {
 	x := plan.NewIndex(p)
 	kinds := map[plan.SeatKind]int{}
 	for i := range x.Seats() {

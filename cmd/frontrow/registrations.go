@@ -35,7 +35,7 @@ type registration struct {
 	channel    string // empty: that of all
 }
 
-// registrant is whom a code is issued to, as one string.
+// registrant returns whom a code is issued to, as one string.
 func (r registration) registrant() string { return strings.ToLower(r.email) + "\n" + r.fan }
 
 // columns of a registration list; the first line names those that it has.

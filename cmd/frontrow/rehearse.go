@@ -10,6 +10,8 @@ import (
 
 	"frontrow/inventory/audit"
 	"frontrow/rehearse"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 const (
@@ -18,49 +20,69 @@ const (
 	auditEvery  = time.Second
 )
 
-const aboutRehearse = `Plays a whole on-sale with synthetic fans and bots against a running frontrow, over its public API
-alone, and checks what they were told. Exit status 1: an invariant is broken.
+type rehearseCmd struct {
+	natsFlags
+	postgresFlags
+	URL         string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"URLs of the gateways."`
+	Event       string        `required:"" placeholder:"ID" help:"Event id."`
+	Fans        int           `default:"1000" placeholder:"N" help:"Number of fans who want tickets."`
+	Bots        float64       `placeholder:"N" help:"Bots per fan, in addition to the fans; each is one person with up to 20 places."`
+	BotPlaces   float64       `placeholder:"SHARE" help:"Share of all places that bots want, instead of --bots: --fans 70000 --bot-places 0.3 is 100,000 visitors, 30 % of them bots."`
+	Solvers     int           `placeholder:"N" help:"Proofs computed at a time for fans, and as many for bots; 0: half of the CPUs."`
+	Ramp        time.Duration `default:"1m" placeholder:"TIME" help:"Time within which all arrive: half of them at the beginning, then fewer and fewer."`
+	Seed        uint64        `default:"1" placeholder:"N" help:"Seed of everybody's decisions."`
+	Think       time.Duration `default:"5s" placeholder:"TIME" help:"Mean time that fans think about seats; how late they are is in proportion to it."`
+	Connections int           `default:"512" placeholder:"N" help:"HTTP connections of all fans together; they are kept open."`
+	Patience    time.Duration `default:"30m" placeholder:"TIME" help:"How long a fan queues, and waits for a server that is down."`
+	Share       []string      `placeholder:"NAME=SHARE" help:"Share of the fans who do something, see above (may be repeated)."`
+	Sockets     string        `placeholder:"SHARE" help:"The same as --share sockets=SHARE."`
+	For         time.Duration `placeholder:"TIME" help:"End after this, sold out or not; 0: when the last fan has left."`
+	Report      string        `placeholder:"FILE" help:"File for the report in JSON."`
+	Audit       bool          `help:"Run the audit at the end, with --nats and --postgres."`
+}
 
-The gateways must trust X-Forwarded-For from this machine ("frontrow dev" does, "frontrow gateway"
-with --trust-forwarded), so that fans have addresses of their own.
+func (*rehearseCmd) Help() string {
+	shares := rehearse.DefaultShares()
+	return `It plays over the public API alone, against a running frontrow, and checks what fans and bots were told.
 
-Shares of the fans who do something; change one with --share NAME=SHARE (may be repeated):
-`
+The gateways must trust X-Forwarded-For from this machine ("frontrow dev" does, "frontrow gateway" with --trust-forwarded),
+so that fans have addresses of their own.
 
-func (c command) rehearse(ctx context.Context, args []string) error {
-	cfg := rehearse.Config{Shares: rehearse.DefaultShares()}
-	f := c.flags("rehearse", "", aboutRehearse+cfg.Shares.String())
-	f.StringVar(&cfg.URL, "url", "http://127.0.0.1:8080", "`URL` of the gateways")
-	f.StringVar(&cfg.Event, "event", "", "`id` of the event")
-	f.IntVar(&cfg.Fans, "fans", 1000, "who want tickets")
-	f.Float64Var(&cfg.Bots, "bots", 0, "bots for each fan, beside them; each is one person with up to 20 places")
-	f.Float64Var(&cfg.BotPlaces, "bot-places", 0, "instead of --bots, the `share` of all places that bots want: --fans 70000 --bot-places 0.3 is 100,000 visitors, 30 % of them bots")
-	f.IntVar(&cfg.Solvers, "solvers", 0, "proofs worked out at a time, for fans and as many for bots; 0: half of the processors")
-	f.DurationVar(&cfg.Ramp, "ramp", time.Minute, "within which all arrive: half of them at the beginning, then ever fewer")
-	f.Uint64Var(&cfg.Seed, "seed", 1, "of everybody's decisions")
-	f.DurationVar(&cfg.Think, "think", 5*time.Second, "mean time to think about the seats; being late is in proportion to it")
-	f.IntVar(&cfg.Connections, "connections", 512, "of all fans together; they are kept open")
-	f.DurationVar(&cfg.Patience, "patience", 30*time.Minute, "how long a fan queues, and waits for a server that is away")
-	f.Func("sockets", "the same as --share sockets=`SHARE`", func(v string) error { return cfg.Shares.Set("sockets=" + v) })
-	f.Func("share", "`NAME=SHARE`, see above", cfg.Shares.Set)
-	limit := f.Duration("for", 0, "end after this, sold out or not; 0: when the last fan has left")
-	file := f.String("report", "", "`FILE` for the report in JSON")
-	audited := f.Bool("audit", false, "run the audit at the end, with --nats and --postgres")
-	url, creds := natsFlags(f)
-	dsn := new(string)
-	f.secret(dsn, "postgres", "", "PostgreSQL `DSN`, for the audit")
-	if err := f.parse(args); err != nil {
+Shares of the fans who do something; change one with --share NAME=SHARE:
+
+` + shares.String()
+}
+
+// config returns what to rehearse.
+func (r *rehearseCmd) config() (rehearse.Config, error) {
+	cfg := rehearse.Config{URL: r.URL, Event: r.Event, Fans: r.Fans, Bots: r.Bots, BotPlaces: r.BotPlaces, Solvers: r.Solvers, Ramp: r.Ramp, Seed: r.Seed,
+		Think: r.Think, Connections: r.Connections, Patience: r.Patience, Shares: rehearse.DefaultShares()}
+	if r.Sockets != "" {
+		r.Share = append(r.Share, "sockets="+r.Sockets)
+	}
+	for _, share := range r.Share {
+		if err := cfg.Shares.Set(share); err != nil {
+			return cfg, usageError{err}
+		}
+	}
+	return cfg, nil
+}
+
+func (r *rehearseCmd) Run(ctx context.Context, c terminal) error {
+	cfg, err := r.config()
+	if err != nil {
 		return err
 	}
-	if cfg.Event == "" || *audited && *dsn == "" || f.NArg() > 0 {
-		f.Usage()
-		return errUsage
+	if r.Audit {
+		if err := r.needsPostgres(); err != nil {
+			return err
+		}
 	}
 	cfg.Progress = func(p rehearse.Progress) { fmt.Fprintln(c.stdout, p) }
 	playing := ctx
-	if *limit > 0 {
+	if r.For > 0 {
 		var cancel context.CancelFunc
-		playing, cancel = context.WithTimeout(ctx, *limit)
+		playing, cancel = context.WithTimeout(ctx, r.For)
 		defer cancel()
 	}
 	report, err := rehearse.Run(playing, cfg)
@@ -72,8 +94,8 @@ func (c command) rehearse(ctx context.Context, args []string) error {
 	if !report.OK {
 		broken = errBroken
 	}
-	if *audited {
-		found, err := settledAudit(ctx, *url, *creds, *dsn, cfg.Event)
+	if r.Audit {
+		found, err := settledAudit(ctx, r.natsFlags, r.Postgres, cfg.Event)
 		if err != nil {
 			return errors.Join(broken, err)
 		}
@@ -82,10 +104,10 @@ func (c command) rehearse(ctx context.Context, args []string) error {
 		}
 		fmt.Fprintf(c.stdout, "\naudit: ok %v, %d seats sold, %d held, %d free\n", found.OK, found.Stock.Sold, found.Stock.Held, found.Stock.Free)
 	}
-	if *file != "" {
+	if r.Report != "" {
 		raw, err := json.MarshalIndent(report, "", "  ")
 		if err == nil {
-			err = os.WriteFile(*file, append(raw, '\n'), 0o644)
+			err = os.WriteFile(r.Report, append(raw, '\n'), 0o644)
 		}
 		if err != nil {
 			return errors.Join(broken, err)
@@ -94,17 +116,23 @@ func (c command) rehearse(ctx context.Context, args []string) error {
 	return broken
 }
 
+// errWaits: an order does.
+var errWaits = errors.New("an order waits")
+
 // settledAudit audits an event when no order waits any more, or auditSettle has passed.
-func settledAudit(ctx context.Context, url, creds, dsn, event string) (audit.Report, error) {
-	for end := time.Now().Add(auditSettle); ; {
-		r, err := auditEvent(ctx, url, creds, dsn, event)
-		if err != nil || r.Waits == 0 && r.Ledger.Undone == 0 || time.Now().After(end) {
-			return r, err
+func settledAudit(ctx context.Context, at natsFlags, dsn, event string) (audit.Report, error) {
+	r, err := backoff.Retry(ctx, func() (audit.Report, error) {
+		r, err := auditEvent(ctx, at, dsn, event)
+		if err != nil {
+			return r, backoff.Permanent(err)
 		}
-		select {
-		case <-ctx.Done():
-			return r, ctx.Err()
-		case <-time.After(auditEvery):
+		if r.Waits > 0 || r.Ledger.Undone > 0 {
+			err = errWaits
 		}
+		return r, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(auditEvery)), backoff.WithMaxElapsedTime(auditSettle))
+	if errors.Is(err, errWaits) {
+		return r, nil
 	}
+	return r, err
 }

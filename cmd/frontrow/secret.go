@@ -3,13 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"frontrow/keyring"
 	"io"
 	"log/slog"
 	"net/url"
 	"regexp"
 	"strings"
 
-	"frontrow/wire"
+	"github.com/alecthomas/kong"
 )
 
 // Secrets stand in files or variables, and in no list of processes; what is said of
@@ -18,40 +19,36 @@ import (
 // maxSecret bounds a secret's file.
 const maxSecret = 64 << 10
 
-// secret is a flag that a file may hold instead.
-type secret struct {
-	name        string
-	value, file *string
-}
+// secretFile is a flag that names a file with the value of another: --postgres-file
+// is for --postgres, which it keeps out of lists of processes.
+type secretFile string
 
-// secret adds a flag for a secret, and one for a file with it.
-func (f flags) secret(value *string, name, without, usage string) {
-	f.StringVar(value, name, without, usage)
-	file := f.String(name+"-file", "", "`file` with the value of --"+name+", which keeps it out of process lists")
-	*f.secrets = append(*f.secrets, secret{name, value, file})
-}
-
-// readSecrets fills the flags whose files are named.
-func (f flags) readSecrets(given map[string]bool) error {
-	for _, s := range *f.secrets {
-		if *s.file == "" {
-			continue
+// AfterApply fills the other.
+func (s secretFile) AfterApply(c *kong.Context, this *kong.Path) error {
+	if s == "" {
+		return nil
+	}
+	name := strings.TrimSuffix(this.Flag.Name, "-file")
+	for _, given := range c.Path {
+		if given.Flag != nil && given.Flag.Name == name {
+			return fmt.Errorf("--%s and --%s are both set: leave one out", name, this.Flag.Name)
 		}
-		if given[s.name] {
-			return fmt.Errorf("--%s and --%s-file are both set: leave one out", s.name, s.name)
+	}
+	raw, err := readSecret(string(s))
+	if err != nil {
+		return fmt.Errorf("--%s: %w", this.Flag.Name, err)
+	}
+	for _, f := range c.Flags() {
+		if f.Name == name {
+			f.Target.SetString(string(raw))
 		}
-		raw, err := secretFile(*s.file)
-		if err != nil {
-			return fmt.Errorf("--%s-file: %w", s.name, err)
-		}
-		*s.value = string(raw)
 	}
 	return nil
 }
 
-// secretFile is what a private file holds, without the line's end.
-func secretFile(path string) ([]byte, error) {
-	f, err := wire.OpenPrivate(path)
+// readSecret returns the content of a private file, without the trailing newline.
+func readSecret(path string) ([]byte, error) {
+	f, err := keyring.OpenPrivate(path)
 	if err != nil {
 		return nil, err
 	}
@@ -76,12 +73,12 @@ var (
 	keyword  = regexp.MustCompile(`(?i)\b(password|passwd|sslpassword|token|secret)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)`)
 )
 
-// redacted is a text without what may be a secret.
+// redacted returns a text without what may be a secret.
 func redacted(text string) string {
 	return keyword.ReplaceAllString(userinfo.ReplaceAllString(text, "://***@"), "$1$2***")
 }
 
-// withoutPassword is a DSN as a terminal may show it: who uses it has the password
+// withoutPassword returns a DSN as a terminal may show it: who uses it has the password
 // from elsewhere.
 func withoutPassword(dsn string) string {
 	if u, err := url.Parse(dsn); err == nil && u.Scheme != "" {

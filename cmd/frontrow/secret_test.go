@@ -14,7 +14,7 @@ import (
 
 	"frontrow/internal/natstest"
 	"frontrow/internal/pgtest"
-	"frontrow/wire"
+	"frontrow/keyring"
 )
 
 func TestRedacted(t *testing.T) {
@@ -90,10 +90,13 @@ func TestSecretsFromFiles(t *testing.T) {
 		return path
 	}
 	read := func(args ...string) (dsn string, err error) {
-		f := command{stderr: io.Discard}.flags("test", "", "")
-		f.secret(&dsn, "postgres", "without", "")
-		err = f.parse(args)
-		return dsn, err
+		var cli struct {
+			sources
+			Postgres     string `default:"without"`
+			PostgresFile secretFile
+		}
+		err = parsed(&cli, args...)
+		return cli.Postgres, err
 	}
 	if dsn, err := read("--postgres-file", file("dsn", "postgres://db/x\n", 0o600)); dsn != "postgres://db/x" || err != nil {
 		t.Errorf("%q, %v", dsn, err)
@@ -117,10 +120,10 @@ func TestSecretsFromFiles(t *testing.T) {
 func TestKeyringOfOthers(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys.json")
-	must(t, wire.NewKeys().Save(path))
+	must(t, keyring.NewKeys().Save(path))
 	for _, mode := range []os.FileMode{0o600, 0o440} {
 		must(t, os.Chmod(path, mode))
-		if _, _, err := wire.ReadKeys(path); err != nil {
+		if _, _, err := keyring.ReadKeys(path); err != nil {
 			t.Error(err)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 
 // junkOf is what a record becomes, by kind. "nats kv del" leaves a mark and no value.
 func junkOf(right []byte) map[string]string {
-	newer := `{"v":2,` + strings.TrimPrefix(string(right), "{")
+	newer := `{"v":9,` + strings.TrimPrefix(strings.TrimPrefix(string(right), `{"v":2,`), "{")
 	return map[string]string{"deleted": "", wire.SpoiledEmpty: "", wire.SpoiledJSON: string(right[:len(right)/2]), wire.SpoiledOther: `["junk"]`, wire.SpoiledNewer: newer}
 }
 
@@ -58,9 +58,9 @@ func outer(event string) []spoilable {
 // inner are records in buckets of the event's own.
 func inner(event, seat string) []spoilable {
 	return []spoilable{
-		{wire.SeatsBucket(event), wire.SeatKey(seat), nil, true, false},
+		{wire.SeatsBucket(event), wire.SeatKey(seat), nil, true, true},
 		{wire.SeatsBucket(event), wire.WriterKey, nil, true, true},
-		{wire.SeatsBucket(event), wire.LogPrefix + "1", nil, false, false},
+		{wire.SeatsBucket(event), wire.LogPrefix + "1", nil, true, true}, // an operator puts it back
 		{wire.PassesBucket(event), wire.AdmitterKey, nil, true, false},
 		{wire.PassesBucket(event), wire.FenceKey, nil, true, true},
 		{wire.PassesBucket(event), wire.ClaimKey("c"), nil, false, false},
@@ -242,6 +242,10 @@ func (y *junkyard) heals(kind string, rows map[string][]spoilable) {
 		}
 	}
 	own := "own-" + event(kind)
+	until(y.t, "the log of "+own+" is put back", func() bool {
+		m, err := y.js.Conn().RequestWithContext(deadline(y.t), wire.OperatorSubject("inventory", "restore-log", own), []byte(`{"n":1,"why":"junk"}`))
+		return err == nil && m.Header.Get("Nats-Service-Error-Code") == ""
+	})
 	until(y.t, "what can be known of "+own+" is right again", func() bool { return slices.Equal(y.named(own), left(rows[own], kind)) })
 	if kind != wire.SpoiledNewer {
 		y.sells(own, 200)

@@ -1,17 +1,20 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"frontrow/inventory/checkout"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/payment"
 	"frontrow/inventory/payment/sandbox"
+	"frontrow/keyring"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -50,6 +53,7 @@ func stories() map[string]story {
 		"expired":    {hold: short, play: (*sale).expiry, money: money{}},
 		"abandoned":  {hold: short, play: (*sale).abandon, money: money{}},
 		"bank":       {play: (*sale).confirmation, money: money{payment.Captured: one}},
+		"unheard":    {play: (*sale).unheard, money: money{payment.Captured: one}},
 		"late":       {play: (*sale).latePayment, money: money{payment.Voided: one}},
 		"refunded":   {play: (*sale).refund, money: money{payment.Refunded: returned}},
 		"given back": {play: (*sale).giveBackOffSale, money: money{payment.Refunded: returned}},
@@ -172,8 +176,13 @@ func (s *sale) abandon() {
 }
 
 // confirmation: the bank asks the fan, and they confirm.
-func (s *sale) confirmation() {
-	b := s.pending("tok_3ds")
+func (s *sale) confirmation() { s.confirms("tok_3ds") }
+
+// unheard: the same, and the provider tells nobody: a worker finds it when it looks.
+func (s *sale) unheard() { s.confirms("tok_3ds_silent") }
+
+func (s *sale) confirms(method string) {
+	b := s.pending(method)
 	for where := b.bank(); where != "" && !confirm(where); where = b.bank() { // it may be away, and come back elsewhere
 		breathe(s.ctx)
 	}
@@ -250,9 +259,9 @@ func (s *sale) byCode() {
 }
 
 // keys is the keyring of a dev that has been up.
-func (s *sale) keys() *wire.Keyring {
+func (s *sale) keys() *keyring.Keyring {
 	s.t.Helper()
-	keys, err := wire.LoadKeyring(filepath.Join(s.data, "keys.json"), "")
+	keys, err := keyring.Load(filepath.Join(s.data, "keys.json"), "")
 	must(s.t, err)
 	return keys
 }
@@ -443,15 +452,18 @@ func (s *sale) boughtBefore() {
 	next.outcome("paid")
 }
 
-// seatRecord reads a seat's record.
-func (s *sale) seatRecord(id string) (seat wire.Seat) {
+// seatRecord asks the writer what a seat is.
+func (s *sale) seatRecord(id string) wire.Seat {
 	s.t.Helper()
-	js, err := jetstream.New(s.bus())
-	must(s.t, err)
-	bucket, err := js.KeyValue(s.ctx, wire.SeatsBucket("show"))
-	must(s.t, err)
-	entry, err := bucket.Get(s.ctx, wire.SeatKey(id))
-	must(s.t, err)
-	must(s.t, json.Unmarshal(entry.Value(), &seat))
-	return seat
+	return seatOf(s.ctx, s.t, s.bus(), id)
+}
+
+// seatOf asks the writer, as an operator does, what a seat of the show is.
+func seatOf(ctx context.Context, t testing.TB, nc *nats.Conn, id string) wire.Seat {
+	t.Helper()
+	m, err := nc.RequestWithContext(ctx, wire.OperatorSubject("inventory", "seat", "show"), []byte(`{"seat":"`+id+`"}`))
+	must(t, err)
+	var reply wire.SeatReply
+	must(t, json.Unmarshal(m.Data, &reply))
+	return reply.Seat
 }

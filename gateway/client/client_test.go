@@ -96,7 +96,7 @@ func TestPrefixes(t *testing.T) {
 
 func TestNetworks(t *testing.T) {
 	t.Parallel()
-	n, err := ReadNetworks(strings.NewReader("# clouds\n192.0.2.0/24\n\n2001:db8::/32 # and so on\n198.51.100.7\n::ffff:203.0.113.0/120\n"))
+	n, err := ReadNetworks("networks", strings.NewReader("# clouds\n192.0.2.0/24\n\n2001:db8::/32 # and so on\n198.51.100.7\n::ffff:203.0.113.0/120\n"))
 	if err != nil || n.Len() != 4 {
 		t.Fatal(n, err)
 	}
@@ -106,16 +106,23 @@ func TestNetworks(t *testing.T) {
 			t.Errorf("%s: %v", addr, got)
 		}
 	}
-	for _, bad := range []string{"192.0.2.0/33", "example.org", "192.0.2", "::ffff:0:0/64"} {
+	for _, bad := range []string{"192.0.2.0/33", "example.org", "192.0.2", "::ffff:0:0/64", "10.0.0.1/8", "2001:db8::1/32", "::ffff:203.0.113.7/120"} {
 		if _, err := ParseNetworks(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
+	}
+	_, err = ReadNetworks("clouds.txt", strings.NewReader("192.0.2.0/24\n\tä.example # no\n10.0.0.1/8\n"))
+	if want := `clouds.txt:2:2: "ä.example" is not an address or a range such as 192.0.2.0/24` + "\n" + `clouds.txt:3:1: "10.0.0.1/8" is an address and a range: write 10.0.0.1 or 10.0.0.0/8`; err == nil || err.Error() != want {
+		t.Errorf("%v, want\n%s", err, want)
+	}
+	if _, err := ReadNetworks("clouds.txt", strings.NewReader(strings.Repeat("x\n", 2*maxFaults))); err == nil || strings.Count(err.Error(), "\n") != maxFaults {
+		t.Errorf("%v", err)
 	}
 	many := &strings.Builder{}
 	for i := range maxNetworks + 1 {
 		fmt.Fprintf(many, "10.%d.%d.%d\n", i>>16&255, i>>8&255, i&255)
 	}
-	if _, err := ReadNetworks(strings.NewReader(many.String())); err == nil {
+	if _, err := ReadNetworks("networks", strings.NewReader(many.String())); err == nil {
 		t.Error("too many ranges were taken")
 	}
 }

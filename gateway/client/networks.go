@@ -2,24 +2,29 @@ package client
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// maxNetworks bounds a list that an operator gives; the big clouds publish some
-// ten thousand ranges each.
+// maxNetworks bounds an operator's list; the big clouds publish some ten thousand ranges
+// each.
 const maxNetworks = 200_000
+
+// maxFaults bounds what is told of a list.
+const maxFaults = 20
 
 // Networks is a set of address ranges. Nil is the empty set.
 type Networks struct {
 	ranges map[netip.Prefix]struct{}
-	bits   []int // the prefix lengths that occur
+	bits   []int // prefix lengths in use
 }
 
-// Loopback is this machine.
+// Loopback returns the loopback ranges.
 func Loopback() *Networks {
 	n, _ := ParseNetworks("127.0.0.0/8", "::1") // constants: can't fail
 	return n
@@ -36,20 +41,33 @@ func ParseNetworks(texts ...string) (*Networks, error) {
 	return n, nil
 }
 
-// ReadNetworks reads a list of ranges, one a line; '#' begins a comment.
-func ReadNetworks(r io.Reader) (*Networks, error) {
+// ReadNetworks reads a list of ranges, one a line; '#' begins a comment. The error has all
+// faults, up to a bound, each with its line and column in the file of that name.
+func ReadNetworks(name string, r io.Reader) (*Networks, error) {
 	n := &Networks{ranges: map[netip.Prefix]struct{}{}}
+	var faults []error
 	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		text, _, _ := strings.Cut(lines.Text(), "#")
-		if text = strings.TrimSpace(text); text == "" {
+	for at := 1; lines.Scan(); at++ {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		text := strings.TrimSpace(line)
+		if text == "" {
 			continue
 		}
 		if err := n.add(text); err != nil {
-			return nil, err
+			column := 1 + utf8.RuneCountInString(line[:strings.Index(line, text)])
+			faults = append(faults, fmt.Errorf("%s:%d:%d: %w", name, at, column, err))
+		}
+		if len(faults) == maxFaults {
+			return nil, errors.Join(append(faults, fmt.Errorf("%s: from there on it was not read", name))...)
 		}
 	}
-	return n, lines.Err()
+	if err := lines.Err(); err != nil {
+		faults = append(faults, fmt.Errorf("%s: %w", name, err))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return n, nil
 }
 
 func (n *Networks) add(text string) error {
@@ -61,23 +79,26 @@ func (n *Networks) add(text string) error {
 		}
 		p = netip.PrefixFrom(a, a.BitLen())
 	}
-	if p.Addr().Is4In6() { // clients are known by their IPv4 form
+	if p.Addr().Is4In6() { // clients are in IPv4 form
 		if p.Bits() < 96 {
 			return fmt.Errorf("%q: write IPv4 ranges as such", text)
 		}
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
+	if p != p.Masked() {
+		return fmt.Errorf("%q is an address and a range: write %s or %s", text, p.Addr(), p.Masked())
+	}
 	if len(n.ranges) == maxNetworks {
 		return fmt.Errorf("more than %d ranges", maxNetworks)
 	}
-	n.ranges[p.Masked()] = struct{}{}
+	n.ranges[p] = struct{}{}
 	if !slices.Contains(n.bits, p.Bits()) {
 		n.bits = append(n.bits, p.Bits())
 	}
 	return nil
 }
 
-// Contain reports whether a lies in one of the ranges: one look-up a prefix length.
+// Contain reports whether a lies in one of the ranges, with one look-up per prefix length.
 func (n *Networks) Contain(a netip.Addr) bool {
 	if n == nil {
 		return false
@@ -92,7 +113,7 @@ func (n *Networks) Contain(a netip.Addr) bool {
 	return false
 }
 
-// Len is the number of ranges.
+// Len returns the number of ranges.
 func (n *Networks) Len() int {
 	if n == nil {
 		return 0

@@ -6,27 +6,27 @@ import (
 	"net/netip"
 )
 
-// look is how many of the most crowded parts are looked at before any with an idle
+// look is how many of the most crowded parts are examined before any with an idle
 // connection will do.
 const look = 64
 
-// crowd is connections that have a bound in common: those of an address, which are
-// part of those of its network, which are part of all.
+// crowd is a set of connections with a common bound: those of an address, which are part of
+// those of its network, which are part of all.
 type crowd struct {
 	key   netip.Prefix
 	wider *crowd // nil: these are all
 	rank  int    // in wider.parts
 	most  int    // connections at a time
-	why   string // the reason for which one beyond is refused
+	why   string // why a connection beyond most is refused
 
 	conns int
-	half  int        // of them, those that have not asked yet
-	idle  int        // of them, those that have asked and don't ask just now
-	parts parts      // of a wider one: the narrower
-	rest  *list.List // of an address: its idle *Conn, the one that has been idle longest first
+	half  int        // those of n that have made no request yet
+	idle  int        // those of n that have made a request and are making none now
+	parts parts      // of a wider crowd: the narrower ones
+	rest  *list.List // of an address: its idle *Conn, the longest idle first
 }
 
-// add counts a connection here and in all that is wider.
+// add counts n connections here and in the wider crowds.
 func (p *crowd) add(n int) {
 	for ; p != nil; p = p.wider {
 		p.conns += n
@@ -49,8 +49,8 @@ func (p *crowd) addHalf(n int) {
 	}
 }
 
-// longest is the connection that makes room in p: of the part with the most
-// connections, the one that has been idle longest; nil if none is idle.
+// longest returns the connection that must make room in p: the longest idle one of the part
+// with the most connections; nil if none is idle.
 func (p *crowd) longest() *Conn {
 	if p.idle == 0 {
 		return nil
@@ -70,7 +70,7 @@ func (p *crowd) longest() *Conn {
 	return best.longest()
 }
 
-// part is the narrower crowd of a key, made if there is none.
+// part returns the narrower crowd of a key, and makes it if there is none.
 func (p *crowd) part(in map[netip.Prefix]*crowd, key netip.Prefix, most int, why string) *crowd {
 	q, ok := in[key]
 	if !ok {
@@ -81,7 +81,7 @@ func (p *crowd) part(in map[netip.Prefix]*crowd, key netip.Prefix, most int, why
 	return q
 }
 
-// leave takes an empty crowd out of the wider one.
+// leave removes an empty crowd from the wider one.
 func (p *crowd) leave(in map[netip.Prefix]*crowd) {
 	delete(in, p.key)
 	heap.Remove(&p.wider.parts, p.rank)

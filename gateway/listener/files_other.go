@@ -4,5 +4,5 @@ package listener
 
 import "math"
 
-// maxFiles is how many files the process may have open: not known here.
+// maxFiles returns how many files the process may have open, which is unknown here.
 func maxFiles() int { return math.MaxInt32 }

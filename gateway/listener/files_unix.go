@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// maxFiles is how many files the process may have open.
+// maxFiles returns how many files the process may have open.
 func maxFiles() int {
 	var r syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil || uint64(r.Cur) > math.MaxInt32 {

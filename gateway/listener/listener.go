@@ -14,8 +14,8 @@ import (
 	"frontrow/gateway/client"
 )
 
-// Defaults of Config, where the process may open files enough. An office behind one
-// address opens a handful of connections for each of its fans.
+// Defaults of Config, where the process may open enough files. An office behind one address
+// opens a handful of connections for each of its fans.
 const (
 	DefaultMaxConns             = 180_000
 	DefaultMaxHalfOpen          = 8192
@@ -24,10 +24,10 @@ const (
 	DefaultMaxHalfOpenOfAddress = 1024
 )
 
-// Where it may not, the defaults are shares of what it may: of the files, a part is
-// kept for what is no client's connection; of the connections, an address has a
-// quarter at most, its network and the half-open ones a half, and those of an
-// address an eighth of that.
+// Where it may not, the defaults are shares of what it may open: some files are reserved
+// for other uses than clients' connections; of the connections, an address gets at most a
+// quarter, its network half; half of all may be half-open, an eighth of those from one
+// address.
 const (
 	reservedShare = 16
 	minReserved   = 256
@@ -38,7 +38,7 @@ const (
 	shareHalfOpenOf = 8
 )
 
-// Reasons for which a connection is closed unasked; they are metric labels.
+// Reasons for closing a connection on our own; they are metric labels.
 const (
 	ReasonFull     = "full"
 	ReasonAddress  = "address"
@@ -50,20 +50,21 @@ const (
 
 // Config configures a Listener. Zero values mean the defaults.
 type Config struct {
-	MaxConns             int // and no more than the process may open files
+	MaxConns             int // also bounded by the files that the process may open
 	MaxHalfOpen          int
 	MaxPerAddress        int
 	MaxPerNetwork        int
 	MaxHalfOpenOfAddress int
 	// Proxies and Exempt addresses have no bounds of their own.
 	Proxies, Exempt *client.Networks
-	// Admit reports whether an address may open one more now; nil: always.
+	// Admit reports whether an address may open one more connection now; nil: always.
 	Admit func(client.Client) bool
-	// Refused is told of each connection that is closed unasked, and why; nil: nobody.
+	// Refused, if not nil, is called with the reason for each connection that is closed on
+	// our own.
 	Refused func(reason string)
 }
 
-// fill sets what was left out, for a process that may open so many files.
+// fill sets the defaults, for a process that may open so many files.
 func (c *Config) fill(files int) {
 	set := func(n *int, most, share int) {
 		if *n == 0 {
@@ -82,43 +83,42 @@ func (c *Config) fill(files int) {
 	}
 }
 
-// Listener is a net.Listener that keeps count. Its ConnState must be the server's.
+// Listener is a net.Listener that counts connections. Its ConnState must be the server's.
 type Listener struct {
 	net.Listener
 	cfg Config
 
 	mu        sync.Mutex
 	all       crowd
-	networks  map[netip.Prefix]*crowd // by /24 or /48; of those without bounds, by none
+	networks  map[netip.Prefix]*crowd // by /24 or /48; those without bounds have the zero prefix
 	addresses map[netip.Prefix]*crowd // by /32 or /64
 	half      *list.List              // of *Conn, the oldest first
 	refused   int64
 }
 
-// Conn is a connection that was accepted.
+// Conn is an accepted connection.
 type Conn struct {
 	net.Conn
 	listener *Listener
 
 	// Guarded by listener.mu.
-	of      *crowd        // its address's; nil once it has left
-	waiting *list.Element // in listener.half; nil once it has asked
-	idle    *list.Element // in of.rest; nil while it asks
+	of      *crowd        // its address's; nil once the connection has left
+	waiting *list.Element // in listener.half; nil once it has made a request
+	idle    *list.Element // in of.rest; nil while it is being served
 
 	mu  sync.Mutex
 	ja4 string
 }
 
-// New bounds what inner accepts.
+// New returns a Listener that bounds what inner accepts.
 func New(inner net.Listener, cfg Config) *Listener {
 	cfg.fill(maxFiles())
 	return &Listener{Listener: inner, cfg: cfg, half: list.New(), all: crowd{most: cfg.MaxConns, why: ReasonFull},
 		networks: map[netip.Prefix]*crowd{}, addresses: map[netip.Prefix]*crowd{}}
 }
 
-// Accept is the next connection that is not refused. When the process is out of
-// files after all, the longest idle connection gives its own back, and the server
-// tries again.
+// Accept returns the next connection that is not refused. If the process runs out of files
+// after all, the longest idle connection is closed, and the server tries again.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -158,8 +158,8 @@ func (l *Listener) part(left ...*Conn) {
 	}
 }
 
-// abort closes without waiting for anything that is still to be sent: the many
-// that are refused must not stay with the system either.
+// abort closes without waiting for unsent data: the many refused connections must not
+// linger in the kernel either.
 func abort(c net.Conn) {
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetLinger(0)
@@ -167,7 +167,7 @@ func abort(c net.Conn) {
 	_ = c.Close()
 }
 
-// admit takes a connection in, or says why not; left has made room for it.
+// admit takes a connection in, or says why not. left are those that made room for it.
 func (l *Listener) admit(raw net.Conn) (admitted *Conn, left []*Conn, why string) {
 	who := client.Of(raw.RemoteAddr().String(), nil, nil)
 	bounded := !l.cfg.Proxies.Contain(who.Addr)
@@ -190,7 +190,8 @@ func (l *Listener) admit(raw net.Conn) (admitted *Conn, left []*Conn, why string
 	return c, left, ""
 }
 
-// crowd is that of an address. One without bounds is part of a network without.
+// crowd returns the crowd of an address. An address without bounds is part of a network
+// without.
 func (l *Listener) crowd(who client.Client, bounded bool) *crowd {
 	network, ofNetwork, ofAddress := who.Network(), l.cfg.MaxPerNetwork, l.cfg.MaxPerAddress
 	if !bounded {
@@ -203,7 +204,7 @@ func (l *Listener) crowd(who client.Client, bounded bool) *crowd {
 	return of
 }
 
-// tidy forgets a crowd that is empty.
+// tidy removes a crowd that is empty.
 func (l *Listener) tidy(of *crowd) {
 	if of.conns > 0 {
 		return
@@ -215,9 +216,9 @@ func (l *Listener) tidy(of *crowd) {
 	}
 }
 
-// room makes room for the one that a crowd has just been given, or says why there is
-// none. Where it is short, the narrowest crowd that is too large makes it: who is
-// idle goes, who is being served stays.
+// room makes room for the connection just added to a crowd, or says why there is none. The
+// narrowest crowd that is too large gives up an idle connection, or if all are too many a
+// half-open one, but never one that is being served.
 func (l *Listener) room(of *crowd, bounded bool) (left []*Conn, why string) {
 	goes := func(c *Conn) {
 		c.leave()
@@ -245,7 +246,7 @@ func (l *Listener) room(of *crowd, bounded bool) (left []*Conn, why string) {
 	return left, ""
 }
 
-// leave gives back what the connection had. Called with the listener's lock held.
+// leave gives back the connection's room. Its caller holds the listener's lock.
 func (c *Conn) leave() {
 	if c.of == nil {
 		return
@@ -258,8 +259,8 @@ func (c *Conn) leave() {
 	c.listener.tidy(of)
 }
 
-// asked ends the time of being half-open, busy that of being idle. Called with the
-// listener's lock held.
+// asked ends the half-open state, busy the idle one. Their caller holds the listener's
+// lock.
 func (c *Conn) asked() {
 	if c.waiting != nil {
 		c.listener.half.Remove(c.waiting)
@@ -276,7 +277,7 @@ func (c *Conn) busy() {
 	}
 }
 
-// Close gives back what the connection had.
+// Close closes the connection and gives back its room.
 func (c *Conn) Close() error {
 	c.listener.mu.Lock()
 	c.leave()
@@ -284,15 +285,14 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// JA4 is the client's TLS fingerprint; empty before the handshake and without TLS.
+// JA4 returns the client's TLS fingerprint; empty before the handshake and without TLS.
 func (c *Conn) JA4() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ja4
 }
 
-// Of is the Conn that a server's connection stands on; nil of one that no Listener
-// has accepted.
+// Of returns the Conn beneath a server's connection; nil if no Listener has accepted it.
 func Of(c net.Conn) *Conn {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -301,8 +301,8 @@ func Of(c net.Conn) *Conn {
 	return own
 }
 
-// ConnState is for http.Server: a connection is active when the header of a request
-// was read, and idle when it was answered and no other has come.
+// ConnState is for http.Server: a connection is active once the header of a request has
+// been read, and idle once that is answered and no other has come.
 func (l *Listener) ConnState(c net.Conn, s http.ConnState) {
 	own := Of(c)
 	if own == nil {
@@ -311,7 +311,7 @@ func (l *Listener) ConnState(c net.Conn, s http.ConnState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case own.of == nil: // it has made room
+	case own.of == nil: // it has been closed to make room
 	case s == http.StateActive:
 		own.asked()
 		own.busy()
@@ -322,16 +322,16 @@ func (l *Listener) ConnState(c net.Conn, s http.ConnState) {
 	}
 }
 
-// Stats is how many connections there are.
+// Stats counts connections.
 type Stats struct {
 	Conns     int   `json:"connections"`
 	HalfOpen  int   `json:"half_open"`
 	Idle      int   `json:"idle"`
-	Addresses int   `json:"addresses"`           // that have some
-	Refused   int64 `json:"connections_refused"` // since the start, and those that made room
+	Addresses int   `json:"addresses"`           // with connections
+	Refused   int64 `json:"connections_refused"` // since the start, those closed to make room included
 }
 
-// Stats counts.
+// Stats returns the present counts.
 func (l *Listener) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -345,8 +345,8 @@ func (l *Listener) count(reason string) {
 	l.cfg.Refused(reason)
 }
 
-// Meter bounds what is read of a connection in a span of time: the frames, pings
-// and fragments of a live socket, however they are cut. Beyond it reading fails.
+// Meter bounds the bytes read from a connection in a span of time: the frames, pings and
+// fragments of a live socket, however they are cut. Beyond the bound, Read fails.
 type Meter struct {
 	net.Conn
 	Most int
@@ -356,7 +356,7 @@ type Meter struct {
 	read  int
 }
 
-// Read counts. It is called by one goroutine at a time, as of any net.Conn.
+// Read reads and counts. One goroutine at a time may call it.
 func (m *Meter) Read(p []byte) (int, error) {
 	n, err := m.Conn.Read(p)
 	if now := time.Now(); now.Sub(m.since) > m.Span {

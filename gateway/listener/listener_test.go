@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"frontrow/gateway/client"
-	"frontrow/gateway/ja4"
+	"frontrow/gateway/client/ja4"
 )
 
 const waitLimit = 20 * time.Second

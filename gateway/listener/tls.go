@@ -10,21 +10,21 @@ import (
 	"sync/atomic"
 	"time"
 
-	"frontrow/gateway/ja4"
+	"frontrow/gateway/client/ja4"
 )
 
 var errFlood = errors.New("more than a client has to say")
 
-// certificateEvery is how often the files of a certificate are looked at.
+// certificateEvery is how often a certificate's files are checked.
 const certificateEvery = 10 * time.Second
 
-// Certificate is a certificate that follows its files.
+// Certificate is a TLS certificate that follows its files.
 type Certificate struct {
 	cert, key string
 	current   atomic.Pointer[loaded]
 }
 
-// loaded is a certificate with what tells its files from later ones.
+// loaded is a certificate with what distinguishes its files from later ones.
 type loaded struct {
 	pair  *tls.Certificate
 	stamp [2]stamp
@@ -42,8 +42,8 @@ func LoadCertificate(cert, key string) (*Certificate, error) {
 	return c, err
 }
 
-// Config is the TLS of a server with this certificate, which notes the client's
-// fingerprint.
+// Config returns the TLS configuration of a server with this certificate, which notes each
+// client's fingerprint.
 func (c *Certificate) Config() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,

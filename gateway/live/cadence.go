@@ -6,19 +6,19 @@ import (
 	"frontrow/wire"
 )
 
-// How often a waiting fan is told the board, by how long their wait will be. Near
-// the head a second matters; an hour away it doesn't, and a million sockets
-// written to each second would be all that a gateway does.
+// How often a waiting fan gets the board, by the length of their wait. Near the head a
+// second matters; an hour away it doesn't, and a gateway that wrote to a million sockets
+// each second would do nothing else.
 const (
-	cadenceNear  = time.Second      // called within two minutes, about
-	cadenceSoon  = 5 * time.Second  // within ten; and who has no place
+	cadenceNear  = time.Second      // called within about two minutes
+	cadenceSoon  = 5 * time.Second  // within ten; also for viewers without a place
 	cadenceLater = 15 * time.Second // within the hour
 	cadenceFar   = 30 * time.Second
 
-	nearAhead = 100 // so few are near whatever the pace
+	nearAhead = 100 // so few ahead is near, whatever the pace
 )
 
-// cadence is how often the board is told to a fan with so many ahead of them.
+// cadence returns how often a fan with so many ahead of them gets the board.
 func cadence(b *wire.Board, ahead uint64) time.Duration {
 	rate := b.Rate
 	if b.Pace != nil && b.Pace.High > rate {
@@ -35,9 +35,8 @@ func cadence(b *wire.Board, ahead uint64) time.Duration {
 	return cadenceFar
 }
 
-// urgent reports whether a board says something that everybody must hear at once:
-// that the sale opens, pauses or ends, that a level is sold out or back, the
-// draw, an operator's words.
+// urgent reports whether a board has news that everybody must get at once: the sale opens,
+// pauses or ends, a level is sold out or back, the draw, an operator's message.
 func urgent(last, b *wire.Board) bool {
 	if last.State != b.State || last.Message != b.Message || (last.Draw == nil) != (b.Draw == nil) ||
 		b.Draw != nil && *last.Draw != *b.Draw || len(last.Levels) != len(b.Levels) {

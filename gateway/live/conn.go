@@ -24,7 +24,7 @@ const (
 
 	talkWindow = 10 * time.Second
 
-	// maxTalkBytes is what a client may send in a talkWindow in all: messages, their
+	// maxTalkBytes is what a client may send in total in a talkWindow: messages, their
 	// fragments, pings and pongs. maxPings are answered in a socket's life.
 	maxTalkBytes = 64 << 10
 	maxPings     = 1000
@@ -32,12 +32,12 @@ const (
 
 // Bounds of a live socket.
 const (
-	// maxSeatFrames may wait for one viewer; with more they are too slow. It is above
+	// maxSeatFrames may wait for one viewer; a viewer with more is too slow. It is above
 	// plan.MaxSections + plan.MaxAreas, so the answer to a watch always fits.
 	maxSeatFrames = 4096
-	maxNotices    = 16 // waiting for one fan; the oldest goes, GET knows the truth
+	maxNotices    = 16 // waiting for one fan; beyond it the oldest is dropped, and GET has the truth
 
-	writeTimeout = 10 * time.Second // of what one drain writes
+	writeTimeout = 10 * time.Second // of one drain
 	pingEvery    = 30 * time.Second // from half to one and a half of it
 	pingTimeout  = 10 * time.Second
 	maxLife      = 60 * time.Minute // from half to one and a half of it, so that gateways even out
@@ -45,23 +45,23 @@ const (
 	noRoomPause = 5 * time.Second
 )
 
-// conn is one live socket. What waits for it is bounded and never makes anybody
-// else wait: of boards and stocks only the newest is kept, and a viewer who
-// can't take the frames of their sections is closed for Overload.
+// conn is one live socket. What waits for it is bounded and never delays others: of boards
+// and stocks only the newest is kept, and a viewer who can't keep up with the frames of
+// their sections is closed with Overload.
 //
-// An idle socket has one goroutine, the reader; a writer lives only while there
-// is something to write.
+// An idle socket has one goroutine, the reader; a writer lives only while there is
+// something to write.
 type conn struct {
 	ws  *websocket.Conn
 	hub *Hub
-	fan string // empty: nobody we know
+	fan string // empty: unknown
 
 	// Guarded by hub.mu.
 	watched []int // sections
 	all     bool
-	place   *wire.LivePlace // where the fan says they stand; nil: nowhere
-	heard   uint64          // number of the board last told
-	next    time.Time       // when another may be
+	place   *wire.LivePlace // where the fan says they stand; nil: they have not said
+	heard   uint64          // number of the last board sent
+	next    time.Time       // when another may be sent
 
 	born  time.Time
 	life  time.Duration
@@ -79,16 +79,16 @@ type conn struct {
 	closed  bool
 }
 
-// Accept makes the request of a fan, or of nobody we know, a live socket, which is
-// counted for owner. It refuses when there is no room.
+// Accept turns a request into a live socket, which is counted for owner. fan is empty for a
+// stranger. It refuses if there is no room.
 func (h *Hub) Accept(w http.ResponseWriter, r *http.Request, fan string, owner Owner) error {
 	if full := h.sockets.enter(owner); full != "" {
 		return noRoom(full)
 	}
 	pings := 0
 	ws, err := websocket.Accept(metered{w}, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true,                          // our caller has looked at the origin
-		CompressionMode:    websocket.CompressionDisabled, // so no frame may claim to be compressed
+		InsecureSkipVerify: true,                          // our caller has checked the origin
+		CompressionMode:    websocket.CompressionDisabled, // so no frame can claim to be compressed
 		OnPingReceived: func(context.Context, []byte) bool { // browsers send none
 			pings++
 			return pings <= maxPings
@@ -108,7 +108,7 @@ func (h *Hub) Accept(w http.ResponseWriter, r *http.Request, fan string, owner O
 	return nil
 }
 
-// noRoom says why no further socket is opened. The page goes on without one.
+// noRoom says why no further socket is opened. The page works without one.
 func noRoom(full string) *wire.Problem {
 	p := &wire.Problem{Code: wire.CodeSlowDown, RetryAfterMS: jitter(noRoomPause).Milliseconds()}
 	switch full {
@@ -122,11 +122,11 @@ func noRoom(full string) *wire.Problem {
 	return p
 }
 
-// metered makes a socket's connection end when more is sent than a client has to
-// say, in whatever frames.
+// metered ends a socket's connection when the client sends more than it may, in whatever
+// frames.
 type metered struct{ http.ResponseWriter }
 
-// Hijack is http.Hijacker's.
+// Hijack implements http.Hijacker.
 func (m metered) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, buffered, err := http.NewResponseController(m.ResponseWriter).Hijack()
 	if err != nil {
@@ -174,7 +174,7 @@ func (c *conn) run() {
 	}
 }
 
-// probe pings, and ends a socket that is silent or has lived its life.
+// probe pings, and ends a socket that is silent or has reached its age limit.
 func (c *conn) probe() {
 	if time.Since(c.born) > c.life {
 		c.close(Life, "come back")
@@ -189,7 +189,7 @@ func (c *conn) probe() {
 	c.check.Reset(jitter(pingEvery))
 }
 
-// close ends the socket, once, and waits for the peer's goodbye.
+// close ends the socket, once, and waits for the peer's close frame.
 func (c *conn) close(end Ending, why string) {
 	c.shutting.Do(func() {
 		c.mu.Lock()
@@ -242,9 +242,8 @@ func (c *conn) offer(put func()) {
 	}
 }
 
-// drain writes what waits until nothing does: the fan's own news first. A timer
-// that is used again and again bounds each round, because a context for each
-// write costs as much as the write.
+// drain writes what is waiting until nothing is, the fan's own news first. A reused timer
+// bounds each round, because a context for each write costs as much as the write.
 func (c *conn) drain() {
 	for {
 		frames := c.take()
@@ -263,7 +262,7 @@ func (c *conn) drain() {
 	}
 }
 
-// abort ends the socket without a goodbye: the peer takes nothing, or is gone.
+// abort ends the socket without a close frame: the peer reads nothing, or is gone.
 func (c *conn) abort() {
 	c.mu.Lock()
 	c.closed, c.writing = true, false
@@ -271,7 +270,7 @@ func (c *conn) abort() {
 	_ = c.ws.CloseNow()
 }
 
-// take empties what waits; the writer ends if that is nothing.
+// take returns and clears what is waiting; the writer ends if that is nothing.
 func (c *conn) take() [][]byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -292,5 +291,5 @@ func (c *conn) take() [][]byte {
 	return frames
 }
 
-// jitter is between half and one and a half of d.
+// jitter returns a duration between 0.5 d and 1.5 d.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }

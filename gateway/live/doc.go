@@ -1,11 +1,11 @@
-// Package live shows an event as it is: the board, the stock and the state of every
-// seat, to those who read it and to those who watch it over a socket. It informs;
-// others decide who may have a seat and whose turn it is.
+// Package live shows an event as it is, the board, the stock and the state of every seat,
+// both on request and over sockets. It informs; others decide who may have a seat and whose
+// turn it is.
 //
 //	BOARD, STOCK ───► Feed ────────┐
 //	                               ├─► Hub ──a frame, encoded once──► conn ─► viewer
 //	SEATS_<event> ──► seatmap ─────┤    │                              ▲
-//	  (a watch)                    │    └─ by fan: notices             └─ {"watch":[sections]}, {"place":{…}}
+//	  (its log)                    │    └─ by fan: notices             └─ {"watch":[sections]}, {"place":{…}}
 //	                               └─► Snapshot ─► GET …/availability
 //
 // # Reading guide
@@ -30,20 +30,21 @@
 //
 // # Invariants
 //
-//  1. A viewer who reads the snapshot after their watch was answered, applies frames
-//     above its sequence and reads again at a gap, sees the truth as of the last tick.
-//     Frames of a section are a chain without silent losses: From of each is To of the
-//     one before.
-//  2. The snapshot of a tick is there before any frame of it is sent.
-//  3. No viewer makes another wait. Every queue of a socket is bounded: of boards and
-//     stocks the newest is kept, of notices the last few, and a viewer who can't keep
-//     up with seats is closed with Overload.
-//  4. When the records of the seats begin anew, nothing that was told holds, and every
-//     viewer is sent to read everything again.
+//  1. A viewer who reads the snapshot after the answer to their watch, applies frames above
+//     its sequence and reads again at a gap, sees the truth as of the last tick. A
+//     section's frames are a chain without silent losses: From of each is To of the
+//     previous one.
+//  2. A tick's snapshot is published before any of its frames, and has all or nothing of a
+//     flush.
+//  3. No viewer delays another. Every queue of a socket is bounded: of boards and stocks
+//     the newest is kept, of notices the last few, and a viewer who can't keep up with
+//     seats is closed with Overload.
+//  4. When the seats' log begins anew, nothing sent before holds, and every viewer is
+//     sent away to read everything again.
 //  5. An idle socket costs one goroutine, and what it may send is bounded in bytes,
 //     messages and time.
 //
 // # What a crash leaves
 //
-// Nothing: viewers come back, here or elsewhere, and read everything anew.
+// Nothing: viewers reconnect, here or elsewhere, and read everything anew.
 package live

@@ -1,19 +1,18 @@
 package live
 
-// Ending is why a socket is closed from here. What close code stands for it is the
-// protocol's matter, and Config says it.
+// Ending is why we close a socket. The close code belongs to the protocol: see Config.Code.
 type Ending int
 
 // The endings.
 const (
-	Life     Ending = iota // it has lived its life: come back
+	Life     Ending = iota // it has reached its age limit: come back
 	Deploy                 // this gateway stops: come back elsewhere
-	Overload               // too slow, or what was told no longer holds: come back and read everything again
-	Policy                 // the client asks for what there isn't, or for too much
-	Data                   // what the client sends is not what a live socket takes
+	Overload               // too slow, or what was sent no longer holds: come back and read everything again
+	Policy                 // the client asks for what doesn't exist, or for too much
+	Data                   // the client sends what a live socket doesn't take
 )
 
-// label is an ending as a metric label.
+// label returns an ending as a metric label.
 func (e Ending) label() string {
 	switch e {
 	case Overload:

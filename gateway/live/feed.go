@@ -5,12 +5,12 @@ import (
 	"strconv"
 	"sync/atomic"
 
-	"frontrow/gateway/document"
+	"frontrow/gateway/pages"
 	"frontrow/wire"
 )
 
-// Feed is what an event tells everybody: its board and its stock, the newest of
-// each, encoded once. The zero value is empty. It may be fed before there is a Hub.
+// Feed is what an event shows everybody: its newest board and stock, each encoded once. The
+// zero value is empty. It may be fed before there is a Hub.
 type Feed struct {
 	board atomic.Pointer[Board]
 	stock atomic.Pointer[stock]
@@ -19,22 +19,21 @@ type Feed struct {
 // Board is a board and its encodings.
 type Board struct {
 	wire.Board
-	Doc *document.Document
+	Doc *pages.Document
 
 	frame  []byte
-	urgent uint64 // number of the last board that everybody had to hear of
+	urgent uint64 // number of the last board that was urgent
 }
 
 type stock struct{ frame []byte }
 
-// SetBoard replaces the board by b, which was stored at revision. One at a time
-// may call it.
+// SetBoard replaces the board by b, which was stored at revision. Calls must not overlap.
 func (f *Feed) SetBoard(b wire.Board, revision uint64) error {
 	raw, err := json.Marshal(b)
 	if err != nil {
 		return err
 	}
-	v, last := &Board{Board: b, Doc: document.New("application/json", "b"+strconv.FormatUint(revision, 10), raw),
+	v, last := &Board{Board: b, Doc: pages.NewDocument("application/json", "b"+strconv.FormatUint(revision, 10), raw),
 		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})}, f.board.Load()
 	if v.urgent = b.Seq; last != nil && !urgent(&last.Board, &b) {
 		v.urgent = last.urgent
@@ -48,10 +47,10 @@ func (f *Feed) SetStock(s wire.Stock) {
 	f.stock.Store(&stock{encodeFrame(wire.LiveFrame{T: wire.FrameStock, Stock: &s})})
 }
 
-// Board is the newest board; nil before the first.
+// Board returns the newest board; nil before the first.
 func (f *Feed) Board() *Board { return f.board.Load() }
 
-// encodeFrame renders a frame, once for all its viewers.
+// encodeFrame encodes a frame, once for all its viewers.
 func encodeFrame(f wire.LiveFrame) []byte {
 	raw, _ := json.Marshal(f) // strings, numbers, times: can't fail
 	return raw

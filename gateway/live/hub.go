@@ -8,28 +8,29 @@ import (
 	"sync"
 	"time"
 
+	"frontrow/internal/salelog"
 	"frontrow/kv"
 	"frontrow/wire"
 )
 
 const (
-	// liveTick is how long changes of seats are gathered into one frame.
+	// liveTick is how long seat changes are gathered into one frame.
 	liveTick = 100 * time.Millisecond
-	// boardEvery is how often it is looked whom to tell the board, stockEvery the
-	// least time between two frames of the stock.
+	// boardEvery is how often the hub checks who is due a board; stockEvery is the least
+	// time between two stock frames.
 	boardEvery = time.Second
 	stockEvery = 500 * time.Millisecond
 
-	// fanoutBurst is how many sockets are given a frame before their writers are
-	// let run: a board for 100,000 sockets must not make 100,000 goroutines at once.
+	// fanoutBurst is how many sockets get a frame before the hub yields to their writers: a
+	// board for 100,000 sockets must not make 100,000 goroutines at once.
 	fanoutBurst = 256
 
 	// watchAll is the section name that stands for all of them.
 	watchAll = "*"
 )
 
-// Hub knows who views an event and gives each frame, encoded once, to all whom
-// it concerns. It never waits for a viewer.
+// Hub knows who views an event and hands each frame, encoded once, to all whom it concerns.
+// It never waits for a viewer.
 type Hub struct {
 	venue   *Venue
 	feed    *Feed
@@ -38,13 +39,13 @@ type Hub struct {
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
-	everybody map[*conn]struct{}   // who watch all sections
-	bySection []map[*conn]struct{} // who watch this one
+	everybody map[*conn]struct{}   // viewers of all sections
+	bySection []map[*conn]struct{} // viewers of this section
 	byFan     map[string]map[*conn]struct{}
 }
 
-// NewHub is the hub of an event at venue, whose viewers are among sockets. It tells
-// them what is fed, once Run runs.
+// NewHub returns the hub of an event at venue, whose viewers are among sockets. Once Run
+// runs, it sends them what feed gets.
 func NewHub(venue *Venue, feed *Feed, sockets *Sockets) *Hub {
 	h := &Hub{venue: venue, feed: feed, seats: newSeatmap(venue), sockets: sockets, conns: map[*conn]struct{}{}, everybody: map[*conn]struct{}{},
 		bySection: make([]map[*conn]struct{}, len(venue.sections)), byFan: map[string]map[*conn]struct{}{}}
@@ -52,22 +53,23 @@ func NewHub(venue *Venue, feed *Feed, sockets *Sockets) *Hub {
 	return h
 }
 
-// Watcher is to be told of the event's seats.
-func (h *Hub) Watcher() kv.Watcher {
-	return kv.Watcher{
-		Entry: func(e kv.Entry) {
-			if h.seats.apply(e) {
+// Watcher returns what is to be told of the event's seats.
+func (h *Hub) Watcher() salelog.Watcher {
+	return salelog.Watcher{
+		All: func(states []wire.State, at kv.Revision, anew bool) {
+			if h.seats.all(states, uint64(at), anew) {
 				h.again()
 			}
 		},
-		Current: h.seats.arrived,
+		Flush: func(changes []salelog.Change, at kv.Revision) { h.seats.flush(changes, uint64(at)) },
 	}
 }
 
-// Snapshot is the availability as of the last tick; nil until the seats are read.
+// Snapshot returns the availability as of the last tick; nil until the seats have been
+// read.
 func (h *Hub) Snapshot() *Snapshot { return h.seats.snapshot.Load() }
 
-// Run gives what has changed to the event's viewers, tick by tick, until ctx ends.
+// Run sends changes to the event's viewers, tick by tick, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
 	ticker := time.NewTicker(liveTick)
 	defer ticker.Stop()
@@ -93,7 +95,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// add makes c a viewer and gives it the board and the stock at once.
+// add makes c a viewer and offers it the board and the stock at once.
 func (h *Hub) add(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,8 +131,8 @@ func (h *Hub) unwatch(c *conn) {
 	c.watched, c.all = nil, false
 }
 
-// watch replaces the sections that c views and answers each with a frame that
-// says where it stands. It is false if a section is unknown.
+// watch replaces the sections that c views and answers for each with a frame that says
+// where it stands. It returns false if a section is unknown.
 func (h *Hub) watch(c *conn, ids []string) bool {
 	var sections []int
 	all := false
@@ -169,7 +171,7 @@ func (h *Hub) watch(c *conn, ids []string) bool {
 	return true
 }
 
-// changes gives each section's frame to those who view it.
+// changes sends each section's frame to its viewers.
 func (h *Hub) changes(all []change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -184,7 +186,7 @@ func (h *Hub) changes(all []change) {
 	}
 }
 
-// board tells the board to all who have not heard it and whose time has come.
+// board sends the board to all who don't have it and are due.
 func (h *Hub) board(b *Board, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -195,7 +197,7 @@ func (h *Hub) board(b *Board, now time.Time) {
 	})
 }
 
-// tell gives c the board, and sets when it may hear the next one. Its caller holds mu.
+// tell sends c the board, and sets when it may get the next. Its caller holds mu.
 func (h *Hub) tell(c *conn, b *Board, now time.Time) {
 	every := cadenceSoon
 	if p := c.place; p != nil {
@@ -203,7 +205,7 @@ func (h *Hub) tell(c *conn, b *Board, now time.Time) {
 		every = cadence(&b.Board, ahead)
 	}
 	if every > cadenceNear {
-		every = jitter(every) // so that the far ones are not told all at once
+		every = jitter(every) // so that the distant ones don't all get it at once
 	}
 	c.heard, c.next = b.Seq, now.Add(every-boardEvery/2)
 	c.offerBoard(b.frame)
@@ -222,7 +224,7 @@ func (h *Hub) stock(frame []byte) {
 	give(h.conns, func(c *conn) { c.offerStock(frame) })
 }
 
-// Notice gives a fan's news to all their sockets.
+// Notice sends a notice to all the fan's sockets.
 func (h *Hub) Notice(fan string, n *wire.Notice) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -233,14 +235,14 @@ func (h *Hub) Notice(fan string, n *wire.Notice) {
 	give(h.byFan[fan], func(c *conn) { c.offerNotice(frame) })
 }
 
-// Viewers is the number of sockets.
+// Viewers returns the number of sockets.
 func (h *Hub) Viewers() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.conns)
 }
 
-// list is the sockets at this moment.
+// list returns the present sockets.
 func (h *Hub) list() []*conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -251,14 +253,14 @@ func (h *Hub) list() []*conn {
 	return all
 }
 
-// of is the sockets of a fan.
+// of returns a fan's sockets.
 func (h *Hub) of(fan string) []*conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Collect(maps.Keys(h.byFan[fan]))
 }
 
-// again sends every viewer away to come back and read everything anew.
+// again sends every viewer away, to come back and read everything anew.
 func (h *Hub) again() {
 	for _, c := range h.list() {
 		go c.close(Overload, "read again")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -32,11 +31,11 @@ func open(t *testing.T) *hall {
 	must(t, err)
 	raw, err := plan.Encode(p)
 	must(t, err)
-	v, err := NewVenue(plan.Digest(p), raw)
+	v, err := NewVenue(plan.Digest(p), p, raw)
 	must(t, err)
 	sockets := NewSockets(Config{Max: 100, Code: func(Ending) websocket.StatusCode { return websocket.StatusTryAgainLater }})
 	h := &hall{Hub: NewHub(v, &Feed{}, sockets), t: t}
-	h.Watcher().Current() // there are no records of seats
+	h.Watcher().All(make([]wire.State, v.Index.Len()), 0, true) // there are no records of seats
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
@@ -241,7 +240,7 @@ func pending(c *conn) int {
 func TestSocketsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := NewSockets(Config{Max: 4, OfAddress: 3, OfFan: 2})
-	home, office := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
+	home, office := "192.0.2.1/32", "192.0.2.2/32"
 	in := []Owner{{home, "ann"}, {home, "ann"}, {home, ""}, {}}
 	for i, c := range []struct {
 		Owner

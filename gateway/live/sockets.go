@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -28,21 +27,21 @@ type Config struct {
 	Registerer prometheus.Registerer // nil: no metrics
 }
 
-// Owner is whom a live socket is counted for. What is empty is not counted.
+// Owner is who a live socket is counted for. What is empty is not counted.
 type Owner struct {
-	Address netip.Prefix
+	Address string
 	Fan     string
 }
 
-// Reasons for which there is no room for a socket.
+// Reasons why there is no room for a socket.
 const (
 	socketsFull    = "full"
 	socketsAddress = "address"
 	socketsFan     = "fan"
 )
 
-// Sockets are the live sockets of the process: it counts those of all, of each
-// address and of each fan, whatever event they view.
+// Sockets are the live sockets of the process, counted in all, by address and by fan,
+// whatever event they view.
 type Sockets struct {
 	max, ofAddress, ofFan int
 	code                  func(Ending) websocket.StatusCode
@@ -53,14 +52,14 @@ type Sockets struct {
 
 	mu        sync.Mutex
 	n         int
-	addresses map[netip.Prefix]int
+	addresses map[string]int
 	fans      map[string]int
 	hubs      []*Hub
 	closed    bool
 	gone      chan struct{} // closed when closed and n is 0
 }
 
-// NewSockets counts no sockets yet.
+// NewSockets returns a Sockets without any.
 func NewSockets(cfg Config) *Sockets {
 	f := promauto.With(cfg.Registerer)
 	return &Sockets{max: cfg.Max, ofAddress: cfg.OfAddress, ofFan: cfg.OfFan, code: cfg.Code,
@@ -68,23 +67,23 @@ func NewSockets(cfg Config) *Sockets {
 		closes: f.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_gateway_socket_closes_total",
 			Help: "Live sockets closed from here, by reason."}, []string{"reason"}),
 		frames:    f.NewCounter(prometheus.CounterOpts{Name: "frontrow_gateway_frames_total", Help: "Frames written to live sockets."}),
-		addresses: map[netip.Prefix]int{}, fans: map[string]int{}, gone: make(chan struct{})}
+		addresses: map[string]int{}, fans: map[string]int{}, gone: make(chan struct{})}
 }
 
-// enter takes a socket's room; full says why there is none, or is empty.
+// enter takes room for a socket; full says why there is none, and is otherwise empty.
 func (s *Sockets) enter(o Owner) (full string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed || s.n >= s.max:
 		return socketsFull
-	case o.Address.IsValid() && s.addresses[o.Address] >= s.ofAddress:
+	case o.Address != "" && s.addresses[o.Address] >= s.ofAddress:
 		return socketsAddress
 	case o.Fan != "" && s.fans[o.Fan] >= s.ofFan:
 		return socketsFan
 	}
 	s.n++
-	if o.Address.IsValid() {
+	if o.Address != "" {
 		s.addresses[o.Address]++
 	}
 	if o.Fan != "" {
@@ -110,7 +109,7 @@ func (s *Sockets) leave(o Owner) {
 	}
 }
 
-// close lets nobody in any more; the channel ends when all have left.
+// close admits no more sockets; the channel is closed when all have left.
 func (s *Sockets) close() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +128,7 @@ func (s *Sockets) add(h *Hub) {
 	s.hubs = append(s.hubs, h)
 }
 
-// list is the viewers of all hubs at this moment.
+// list returns the present viewers of all hubs.
 func (s *Sockets) list() (all []*conn) {
 	s.mu.Lock()
 	hubs := slices.Clone(s.hubs)
@@ -140,7 +139,7 @@ func (s *Sockets) list() (all []*conn) {
 	return all
 }
 
-// ComeBack sends the sockets of a fan away, to come back as whoever they are now.
+// ComeBack sends a fan's sockets away, to reconnect with their present cookies.
 func (s *Sockets) ComeBack(fan string) {
 	s.mu.Lock()
 	hubs := slices.Clone(s.hubs)
@@ -152,16 +151,16 @@ func (s *Sockets) ComeBack(fan string) {
 	}
 }
 
-// Open is how many there are.
+// Open returns the number of sockets.
 func (s *Sockets) Open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.n
 }
 
-// Farewell lets nobody in any more and closes the sockets wave by wave, so that they
-// don't all knock on the other gateways in the same moment. It returns when all have
-// left; those that haven't when ctx ends are cut off.
+// Farewell admits no more sockets and closes those there are wave by wave, so that they
+// don't all reach the other gateways at the same moment. It returns when all have left;
+// when ctx ends it cuts off the rest.
 func (s *Sockets) Farewell(ctx context.Context) {
 	gone := s.close()
 	for i, c := range s.list() {

@@ -1,17 +1,16 @@
 package live
 
 import (
-	"frontrow/gateway/document"
+	"frontrow/gateway/pages"
 	"frontrow/plan"
 	"frontrow/wire"
 )
 
-// Venue is a seating plan as the edge uses it: numbered, and encoded once. It
-// doesn't change.
+// Venue is a seating plan as the edge uses it: numbered, and encoded once. It is immutable.
 type Venue struct {
 	Index *plan.Index
-	Full  *document.Document // the plan as it is stored
-	Map   *document.Document // its compact form, plan.Compact's
+	Full  *pages.Document // the plan as it is stored
+	Map   *pages.Document // its compact form, by plan.Compact
 
 	digest string
 
@@ -19,27 +18,23 @@ type Venue struct {
 	byID     map[string]int // section or area id → index in sections
 }
 
-// section is the places of a section or an area.
+// section is the range of places of a section or an area.
 type section struct {
 	id   string
 	area bool
 	plan.Range
 }
 
-// NewVenue reads an encoded plan, which is known by its digest.
-func NewVenue(digest string, raw []byte) (*Venue, error) {
-	p, err := plan.Decode(raw)
-	if err != nil {
-		return nil, err
-	}
+// NewVenue returns the venue of a plan. raw is the plan as stored, digest its digest.
+func NewVenue(digest string, p *plan.Plan, raw []byte) (*Venue, error) {
 	x := plan.NewIndex(p)
 	compact, err := plan.Compact(p, x)
 	if err != nil {
 		return nil, err
 	}
 	v := &Venue{digest: digest, Index: x, byID: map[string]int{},
-		Full: document.New("application/json", digest, raw),
-		Map:  document.New("application/json", digest+"-map", compact)}
+		Full: pages.NewDocument("application/json", digest, raw),
+		Map:  pages.NewDocument("application/json", digest+"-map", compact)}
 	for i, r := range x.Sections() {
 		v.sections = append(v.sections, section{p.Sections[i].ID, false, r})
 	}
@@ -49,12 +44,12 @@ func NewVenue(digest string, raw []byte) (*Venue, error) {
 	for i, s := range v.sections {
 		v.byID[s.id] = i
 	}
-	v.Full.Pack() // now, rather than in somebody's request
+	v.Full.Pack() // now, rather than during a request
 	v.Map.Pack()
 	return v, nil
 }
 
-// Notes is what the plan says of a place.
+// Notes returns what the plan says about a place.
 func (v *Venue) Notes(id string) wire.Notes {
 	i, ok := v.Index.Lookup(id)
 	if !ok {
@@ -64,13 +59,13 @@ func (v *Venue) Notes(id string) wire.Notes {
 	return wire.NotesOf(ref.Restricted, ref.Kind == plan.Accessible, ref.Kind == plan.Companion)
 }
 
-// HasSection reports whether the plan has a section or an area of that id.
+// HasSection reports whether the plan has a section or an area with that id.
 func (v *Venue) HasSection(id string) bool {
 	_, ok := v.byID[id]
 	return ok
 }
 
-// HasArea reports whether the plan has an area of that id.
+// HasArea reports whether the plan has an area with that id.
 func (v *Venue) HasArea(id string) bool {
 	i, ok := v.byID[id]
 	return ok && v.sections[i].area

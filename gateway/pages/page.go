@@ -1,8 +1,8 @@
 package pages
 
-// Page is what every template is executed with. All files of templates/ are parsed
-// as one set and a page is executed by its file name, so shared pieces are
-// {{define}}d once, under their own names:
+// Page is what every template is executed with. All files of templates/ are parsed as one
+// set and a page is executed by its file name; shared pieces are {{define}}d once, under
+// their own names:
 //
 //	index.html    /                      Events
 //	event.html    /e/{event}             Event
@@ -35,8 +35,8 @@ type Event struct {
 	Opens           *Instant // the on-sale, while it is to come
 	RoomOpens       *Instant // the waiting room, while it is to come
 	RoomOpensIn     int64    // ms
-	Lottery         bool     // fans who join before the on-sale are drawn
-	DrawAhead       bool     // and that is still to come
+	Lottery         bool     // fans who join before the on-sale are drawn by lot
+	DrawAhead       bool     // and the draw is still to come
 	State           string   // wire.SaleScheduled, SaleOpen, SalePaused, SaleSoldOut or SaleClosed
 	Status          string   // the same as a sentence: "On sale now"
 	Digits          int      // minor digits of the event's currency
@@ -55,10 +55,10 @@ type Level struct {
 // Orders is a page of a fan's orders, the newest first.
 type Orders struct {
 	List  []Order
-	Older string // where the next page is; empty: this is the last
-	Later bool   // it is not the first
+	Older string // URL of the next page; empty: this is the last
+	Later bool   // this is not the first page
 
-	Known     bool   // the browser is a fan's, who can sign out
+	Known     bool   // the browser is a fan's, so they can sign out
 	SignedOut string // "here" or "elsewhere": what has just been done
 }
 
@@ -66,7 +66,7 @@ type Orders struct {
 type Order struct {
 	ID              string
 	Event           string // id
-	Name, Venue     string // of the event; its id alone when it is not on sale any more
+	Name, Venue     string // of the event; only its id when it is no longer on sale
 	Starts          *Instant
 	State           string // wire.OrderState
 	Status          string // the same as a sentence
@@ -76,19 +76,19 @@ type Order struct {
 	Total, Refunded *Money // Total nil: nothing was charged. Refunded is part of it, or nil
 }
 
-// Seat is a seat of an order, with what must be known of it in words, and the
-// ticket that opens the gate, if one does.
+// Seat is a seat of an order, with what the buyer must know about it, and its ticket if
+// there is one.
 type Seat struct{ Label, Notes, Ticket string }
 
-// Carry is a place that was carried to this device, which may take it by
-// posting the form to its own address; with replace=yes if it is OtherFan's.
+// Carry is a place carried to this device, which takes it by posting the form to the page's
+// own address, with replace=yes if OtherFan.
 type Carry struct {
 	Number   uint64
 	Event    string // its name
 	EventID  string
 	ThisFan  bool   // the device is this fan's already
 	OtherFan bool   // it is another fan's
-	Wrong    string // why the form was not taken; empty: it was not sent yet
+	Wrong    string // why the form was refused; empty: it has not been sent yet
 }
 
 // Draw is the proof of an event's draw.
@@ -101,7 +101,7 @@ type Draw struct {
 	Lanes      []Lane
 }
 
-// Lane tells how many fans of each region take part in a lane's draw.
+// Lane says how many fans of each region take part in a lane's draw.
 type Lane struct {
 	Lane    string
 	Regions []Entrants
@@ -113,7 +113,7 @@ type Entrants struct {
 	Fans   uint64
 }
 
-// Problem is a refusal for reading.
+// Problem is a refusal as a page shows it.
 type Problem struct {
 	Status int
 	Title  string

@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-
-	"frontrow/gateway/document"
 )
 
 const (
@@ -21,18 +19,18 @@ const (
 	lang       = "en"
 )
 
-// Pages renders the templates and has the assets.
+// Pages renders the templates and holds the assets.
 type Pages struct {
 	templates *template.Template
 	policy    string
-	names     map[string]string             // of assets: logical name → URL
-	assets    map[string]*document.Document // by logical name
+	names     map[string]string    // of assets: logical name → URL
+	assets    map[string]*Document // by logical name
 }
 
-// New reads templates/ and dist/ at once: what is missing or broken is found at the
-// start and not by a fan. The widget's origins, if any, may be loaded from.
+// New reads all of templates/ and dist/, so that what is missing or broken is found at the
+// start and not by a fan. Pages may load from the origins in widget.
 func New(files fs.FS, widget []string) (*Pages, error) {
-	p := &Pages{policy: policyOf(widget), names: map[string]string{}, assets: map[string]*document.Document{}}
+	p := &Pages{policy: policyOf(widget), names: map[string]string{}, assets: map[string]*Document{}}
 	var err error
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
@@ -52,7 +50,7 @@ func New(files fs.FS, widget []string) (*Pages, error) {
 		}
 		name := strings.TrimPrefix(file, "dist/")
 		sum := sha256.Sum256(raw)
-		a := document.New(assetType(name), hex.EncodeToString(sum[:8]), raw)
+		a := NewDocument(assetType(name), hex.EncodeToString(sum[:8]), raw)
 		p.assets[name], p.names[name] = a, assetsPath+name+"?v="+a.ETag()
 		return nil
 	})
@@ -62,8 +60,8 @@ func New(files fs.FS, widget []string) (*Pages, error) {
 	return p, nil
 }
 
-// policyOf allows what we serve ourselves, and what a widget's provider does.
-// 'self' covers the WebSocket of the same host (CSP level 3).
+// policyOf returns the Content-Security-Policy, which allows what we and a widget's
+// provider serve. 'self' covers the WebSocket of the same host (CSP level 3).
 func policyOf(widget []string) string {
 	var b strings.Builder
 	for _, kind := range []string{"default", "style", "script", "connect", "frame"} {
@@ -79,7 +77,8 @@ func policyOf(widget []string) string {
 	return b.String()
 }
 
-// assetType does not depend on the machine's own table for what we build.
+// assetType returns a Content-Type; for what we build it doesn't depend on the machine's
+// own table.
 func assetType(name string) string {
 	switch path.Ext(name) {
 	case ".js":
@@ -99,7 +98,7 @@ func assetType(name string) string {
 	return "application/octet-stream"
 }
 
-// Render writes a page. It is rendered first, so a broken one is a refusal.
+// Render writes a page. It renders first, so that a broken template becomes a refusal.
 func (p *Pages) Render(w http.ResponseWriter, status int, name string, data Page) error {
 	data.Lang, data.Assets = lang, p.names
 	var b bytes.Buffer
@@ -114,5 +113,5 @@ func (p *Pages) Render(w http.ResponseWriter, status int, name string, data Page
 	return nil
 }
 
-// Asset is a file of dist/; nil if there is none of that name.
-func (p *Pages) Asset(name string) *document.Document { return p.assets[name] }
+// Asset returns a file of dist/, nil if there is none of that name.
+func (p *Pages) Asset(name string) *Document { return p.assets[name] }

@@ -9,16 +9,15 @@ import (
 	"frontrow/wire"
 )
 
-// Instant is an instant as a page shows it: in the venue's zone, which is named.
-// The script sets the fan's own time beside it where that is another
-// (web/src/time.ts, which writes instants in the same words).
+// Instant is an instant as a page shows it: in the venue's zone, which is named. The script
+// adds the fan's own time where it differs (web/src/time.ts, which formats instants alike).
 type Instant struct {
 	Reading string // "Fri 14 Aug 2026, 20:00 (Berlin time)"
 	At      string // RFC 3339 in UTC, for <time datetime>
 	Zone    string // by its IANA name
 }
 
-// InstantOf is t in the venue's zone; nil when it is unknown.
+// InstantOf returns t in the venue's zone, nil if t is zero.
 func InstantOf(t time.Time, zone *time.Location) *Instant {
 	if t.IsZero() {
 		return nil
@@ -32,7 +31,7 @@ type Money struct {
 	Plain   string // "EUR 54.50", for <data value>
 }
 
-// MoneyOf is an amount of minor units, of which the currency has so many digits.
+// MoneyOf returns an amount of minor units of a currency with so many digits.
 func MoneyOf(minor int64, currency string, digits int) *Money {
 	s := strconv.FormatInt(minor, 10)
 	for len(s) <= digits {
@@ -49,7 +48,7 @@ func MoneyOf(minor int64, currency string, digits int) *Money {
 	return m
 }
 
-// grouped sets a comma before each three digits from the right.
+// grouped puts a comma before each three digits from the right.
 func grouped(whole string) string {
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]
@@ -57,8 +56,8 @@ func grouped(whole string) string {
 	return whole
 }
 
-// sign is what stands before an amount: the currency's sign in English (Unicode
-// CLDR), or its code and a space that no line breaks at.
+// sign returns what precedes an amount: the currency's sign in English (Unicode CLDR), or
+// its code and a no-break space.
 func sign(currency string) string {
 	s := currency
 	switch currency {

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Command is a command as people are shown it.
+// Command is a command as shown to people.
 type Command struct {
 	File string
 	Line int
-	Text string // without a comment behind it
+	Text string // without a trailing comment
 }
 
 var (
-	// ours is what a command begins with: settings, perhaps, and one of our programs.
+	// ours matches the beginning of a command: variables, if any, and one of our programs.
 	ours = regexp.MustCompile(`^((?:[A-Z_]+=\S+ )*(?:make|go|sed|(?:\.bin/)?(?:frontrow|frontrow-failpoints|nats)) \S.*)$`)
 	span = regexp.MustCompile("`([^`]+)`")
 )
@@ -39,7 +39,7 @@ func Read(file, markdown string) (all []Command) {
 	return all
 }
 
-// Targets are the commands that make help lists.
+// Targets returns the commands listed by make help.
 func Targets(help string) (all []Command) {
 	for i, text := range strings.Split(strings.TrimSpace(help), "\n") {
 		if words := strings.Fields(text); len(words) > 1 {

@@ -46,27 +46,31 @@ func forms() []form {
 	return []form{
 		row(`make (run|test|check|lint|smoke)`, ci), // run is what the house below is
 
-		row(`make bench`, `make bench ARGS=-smoke`),
-		row(`make bench ARGS="(-row '[^']+') -profile /tmp"`, `make bench ARGS="-smoke $1 -profile $$TMP"`),
+		// That every row runs, and all of them, is tested in proof/bench.
+		row(`make bench`, `make bench ARGS="-smoke -row 'best available' -o $$TMP/results.json"`),
+		row(`make bench ARGS="(-row '[^']+') -profile /tmp"`, `make bench ARGS="-smoke $1 -profile $$TMP -o $$TMP/profiled.json"`),
+		row(`make pair.*`, `make pair ARGS="-smoke -row 'best available' -turns 1"`),
+		row(`make figures`, `cp docs/capacity.md $$TMP && make bench ARGS="-smoke -row 'best available' -o $$TMP/results.json" && make figures DOC=$$TMP/capacity.md ARGS="-o $$TMP/results.json" && ! cmp -s docs/capacity.md $$TMP/capacity.md`),
 		row(`go tool pprof -top /tmp/(\S+)`, `go tool pprof -top $$TMP/$1`),
-		row(`make millions`, `make millions ARGS=-smoke`),
+		row(`make millions`, `make millions ARGS="-smoke -o $$TMP/millions.json"`),
 		row(`make halfopen`, `make halfopen SOCKETS=200`),
-		row(`make mutants`, `go run ./internal/mutants -only "provider's amount"`),
+		row(`make mutants`, `go run ./proof/mutants -only "provider's amount"`),
 		row(`make fuzz.*`, `make fuzz FUZZTIME=1x IN=./inventory/payment`),
+		row(`make sim.*`, `make sim ARGS="-seeds 2 -steps 50"`),
 		row(`make endurance.*`, `make endurance ARGS="-fans 300 -seats 200 -rate 6000 -ramp 1s -think 100ms -kill-every 2s -only gateway"`),
 		row(`make defences.*`, `make defences ARGS="-fans 20 -seats 200 -ramp 2s -think 50ms -for 5s -only on -dir $$TMP/defences"`),
 		row(`make (web|nats|build)`, ``),
 		row(`make audit`, `make audit DATA=$$DATA`),
 		row(`make clean`, `make clean BIN=$$TMP/bin DATA=$$TMP/none`),
-		row(`make help`, ``),
+		row(`make (help|lines)`, ``),
 
-		row(`go doc .*`, ``),
-		row(`go test (-run xxx -bench \S+)(?: -benchtime \S+)? (\S+)`, `go test $1 -benchtime 1x $2`),
+		row(`go doc .*|go list -m all`, ``),
+		row(`go test (-run xxx -bench \S+)(?: -benchtime \S+)? (\S+)`, `go test -short $1 -benchtime 1x $2`),
 		row(`go test -run Compact -v ./plan|go test -v ./web/build`, ``),
-		row(`go test ./sim .*`, `go test ./sim -run TestPurchases -v -seed=1 -steps=50`),
+		row(`go test ./proof/sim .*`, `go test ./proof/sim -run TestPurchases -v -seed=1 -steps=50`),
 		row(`go test -race (-run \S+ \S+)`, `go test $1`),
 		row(`go test -run 'TestFailpoints/\S+ (\S+)`, `go test -run TestFailpoints/misspelt $1`),
-		row(`go run ./internal/mutants -only .*`, `go run ./internal/mutants -only "provider's amount"`),
+		row(`go run ./proof/mutants -(only|day) .*`, `go run ./proof/mutants -only "provider's amount"`),
 		row(`go test ./kv`, `go test ./kv -run TestLayers`),
 		row(`go build -tags failpoints -o \S+ (\S+)`, `go build -tags failpoints -o $$TMP/frontrow-failpoints $1`),
 		row(`FRONTROW_FAILPOINT=(\S+) \.bin/frontrow-failpoints dev --event (\S+)`,
@@ -78,6 +82,11 @@ func forms() []form {
 
 		row(`\.bin/frontrow dev --data /tmp/rehearsal --event (\S+)`,
 			`serve $$TMP/other/pid .bin/frontrow dev --data $$TMP/other --http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0 --event $1 && end $$TMP/other/pid`),
+		row(`\.bin/frontrow event check -f (\S+)`, `.bin/frontrow event check -f $1 && ! .bin/frontrow event check -f go.mod`),
+		row(`\.bin/frontrow event apply --dry-run -f (\S+)`, `.bin/frontrow event apply --dry-run --nats $$NATS_URL -f $1
+			sed 's/base: 14500/base: "155.00"/' $1 >$$TMP/dearer.yaml
+			code=0; .bin/frontrow event apply --dry-run --nats $$NATS_URL -f $$TMP/dearer.yaml >$$TMP/changes || code=$$?
+			test $$code = 1 && grep 'the price rises by EUR 10.00' $$TMP/changes`),
 		row(`\.bin/frontrow rehearse --event (\S+) --fans \d+ (.*) --audit --postgres DSN`, `.bin/frontrow rehearse `+few+` --event $1 $2 --audit --nats $$NATS_URL`),
 		row(`\.bin/frontrow rehearse --event (\S+) --fans \d+ (.*)`, `.bin/frontrow rehearse `+few+` --event $1 $2`),
 		row(`(frontrow (?:help|version))|(frontrow .*--help)`, `.bin/$1$2`),

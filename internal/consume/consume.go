@@ -13,17 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ErrPoison marks a message that no repetition will make good.
+// ErrPoison marks a message that no retry will fix.
 var ErrPoison = errors.New("poison message")
 
 const (
 	firstDelay = 100 * time.Millisecond
 	maxDelay   = 10 * time.Second
 	maxWaiting = 256
-	// pullHeartbeat is what the consumer owes an idle pull. Two missed ones mean
-	// that the pull was lost, as one is that finds no leader.
-	pullHeartbeat = 2 * time.Second
-	// reopenPause is between two tries to pull from a consumer that fails.
+	// reopenPause is the pause between attempts to pull from a failing consumer.
 	reopenPause = time.Second
 	drainLimit  = time.Second
 	warnEvery   = time.Second
@@ -32,17 +29,17 @@ const (
 
 // Config says what to consume and how.
 type Config struct {
-	Consumer jetstream.Consumer // explicit acks; required
+	Source Source // required
 	// Handle settles one message; see the package comment for what its error
 	// means. Required, called concurrently.
 	Handle func(ctx context.Context, m jetstream.Msg) error
-	// Dead records a poison message before it is buried; if it fails, the
-	// message is given back instead. nil only logs.
+	// Dead records a poison message before it is terminated; if that fails, the
+	// message is given back instead. If nil, poison is only logged.
 	Dead func(ctx context.Context, m jetstream.Msg, reason error) error
 
 	MaxInFlight int           // default 256
 	Heartbeat   time.Duration // default a third of the consumer's AckWait
-	Grace       time.Duration // for Handles to finish when Run is to end; default 10 s
+	Grace       time.Duration // for Handles to finish once Run's ctx ends; default 10 s
 
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nowhere
@@ -50,8 +47,8 @@ type Config struct {
 
 // Validate reports what makes the configuration unusable.
 func (c Config) Validate() error {
-	if c.Consumer == nil || c.Handle == nil {
-		return errors.New("consume: Consumer and Handle are needed")
+	if c.Source == nil || c.Handle == nil {
+		return errors.New("consume: Source and Handle are needed")
 	}
 	if c.MaxInFlight < 0 || c.Heartbeat < 0 || c.Grace < 0 {
 		return errors.New("consume: bounds must not be negative")
@@ -65,7 +62,7 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 10 * time.Second
-		if wait := c.Consumer.CachedInfo().Config.AckWait; wait > 0 {
+		if wait := c.Source.AckWait(); wait > 0 {
 			c.Heartbeat = wait / 3
 		}
 	}
@@ -78,8 +75,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Run consumes until ctx ends, then returns nil; or returns the error that
-// makes going on pointless: the consumer or the connection is gone for good.
+// Run consumes until ctx ends, then returns nil. It returns an error only if going on is
+// pointless: the consumer or the connection is gone for good.
 func Run(ctx context.Context, c Config) error {
 	if err := c.Validate(); err != nil {
 		return err
@@ -88,7 +85,7 @@ func Run(ctx context.Context, c Config) error {
 	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	l := &loop{cfg: c, handling: handling, slots: make(chan struct{}, c.MaxInFlight),
-		metrics: newMetrics(c.Registerer, c.Consumer.CachedInfo().Name)}
+		metrics: newMetrics(c.Registerer, c.Source.Name())}
 	var err error
 	for err == nil && ctx.Err() == nil {
 		err = l.pull(ctx)
@@ -99,18 +96,17 @@ func Run(ctx context.Context, c Config) error {
 
 type loop struct {
 	cfg      Config
-	handling context.Context // of Handles: outlives Run's by Grace
+	handling context.Context // of Handles: outlives Run's ctx by Grace
 	slots    chan struct{}   // one taken for each Handle
 	busy     sync.WaitGroup
 	warned   atomic.Int64 // instant of the last warning
 	metrics  *metrics
 }
 
-// pull hands messages out until ctx ends or the iterator breaks. It returns
-// nil if it makes sense to pull again.
+// pull hands out messages until ctx ends or the iterator breaks. It returns nil if pulling
+// again makes sense.
 func (l *loop) pull(ctx context.Context) error {
-	it, err := l.cfg.Consumer.Messages(jetstream.PullMaxMessages(min(l.cfg.MaxInFlight, maxWaiting)),
-		jetstream.PullHeartbeat(pullHeartbeat))
+	it, err := l.cfg.Source.Pull(min(l.cfg.MaxInFlight, maxWaiting))
 	if err != nil {
 		return l.broken(ctx, err)
 	}
@@ -121,7 +117,7 @@ func (l *loop) pull(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		m, err := it.Next(jetstream.NextContext(ctx))
+		m, err := it.Next(ctx)
 		if err != nil {
 			<-l.slots
 			if errors.Is(err, jetstream.ErrNoHeartbeat) {
@@ -137,7 +133,7 @@ func (l *loop) pull(ctx context.Context) error {
 	}
 }
 
-// broken reports whether err is final; if not, it waits a little.
+// broken returns err if it is final; otherwise it waits a little and returns nil.
 func (l *loop) broken(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -146,7 +142,7 @@ func (l *loop) broken(ctx context.Context, err error) error {
 		errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrInvalidOption):
 		return fmt.Errorf("consume: %w", err)
 	}
-	l.cfg.Logger.Warn("pulling failed, trying again", "error", err)
+	l.cfg.Logger.Warn("pulling failed, trying again", "err", err)
 	select {
 	case <-ctx.Done():
 	case <-time.After(reopenPause):
@@ -154,18 +150,18 @@ func (l *loop) broken(ctx context.Context, err error) error {
 	return nil
 }
 
-// giveBack returns what was delivered and not begun.
-func (l *loop) giveBack(it jetstream.MessagesContext) {
+// giveBack gives back what was delivered and not begun.
+func (l *loop) giveBack(it Pull) {
 	ctx, cancel := context.WithTimeout(l.handling, drainLimit)
 	defer cancel()
 	it.Drain()
 	for {
-		m, err := it.Next(jetstream.NextContext(ctx))
+		m, err := it.Next(ctx)
 		if err != nil {
 			it.Stop()
 			return
 		}
-		l.settled(m, "given_back", m.Nak())
+		l.count(m, "given_back", m.Nak())
 	}
 }
 
@@ -192,33 +188,33 @@ func (l *loop) handle(m jetstream.Msg) {
 	beat.Stop()
 	l.metrics.inFlight.Dec()
 	l.metrics.seconds.Observe(time.Since(start).Seconds())
-	l.settle(m, err)
+	l.acknowledge(m, err)
 }
 
-// settle tells the consumer what became of a message.
-func (l *loop) settle(m jetstream.Msg, err error) {
+// acknowledge tells the server what became of a message.
+func (l *loop) acknowledge(m jetstream.Msg, err error) {
 	if err == nil {
-		l.settled(m, "acked", m.Ack())
+		l.count(m, "acked", m.Ack())
 		return
 	}
 	if errors.Is(err, ErrPoison) {
-		buried := l.bury(m, err)
-		if buried == nil {
-			l.settled(m, "poison", m.TermWithReason(err.Error()))
+		unrecorded := l.recordPoison(m, err)
+		if unrecorded == nil {
+			l.count(m, "poison", m.TermWithReason(err.Error()))
 			return
 		}
-		err = errors.Join(err, buried)
+		err = errors.Join(err, unrecorded)
 	}
 	delay := time.Duration(0)
-	if l.handling.Err() == nil { // else another worker may have it at once
+	if l.handling.Err() == nil { // otherwise another worker could get it at once
 		delay = l.delay(m)
-		l.cfg.Logger.Log(l.handling, l.level(), "message will come again", "subject", m.Subject(), "delay", delay, "error", err)
+		l.cfg.Logger.Log(l.handling, l.level(), "message will come again", "subject", m.Subject(), "delay", delay, "err", err)
 	}
-	l.settled(m, "given_back", m.NakWithDelay(delay))
+	l.count(m, "given_back", m.NakWithDelay(delay))
 }
 
-// level is Warn once in a warnEvery, and Debug else: when something everybody
-// needs is away, thousands of messages say so.
+// level returns Warn once per warnEvery and otherwise Debug: when something that every
+// message needs is down, thousands of messages fail.
 func (l *loop) level() slog.Level {
 	now, last := time.Now().UnixNano(), l.warned.Load()
 	if now-last > int64(warnEvery) && l.warned.CompareAndSwap(last, now) {
@@ -227,8 +223,9 @@ func (l *loop) level() slog.Level {
 	return slog.LevelDebug
 }
 
-func (l *loop) bury(m jetstream.Msg, reason error) error {
-	l.cfg.Logger.Error("message cannot be handled", "subject", m.Subject(), "error", reason)
+// recordPoison logs a message that can't be handled, and has Dead record it.
+func (l *loop) recordPoison(m jetstream.Msg, reason error) error {
+	l.cfg.Logger.Error("message cannot be handled", "subject", m.Subject(), "err", reason)
 	if l.cfg.Dead == nil {
 		return nil
 	}
@@ -248,11 +245,12 @@ func (l *loop) delay(m jetstream.Msg) time.Duration {
 	return min(d, maxDelay)
 }
 
-// settled counts. A failed answer needs no more: the message comes again.
-func (l *loop) settled(m jetstream.Msg, outcome string, err error) {
+// count counts an outcome. If the answer was lost, nothing else is needed: the message
+// comes again.
+func (l *loop) count(m jetstream.Msg, outcome string, err error) {
 	if err != nil {
 		outcome = "unanswered"
-		l.cfg.Logger.Warn("answer to the consumer failed", "subject", m.Subject(), "error", err)
+		l.cfg.Logger.Warn("answer to the consumer failed", "subject", m.Subject(), "err", err)
 	}
 	l.metrics.messages.WithLabelValues(outcome).Inc()
 }

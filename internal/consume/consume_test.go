@@ -110,7 +110,7 @@ func TestOutcomes(t *testing.T) {
 		c := queue(t, env, js, time.Minute)
 		var mu sync.Mutex
 		tries, buried := map[string]int{}, map[string]int{}
-		start(t, Config{Consumer: c, MaxInFlight: 8,
+		start(t, Config{Source: From(c), MaxInFlight: 8,
 			Handle: func(_ context.Context, m jetstream.Msg) error {
 				mu.Lock()
 				defer mu.Unlock()
@@ -155,7 +155,7 @@ func TestHeartbeat(t *testing.T) {
 	js := env.JetStream(t)
 	c := queue(t, env, js, 300*time.Millisecond)
 	var begun atomic.Int32
-	start(t, Config{Consumer: c, Handle: func(ctx context.Context, _ jetstream.Msg) error {
+	start(t, Config{Source: From(c), Handle: func(ctx context.Context, _ jetstream.Msg) error {
 		begun.Add(1)
 		select {
 		case <-time.After(1200 * time.Millisecond): // four times AckWait
@@ -178,7 +178,7 @@ func TestInFlightIsBounded(t *testing.T) {
 	publish(t, js, 50)
 	var inside atomic.Int32
 	full, release := make(chan struct{}, 50), make(chan struct{})
-	start(t, Config{Consumer: c, MaxInFlight: 4, Handle: func(context.Context, jetstream.Msg) error {
+	start(t, Config{Source: From(c), MaxInFlight: 4, Handle: func(context.Context, jetstream.Msg) error {
 		if inside.Add(1) > 4 {
 			t.Error("more than 4 at once")
 		}
@@ -203,7 +203,7 @@ func TestStopGivesBack(t *testing.T) {
 	c := queue(t, env, js, 10*time.Minute) // longer than the test
 	publish(t, js, 40)
 	begun := make(chan struct{}, 40)
-	stop := start(t, Config{Consumer: c, MaxInFlight: 4, Grace: 50 * time.Millisecond,
+	stop := start(t, Config{Source: From(c), MaxInFlight: 4, Grace: 50 * time.Millisecond,
 		Handle: func(ctx context.Context, _ jetstream.Msg) error {
 			begun <- struct{}{}
 			<-ctx.Done()
@@ -213,7 +213,7 @@ func TestStopGivesBack(t *testing.T) {
 		<-begun
 	}
 	stop()
-	start(t, Config{Consumer: c, Handle: func(context.Context, jetstream.Msg) error { return nil }})
+	start(t, Config{Source: From(c), Handle: func(context.Context, jetstream.Msg) error { return nil }})
 	empty(t, js)
 }
 
@@ -223,7 +223,7 @@ func TestSurvivesRestartOfServers(t *testing.T) {
 		js := env.JetStream(t)
 		c := queue(t, env, js, 2*time.Second)
 		var handled atomic.Int32
-		start(t, Config{Consumer: c, Handle: func(context.Context, jetstream.Msg) error { handled.Add(1); return nil }})
+		start(t, Config{Source: From(c), Handle: func(context.Context, jetstream.Msg) error { handled.Add(1); return nil }})
 		publish(t, js, 10)
 		empty(t, js)
 		env.Restart()
@@ -243,7 +243,7 @@ func TestConsumerGoneEndsRun(t *testing.T) {
 	handled := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(context.Background(), Config{Consumer: c, Handle: func(context.Context, jetstream.Msg) error { close(handled); return nil }})
+		ended <- Run(context.Background(), Config{Source: From(c), Handle: func(context.Context, jetstream.Msg) error { close(handled); return nil }})
 	}()
 	publish(t, js, 1)
 	<-handled

@@ -55,7 +55,7 @@ const (
 	ActLogged Point = "act-logged"
 	// StreamsMade: the streams of an event are there, and feed the sale log. EVENTS has no record of it.
 	StreamsMade Point = "streams-made"
-	// EventStored: the event is in EVENTS. Whoever put it up is not told.
+	// EventStored: the event is in EVENTS. The operator who applied it has no answer.
 	EventStored Point = "event-stored"
 )
 
@@ -72,8 +72,10 @@ const (
 	GuardSeized Point = "guard-seized"
 	// SoldRebuilt: of seats without records, those that the ledger has booked are stored as sold. The others have no record.
 	SoldRebuilt Point = "sold-rebuilt"
-	// SeatsOpened: some seats have their first records, a flush of them. The others have none, unless it was the last.
+	// SeatsOpened: some seats are in the log, a flush of them. The others are not, unless it was the last.
 	SeatsOpened Point = "seats-opened"
+	// SeatsWritten: some seats' records have followed the log, a batch of them. The checkpoint has not moved, unless it was the last.
+	SeatsWritten Point = "seats-written"
 	// Decided: a batch is decided in the writer's memory. Nothing of it is stored.
 	Decided Point = "decided"
 	// FlushStored: the batch is stored. Nobody is answered.
@@ -101,15 +103,25 @@ const (
 	OrderBegun Point = "order-begun"
 	// HoldExtended: the hold outlasts the attempt to pay. The provider is not asked.
 	HoldExtended Point = "hold-extended"
-	// ConfirmationAsked: the provider waits for the fan's confirmation. The fan is not told.
+	// ConfirmationAsked: the provider waits for the fan's confirmation. PostgreSQL has the
+	// order as pending alone, and the fan is not told.
 	ConfirmationAsked Point = "confirmation-asked"
+	// OrderParked: PostgreSQL knows that the order waits for its fan, and all it takes to
+	// go on with it. The fan is not told, and the message not acknowledged.
+	OrderParked Point = "order-parked"
+	// ParkedDue: orders that wait for their fans are this worker's until its lease ends.
+	// The provider is not asked.
+	ParkedDue Point = "parked-due"
+	// ParkedEnded: an order that waited has ended, seats and fan know. PostgreSQL still has
+	// it among those that wait.
+	ParkedEnded Point = "parked-ended"
 	// WebhookTaken: the provider has told us of a payment, once. Nothing is done about it.
 	WebhookTaken Point = "webhook-taken"
 	// PaymentAuthorized: the provider keeps the amount for us. The order is pending.
 	PaymentAuthorized Point = "payment-authorized"
 	// OrderCommitted: the order is paid in PostgreSQL, with bookings, tickets and
-	// the task to capture; or failed there, since a seat was gone. The seats are
-	// still held.
+	// the task to capture under a lease; or failed there, since a seat was gone. The
+	// seats are still held.
 	OrderCommitted Point = "order-committed"
 	// SaleConfirmed: the seats are sold in their records as well. The fan is not told.
 	SaleConfirmed Point = "sale-confirmed"
@@ -119,13 +131,14 @@ const (
 	FailureReleased Point = "failure-released"
 	// OrderConcluded: the fan is told. The message is not acknowledged.
 	OrderConcluded Point = "order-concluded"
-	// PoisonLogged: a message that can't be understood is in the sale log. It is not buried.
+	// PoisonLogged: a message that can't be understood is in the sale log. It is not terminated yet.
 	PoisonLogged Point = "poison-logged"
 )
 
 // To the payment provider and back (inventory/checkout).
 const (
-	// TasksClaimed: tasks of the outbox are this relay's until its lease ends. The provider is not told.
+	// TasksClaimed: tasks of the outbox are this relay's until its lease ends, captures
+	// since their orders were committed. The provider is not told.
 	TasksClaimed Point = "tasks-claimed"
 	// CaptureTold: the money is captured. PostgreSQL has the task as undone.
 	CaptureTold Point = "capture-told"
@@ -146,20 +159,20 @@ const (
 	TransactionCommitted Point = "transaction-committed"
 )
 
-// All lists every point, in the order of a purchase as far as there is one.
+// All lists every point, in the order of a purchase where that applies.
 func All() []Point {
 	return []Point{
-		ActLogged, StreamsMade, EventStored, GuardSeized, SoldRebuilt, SeatsOpened,
+		ActLogged, StreamsMade, EventStored, GuardSeized, SoldRebuilt, SeatsOpened, SeatsWritten,
 		DrawStored, CodeClaimed, PlaceStored, BatchAcknowledged, CallStored, CallLogged, BoardPublished, CodeSpent, PassStored, PassChanged, PassesWithdrawn,
 		Decided, FlushStored, HoldGranted, HoldGivenUp, HoldExpired, CheckoutMarked, OrderPublished,
-		OrderDelivered, OrderBegun, HoldExtended, ConfirmationAsked, WebhookTaken, PaymentAuthorized,
+		OrderDelivered, OrderBegun, HoldExtended, ConfirmationAsked, OrderParked, ParkedDue, ParkedEnded, WebhookTaken, PaymentAuthorized,
 		TransactionWritten, TransactionCommitted, OrderCommitted, SaleConfirmed, OrderFailed, FailureReleased, OrderConcluded, PoisonLogged,
 		TasksClaimed, CaptureTold, VoidTold, RefundTold, PaymentSettled,
 		CheckoutSettled, DifferenceFound, RefundLogged, OrdersRefunded, SeatsReturned,
 	}
 }
 
-// parse reads the value of Variable; no point is nothing to end at.
+// parse reads the value of Variable. Without a point there is nowhere to end.
 func parse(value string) (p Point, n int64, err error) {
 	if value == "" {
 		return "", 0, nil

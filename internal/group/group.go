@@ -9,12 +9,12 @@ import (
 )
 
 var (
-	// ErrFull means that MaxQueue items wait already. Nothing was done.
+	// ErrFull means that MaxQueue items are already waiting. Nothing was done.
 	ErrFull = errors.New("queue is full")
 	// ErrStopped means that Run has ended. Nothing was done.
 	ErrStopped = errors.New("group has stopped")
 	// ErrAbandoned means that the caller stopped waiting while its item was in
-	// a flush: its outcome is unknown to it.
+	// a flush, whose outcome it doesn't know.
 	ErrAbandoned = errors.New("outcome unknown: caller left during the flush")
 )
 
@@ -126,7 +126,7 @@ func (g *Group[I, O]) enqueue(c *call[I, O]) error {
 	return nil
 }
 
-// dropWithdrawn makes room held by callers who have left.
+// dropWithdrawn frees the room held by callers that have left.
 func (g *Group[I, O]) dropWithdrawn() {
 	kept := g.queue[:0]
 	for _, c := range g.queue {
@@ -145,8 +145,8 @@ func (g *Group[I, O]) signal() {
 	}
 }
 
-// Run flushes until ctx ends, then refuses what is queued with ErrStopped and
-// returns nil. It is called once.
+// Run flushes until ctx ends, then refuses queued items with ErrStopped and returns nil. It
+// is called once.
 func (g *Group[I, O]) Run(ctx context.Context) error {
 	defer g.stop()
 	var (
@@ -212,7 +212,7 @@ func (g *Group[I, O]) stop() {
 	}
 }
 
-// Waiting is the number of items queued for the next flushes.
+// Waiting returns the number of items queued for the next flushes.
 func (g *Group[I, O]) Waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

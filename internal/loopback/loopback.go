@@ -1,16 +1,16 @@
-// Package loopback reserves ports on this machine for servers that must be named
-// before they run: by their peers, or for those who find them again after they
-// were stopped or killed.
+// Package loopback reserves ports on this machine for servers whose address must be known
+// before they run: to their peers, or to clients that find them again after they were
+// stopped or killed.
 //
 // # Invariants
 //
-//  1. A reserved port is given to no other user of this package, in whatever
-//     process, until the reservation is closed or its process ends.
-//  2. Nor does Linux give it to whoever asks for any port: it lies below those
-//     (from 32768 on, see ip_local_port_range in ip(7)).
+//  1. A reserved port is given to no other user of this package, in any process, until the
+//     reservation is closed or its process ends.
+//  2. Nor does Linux give it to a program that asks for any port: it lies below those (from
+//     32768 on, see ip_local_port_range in ip(7)).
 //
-// So while a server is away no stranger is given its port: its clients meet
-// nobody there, and it finds the port free when it comes back.
+// So while a server is down no stranger gets its port: its clients find nobody there, and
+// the port is free when the server comes back.
 package loopback
 
 import (
@@ -24,14 +24,14 @@ import (
 
 const lowest, kernels = 10_000, 32_768
 
-// maxTries bounds the ports looked at for each that is wanted.
+// maxTries bounds the ports tried for each one wanted.
 const maxTries = 1000
 
-// Reservation is of some ports of 127.0.0.1; nil is of none.
+// Reservation reserves some ports of 127.0.0.1; nil reserves none.
 type Reservation struct {
 	ports []int
-	// A socket in Linux' abstract namespace for each, named after its port: one
-	// process can have it, and it goes with the process (unix(7)).
+	// A socket in Linux's abstract namespace for each port, named after it: only one
+	// process can have it, and it ends with the process (unix(7)).
 	marks []net.Listener
 }
 
@@ -63,10 +63,10 @@ func (r *Reservation) try(port int) error {
 	return nil
 }
 
-// Ports are those reserved.
+// Ports returns the reserved ports.
 func (r *Reservation) Ports() []int { return r.ports }
 
-// Addrs are the addresses of Ports, "127.0.0.1:<port>".
+// Addrs returns the addresses of Ports, "127.0.0.1:<port>".
 func (r *Reservation) Addrs() []string {
 	addrs := make([]string, len(r.ports))
 	for i, p := range r.ports {

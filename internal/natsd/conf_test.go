@@ -154,6 +154,8 @@ func TestRegionConf(t *testing.T) {
 		{"admission", "passes.e1.meter", true}, // the acts of operators
 		{"pricing", "passes.e1.meter", false},
 		{"pricing", "$JS.API.STREAM.DELETE.KV_SEATS_e1", false}, {"pricing", "$JS.API.STREAM.PURGE.KV_SEATS_e1", false},
+		{"gateway", "seats.e1.fans", true}, {"gateway", "seats.e1.orders", false}, {"inventory", "seats.e1.orders", true},
+		{"admission", "seats.e1.fans", false}, {"pricing", "seats.e1.orders", false},
 		{"gateway", "gateway.west.limits", true},
 		{"admission", "gateway.west.limits", false}, {"inventory", "gateway.west.limits", false}, {"pricing", "gateway.west.limits", false},
 	} {

@@ -12,12 +12,11 @@
 //
 //  1. Acknowledged means on disk: every stream is fsynced before its
 //     acknowledgement (sync_interval: always).
-//  2. One server a directory: a lock file held for the life of the server
-//     refuses a second one, also from another process.
-//  3. The server neither handles signals nor ends the process: what it would
-//     die of is the error of Start.
+//  2. One server per directory: a lock file held for the server's life keeps out a second
+//     one, even from another process.
+//  3. The server neither handles signals nor ends the process: an error that would end it
+//     is returned by Start.
 //
-// A crash leaves the directory as the last fsync left it; the kernel gives the
-// lock back and the next Start recovers every stream. Nobody has to repair
-// anything.
+// A crash leaves the directory as the last fsync left it; the kernel releases the lock and
+// the next Start recovers every stream. Nothing needs repair.
 package natsd

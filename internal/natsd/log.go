@@ -21,7 +21,7 @@ type logLines struct {
 
 func (l *logLines) Warnf(format string, v ...any) {
 	level := slog.LevelWarn
-	if strings.HasPrefix(format, "Filestore") { // how it recovers after every start: nothing to act on
+	if strings.HasPrefix(format, "Filestore") { // recovery messages of every start: nothing to act on
 		level = slog.LevelInfo
 	}
 	l.logger.Log(context.Background(), level, fmt.Sprintf(format, v...))
@@ -47,7 +47,7 @@ func (l *logLines) fatalError() error {
 	return l.fatal
 }
 
-// The server's chatter below warn is not ours to log.
+// The server's lines below warn are dropped.
 
 func (*logLines) Noticef(string, ...any) {}
 func (*logLines) Debugf(string, ...any)  {}

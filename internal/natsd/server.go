@@ -73,12 +73,12 @@ type Cluster struct {
 	Name string
 	// Addr is host:port of this one for the others; host and port are needed.
 	Addr string
-	// Routes are the Addrs of all of them, this one too: clustered JetStream does
-	// not start without routes, so the first server has them as well.
+	// Routes are the Addrs of all of them, this one included: clustered JetStream does not
+	// start without routes, so the first server needs them too.
 	Routes []string
 }
 
-// Options gives the server options of c, for callers who add to them before Run.
+// Options returns the server options of c, for callers that add to them before Run.
 func (c Config) Options() (*server.Options, error) {
 	if c.Dir == "" {
 		return nil, errors.New("natsd: Config.Dir is empty")
@@ -171,8 +171,8 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	return Run(ctx, opts, c.Logger)
 }
 
-// Run is Start for options the caller has made itself, from a configuration
-// file for instance. It takes opts over.
+// Run is Start for options that the caller has made itself, from a configuration file for
+// instance. It takes ownership of opts.
 func Run(ctx context.Context, opts *server.Options, logger *slog.Logger) (*Server, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -219,8 +219,8 @@ func (s *Server) ready(ctx context.Context, lines *logLines) error {
 	return fmt.Errorf("not ready after %s", wait)
 }
 
-// lockDir claims dir for this server. nats-server itself does not notice a
-// second one on its store and the two would overwrite each other's blocks.
+// lockDir claims dir for this server. nats-server itself does not notice a second server on
+// its store, and the two would overwrite each other's blocks.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("natsd: store directory: %w", err)
@@ -240,10 +240,10 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// URL is where clients connect, as nats://host:port.
+// URL returns where clients connect, as nats://host:port.
 func (s *Server) URL() string { return s.native.ClientURL() }
 
-// Addr is the client listener's host:port, the real port filled in.
+// Addr returns the client listener's host:port, the real port filled in.
 func (s *Server) Addr() string { return s.native.Addr().String() }
 
 // Native is the nats-server itself, for its in-process inspection calls.
@@ -265,6 +265,6 @@ func (s *Server) Shutdown() {
 	s.stop.Do(func() {
 		s.native.Shutdown()
 		s.native.WaitForShutdown()
-		s.lock.Close() // closing gives the lock back; the file stays
+		s.lock.Close() // closing releases the lock; the file stays
 	})
 }

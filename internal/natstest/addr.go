@@ -6,7 +6,7 @@ import (
 	"frontrow/internal/loopback"
 )
 
-// FreeAddrs are n different addresses that are nobody else's until the test ends.
+// FreeAddrs returns n different addresses, reserved until the test ends.
 func FreeAddrs(t testing.TB, n int) []string {
 	t.Helper()
 	r, err := loopback.Reserve(n)

@@ -18,7 +18,7 @@ import (
 
 const clusterSize = 3
 
-// account is where connections without a user live.
+// account is the account of connections without a user.
 const account = server.DEFAULT_GLOBAL_ACCOUNT
 
 func newCluster(t testing.TB, dir string) (*Env, error) {
@@ -72,8 +72,8 @@ func (e *Env) waitCluster() {
 	e.waitPlaceable()
 }
 
-// waitPlaceable returns when the meta leader places a stream on all servers. It
-// thinks one that has come back offline, and refuses to, until it hears from it.
+// waitPlaceable returns when the meta leader can place a stream on all servers. It
+// considers a server that has come back offline, and refuses, until it hears from it.
 func (e *Env) waitPlaceable() {
 	e.t.Helper()
 	nc, err := nats.Connect(e.URL())
@@ -94,8 +94,8 @@ func (e *Env) waitPlaceable() {
 	})
 }
 
-// Leader is the index of the server that leads stream, -1 if none does now.
-// On a single server it is 0.
+// Leader returns the index of the server that leads stream, -1 if none does now. With a
+// single server it is 0.
 func (e *Env) Leader(stream string) int {
 	if e.Replicas == 1 {
 		return 0
@@ -108,8 +108,8 @@ func (e *Env) Leader(stream string) int {
 	return -1
 }
 
-// StepDown makes the leader of stream step down and returns when another
-// server leads it. On a single server it does nothing.
+// StepDown makes the leader of stream step down and returns when another server leads it.
+// With a single server it does nothing.
 func (e *Env) StepDown(stream string) {
 	e.t.Helper()
 	if e.Replicas == 1 {
@@ -123,9 +123,9 @@ func (e *Env) StepDown(stream string) {
 	e.wait("new leader of "+stream, func() bool { now := e.Leader(stream); return now >= 0 && now != old })
 }
 
-// WaitRouted returns when every running server has heard who takes each subject.
-// Servers tell each other: until then a request through another than the leader's
-// finds no responders, which clients see as an answer to try again.
+// WaitRouted returns when every running server knows who takes each subject. That spreads
+// from server to server: until then a request through a server other than the leader's
+// finds no responders, after which clients retry.
 func (e *Env) WaitRouted(subjects ...string) {
 	e.t.Helper()
 	e.wait("every server knows who takes "+strings.Join(subjects, ", "), func() bool {

@@ -2,9 +2,9 @@
 // of three in this process, both with the settings of package natsd and so
 // with an fsync before every acknowledgement.
 //
-// The two behave differently where it matters (a compare-and-swap refused with
-// code 10071 here is refused with 10164 there, batches cost differently, a
-// leader can change), so whatever decides by compare-and-swap is tested on both:
+// The two differ where it matters (a compare-and-swap refused with code 10071 on one is
+// refused with 10164 on the other, batches cost differently, a leader can change), so
+// everything that decides by compare-and-swap is tested on both:
 //
 //	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 //		js := env.JetStream(t)

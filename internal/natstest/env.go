@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,13 +18,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Every wait here ends the test when it has lasted this long.
+// waitLimit is how long a wait may last before the test fails.
 const waitLimit = 30 * time.Second
 
-// Env is one running server or cluster. Its methods fail the test instead of
-// returning errors; they are for the test's goroutine.
+// Env is one running server or cluster. Its methods fail the test instead of returning
+// errors; only the test's goroutine may call them.
 type Env struct {
-	// Replicas is what streams of this environment ask for: 1 or 3.
+	// Replicas is the number of replicas for streams of this environment: 1 or 3.
 	Replicas int
 
 	t     testing.TB
@@ -36,7 +37,7 @@ type node struct {
 	server *natsd.Server // nil while stopped
 }
 
-// Run starts a single server which ends, and whose data goes, with the test.
+// Run starts a single server that ends, and whose data is removed, with the test.
 func Run(t testing.TB) *Env {
 	t.Helper()
 	env := &Env{Replicas: 1, t: t, nodes: []*node{{config: natsd.Config{Dir: dataDir(t), Addr: FreeAddrs(t, 1)[0]}}}}
@@ -49,8 +50,8 @@ func Run(t testing.TB) *Env {
 // follow its meta leader.
 func Cluster(t testing.TB) *Env {
 	t.Helper()
-	// The route ports must be known before the first server starts, and between
-	// choosing and using them another process may take one.
+	// The route ports must be known before the first server starts, and another process may
+	// take one between choice and use.
 	const attempts = 5
 	for attempt := 1; ; attempt++ {
 		env, err := newCluster(t, dataDir(t))
@@ -65,11 +66,14 @@ func Cluster(t testing.TB) *Env {
 	}
 }
 
-// Each runs test on a single server and on a cluster.
+// Each runs test on a single server and on a cluster, beside each other: most of a test is
+// waiting for servers.
 func Each(t *testing.T, test func(t *testing.T, env *Env)) {
 	t.Helper()
-	t.Run("R1", func(t *testing.T) { test(t, Run(t)) })
-	t.Run("R3", func(t *testing.T) { test(t, Cluster(t)) })
+	var both sync.WaitGroup
+	both.Go(func() { t.Run("R1", func(t *testing.T) { test(t, Run(t)) }) })
+	both.Go(func() { t.Run("R3", func(t *testing.T) { test(t, Cluster(t)) }) })
+	both.Wait()
 }
 
 // dataDir is not t.TempDir, which fails the test when a file appears while it
@@ -99,11 +103,11 @@ func (e *Env) URL() string {
 	return strings.Join(urls, ",")
 }
 
-// Server is server i, nil while it is stopped.
+// Server returns server i, nil while it is stopped.
 func (e *Env) Server(i int) *natsd.Server { return e.nodes[i].server }
 
-// Connect opens a connection which closes with t and comes back after a
-// restart of the servers. opts come after, and override, the defaults.
+// Connect opens a connection that closes with t and reconnects after a restart of the
+// servers. opts override the defaults.
 func (e *Env) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
 	t.Helper()
 	all := append([]nats.Option{
@@ -120,7 +124,7 @@ func (e *Env) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
 	return nc
 }
 
-// JetStream is Connect and a JetStream context on it.
+// JetStream is Connect with a JetStream context on the connection.
 func (e *Env) JetStream(t testing.TB, opts ...nats.Option) jetstream.JetStream {
 	t.Helper()
 	js, err := jetstream.New(e.Connect(t, opts...))
@@ -138,9 +142,8 @@ func (e *Env) StopServer(i int) {
 	}
 }
 
-// StartServer starts server i again, on its old port and directory, and
-// returns when its streams are healthy and, if no other is stopped, when new ones
-// can be made.
+// StartServer starts server i again, on its old port and directory. It returns when its
+// streams are healthy and, if no other server is stopped, new ones can be made.
 func (e *Env) StartServer(i int) {
 	e.t.Helper()
 	n := e.nodes[i]
@@ -188,7 +191,7 @@ func (n *node) start() error {
 	return nil
 }
 
-// wait asks often, since the server has no signal for these states.
+// wait polls, since the server has no signal for these states.
 func (e *Env) wait(what string, done func() bool) {
 	e.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)

@@ -15,27 +15,27 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// Home is the region that the others are joined to.
+// Home is the region that the others join.
 const Home = "home"
 
-// World is regions as in production: a server each, with a JetStream domain of
-// its own called as the region, joined to home's by a leaf connection.
+// World is a set of regions as in production: each has a server with its own JetStream
+// domain, named after the region, joined to home's by a leaf connection.
 type World struct {
 	Home    *Env
-	Regions map[string]*Env // beside home
+	Regions map[string]*Env // besides home
 
 	t     testing.TB
 	links map[string]*link
 }
 
-// Regions starts home and the regions named, and joins them.
+// Regions starts home and the named regions, and joins them.
 func Regions(t testing.TB, names ...string) *World {
 	t.Helper()
 	var leaves *server.Options
 	w := &World{t: t, Regions: map[string]*Env{}, links: map[string]*link{}}
 	w.Home = region(t, Home, func(o *server.Options) {
 		o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", server.RANDOM_PORT
-		o.LeafNode.NoAdvertise = true // or regions would come back past their link
+		o.LeafNode.NoAdvertise = true // otherwise regions would reconnect around their link
 		leaves = o                    // the server puts the port here
 	})
 	for _, name := range names {
@@ -60,7 +60,7 @@ func (w *World) Cut(name string) {
 	w.Home.wait(name+" cut off", func() bool { return w.joined() < before })
 }
 
-// Heal joins a region again and returns when it is.
+// Heal joins a region again and returns when it is joined.
 func (w *World) Heal(name string) {
 	w.t.Helper()
 	before := w.joined()
@@ -68,7 +68,7 @@ func (w *World) Heal(name string) {
 	w.Home.wait(name+" joined", func() bool { return w.joined() > before })
 }
 
-// region is an Env of a single server with options of its own.
+// region returns an Env of a single server with its own options.
 func region(t testing.TB, name string, change func(*server.Options)) *Env {
 	t.Helper()
 	c := natsd.Config{Dir: dataDir(t), Name: name, Domain: name}

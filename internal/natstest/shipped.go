@@ -20,7 +20,7 @@ import (
 // users are those of deploy/nats/region.conf.
 var users = []string{"route", "leaf", "sys", "gateway", "admission", "inventory", "pricing", "operator"}
 
-// Shipped is regions that run the configuration we ship, a server each, with its
+// Shipped is a set of regions that run the configuration we ship, a server each, with its
 // users and their permissions: what is forbidden in production is refused here.
 type Shipped struct {
 	t       testing.TB
@@ -28,8 +28,8 @@ type Shipped struct {
 	told    *refusals
 }
 
-// RunShipped starts home from the file conf and joins the other regions to it,
-// each as a leaf, the way the file says.
+// RunShipped starts home from the file conf and joins the other regions to it, each as a
+// leaf, as the file says.
 func RunShipped(t testing.TB, conf string, others ...string) *Shipped {
 	t.Helper()
 	s := &Shipped{t: t, servers: map[string]*natsd.Server{}, told: &refusals{}}
@@ -43,7 +43,7 @@ func RunShipped(t testing.TB, conf string, others ...string) *Shipped {
 	}
 	home := s.options(conf, Home)
 	home.LeafNode.Host, home.LeafNode.Port = "127.0.0.1", server.RANDOM_PORT
-	s.run(Home, home) // the server puts its port into them
+	s.run(Home, home) // the server puts its port into home
 	for _, name := range others {
 		o := s.options(conf, name)
 		o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", server.RANDOM_PORT
@@ -66,7 +66,7 @@ func RunShipped(t testing.TB, conf string, others ...string) *Shipped {
 	return s
 }
 
-// options are those of the file, for a region of one server on free ports. Three
+// options returns the file's options, for a region of one server on free ports. Three
 // servers would differ in what they replicate, not in what they permit.
 func (s *Shipped) options(conf, region string) *server.Options {
 	s.t.Helper()
@@ -96,16 +96,16 @@ func (s *Shipped) run(region string, o *server.Options) {
 
 func password(user string) string { return "secretof" + user }
 
-// URL is where a user connects to a region's server, the password in it.
+// URL returns the URL by which a user connects to a region's server, with the password.
 func (s *Shipped) URL(region, user string) string {
 	return fmt.Sprintf("nats://%s:%s@%s", user, password(user), s.servers[region].Addr())
 }
 
-// Refused are the lines in which the servers say what they refused, since the
-// last call.
+// Refused returns the lines in which the servers have said since the last call what they
+// refused.
 func (s *Shipped) Refused() []string { return s.told.take() }
 
-// refusals keeps the servers' lines about what somebody may not do.
+// refusals keeps the servers' log lines about refused permissions.
 type refusals struct {
 	mu    sync.Mutex
 	lines []string

@@ -7,13 +7,13 @@
 //	/version       {"version":"…","revision":"…","go":"…"}
 //	/debug/pprof/  profiles
 //
-// It has no authentication and shows profiles, so it belongs on loopback or on
-// a network of the operators'.
+// It has no authentication and shows profiles, so it belongs on loopback or on an
+// operators' network.
 //
 // Invariants
 //
-//  1. Liveness never depends on NATS or PostgreSQL: restarting a process
-//     because its servers are away makes an outage longer.
+//  1. Liveness never depends on NATS or PostgreSQL: restarting a process because its
+//     servers are down makes an outage longer.
 //  2. After Drain the process is never ready again, so that load balancers
 //     leave it before its connections close.
 //  3. A probe is answered within checkLimit, whatever a check waits for.

@@ -37,7 +37,7 @@ func probe(ctx context.Context, checks []Check) (failing []failure) {
 	defer cancel()
 	results := make([]chan error, len(checks))
 	for i, check := range checks {
-		results[i] = make(chan error, 1) // a late probe finds nobody waiting
+		results[i] = make(chan error, 1) // a late probe must not block
 		go func() { results[i] <- check.Probe(ctx) }()
 	}
 	for i, check := range checks {

@@ -31,12 +31,12 @@ const (
 	shutdownLimit = 5 * time.Second
 )
 
-// Check is one thing the process needs to do its work.
+// Check is one thing that the process needs to do its work.
 type Check struct {
 	// Name as shown by /readyz, "nats" for instance.
 	Name string
-	// Probe returns nil if the thing is there. It is called concurrently, and
-	// is held to be failing if it does not return within two seconds.
+	// Probe returns nil if the thing is available. It is called concurrently, and counts as
+	// failing if it does not return within two seconds.
 	Probe func(context.Context) error
 }
 
@@ -73,8 +73,8 @@ type Server struct {
 	draining atomic.Bool
 }
 
-// New listens, so that Addr is known and a taken port is an error here. Run
-// must follow, it also closes the listener.
+// New listens, so that Addr is known and a taken port is an error here. Run must follow; it
+// also closes the listener.
 func New(c Config) (*Server, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func registerProcess(registry *prometheus.Registry, version string) error {
 	return nil
 }
 
-// Addr is the listener's host:port.
+// Addr returns the listener's host:port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
 // Drain makes /readyz fail from now on.
@@ -158,7 +158,7 @@ func (s *Server) Run(ctx context.Context) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	if err := s.http.Shutdown(limit); err != nil {
-		s.http.Close() // somebody takes a long profile
+		s.http.Close() // somebody may be taking a long profile
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("ops: %w", err)
@@ -208,5 +208,5 @@ func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) // an error here is a client that has gone
+	json.NewEncoder(w).Encode(body) // an error here means that the client has gone
 }

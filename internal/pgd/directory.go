@@ -21,12 +21,13 @@ import (
 	"syscall"
 )
 
-// fallbackRoot keeps what the system user cannot reach where it was asked for.
+// fallbackRoot holds directories that the system user cannot reach where they were
+// requested.
 const fallbackRoot = "/var/lib/frontrow"
 
 const installHint = "install the package postgresql (Debian, Ubuntu: apt-get install postgresql), or give a DSN"
 
-// runAs is the system user PostgreSQL runs as, nil for our own.
+// runAs returns the system user that PostgreSQL runs as, nil for our own.
 func runAs() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -46,8 +47,8 @@ func runAs() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-// findBinaries is the folder of initdb and postgres: of the version that made
-// the cluster in data, or of the highest installed if there is none yet.
+// findBinaries returns the directory of initdb and postgres: of the version that made the
+// cluster in data, or of the highest installed if there is none yet.
 func findBinaries(data string) (string, error) {
 	wanted := ""
 	if v, err := os.ReadFile(filepath.Join(data, "PG_VERSION")); err == nil {
@@ -157,7 +158,7 @@ func reaches(who *syscall.Credential, dir string) (bool, error) {
 	}
 }
 
-// lockDir claims dir for this process until the file is closed or we die.
+// lockDir claims dir for this process until the file is closed or the process dies.
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -174,7 +175,7 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// password of the superuser, made at the first start.
+// password returns the superuser's password, which it makes at the first start.
 func password(dir string, who *syscall.Credential) (string, error) {
 	path := filepath.Join(dir, "password")
 	kept, err := os.ReadFile(path)
@@ -203,8 +204,8 @@ func password(dir string, who *syscall.Credential) (string, error) {
 	return secret, errors.Join(err, f.Close())
 }
 
-// initialise makes the cluster unless it is there. It is there whole or not at
-// all: initdb works beside it and the result is renamed.
+// initialise makes the cluster unless it exists. It exists completely or not at all: initdb
+// works beside it and the result is renamed.
 func initialise(ctx context.Context, bin, dir string, who *syscall.Credential, noSync bool) error {
 	return once(dir, noSync, func(fresh string) error {
 		args := []string{
@@ -218,8 +219,8 @@ func initialise(ctx context.Context, bin, dir string, who *syscall.Credential, n
 	})
 }
 
-// follow makes a copy of the primary that goes on following it, unless it is
-// there, and returns the password, which is the primary's.
+// follow makes a copy of the primary that keeps following it, unless it exists, and returns
+// the password, which is the primary's.
 func follow(ctx context.Context, bin, dir string, who *syscall.Credential, primary string) (string, error) {
 	u, err := url.Parse(primary)
 	if err != nil {
@@ -232,7 +233,7 @@ func follow(ctx context.Context, bin, dir string, who *syscall.Credential, prima
 	})
 }
 
-// once lets fill make the cluster's directory, unless it is there.
+// once calls fill to make the cluster's directory, unless it exists.
 func once(dir string, noSync bool, fill func(fresh string) error) error {
 	data, fresh := filepath.Join(dir, "data"), filepath.Join(dir, "data.new")
 	if _, err := os.Stat(data); err == nil || !errors.Is(err, fs.ErrNotExist) {
@@ -252,7 +253,7 @@ func once(dir string, noSync bool, fill func(fresh string) error) error {
 
 // tool runs a program of PostgreSQL to its end.
 func tool(ctx context.Context, path string, args []string, dir string, who *syscall.Credential) error {
-	// See launch: the child gets its death signal when this thread ends.
+	// The child gets its death signal when this thread ends; see launch.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := command(ctx, path, args, dir, who)

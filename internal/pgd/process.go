@@ -27,9 +27,9 @@ type process struct {
 	err  error // set before done is closed
 }
 
-// command is a program of PostgreSQL run as who, in its own process group and
-// without our environment, where PGDATA and its kin would change its meaning.
-// It is killed when ctx ends.
+// command returns a program of PostgreSQL to run as who, in its own process group and
+// without our environment, in which PGDATA and the like would change its meaning. It is
+// killed when ctx ends.
 func command(ctx context.Context, path string, args []string, dir string, who *syscall.Credential) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
@@ -72,8 +72,8 @@ func launch(cmd *exec.Cmd, logger *slog.Logger, ended func()) (*process, error) 
 	return p, nil
 }
 
-// awaitReady watches the pid file, in which the postmaster keeps its state. A
-// connection would prove less: another server may answer on the port.
+// awaitReady watches the pid file, in which the postmaster records its state. A connection
+// would prove less: another server may answer on the port.
 func (p *process) awaitReady(ctx context.Context, pidFile string) error {
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
@@ -123,9 +123,9 @@ func (p *process) stop() error {
 	return errors.New("pgd: postgres does not end")
 }
 
-// stopOrphans ends every process that an owner now gone left on the cluster in
-// data: a postmaster with its children, or children whose postmaster was
-// killed. The caller holds the lock, so none of them has a living owner.
+// stopOrphans ends every process that a dead owner left on the cluster in data: a
+// postmaster with its children, or children whose postmaster was killed. The caller holds
+// the lock, so none of them has a living owner.
 func stopOrphans(ctx context.Context, data string) error {
 	for _, step := range []struct {
 		signal syscall.Signal
@@ -188,13 +188,13 @@ func removeForeignPid(data string) error {
 		return nil
 	}
 	if !canListUsers {
-		return nil // it may be a PostgreSQL after all
+		return nil // it may be PostgreSQL after all
 	}
 	return os.Remove(path)
 }
 
-// lastWords passes PostgreSQL's lines to the log and keeps the last few for
-// the error of an unexpected end.
+// lastWords passes PostgreSQL's lines to the log and keeps the last few for the error about
+// an unexpected end.
 type lastWords struct {
 	logger *slog.Logger
 

@@ -14,8 +14,8 @@ func processAttributes() *syscall.SysProcAttr {
 
 const canListUsers = true
 
-// usersOf lists the PostgreSQL processes that work in data; each of them keeps
-// it as its working directory. Zombies have none and are not listed.
+// usersOf lists the PostgreSQL processes whose working directory is data. Zombies have none
+// and are not listed.
 func usersOf(data string) (pids []int) {
 	dir, err := os.Stat(data)
 	if err != nil {

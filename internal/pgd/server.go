@@ -52,17 +52,17 @@ type Config struct {
 	// NoSyncInit skips the fsyncs of initdb, nothing else. For tests, whose
 	// directory does not outlive the machine.
 	NoSyncInit bool
-	// StandbyOf is the DSN, as a URL, of a running Server that this one is to
-	// follow as a streaming replica: its first start copies that server instead
-	// of making a cluster, its password is that server's, and it accepts reads
-	// alone. It goes on following after a restart of either.
+	// StandbyOf is the DSN, as a URL, of a running Server that this one follows as a
+	// streaming replica: its first start copies that server instead of making a cluster,
+	// its password is that server's, and it accepts only reads. It keeps following after a
+	// restart of either.
 	StandbyOf string
 	// Logger gets PostgreSQL's fatal and panic lines; nil discards them.
 	Logger *slog.Logger
 }
 
-// settings are given on the command line, so that they hold whatever is in the
-// directory's own configuration.
+// settings returns the settings for the command line, where they override the directory's
+// own configuration.
 func settings(port int) []string {
 	return []string{
 		"listen_addresses=127.0.0.1",
@@ -74,9 +74,9 @@ func settings(port int) []string {
 		"wal_compression=on",
 		"max_connections=200",
 		"shared_buffers=256MB",
-		"max_wal_size=2GB", // a sale is one burst of writes; don't checkpoint in it
+		"max_wal_size=2GB", // a sale is one burst of writes; don't checkpoint during it
 		"timezone=UTC",
-		// Errors are the caller's to handle, and their texts carry row values.
+		// Callers handle errors, whose texts carry row values.
 		"logging_collector=off",
 		"log_destination=stderr",
 		"log_min_messages=fatal",
@@ -169,7 +169,7 @@ func (s *Server) run(ctx context.Context, c Config, dir string, who *syscall.Cre
 	return s.spawn(ctx, bin, dir, who, c.Logger)
 }
 
-// spawn starts the process and leaves none behind if it does not get ready.
+// spawn starts the process, and leaves none behind if it does not become ready.
 func (s *Server) spawn(ctx context.Context, bin, dir string, who *syscall.Credential, logger *slog.Logger) error {
 	args := []string{"-D", filepath.Join(dir, "data")}
 	for _, set := range settings(s.port) {
@@ -193,7 +193,7 @@ func (s *Server) spawn(ctx context.Context, bin, dir string, who *syscall.Creden
 
 func (s *Server) release() {
 	s.reserved.Close()
-	s.lock.Close() // which gives it back; the file stays
+	s.lock.Close() // closing releases the lock; the file stays
 }
 
 func (s *Server) createDatabase(ctx context.Context) error {
@@ -222,12 +222,12 @@ func (s *Server) dsn(database string) string {
 	return u.String()
 }
 
-// DSN is the connection string of the database "frontrow", password included,
+// DSN returns the connection string of the database "frontrow", password included,
 // as a postgres:// URL.
 func (s *Server) DSN() string { return s.dsn(user) }
 
-// PassfileDSN is DSN without the password, which stands in a file that the owner alone
-// may read: libpq and pgx understand that alike.
+// PassfileDSN returns DSN without the password, which is in a file that only the owner may
+// read. Both libpq and pgx understand it.
 func (s *Server) PassfileDSN() (string, error) {
 	path := filepath.Join(s.dir, "pgpass")
 	line := fmt.Sprintf("127.0.0.1:%d:*:%s:%s\n", s.port, user, s.password)
@@ -247,17 +247,17 @@ func (s *Server) PassfileDSN() (string, error) {
 	return u.String(), nil
 }
 
-// Port it listens on, at 127.0.0.1.
+// Port returns the port it listens on, at 127.0.0.1.
 func (s *Server) Port() int { return s.port }
 
-// Pid is the process id of the postmaster.
+// Pid returns the process id of the postmaster.
 func (s *Server) Pid() int { return s.process.cmd.Process.Pid }
 
-// Done is closed when PostgreSQL has ended, by Stop or by itself.
+// Done returns a channel that is closed when PostgreSQL has ended, by Stop or by itself.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
-// Err is nil until Done is closed, and nil for ever if Stop was the reason.
-// Otherwise it says how PostgreSQL ended, with its last words.
+// Err returns nil until Done is closed, and afterwards if Stop was the reason. Otherwise it
+// says how PostgreSQL ended, with its last log lines.
 func (s *Server) Err() error {
 	select {
 	case <-s.process.done:
@@ -267,9 +267,9 @@ func (s *Server) Err() error {
 	}
 }
 
-// Stop ends PostgreSQL by a fast shutdown (open transactions are rolled back)
-// and returns when it has ended. It fails if that took force; what was
-// committed is safe all the same. Calling it again is harmless.
+// Stop ends PostgreSQL by a fast shutdown (open transactions are rolled back) and returns
+// when it has ended. It fails if that took force; what was committed is still safe. Calling
+// it again is harmless.
 func (s *Server) Stop() error {
 	s.stop.Do(func() { s.stopErr = s.process.stop() })
 	return s.stopErr

@@ -17,6 +17,7 @@ import (
 
 	"frontrow/internal/loopback"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -27,8 +28,8 @@ const (
 	PoolSize = 4
 )
 
-// PgBouncer is a pooler in transaction mode. Its methods fail the test instead
-// of returning errors; they are for the test's goroutine.
+// PgBouncer is a pooler in transaction mode. Its methods fail the test instead of returning
+// errors; only the test's goroutine may call them.
 type PgBouncer struct {
 	t    testing.TB
 	dir  string
@@ -60,12 +61,12 @@ func Pooler(t testing.TB, dsn string) *PgBouncer {
 	return p
 }
 
-// DSN of the database through the pooler, in the mode of the protocol which
-// needs no prepared statements. It stays the same over restarts.
+// DSN returns the DSN of the database through the pooler, in the protocol mode that needs
+// no prepared statements. It stays the same across restarts.
 func (p *PgBouncer) DSN() string { return p.dsn }
 
-// configure writes the pooler's files and finds out whom to run it as: it
-// refuses to be root.
+// configure writes the pooler's files and finds a user to run it as: it refuses to run as
+// root.
 func (p *PgBouncer) configure(dsn string) error {
 	server, err := url.Parse(dsn)
 	if err != nil {
@@ -134,19 +135,12 @@ func (p *PgBouncer) Start() {
 	p.live = cmd
 	ctx, cancel := context.WithTimeout(context.Background(), stepLimit)
 	defer cancel()
-	for {
-		conn, err := pgx.Connect(ctx, p.dsn)
-		if err == nil {
-			conn.Close(ctx)
-			return
-		}
-		select {
-		case <-ctx.Done():
-			p.Stop()
-			p.t.Fatalf("pgtest: pgbouncer is not ready: %v: %s", err, &p.said)
-		case <-time.After(10 * time.Millisecond):
-		}
+	conn, err := backoff.Retry(ctx, func() (*pgx.Conn, error) { return pgx.Connect(ctx, p.dsn) }, backoff.WithBackOff(backoff.NewConstantBackOff(10*time.Millisecond)))
+	if err != nil {
+		p.Stop()
+		p.t.Fatalf("pgtest: pgbouncer is not ready: %v: %s", err, &p.said)
 	}
+	conn.Close(ctx)
 }
 
 // Stop ends the pooler at once, as a crash does: its clients' transactions are

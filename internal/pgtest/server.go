@@ -9,8 +9,8 @@ import (
 	"frontrow/internal/pgd"
 )
 
-// Server is a PostgreSQL of one test's own. Its methods fail the test instead
-// of returning errors; they are for the test's goroutine.
+// Server is a PostgreSQL of a single test. Its methods fail the test instead of returning
+// errors; only the test's goroutine may call them.
 type Server struct {
 	t       testing.TB
 	dir     string
@@ -20,11 +20,11 @@ type Server struct {
 	live    *pgd.Server // nil while stopped
 }
 
-// Start runs a server which ends, and whose data goes, with the test.
+// Start runs a server that ends, and whose data is removed, with the test.
 func Start(t testing.TB) *Server { return run(t, "") }
 
-// Replica runs a streaming replica of the server. It accepts reads alone, and
-// follows as it can: wait for what it shall show.
+// Replica runs a streaming replica of the server. It accepts only reads and may lag: wait
+// for what it must show.
 func (s *Server) Replica() *Server { return run(s.t, s.dsn) }
 
 func run(t testing.TB, primary string) *Server {
@@ -42,7 +42,7 @@ func run(t testing.TB, primary string) *Server {
 	return s
 }
 
-// DSN of an empty database. It stays the same over restarts.
+// DSN returns the DSN of an empty database. It stays the same across restarts.
 func (s *Server) DSN() string { return s.dsn }
 
 // Start runs the stopped or killed server again and returns when it has

@@ -33,9 +33,8 @@ var shared struct {
 	free      []string // emptied databases for the next tests
 }
 
-// empty makes a database as new: no sessions but this one, no settings, no
-// schemas but an empty public. It takes milliseconds where CREATE DATABASE
-// fsyncs some three hundred files.
+// empty resets a database: no sessions but this one, no settings, no schemas but an empty
+// public. It takes milliseconds, whereas CREATE DATABASE fsyncs some three hundred files.
 const empty = `
 DO $$
 DECLARE name text;
@@ -74,9 +73,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// New returns the DSN of an empty database which is this test's alone. After
-// the test it is emptied for the next one, and whatever is still connected to
-// it is disconnected.
+// New returns the DSN of an empty database that is this test's alone. After the test it is
+// emptied for the next one, and sessions still connected are disconnected.
 func New(t testing.TB) string {
 	t.Helper()
 	server, name, fresh := acquire(t)
@@ -90,7 +88,7 @@ func New(t testing.TB) string {
 	u.Path = "/" + name
 	dsn := u.String()
 	t.Cleanup(func() {
-		execute(t, dsn, empty) // ends the cleanup if it fails: nobody gets the database then
+		execute(t, dsn, empty) // ends the cleanup if it fails, so nobody gets the database
 		shared.mu.Lock()
 		defer shared.mu.Unlock()
 		shared.free = append(shared.free, name)
@@ -98,8 +96,8 @@ func New(t testing.TB) string {
 	return dsn
 }
 
-// acquire takes an emptied database or names a new one. It starts the shared
-// server if this is its first use.
+// acquire takes an emptied database or names a new one. On first use it starts the shared
+// server.
 func acquire(t testing.TB) (server *pgd.Server, name string, fresh bool) {
 	t.Helper()
 	shared.mu.Lock()
@@ -144,8 +142,8 @@ func execute(t testing.TB, dsn, statement string) {
 	}
 }
 
-// remove takes dir away, and what it links to where the system user cannot
-// reach the temporary directory.
+// remove removes dir, and what it links to where the system user cannot reach the temporary
+// directory.
 func remove(dir string) {
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		os.RemoveAll(real)
@@ -153,7 +151,7 @@ func remove(dir string) {
 	os.RemoveAll(dir)
 }
 
-// removeLeftovers takes away what killed test processes left.
+// removeLeftovers removes what killed test processes left.
 func removeLeftovers() {
 	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), tempPattern))
 	if err != nil {

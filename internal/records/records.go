@@ -8,17 +8,17 @@ import (
 	"frontrow/wire"
 )
 
-// Read reads the record that e is. One that is spoiled is noted, and so is its
-// repair; the error then is a *wire.Spoiled. The bucket may be given by its stream.
+// Read decodes the record in e. It notes a spoiled record, and its repair; the error is
+// then a *wire.Spoiled. bucket may be the name of its stream.
 func Read[T any, P wire.Record[T]](s *Spoiled, bucket string, e kv.Entry) (T, error) {
 	record, err := wire.Read[T, P](e.Key, e.Value)
 	s.Note(bucket, e.Key, wire.SpoiledKind(err))
 	return record, err
 }
 
-// Last is Read that looks behind junk: what the record said when it could be read
-// last. The error is a *wire.Spoiled where the bucket keeps nothing of before, or
-// where a later version comes first; else one of reading.
+// Last is Read that looks behind junk: it returns what the record last said when it could
+// be read. The error is a *wire.Spoiled if the bucket keeps no readable value, or if a
+// later version comes first; else a read error.
 func Last[T any, P wire.Record[T]](ctx context.Context, s *Spoiled, stream *kv.Stream, e kv.Entry) (T, error) {
 	record, err := Read[T, P](s, stream.Name(), e)
 	for spoiled := err; err != nil && wire.SpoiledKind(err) != wire.SpoiledNewer; {

@@ -9,12 +9,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// maxSpoiled bounds the spoiled records that are remembered, so that they count once.
+// maxSpoiled bounds the spoiled records that are remembered in order to count each once.
 const maxSpoiled = 65536
 
-// Spoiled counts the records that a process could not read and has not read since,
-// in the gauge frontrow_spoiled_records by kind of bucket and kind of spoilage.
-// Several of one registry add up.
+// Spoiled counts the records that a process could not read and has not read since, in the
+// gauge frontrow_spoiled_records by kind of bucket and kind of damage. Several on one
+// registry add up.
 type Spoiled struct {
 	log   *slog.Logger
 	gauge *prometheus.GaugeVec
@@ -23,7 +23,8 @@ type Spoiled struct {
 	kind map[[2]string]string // by bucket and key
 }
 
-// NewSpoiled counts nothing yet. What is spoiled, and what is mended, is logged.
+// NewSpoiled returns an empty Spoiled. It logs records that are spoiled, and those that can
+// be read again.
 func NewSpoiled(log *slog.Logger, reg prometheus.Registerer) *Spoiled {
 	gauge := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "frontrow_spoiled_records",
@@ -40,8 +41,8 @@ func NewSpoiled(log *slog.Logger, reg prometheus.Registerer) *Spoiled {
 	return &Spoiled{log: log, kind: map[[2]string]string{}, gauge: gauge}
 }
 
-// Note takes note of a record that was read: kind says how it is spoiled, "" that it is
-// not. The bucket may be given by its stream.
+// Note takes note of a record that was read. kind says how it is spoiled, "" that it is
+// not. bucket may be the name of its stream.
 func (s *Spoiled) Note(bucket, key, kind string) {
 	bucket = strings.TrimPrefix(bucket, "KV_")
 	at := [2]string{bucket, key}
@@ -57,7 +58,7 @@ func (s *Spoiled) Note(bucket, key, kind string) {
 		delete(s.kind, at)
 	}
 	if kind == "" {
-		s.log.Info("record is mended", "bucket", bucket, "key", key)
+		s.log.Info("record is readable again", "bucket", bucket, "key", key)
 		return
 	}
 	s.kind[at] = kind
@@ -65,7 +66,7 @@ func (s *Spoiled) Note(bucket, key, kind string) {
 	s.log.Error("record is spoiled", "bucket", bucket, "key", key, "kind", kind)
 }
 
-// Forget says that this process reads a bucket no more.
+// Forget notes that this process no longer reads a bucket.
 func (s *Spoiled) Forget(bucket string) {
 	bucket = strings.TrimPrefix(bucket, "KV_")
 	label, _, _ := strings.Cut(bucket, "_")

@@ -3,8 +3,11 @@ package audit
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
+	"frontrow/internal/records"
+	"frontrow/internal/salelog"
 	"frontrow/inventory/ledger"
 	"frontrow/kv"
 	"frontrow/plan"
@@ -13,7 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Report is what an audit found. OK is true when no check found anything.
+// Report is the result of an audit. OK is true if no check found anything.
 type Report struct {
 	Event  string       `json:"event"`
 	At     time.Time    `json:"at"`
@@ -22,72 +25,80 @@ type Report struct {
 	Stock  wire.Count   `json:"stock"`
 	Places uint64       `json:"places"` // joined
 	Passes int          `json:"passes"`
-	Waits  int          `json:"orders_waiting"` // not acknowledged in ORDERS
+	Waits  int          `json:"orders_waiting"` // not acknowledged in ORDERS, or parked
 	Ledger ledger.Audit `json:"ledger"`
 }
 
-// Check is one invariant, by its number in the design, and what breaks it.
+// Check is an invariant, by its number in the design, and what violates it.
 type Check struct {
 	Invariant string   `json:"invariant"`
 	Rule      string   `json:"rule"`
 	Looked    int      `json:"looked_at"`
 	Broken    int      `json:"broken"`
-	Samples   []string `json:"samples,omitempty"` // of what breaks it, at most maxSamples
+	Samples   []string `json:"samples,omitempty"` // of what violates it, at most maxSamples
 }
 
 const (
 	maxSamples = 50
-	expireLate = time.Second            // I7
-	feedLate   = 25 * time.Second       // JetStream copies flushes to the sale log a moment later; after a restart it looks every 10 s whether it does
-	feedAgain  = 100 * time.Millisecond // before it is looked at again
+	expireLate = time.Second      // I7
+	feedLate   = 25 * time.Second // JetStream copies flushes to the sale log a moment later; after a restart it checks its sources every 10 s
 )
 
 func (c *Check) breaks(format string, args ...any) {
-	if c.Broken++; len(c.Samples) < maxSamples {
+	c.Broken++
+	c.names(format, args...)
+}
+
+// names adds a sample that breaks nothing by itself.
+func (c *Check) names(format string, args ...any) {
+	if len(c.Samples) < maxSamples {
 		c.Samples = append(c.Samples, fmt.Sprintf(format, args...))
 	}
 }
 
-// audit is everything an audit reads, at one time as nearly as can be.
+// audit is everything an audit reads, as nearly at one time as possible.
 type audit struct {
 	event     wire.Event
-	index     *plan.Index
+	index     *plan.Index // nil if the plan can't be read
 	now       time.Time
-	records   map[string]record    // by seat
-	flushes   []flush              // log.<n>
-	logged    int                  // of them in SALELOG
-	passes    []wire.PassRecord    //
+	records   map[string]record // by seat: what is true of it, by the log if its record is behind
+	log       log               // log.<n>
+	feed      *feed             // SALELOG
+	passes    []wire.PassRecord
 	withdrawn wire.Revocation      // of all passes before
-	lines     map[line]uint64      // how far they were called
+	lines     map[line]uint64      // how far each was called
 	draws     map[string]wire.Draw // by lane
 	joined    map[line]uint64      // places given out, in the region asked
-	ended     map[line]bool        // whose queue was lost, and whose known places are all called: whoever has a place of it may come
+	ended     map[line]bool        // lines of a lost queue whose known places are all called: anyone with a place there may come
 	waiting   map[string]bool      // orders not done
-	bookings  []ledger.Booking     //
-	sum       ledger.Audit         //
-	returning map[string]bool      // orders of sum.Returning
-	moved     map[string]bool      // seats that changed while they were looked at
+	bookings  []ledger.Booking
+	sum       ledger.Audit
+	returning map[string]bool // orders of sum.Returning
+	moved     map[string]bool // seats that changed while they were looked at
 
-	spoiled    map[string]string // records that can't be read: how they are spoiled, by bucket and key
-	unreadable map[string]bool   // seats of them
-	torn       bool              // log records are among them
-	headless   bool              // and the admitter's, or there is none
+	checkpoint wire.Checkpoint   // zero: none
+	pointed    kv.Revision       // of the checkpoint
+	sums       map[string]uint64 // by seat: what its record adds to the checkpoint's
+	wrongSum   bool              // the checkpoint's is another
+	written    map[string]record // by seat: what its record says
+	behind     kv.Position       // of the last log record read
+
+	spoiled    map[string]string // how unreadable records are spoiled, by bucket and key
+	unreadable map[string]bool   // seats whose records can't be read
+	headless   bool              // the admitter's record is unreadable or missing
 }
 
-// record is a seat's, flush a log record, as they were read.
+// record is what is known of a seat, and the revision of the record that says it.
 type record struct {
 	wire.Seat
 	revision kv.Revision
 }
 
-type flush struct {
-	wire.Flush
-	revision kv.Revision
-}
+func (r record) version() salelog.Version { return salelog.VersionOf(&r.Seat, r.revision) }
 
-// Run checks every invariant of an event that can be checked at rest.
+// Run checks every invariant that can be checked on an event at rest.
 func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event string, now time.Time) (Report, error) {
-	a := &audit{now: now, spoiled: map[string]string{}, unreadable: map[string]bool{}}
+	a := newAudit(now)
 	if err := a.read(ctx, js, l, event); err != nil {
 		return Report{}, fmt.Errorf("audit %s: %w", event, err)
 	}
@@ -95,13 +106,7 @@ func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event st
 	for _, n := range a.joined {
 		r.Places += n
 	}
-	checks := []func() Check{a.recordsAreReadable, a.everySeatHasARecord, a.soldIsBooked, a.bookedIsSold, a.pricesAreAsQuoted, a.holdsEndInTime, a.keepsAreBounded,
-		a.limitsAreKept, a.passesAreUnderTheCeiling, a.passesWereCalled, a.logHasNoGaps, a.logIsFed, a.logReplays, a.ledgerIsSound}
-	if a.index == nil { // what the event is can't be read: there is nothing to compare with
-		checks = checks[:1]
-	}
-	for _, check := range checks {
-		c := check()
+	for _, c := range a.checks() {
 		r.Checks = append(r.Checks, c)
 		r.OK = r.OK && c.Broken == 0
 	}
@@ -120,8 +125,26 @@ func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event st
 	return r, nil
 }
 
-// read loads everything, the seats before the ledger: an order committed
-// meanwhile may show as held with a booking, and a refunded one as sold without.
+func newAudit(now time.Time) *audit {
+	a := &audit{now: now, sums: map[string]uint64{}, spoiled: map[string]string{}, unreadable: map[string]bool{}, records: map[string]record{}, written: map[string]record{}, log: newLog()}
+	a.feed = newFeed(&a.log)
+	return a
+}
+
+// checks evaluates what was read. If the event's own record can't be read, there is
+// nothing to compare with.
+func (a *audit) checks() []Check {
+	all := []Check{a.recordsAreReadable()}
+	if a.event.Spec.ID == "" {
+		return all
+	}
+	return append(all, a.everySeatHasARecord(), a.soldIsBooked(), a.bookedIsSold(), a.pricesAreAsQuoted(), a.holdsEndInTime(), a.keepsAreBounded(),
+		a.limitsAreKept(), a.passesAreUnderTheCeiling(), a.passesWereCalled(), a.logHasNoGaps(), a.logIsAChain(), a.logIsFed(), a.logReplays(), a.recordsFollowTheLog(),
+		a.ledgerIsSound())
+}
+
+// read loads everything, the seats before the ledger: an order committed in
+// between may show as held with a booking, and a refunded one as sold without.
 func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event string) error {
 	known, err := a.readEvent(ctx, js, event)
 	if err != nil {
@@ -130,30 +153,23 @@ func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledg
 	if !known {
 		return a.readOthers(ctx, js, event)
 	}
-	store, err := js.ObjectStore(ctx, wire.PlansObjects)
-	if err != nil {
+	if err := a.readPlan(ctx, js); err != nil {
 		return err
 	}
-	raw, err := store.GetBytes(ctx, a.event.Plan)
-	if err != nil {
-		return err
-	}
-	p, err := plan.Decode(raw)
-	if err != nil {
-		return err
-	}
-	a.index = plan.NewIndex(p)
 	if err := a.readQueue(ctx, js, event); err != nil {
 		return err
 	}
 	seats := kv.Open(js, wire.SeatsBucket(event))
-	if a.records, err = a.readSeats(ctx, seats); err != nil {
+	if a.behind, err = salelog.Read(ctx, seats, salelog.Reader{Checkpoint: a.readCheckpoint, Seat: a.readSeat, Log: a.flush}); err != nil {
+		return err
+	}
+	if err := a.compareSum(ctx, seats); err != nil {
 		return err
 	}
 	if err := a.readOthers(ctx, js, event); err != nil {
 		return err
 	}
-	if err := a.readLog(ctx, js, seats); err != nil {
+	if err := a.readFeed(ctx, js); err != nil {
 		return err
 	}
 	if a.bookings, err = l.Bookings(ctx, event); err != nil {
@@ -166,37 +182,95 @@ func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledg
 	for _, order := range a.sum.Returning {
 		a.returning[order] = true
 	}
-	if err := a.readOrders(ctx, js, event); err != nil { // again: those begun meanwhile
+	if err := a.readOrders(ctx, js, event); err != nil { // again, for those begun meanwhile
 		return err
+	}
+	for _, order := range a.sum.Parked {
+		a.waiting[order] = true
 	}
 	return a.lookAgain(ctx, seats, l)
 }
 
-func (a *audit) readSeats(ctx context.Context, seats *kv.Bucket) (map[string]record, error) {
-	entries, err := seats.All(ctx, wire.SeatPrefix+">")
-	if err != nil {
-		return nil, err
+// readPlan reads the event's seating plan, or notes why it can't be read.
+func (a *audit) readPlan(ctx context.Context, js jetstream.JetStream) error {
+	p, _, err := records.Plan(ctx, js, a.event.Plan)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	records := make(map[string]record, len(entries))
-	for _, e := range entries {
-		id, _ := wire.SeatOfKey(e.Key)
-		if seat, ok := readable[wire.Seat](a, seats.Name(), e); ok {
-			records[id] = record{Seat: seat, revision: e.Revision}
-		} else {
-			a.unreadable[id] = true
-		}
+	if a.note(wire.PlansObjects, a.event.Plan, err) {
+		a.index = plan.NewIndex(p)
 	}
-	return records, nil
+	return nil
 }
 
-// lookAgain finds out which seats have moved while they were looked at, if seats
-// and ledger disagree. Those of an order under way that is over by now have: what
-// explained them is asked for between the two looks.
+// readCheckpoint takes the checkpoint, if it can be read.
+func (a *audit) readCheckpoint(e kv.Entry) {
+	a.checkpoint, _ = readable[wire.Checkpoint](a, wire.SeatsBucket(a.event.Spec.ID), e)
+	a.pointed = e.Revision
+}
+
+// compareSum compares the checkpoint's sum with that of the records, unless a round was
+// written while they were read.
+func (a *audit) compareSum(ctx context.Context, seats *kv.Bucket) error {
+	sum := uint64(0)
+	for id, s := range a.sums {
+		if a.index == nil {
+			return nil
+		}
+		if _, ok := a.index.Lookup(id); ok {
+			sum += s
+		}
+	}
+	if a.checkpoint.Sum == "" || a.checkpoint.Sum == strconv.FormatUint(sum, 16) {
+		return nil
+	}
+	now, err := seats.Get(ctx, wire.CheckpointKey)
+	if err == nil {
+		a.wrongSum = now.Revision == a.pointed
+	}
+	return err
+}
+
+// readSeat takes a seat's record.
+func (a *audit) readSeat(e kv.Entry) {
+	id, _ := wire.SeatOfKey(e.Key)
+	a.sums[id] = wire.SumOf(e.Key, e.Value)
+	seat, ok := readable[wire.Seat](a, wire.SeatsBucket(a.event.Spec.ID), e)
+	if !ok {
+		a.unreadable[id] = true
+		return
+	}
+	delete(a.unreadable, id)
+	r := record{Seat: seat, revision: e.Revision}
+	a.written[id], a.records[id] = r, r
+}
+
+// lookAgain finds out, if seats and ledger disagree, which seats changed while they
+// were read. Orders under way are read between the two reads of the seats, so seats
+// whose order has ended since count as moved.
 func (a *audit) lookAgain(ctx context.Context, seats *kv.Bucket, l *ledger.Ledger) error {
 	if a.soldIsBooked().Broken+a.bookedIsSold().Broken == 0 {
 		return nil
 	}
-	records, err := a.readSeats(ctx, seats)
+	moved := map[string]bool{}
+	_, err := salelog.ReadAgain(ctx, seats, a.behind, salelog.Reader{
+		Seat: func(e kv.Entry) {
+			id, _ := wire.SeatOfKey(e.Key)
+			seat, err := wire.Read[wire.Seat](e.Key, e.Value)
+			moved[id] = moved[id] || err == nil && salelog.VersionOf(&seat, e.Revision).After(a.records[id].version())
+		},
+		Log: func(e kv.Entry) {
+			f, err := wire.Read[wire.Flush](e.Key, e.Value)
+			if err != nil {
+				return
+			}
+			for _, c := range f.Seats {
+				for _, id := range c.IDs {
+					moved[id] = true
+				}
+			}
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -205,10 +279,10 @@ func (a *audit) lookAgain(ctx context.Context, seats *kv.Bucket, l *ledger.Ledge
 		return err
 	}
 	before, after := bookedTo(a.bookings), bookedTo(bookings)
-	a.moved = map[string]bool{}
-	for id, r := range a.records {
-		a.moved[id] = records[id].revision != r.revision || before[id] != after[id]
+	for id := range a.records {
+		moved[id] = moved[id] || before[id] != after[id]
 	}
+	a.moved = moved
 	return nil
 }
 
@@ -238,11 +312,11 @@ func (a *audit) readQueue(ctx context.Context, js jetstream.JetStream, event str
 	return a.readOrders(ctx, js, event)
 }
 
-// line is the places of a lane in a region or, without one, the ranks of its draw.
+// line is the places of a lane in a region or, with no region, the ranks of its draw.
 type line struct{ lane, region string }
 
-// homeRegion is the region whose queues are where the audit reads; those of
-// others are out of its sight.
+// homeRegion is the region whose queues the audit can read; those of other
+// regions are out of its reach.
 const homeRegion = "home"
 
 func (a *audit) readLines(ctx context.Context, js jetstream.JetStream, admitter wire.Admitter) error {
@@ -274,7 +348,7 @@ func (a *audit) readLines(ctx context.Context, js jetstream.JetStream, admitter 
 				continue
 			}
 			if last = (line{lane, l.Region}); a.lines[last] >= l.Joined() {
-				a.ended[last] = true // if another follows
+				a.ended[last] = true // if another life follows
 			}
 			a.joined[last] = l.Joined()
 		}
@@ -284,7 +358,7 @@ func (a *audit) readLines(ctx context.Context, js jetstream.JetStream, admitter 
 	return nil
 }
 
-// stands is the line and the number by which a place is called.
+// stands returns the line and the number by which a place is called.
 func (a *audit) stands(lane, region string, number uint64) (line, uint64) {
 	if d, ok := a.draws[lane]; ok {
 		if rank := d.Rank(region, number); rank > 0 {
@@ -294,8 +368,7 @@ func (a *audit) stands(lane, region string, number uint64) (line, uint64) {
 	return line{lane, region}, number
 }
 
-// readOrders finds the orders that are not done: those behind which an
-// acknowledgement is still missing.
+// readOrders finds the orders that are not done: those not acknowledged yet.
 func (a *audit) readOrders(ctx context.Context, js jetstream.JetStream, event string) error {
 	stream, err := js.Stream(ctx, wire.OrdersStream)
 	if err != nil {
@@ -322,39 +395,4 @@ func (a *audit) readOrders(ctx context.Context, js jetstream.JetStream, event st
 		}
 	}
 	return nil
-}
-
-func (a *audit) readLog(ctx context.Context, js jetstream.JetStream, seats *kv.Bucket) error {
-	entries, err := seats.All(ctx, wire.LogPrefix+"*")
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		f, ok := readable[wire.Flush](a, seats.Name(), e)
-		if !ok {
-			a.torn = true
-			continue
-		}
-		a.flushes = append(a.flushes, flush{f, e.Revision})
-	}
-	log, err := js.Stream(ctx, wire.SaleLogStream)
-	if err != nil {
-		return err
-	}
-	subject := wire.LogSubject(a.event.Spec.ID, wire.LogSeats)
-	for began := time.Now(); ; {
-		info, err := log.Info(ctx, jetstream.WithSubjectFilter(subject))
-		if err != nil {
-			return err
-		}
-		a.logged = int(info.State.Subjects[subject])
-		if a.logged >= len(a.flushes) || time.Since(began) > feedLate {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(feedAgain):
-		}
-	}
 }

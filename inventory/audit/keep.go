@@ -6,12 +6,12 @@ import (
 	"frontrow/wire"
 )
 
-// keepLate is how long after a hold's last deadline the ledger may take to say what
-// became of its payment.
+// keepLate is how long after a hold's last deadline the ledger may take to settle
+// its payment.
 const keepLate = time.Minute
 
-// keepsAreBounded looks at holds of any kind. An order that waits for us has its
-// hold's bound moved, and is not finished in ORDERS.
+// keepsAreBounded checks holds of every kind. An order that waits for us has its
+// hold's bound moved, and is still unacknowledged in ORDERS.
 func (a *audit) keepsAreBounded() Check {
 	c := Check{Invariant: "I15", Rule: "nobody keeps a seat without buying it for longer than the event allows"}
 	life := time.Duration(a.event.Spec.WithDefaults().Hold.Life())

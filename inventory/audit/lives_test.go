@@ -5,16 +5,17 @@ import (
 	"time"
 
 	"frontrow/internal/natstest"
+	"frontrow/internal/streams"
 	"frontrow/kv"
 	"frontrow/wire"
 )
 
-// A queue was lost and made again: the heads and passes of its lines are judged each
-// by itself, whatever numbers the other has.
+// When a queue was lost and made again, the heads and passes of each of its lives are
+// checked on their own, whatever numbers the other has.
 func TestPassesOfALostQueue(t *testing.T) {
 	t.Parallel()
 	js := natstest.Run(t).JetStream(t)
-	if err := wire.Create(t.Context(), js, wire.ForQueue("demo", 1)...); err != nil {
+	if err := streams.Create(t.Context(), js, streams.ForQueue("demo", 1)...); err != nil {
 		t.Fatal(err)
 	}
 	for range 7 {

@@ -12,8 +12,8 @@ import (
 	"frontrow/wire"
 )
 
-// A payment that fails leaves the seats to another card, in an order of its own.
-// What becomes of the first payment afterwards is never charged.
+// After a payment fails, another card can pay for the seats, in an order of its own.
+// The first payment is never charged, whatever becomes of it.
 func TestAnotherCard(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 20)

@@ -6,16 +6,19 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/internal/bus"
 	"frontrow/internal/natstest"
 	"frontrow/internal/pgtest"
+	"frontrow/internal/streams"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/payment"
+	"frontrow/kv"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// instant is a provider and a writer that cost nothing.
+// instant is a provider and a writer that take no time.
 type instant struct{}
 
 func (instant) Authorize(_ context.Context, r payment.AuthRequest) (payment.Auth, error) {
@@ -41,8 +44,8 @@ func (instant) Release(context.Context, string, wire.ReleaseRequest) (wire.Stand
 	return wire.StandingReply{}, nil
 }
 
-// BenchmarkCheckout works off b.N orders of two seats that wait in ORDERS:
-// Begin, Commit, acknowledgement and, beside them, the outbox.
+// BenchmarkCheckout processes b.N orders of two seats that wait in ORDERS: Begin,
+// Commit, acknowledgement and, alongside, the outbox.
 func BenchmarkCheckout(b *testing.B) {
 	env := natstest.Run(b)
 	nc := env.Connect(b)
@@ -50,7 +53,7 @@ func BenchmarkCheckout(b *testing.B) {
 	ok(b, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	ok(b, wire.CreateCore(ctx, js, 1))
+	ok(b, streams.CreateCore(ctx, js, 1))
 	l, err := ledger.Open(ctx, ledger.Config{DSN: pgtest.New(b)})
 	ok(b, err)
 	defer l.Close()
@@ -68,7 +71,7 @@ func BenchmarkCheckout(b *testing.B) {
 		}
 	}
 	ok(b, l.PutEvent(ctx, wire.Event{Spec: wire.Spec{ID: testEvent, Currency: "EUR"}}, seats))
-	co, err := New(Config{NATS: nc, JetStream: js, Ledger: l, Outbox: l, Provider: instant{}, Seats: instant{}})
+	co, err := New(Config{Bus: bus.New(nc), Store: kv.JetStream(js), Orders: OrdersIn(js), Ledger: l, Outbox: l, Parking: l, Provider: instant{}, Seats: instant{}})
 	ok(b, err)
 	ended := make(chan struct{})
 	b.ResetTimer()

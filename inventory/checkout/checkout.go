@@ -14,51 +14,51 @@ import (
 	"frontrow/kv"
 	"frontrow/wire"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 )
 
-// trimEvery is how long acknowledged messages may stay in ORDERS.
+// trimEvery is how often acknowledged messages are dropped from ORDERS.
 const trimEvery = 10 * time.Minute
 
 // Ledger records orders. Each call returns the order as it stands afterwards,
 // may be repeated, and leaves the outcome open if it fails. ledger.ErrNotFound
-// is an order never begun. Package ledger says what else holds.
+// means that the order was never begun. Package ledger documents the rest.
 type Ledger interface {
 	Begin(ctx context.Context, m wire.OrderMessage) (ledger.Order, error)
-	Commit(ctx context.Context, p ledger.Purchase) (ledger.Order, error)
+	Commit(ctx context.Context, p ledger.Purchase) (ledger.Committed, error)
 	Fail(ctx context.Context, order, reason string, declined bool) (ledger.Order, error)
 	Order(ctx context.Context, id string) (ledger.Order, error)
 }
 
-// Seats is the writer of an event's seats. A *wire.Problem among the errors is
-// the writer's refusal; any other error means that it could not be asked, or
-// has not answered, and the call may be repeated.
+// Seats is the writer of an event's seats. An error that is a *wire.Problem is the
+// writer's refusal; any other means that the writer could not be reached or has not
+// answered, and the call may be repeated.
 type Seats interface {
 	Extend(ctx context.Context, event string, r wire.ExtendRequest) (wire.ExtendReply, error)
 	Confirm(ctx context.Context, event string, r wire.ConfirmRequest) error
 	Release(ctx context.Context, event string, r wire.ReleaseRequest) (wire.StandingReply, error)
 }
 
-// Config of the checkout.
+// Config configures a Checkout.
 type Config struct {
-	NATS      *nats.Conn          // for notices and, if Seats is nil, the writer; required
-	JetStream jetstream.JetStream // where ORDERS is; required
-	Ledger    Ledger              // required
-	Outbox    Outbox              // required
-	Provider  payment.Provider    // required
-	Seats     Seats               // nil: NewSeats(NATS)
+	Bus      Bus              // to the writers and the fans; required
+	Store    kv.Store         // of ORDERS and CHECKOUTS; required
+	Orders   Orders           // required
+	Ledger   Ledger           // required
+	Outbox   Outbox           // required
+	Parking  Parking          // required
+	Provider payment.Provider // required
+	Seats    Seats            // nil: the writers, over Bus
 
 	ProviderName   string        // as recorded with payments; default "sandbox"
 	MaxInFlight    int           // orders under way at once; default 2048
-	Patience       time.Duration // how long an order waits for a payment provider that does not answer; default 10 min
+	Patience       time.Duration // how long an order waits for a provider that does not answer; default 10 min
 	ActionPatience time.Duration // how long it waits for its fan to confirm the payment; default 5 min
-	Pause          time.Duration // how long a provider that fails is left alone; default 5 s
+	Pause          time.Duration // how long a failing provider is left alone; default 5 s
 
-	WebhookAddr   string // where the provider's webhooks are taken; empty for nowhere: then it is asked
-	WebhookSecret []byte // that they are signed with; required with WebhookAddr
+	WebhookAddr   string // where to listen for webhooks; empty: none, and the provider is polled
+	WebhookSecret []byte // signs the webhooks; required with WebhookAddr
 
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nowhere
@@ -67,8 +67,8 @@ type Config struct {
 
 // Validate reports what makes the configuration unusable.
 func (c Config) Validate() error {
-	if c.NATS == nil || c.JetStream == nil || c.Ledger == nil || c.Outbox == nil || c.Provider == nil {
-		return errors.New("checkout: NATS, JetStream, Ledger, Outbox and Provider are needed")
+	if c.Bus == nil || c.Store == nil || c.Orders == nil || c.Ledger == nil || c.Outbox == nil || c.Parking == nil || c.Provider == nil {
+		return errors.New("checkout: Bus, Store, Orders, Ledger, Outbox, Parking and Provider are needed")
 	}
 	if c.MaxInFlight < 0 || c.MaxInFlight > wire.MaxCheckouts || min(c.Patience, c.ActionPatience, c.Pause) < 0 {
 		return fmt.Errorf("checkout: MaxInFlight must be in 0…%d, durations not negative", wire.MaxCheckouts)
@@ -79,15 +79,17 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Checkout works off ORDERS and the outbox.
+// Checkout processes ORDERS and the outbox.
 type Checkout struct {
 	cfg     Config
 	metrics *metrics
 	breaker *payment.Breaker // cfg.Provider
-	changed chan struct{}    // holds a token when the breaker may have
+	changed chan struct{}    // holds a token when the breaker may have changed
 	waiting *kv.Committer    // of CHECKOUTS
 	hooks   *webhooks        // nil without a WebhookAddr
 	due     chan struct{}    // holds a token when the outbox may have something new
+	taken   chan taken       // captures of orders committed here
+	ended   chan string      // parked orders to forget
 }
 
 // New checks the configuration and listens for webhooks; they wait for Run.
@@ -96,7 +98,7 @@ func New(c Config) (*Checkout, error) {
 		return nil, err
 	}
 	if c.Seats == nil {
-		c.Seats = NewSeats(c.NATS)
+		c.Seats = writer{c.Bus}
 	}
 	c.ProviderName = cmp.Or(c.ProviderName, "sandbox")
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 2048)
@@ -108,7 +110,8 @@ func New(c Config) (*Checkout, error) {
 		c.Now = time.Now
 	}
 	c.ActionPatience = cmp.Or(c.ActionPatience, 5*time.Minute)
-	co := &Checkout{metrics: newMetrics(c.Registerer), changed: make(chan struct{}, 1), due: make(chan struct{}, 1)}
+	co := &Checkout{metrics: newMetrics(c.Registerer), changed: make(chan struct{}, 1), due: make(chan struct{}, 1), taken: make(chan taken, maxTaken),
+		ended: make(chan string, parkedEnded)}
 	co.breaker = payment.NewBreaker(payment.BreakerConfig{Provider: c.Provider, Pause: c.Pause, Changed: func() {
 		select {
 		case co.changed <- struct{}{}:
@@ -117,7 +120,7 @@ func New(c Config) (*Checkout, error) {
 	}})
 	c.Provider = co.breaker
 	co.cfg = c
-	co.waiting = kv.NewCommitter(kv.CommitterConfig{Stream: &kv.Open(c.JetStream, wire.CheckoutsBucket).Stream})
+	co.waiting = kv.NewCommitter(kv.CommitterConfig{Stream: &kv.NewBucket(c.Store, wire.CheckoutsBucket).Stream})
 	if c.WebhookAddr != "" {
 		var err error
 		if co.hooks, err = newWebhooks(co); err != nil {
@@ -127,7 +130,7 @@ func New(c Config) (*Checkout, error) {
 	return co, nil
 }
 
-// WebhookURL is where the provider should send webhooks; empty for nowhere.
+// WebhookURL returns where the provider should send webhooks, or "" for nowhere.
 func (c *Checkout) WebhookURL() string {
 	if c.hooks == nil {
 		return ""
@@ -137,16 +140,17 @@ func (c *Checkout) WebhookURL() string {
 
 // Run works until ctx ends. ORDERS and its consumer must be there.
 func (c *Checkout) Run(ctx context.Context) error {
-	consumer, err := c.cfg.JetStream.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
+	source, err := c.cfg.Orders.Source(ctx)
 	if err != nil {
-		return fmt.Errorf("checkout: consumer %s: %w", wire.CheckoutConsumer, err)
+		return fmt.Errorf("checkout: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return consume.Run(ctx, consume.Config{Consumer: consumer, Handle: c.handle, Dead: c.bury,
+		return consume.Run(ctx, consume.Config{Source: source, Handle: c.handle, Dead: c.bury,
 			MaxInFlight: c.cfg.MaxInFlight, Logger: c.cfg.Logger, Registerer: c.cfg.Registerer})
 	})
-	g.Go(func() error { return c.relay(ctx) })
+	g.Go(func() error { c.relay(ctx); return nil })
+	g.Go(func() error { c.wakeParked(ctx); return nil })
 	g.Go(func() error { c.trim(ctx); return nil })
 	g.Go(func() error { c.reconcile(ctx); return nil })
 	g.Go(func() error { c.tellHealth(ctx); return nil })
@@ -154,17 +158,18 @@ func (c *Checkout) Run(ctx context.Context) error {
 	if c.hooks != nil {
 		g.Go(func() error { return c.hooks.run(ctx) })
 	}
-	return g.Wait()
+	err = g.Wait()
+	c.handBack(ctx)
+	return err
 }
 
-// trim drops the acknowledged head of ORDERS now and then, if the stream does
-// not drop each message by itself: that costs a write to disk for every one.
+// trim drops the acknowledged head of ORDERS from time to time.
 func (c *Checkout) trim(ctx context.Context) {
 	tick := time.NewTicker(trimEvery)
 	defer tick.Stop()
 	for {
-		if err := c.trimOnce(ctx); err != nil && ctx.Err() == nil {
-			c.cfg.Logger.Warn("trim "+wire.OrdersStream, "error", err)
+		if err := c.cfg.Orders.Trim(ctx); err != nil && ctx.Err() == nil {
+			c.cfg.Logger.Warn("trim "+wire.OrdersStream, "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -172,20 +177,4 @@ func (c *Checkout) trim(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
-}
-
-func (c *Checkout) trimOnce(ctx context.Context) error {
-	consumer, err := c.cfg.JetStream.Consumer(ctx, wire.OrdersStream, wire.CheckoutConsumer)
-	if err != nil {
-		return err
-	}
-	stream, err := c.cfg.JetStream.Stream(ctx, wire.OrdersStream)
-	if err != nil {
-		return err
-	}
-	floor := consumer.CachedInfo().AckFloor.Stream
-	if floor < stream.CachedInfo().State.FirstSeq {
-		return nil
-	}
-	return stream.Purge(ctx, jetstream.WithPurgeSequence(floor+1))
 }

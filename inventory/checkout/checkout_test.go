@@ -61,8 +61,8 @@ func TestEveryPaymentMethod(t *testing.T) {
 	})
 }
 
-// A writer gone mad holds the same seats for everybody: the ledger sells them
-// once, and whoever lost gets his money back.
+// A faulty writer holds the same seats for everybody: the ledger sells them once, and
+// the losers get their money back.
 func TestOneWinnerASeat(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 3)
@@ -114,15 +114,15 @@ func TestNoWriterForAWhile(t *testing.T) {
 	}
 }
 
-// shortLease is for tests that lose the answer to a claim, which then waits
-// for the end of its lease.
+// shortLease is for tests that lose the answer to a claim and must wait for the end
+// of its lease.
 type shortLease struct{ Outbox }
 
 func (o shortLease) Claim(ctx context.Context, n int, _ time.Duration) ([]ledger.Task, error) {
 	return o.Outbox.Claim(ctx, n, 300*time.Millisecond)
 }
 
-// hook tells of each Begin.
+// hook signals each Begin.
 type hook struct {
 	Ledger
 	begun chan struct{}
@@ -137,8 +137,8 @@ func (h *hook) Begin(ctx context.Context, m wire.OrderMessage) (ledger.Order, er
 	return o, err
 }
 
-// The deadline wins while the payment is under way: what is authorised after
-// that is voided.
+// The deadline passes while the payment is under way: an authorisation after that is
+// voided.
 func TestGivenUpWhileAuthorising(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 10)
@@ -178,7 +178,7 @@ func (g *gate) Authorize(ctx context.Context, r payment.AuthRequest) (payment.Au
 	}
 }
 
-// mute authorises, but never answers.
+// mute authorises but never answers.
 type mute struct{ payment.Provider }
 
 func (m mute) Authorize(ctx context.Context, r payment.AuthRequest) (payment.Auth, error) {
@@ -199,7 +199,7 @@ func TestPatienceWithAMuteProvider(t *testing.T) {
 	if w.seats.extends(m.Hold) < 2 {
 		t.Error("given up at the first try")
 	}
-	if n := w.seats.ours(m.Hold); n < 2 { // an extension, and the release
+	if n := w.seats.ours(m.Hold); n < 2 { // an extension and the release
 		t.Errorf("%d times on our account", n)
 	}
 	if totals, err := w.pay.Totals(bounded(t)); err != nil || totals[payment.Voided].Count != 1 {
@@ -259,8 +259,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// PostgreSQL is away in the midst of a sale, once stopped and once killed:
-// orders wait, none is lost, none is doubled.
+// PostgreSQL is away in the middle of a sale, once stopped and once killed: orders
+// wait, and none is lost or doubled.
 func TestPostgreSQLAway(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t)
@@ -287,7 +287,7 @@ func TestPostgreSQLAway(t *testing.T) {
 	}
 }
 
-// Only what is acknowledged is dropped from ORDERS.
+// Only acknowledged messages are dropped from ORDERS.
 func TestTrimKeepsWhatWaits(t *testing.T) {
 	t.Parallel()
 	env := natstest.Run(t)
@@ -301,7 +301,7 @@ func TestTrimKeepsWhatWaits(t *testing.T) {
 	co, err := New(w.config())
 	must(t, err)
 	for range 2 {
-		must(t, co.trimOnce(bounded(t)))
+		must(t, co.cfg.Orders.Trim(bounded(t)))
 		s, err := w.js.Stream(bounded(t), wire.OrdersStream)
 		if err != nil || s.CachedInfo().State.Msgs != 1 {
 			t.Errorf("%+v, %v", s.CachedInfo().State, err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/internal/bus"
 	"frontrow/internal/natstest"
 	"frontrow/internal/pgtest"
 	"frontrow/inventory/ledger"
@@ -15,8 +16,8 @@ import (
 	"frontrow/wire"
 )
 
-// faults makes calls fail at random: before they are made, or after, which is
-// a crash before or after the step, or a lost answer.
+// faults makes calls fail at random, before or after they are made: a crash before
+// or after the step, or a lost answer.
 type faults struct {
 	mu   sync.Mutex
 	rand *rand.Rand
@@ -48,6 +49,10 @@ type (
 		Outbox
 		f *faults
 	}
+	faultyParking struct {
+		Parking
+		f *faults
+	}
 	faultySeats struct {
 		Seats
 		f *faults
@@ -62,8 +67,10 @@ func (l faultyLedger) Begin(ctx context.Context, m wire.OrderMessage) (ledger.Or
 	return hit(l.f, func() (ledger.Order, error) { return l.Ledger.Begin(ctx, m) })
 }
 
-func (l faultyLedger) Commit(ctx context.Context, p ledger.Purchase) (ledger.Order, error) {
-	return hit(l.f, func() (ledger.Order, error) { return l.Ledger.Commit(ctx, p) })
+// Commit leaves captures whose commits are not answered to others soon.
+func (l faultyLedger) Commit(ctx context.Context, p ledger.Purchase) (ledger.Committed, error) {
+	p.Lease = 300 * time.Millisecond
+	return hit(l.f, func() (ledger.Committed, error) { return l.Ledger.Commit(ctx, p) })
 }
 
 func (l faultyLedger) Fail(ctx context.Context, order, reason string, declined bool) (ledger.Order, error) {
@@ -74,13 +81,27 @@ func (o faultyOutbox) Claim(ctx context.Context, n int, lease time.Duration) ([]
 	return hit(o.f, func() ([]ledger.Task, error) { return o.Outbox.Claim(ctx, n, lease) })
 }
 
-func (o faultyOutbox) Finish(ctx context.Context, done []ledger.Task, retry map[int64]time.Time) error {
-	_, err := hit(o.f, func() (any, error) { return nil, o.Outbox.Finish(ctx, done, retry) })
+func (o faultyOutbox) Finish(ctx context.Context, ends []ledger.End) error {
+	_, err := hit(o.f, func() (any, error) { return nil, o.Outbox.Finish(ctx, ends) })
 	return err
 }
 
 func (o faultyOutbox) Settle(ctx context.Context, f ledger.Found) (ledger.Order, error) {
 	return hit(o.f, func() (ledger.Order, error) { return o.Outbox.Settle(ctx, f) })
+}
+
+func (p faultyParking) Park(ctx context.Context, o ledger.Parked, until time.Time) (ledger.Order, error) {
+	return hit(p.f, func() (ledger.Order, error) { return p.Parking.Park(ctx, o, until) })
+}
+
+// Due leaves those that fail to the next look soon.
+func (p faultyParking) Due(ctx context.Context, n int, _ time.Duration) ([]ledger.Parked, error) {
+	return hit(p.f, func() ([]ledger.Parked, error) { return p.Parking.Due(ctx, n, time.Second) })
+}
+
+func (p faultyParking) Unpark(ctx context.Context, orders []string) error {
+	_, err := hit(p.f, func() (any, error) { return nil, p.Parking.Unpark(ctx, orders) })
+	return err
 }
 
 func (s faultySeats) Extend(ctx context.Context, event string, r wire.ExtendRequest) (wire.ExtendReply, error) {
@@ -112,9 +133,8 @@ func (p faultyProvider) Get(ctx context.Context, order string) (payment.Auth, er
 	return hit(p.f, func() (payment.Auth, error) { return p.Provider.Get(ctx, order) })
 }
 
-// Every gap of the crash table, hit at random in two workers, with deadlines
-// passing meanwhile: each order ends once, and PostgreSQL, the writer and the
-// provider agree.
+// Two workers fail at random in every gap of the crash table while deadlines pass:
+// each order ends once, and PostgreSQL, the writer and the provider agree.
 func TestFaultsInEveryGap(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 150)
@@ -127,7 +147,8 @@ func TestFaultsInEveryGap(t *testing.T) {
 			c = w.hooked()
 		}
 		c.Ledger, c.Outbox = faultyLedger{c.Ledger, f}, faultyOutbox{shortLease{c.Outbox}, f}
-		c.Seats, c.Provider = faultySeats{NewSeats(w.nc), f}, faultyProvider{c.Provider, f}
+		c.Parking = faultyParking{c.Parking, f}
+		c.Seats, c.Provider = faultySeats{writer{bus.New(w.nc)}, f}, faultyProvider{c.Provider, f}
 		w.run(c)
 	}
 	var deadlines, fans sync.WaitGroup
@@ -154,8 +175,8 @@ func TestFaultsInEveryGap(t *testing.T) {
 	t.Log(got)
 }
 
-// approve confirms an order's payment when it is asked for, unless the order
-// has ended before.
+// approve confirms an order's payment when the fan is asked to, unless the order
+// ends first.
 func (w *world) approve(m wire.OrderMessage) {
 	ctx := bounded(w.t)
 	for {

@@ -9,15 +9,15 @@ import (
 	"frontrow/wire"
 )
 
-// Bounds of what is told of a provider's health.
+// Bounds of reporting a provider's health.
 const (
-	healthFor  = 15 * time.Second // what is told of an open breaker is believed
+	healthFor  = 15 * time.Second // how long a report of an open breaker counts
 	healthLook = time.Second
 )
 
-// tellHealth keeps the record of the provider's health in CHECKOUTS true, so
-// that admission calls nobody whose payment could not be made. An open breaker
-// is told again and again: whoever stops telling is not believed for long.
+// tellHealth keeps the record of the provider's health in CHECKOUTS current, so
+// that admission calls no fans while they couldn't pay. While the breaker is open
+// the record is renewed: it expires soon after its writer dies.
 func (c *Checkout) tellHealth(ctx context.Context) {
 	tick := time.NewTicker(healthLook)
 	defer tick.Stop()
@@ -34,7 +34,7 @@ func (c *Checkout) tellHealth(ctx context.Context) {
 			if err := c.putHealth(ctx, h); err == nil {
 				told = h
 			} else if ctx.Err() == nil {
-				c.cfg.Logger.Warn("health of the payment provider not told", "open", open, "error", err)
+				c.cfg.Logger.Warn("health of the payment provider not told", "open", open, "err", err)
 			}
 		}
 		select {

@@ -24,11 +24,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// lies are wrong values of every field that a provider says of a payment.
+// lies are wrong values for every field of a provider's answer.
 var lies = []struct {
 	name string
 	tell func(said map[string]any)
-	// of whom it is not asked what the amount is
+	// gets and voids do not check it
 	unseen bool
 }{
 	{"amount", func(said map[string]any) { said["amount"] = 1 }, true},
@@ -38,8 +38,8 @@ var lies = []struct {
 	{"reference", func(said map[string]any) { said["reference"] = "" }, false},
 }
 
-// liar stands before the sandbox. What an order is told first at each step is a
-// lie; asked again, it is told the truth.
+// liar sits in front of the sandbox. Its first answer to each step of an order is a
+// lie; asked again, it tells the truth.
 type liar struct {
 	mu   sync.Mutex
 	tell map[string]func(map[string]any) // by order
@@ -96,8 +96,8 @@ func (l *liar) about(m wire.OrderMessage, tell func(map[string]any)) {
 	l.tell[m.Order] = tell
 }
 
-// A lie about a payment's amount, currency, order, state or reference sells
-// nothing and charges nobody, at whatever step it is told.
+// A lie about a payment's amount, currency, order, state or reference, at any step,
+// sells nothing and charges nobody.
 func TestProviderLies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 40)
@@ -135,7 +135,7 @@ func TestProviderLies(t *testing.T) {
 		}
 	}
 
-	// Those that come too late: at the capture and the refund of what is paid.
+	// Lies that come too late: at the capture and the refund of a paid order.
 	for i, lie := range lies {
 		m := w.buy("ok", 10+i)
 		want["capture"]++
@@ -178,7 +178,7 @@ func TestProviderLies(t *testing.T) {
 	}
 }
 
-// What is free needs no provider: none is asked, and nothing is owed to anybody.
+// A free order needs no provider: none is asked, and nobody is owed anything.
 func TestFreeOrders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 4)
@@ -214,7 +214,7 @@ func TestFreeOrders(t *testing.T) {
 	}
 }
 
-// never must not be asked.
+// never is a provider that must not be asked.
 type never struct {
 	payment.Provider
 	t *testing.T
@@ -230,8 +230,7 @@ func (n never) Get(context.Context, string) (payment.Auth, error) {
 	return payment.Auth{}, payment.ErrNotFound
 }
 
-// A checkout that the ledger refuses whatever comes is buried, and its seats are
-// not kept for it.
+// A checkout that the ledger refuses for good is buried, and its seats are not kept.
 func TestRefusedByTheLedger(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 4)

@@ -15,14 +15,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// maxSeats bounds an order, as the limit per fan does.
+// maxSeats bounds the seats of an order, as the limit per fan does.
 const maxSeats = wire.MaxPerFan
 
-// decode reads a checkout and refuses one that contradicts itself: it would
-// be refused by the ledger's constraints however often it came.
+// decode reads a checkout and refuses one that contradicts itself: the ledger's
+// constraints would refuse it every time.
 func decode(m jetstream.Msg) (wire.OrderMessage, error) {
 	var o wire.OrderMessage
-	err := json.Unmarshal(m.Data(), &o)
+	err := wire.Unmarshal(m.Data(), &o)
 	if err == nil {
 		err = check(o)
 	}
@@ -73,12 +73,12 @@ func check(o wire.OrderMessage) error {
 	return nil
 }
 
-// LogPoison is the kind of record about a checkout that was buried, in the
-// sale log under log.<event>.poison.
+// LogPoison is the kind of the record of a buried checkout, in the sale log under
+// log.<event>.poison.
 const LogPoison = "poison"
 
-// Poison is that record. It says where the message was, never what it held,
-// which may be personal.
+// Poison is the record of a buried checkout. It says where the message was, never
+// what it held, which may be personal.
 type Poison struct {
 	Subject  string    `json:"subject"`
 	Sequence uint64    `json:"sequence"` // in ORDERS
@@ -98,8 +98,7 @@ func (c *Checkout) bury(ctx context.Context, m jetstream.Msg, reason error) erro
 		return err
 	}
 	event := strings.Split(m.Subject(), ".")[1] // ORDERS takes order.> only
-	_, err = c.cfg.JetStream.Publish(ctx, wire.LogSubject(event, LogPoison), record,
-		jetstream.WithMsgID(fmt.Sprintf("%s.%d", LogPoison, md.Sequence.Stream)))
+	err = c.cfg.Orders.Bury(ctx, wire.LogSubject(event, LogPoison), fmt.Sprintf("%s.%d", LogPoison, md.Sequence.Stream), record)
 	if err == nil {
 		failpoint.Here(failpoint.PoisonLogged)
 		c.metrics.orders.WithLabelValues("poison").Inc()

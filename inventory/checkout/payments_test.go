@@ -19,17 +19,18 @@ import (
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/payment"
 	"frontrow/inventory/payment/sandbox"
+	"frontrow/keyring"
 	"frontrow/kv"
 	"frontrow/wire"
 )
 
-// ask is what the order's buyer sees.
+// ask returns the order as its buyer sees it.
 func (w *world) ask(m wire.OrderMessage) wire.OrderReply {
 	w.t.Helper()
 	return ask[wire.OrderReply](w, wire.LedgerOrder, wire.OrderQuery{Order: m.Order, Fan: m.Fan})
 }
 
-// action waits until the fan is asked to confirm, and returns where.
+// action waits until the fan is asked to confirm, and returns the page to do it on.
 func (w *world) action(m wire.OrderMessage) string {
 	w.t.Helper()
 	var o wire.OrderReply
@@ -51,11 +52,11 @@ func decide(t *testing.T, action, decision string) (back string) {
 }
 
 func (w *world) reads() {
-	start(w.t, Reads{NATS: w.nc, JetStream: w.js, Records: w.ledger, Signer: wire.NewKeyring()}.Run)
+	start(w.t, Reads{NATS: w.nc, Store: kv.JetStream(w.js), Records: w.ledger, Signer: keyring.New()}.Run)
 }
 
-// The fan confirms or refuses at his bank's page; what is told of it comes
-// once, thrice, late, in the wrong order or never.
+// The fan confirms or refuses on their bank's page; the webhook comes once, three
+// times, late, out of order or never.
 func TestConfirmedByTheFan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 20)
@@ -84,7 +85,7 @@ func TestConfirmedByTheFan(t *testing.T) {
 	}
 }
 
-// An order that nobody works at is taken up by the webhook alone.
+// A webhook alone resumes an order that no worker is processing.
 func TestWebhookWakesAnOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 2)
@@ -95,7 +96,7 @@ func TestWebhookWakesAnOrder(t *testing.T) {
 	start(t, co.waiting.Run)
 	start(t, co.hooks.run)
 	m := w.buy("tok_3ds", 0)
-	if err := co.purchase(bounded(t), m, time.Now()); !errors.Is(err, errUnconfirmed) {
+	if err := co.purchase(bounded(t), m, time.Now()); !errors.Is(err, errParked) {
 		t.Fatal(err)
 	}
 	decide(t, w.action(m), "approve")
@@ -104,23 +105,25 @@ func TestWebhookWakesAnOrder(t *testing.T) {
 	if n := w.seats.extends(m.Hold); n != 2 {
 		t.Errorf("extended %d times", n)
 	}
-	w.run(w.config()) // for the outbox, and what waits in ORDERS
+	w.run(w.config()) // for the outbox and ORDERS
 	if got := w.settled(); got[wire.OrderPaid] != 1 {
 		t.Errorf("%v", got)
 	}
 }
 
-// A fan who never comes back from his bank loses the seats, and can't pay for
-// them afterwards.
+// A fan who never comes back from their bank loses the seats and can't pay for
+// them later.
 func TestNeverConfirmed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 2)
 	w.reads()
 	c := w.hooked()
-	c.ActionPatience = 300 * time.Millisecond
+	var ahead atomic.Int64
+	c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	w.run(c)
 	m := w.buy("tok_3ds", 0)
 	action := w.action(m)
+	ahead.Store(int64(6 * time.Minute))
 	if got := w.settled(); got[wire.OrderFailed] != 1 {
 		t.Errorf("%v", got)
 	}
@@ -136,8 +139,8 @@ func TestNeverConfirmed(t *testing.T) {
 	}
 }
 
-// counting counts what moved money back: a request that timed out on a busy machine is
-// made again, and means the same.
+// counting counts the voids and refunds that were answered: on a busy machine a
+// request may time out and be repeated, with the same meaning.
 type counting struct {
 	payment.Provider
 	voids, refunds atomic.Int32
@@ -159,16 +162,16 @@ func (c *counting) Refund(ctx context.Context, r payment.RefundRequest) (payment
 	return a, err
 }
 
-// blind never finds what reconciliation should look for.
+// blind hides the orders that reconciliation should look for.
 type blind struct{ Outbox }
 
 func (blind) Unsettled(context.Context, ledger.Unsettled, int) ([]ledger.Unsettled, error) {
 	return nil, nil
 }
 
-// The provider finishes long after the order was given up, when what was to be
-// voided had been looked for in vain. A webhook tells, or else reconciliation
-// finds it; whoever finds it and how often, it is voided once.
+// The provider finishes long after the order was given up and there was nothing to
+// void. A webhook or reconciliation finds the payment; however often it is found,
+// it is voided once.
 func TestLateSuccessIsVoidedOnce(t *testing.T) {
 	t.Parallel()
 	for _, told := range []bool{true, false} {
@@ -218,8 +221,8 @@ func TestLateSuccessIsVoidedOnce(t *testing.T) {
 	}
 }
 
-// A provider that captures what it was to authorise only, for an order given up:
-// the money goes back once.
+// A provider captures, for an order given up, what it should only authorise: the
+// money goes back once.
 func TestCapturedForAnOrderGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 2)
@@ -249,7 +252,7 @@ func TestCapturedForAnOrderGivenUp(t *testing.T) {
 	}
 }
 
-// Refunds of the ledger reach the provider, in parts.
+// The ledger's partial refunds reach the provider.
 func TestRefundsReachTheProvider(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 2)
@@ -271,8 +274,8 @@ func TestRefundsReachTheProvider(t *testing.T) {
 	}
 }
 
-// A burst of 500s: payments are paused, everybody's seats are kept and every
-// fan is told so, admission is asked to stop; when it is over, all are paid.
+// In a burst of 500s payments are paused, all seats are kept, every fan is told so,
+// and admission is asked to stop. When it is over, all orders are paid.
 func TestOutageOfTheProvider(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 40)
@@ -313,7 +316,7 @@ func TestOutageOfTheProvider(t *testing.T) {
 	}
 }
 
-// A bank that takes eight seconds for an answer.
+// A bank takes eight seconds to answer.
 func TestSlowProvider(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natstest.Run(t), pgtest.New(t), 2)
@@ -378,7 +381,7 @@ func TestWebhooksAreRefused(t *testing.T) {
 	}
 }
 
-// Ids are remembered, but not for ever; what failed is taken again.
+// Ids are remembered, but not for ever; a webhook that failed is accepted again.
 func TestWebhooksAreRemembered(t *testing.T) {
 	t.Parallel()
 	h := &webhooks{taken: map[string]bool{}, ids: make([]string, 3)}

@@ -2,7 +2,6 @@ package checkout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,13 +19,13 @@ import (
 // orderLimit bounds one delivery of an order; each step has its own bound.
 const orderLimit = 90 * time.Second
 
-// Why an order failed, as the fan reads it.
+// Reasons of failed orders, as the fan reads them.
 const (
-	reasonHoldOver    = "The hold on the seats had ended. Nothing was charged."
-	reasonUnreachable = "The payment provider could not be reached. Nothing was charged."
+	reasonHoldOver    = "Your time to pay had ended and the seats were given back. Nothing was charged."
+	reasonUnreachable = "We could not reach the payment provider. Nothing was charged."
 	reasonRefused     = "The payment could not be made. Nothing was charged."
 	reasonDeclined    = "The payment was declined."
-	reasonDisagrees   = "The payment could not be verified, so nothing was sold. What your bank shows for it is given up and goes back to you. Please try again."
+	reasonDisagrees   = "The payment could not be verified, so nothing was sold. If your bank shows an amount for it, that will be released. Please try again."
 	nothingCharged    = " Nothing was charged."
 	reasonUnconfirmed = "The payment was not confirmed in time. Nothing was charged."
 )
@@ -43,18 +42,18 @@ func (c *Checkout) handle(ctx context.Context, m jetstream.Msg) error {
 		return err
 	}
 	failpoint.Here(failpoint.OrderDelivered)
-	if err := c.purchase(ctx, o, md.Timestamp); err != nil {
+	if err := c.purchase(ctx, o, md.Timestamp); err != nil && !errors.Is(err, errParked) {
 		return fmt.Errorf("order %s: %w", o.Order, err)
 	}
 	failpoint.Here(failpoint.OrderConcluded)
 	return nil
 }
 
-// purchase takes an order from wherever it stands to its end. since is when it
-// was published.
+// purchase takes an order from its present state to its end, or to where it waits for its
+// fan: errParked. since is when it was published.
 func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time.Time) error {
 	order, err := c.cfg.Ledger.Begin(ctx, m)
-	if errors.Is(err, ledger.ErrRefused) { // however often it comes; its deadline frees the seats, through GiveUp
+	if errors.Is(err, ledger.ErrRefused) { // for good; its deadline frees the seats, through GiveUp
 		return fmt.Errorf("%w: begin: %w", consume.ErrPoison, err)
 	}
 	if err != nil {
@@ -86,18 +85,23 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 		}
 	}
 
-	order, err = c.cfg.Ledger.Commit(ctx, ledger.Purchase{Order: m, Revision: hold.Revision,
-		Provider: c.cfg.ProviderName, Reference: reference})
+	until := c.cfg.Now().Add(relayLease)
+	sale, err := c.cfg.Ledger.Commit(ctx, ledger.Purchase{Order: m, Revision: hold.Revision,
+		Provider: c.cfg.ProviderName, Reference: reference, Lease: relayLease})
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	failpoint.Here(failpoint.OrderCommitted)
-	c.nudge()
-	return c.conclude(ctx, order)
+	if sale.Capture.ID != 0 {
+		c.take(taken{sale.Capture, until})
+	} else {
+		c.nudge() // it may have to be voided
+	}
+	return c.conclude(ctx, sale.Order)
 }
 
 // pay authorises the payment of an order that is not free and returns its
-// reference; without one, the order has ended.
+// reference. An empty reference means that the order has ended.
 func (c *Checkout) pay(ctx context.Context, m wire.OrderMessage, since time.Time, hold wire.ExtendReply) (reference string, err error) {
 	started := time.Now()
 	auth, err := c.cfg.Provider.Authorize(ctx, payment.AuthRequest{Order: m.Order, Amount: m.Total, Currency: m.Currency, Method: m.Payment.Method})
@@ -110,10 +114,10 @@ func (c *Checkout) pay(ctx context.Context, m wire.OrderMessage, since time.Time
 	case errors.Is(err, payment.ErrDisagrees):
 		return "", c.fail(ctx, m, reasonDisagrees, false)
 	case errors.Is(err, payment.ErrPermanent):
-		c.cfg.Logger.Error("payment provider refuses the request", "order", m.Order, "error", err)
+		c.cfg.Logger.Error("payment provider refuses the request", "order", m.Order, "err", err)
 		return "", c.fail(ctx, m, reasonRefused, false)
 	case err != nil && c.cfg.Now().Sub(since) > c.cfg.Patience:
-		c.cfg.Logger.Warn("payment provider does not answer, giving the order up", "order", m.Order, "error", err)
+		c.cfg.Logger.Warn("payment provider does not answer, giving the order up", "order", m.Order, "err", err)
 		return "", c.fail(ctx, m, reasonUnreachable, false)
 	case errors.Is(err, payment.ErrPaused):
 		if until := c.waitsForUs(ctx, m); until.After(hold.Expires) {
@@ -126,28 +130,26 @@ func (c *Checkout) pay(ctx context.Context, m wire.OrderMessage, since time.Time
 		return "", fmt.Errorf("authorize: %w", err)
 	case auth.State == payment.Declined:
 		return "", c.fail(ctx, m, payment.Told(auth.Reason, reasonDeclined)+nothingCharged, true)
-	case auth.State == payment.Voided || auth.State == payment.Refunded: // for an order given up meanwhile
+	case auth.State == payment.Voided || auth.State == payment.Refunded: // the order was given up meanwhile
 		return "", c.fail(ctx, m, ledger.ReasonGivenUp, true)
 	case auth.State == payment.RequiresAction && c.cfg.Now().Sub(since) > c.cfg.ActionPatience:
 		return "", c.fail(ctx, m, reasonUnconfirmed, false)
-	case auth.State == payment.RequiresAction: // a webhook or the next delivery goes on
-		failpoint.Here(failpoint.ConfirmationAsked)
-		c.wait(ctx, m, wire.Waiting{Reason: reasonConfirm, Action: &wire.Action{URL: auth.Action}, Until: hold.Expires})
-		return "", errUnconfirmed
+	case auth.State == payment.RequiresAction:
+		return "", c.park(ctx, m, since, hold, auth)
 	}
 	failpoint.Here(failpoint.PaymentAuthorized)
 	return auth.Reference, nil
 }
 
-// waitsForUs keeps the seats of an order that can't go on through no fault of its
-// fan's beyond what they may be kept for else, and says until when. If the writer
-// can't be asked either, they stay as they are.
+// waitsForUs extends a hold beyond its usual bound, for an order that can't go on
+// through no fault of its fan, and returns its new end. If the writer can't be
+// reached either, the hold stays as it is.
 func (c *Checkout) waitsForUs(ctx context.Context, m wire.OrderMessage) time.Time {
 	r, _ := c.cfg.Seats.Extend(ctx, m.Event, wire.ExtendRequest{Hold: m.Hold, Order: m.Order, Ours: true})
 	return r.Expires
 }
 
-// fail ends a pending order, unless it is paid meanwhile.
+// fail fails a pending order, unless it has been paid meanwhile.
 func (c *Checkout) fail(ctx context.Context, m wire.OrderMessage, reason string, declined bool) error {
 	order, err := c.cfg.Ledger.Fail(ctx, m.Order, reason, declined)
 	if err != nil {
@@ -157,9 +159,10 @@ func (c *Checkout) fail(ctx context.Context, m wire.OrderMessage, reason string,
 	return c.conclude(ctx, order)
 }
 
-// conclude makes the seats follow an order that has ended, and tells its fan.
+// conclude has the writer sell or release the seats of an order that has ended, and
+// tells its fan.
 func (c *Checkout) conclude(ctx context.Context, o ledger.Order) error {
-	var until time.Time // they can be paid for again
+	var until time.Time // how long the seats can be paid for again
 	switch o.State {
 	case wire.OrderPaid:
 		err := c.cfg.Seats.Confirm(ctx, o.Event, wire.ConfirmRequest{Hold: o.Hold, Order: o.ID, Fan: o.Fan, Seats: o.Seats})
@@ -181,8 +184,8 @@ func (c *Checkout) conclude(ctx context.Context, o ledger.Order) error {
 	return nil
 }
 
-// payAgain tells whether the seats of an order that failed for a reason may be
-// paid for again, if their hold has the time.
+// payAgain reports whether the seats of an order that failed for this reason may be
+// paid for again while their hold lasts.
 func payAgain(reason string) bool {
 	switch reason {
 	case reasonHoldOver, ledger.ReasonSeatGone, ledger.ReasonLost:
@@ -191,8 +194,8 @@ func payAgain(reason string) bool {
 	return true
 }
 
-// whatNow says to the fan of an order that failed what has become of the seats:
-// until is when the hold ends, if it can be paid for again.
+// whatNow tells the fan of a failed order what has become of the seats. until is
+// when the hold ends, if it can be paid for again, or zero.
 func whatNow(reason string, until time.Time) string {
 	switch {
 	case !until.IsZero():
@@ -203,23 +206,23 @@ func whatNow(reason string, until time.Time) string {
 	return reason + " Choose again."
 }
 
-// notify tells the fan's sockets, which may not be there.
+// notify tells the fan's sockets, if there are any.
 func (c *Checkout) notify(o ledger.Order, until time.Time) {
 	note := wire.Notice{Kind: "order", Hold: o.Hold, Order: o.ID, State: string(o.State),
 		Reason: o.Reason, Tickets: o.Tickets, At: c.cfg.Now().UTC(), Expires: until}
 	if o.State == wire.OrderFailed {
 		note.Reason = whatNow(o.Reason, until)
 	}
-	raw, err := json.Marshal(note)
+	raw, err := wire.Append(nil, note)
 	if err == nil {
-		err = c.cfg.NATS.Publish(wire.NoticeSubject(o.Event, o.Fan), raw)
+		err = c.cfg.Bus.Publish(wire.NoticeSubject(o.Event, o.Fan), raw)
 	}
 	if err != nil {
-		c.cfg.Logger.Debug("fan not told", "order", o.ID, "error", err)
+		c.cfg.Logger.Debug("fan not told", "order", o.ID, "err", err)
 	}
 }
 
-// over tells whether the writer says that the hold has ended or never was.
+// over reports whether err says that the hold has ended or never existed.
 func over(err error) bool {
 	var p *wire.Problem
 	return errors.As(err, &p) && (p.Code == wire.CodeHoldOver || p.Code == wire.CodeNotFound)

@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"time"
 
+	"frontrow/internal/bus"
 	"frontrow/inventory/ledger"
+	"frontrow/keyring"
+	"frontrow/kv"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Bounds of the reads.
@@ -20,34 +22,35 @@ const (
 	maxReads     = 256 // answered at once; more wait in the subscription
 	maxReadQueue = 8192
 	readTimeout  = 4 * time.Second         // of one read, below what a gateway waits
-	lookTimeout  = 1500 * time.Millisecond // of one look into the ledger
+	lookTimeout  = 1500 * time.Millisecond // of one read of the ledger
 )
 
-// Records is what reads need of the ledger. ledger.ErrNotFound means that it
-// has no such record; any other error, that it could not be asked. History may
-// answer from a replica.
+// Records is what reads need of the ledger. ledger.ErrNotFound means that it has no
+// such record; any other error means that it could not be reached. History may
+// answer from a replica. Hurry makes an order due that waits for its fan.
 type Records interface {
 	Order(ctx context.Context, id string) (ledger.Order, error)
 	Ticket(ctx context.Context, id string) (ledger.Ticket, error)
 	History(ctx context.Context, q ledger.HistoryQuery) (ledger.History, error)
+	Hurry(ctx context.Context, order string, least time.Duration) error
 }
 
-// Signer renders barcodes; *wire.Keyring is one.
+// Signer renders barcodes; *keyring.Keyring is one.
 type Signer interface {
-	SignBarcode(wire.Barcode) string
+	SignBarcode(keyring.Barcode) string
 }
 
-// Reads answers ledger.order, ledger.ticket and ledger.history. An order is its
-// buyer's alone: to others it does not exist.
+// Reads answers ledger.order, ledger.ticket and ledger.history. An order is visible
+// only to its buyer: to others it does not exist.
 type Reads struct {
-	NATS      *nats.Conn
-	JetStream jetstream.JetStream
-	Records   Records
-	Signer    Signer
-	Logger    *slog.Logger // nil discards
+	NATS    *nats.Conn
+	Store   kv.Store // of ORDERS and CHECKOUTS
+	Records Records
+	Signer  Signer
+	Logger  *slog.Logger // nil discards
 }
 
-// Run answers until ctx ends; with others of its kind it shares the requests.
+// Run answers until ctx ends; it shares the requests with other instances.
 func (r Reads) Run(ctx context.Context) error {
 	if r.Logger == nil {
 		r.Logger = slog.New(slog.DiscardHandler)
@@ -76,7 +79,7 @@ func (r Reads) Run(ctx context.Context) error {
 	err := serve(wire.LedgerOrder, func(ctx context.Context, b []byte) any {
 		var q wire.OrderQuery
 		if json.Unmarshal(b, &q) != nil || !wire.IsOrder(q.Order) {
-			return wire.OrderReply{Problem: wire.Refuse(wire.CodeBadRequest, "This is no order id.")}
+			return wire.OrderReply{Problem: wire.Refuse(wire.CodeBadRequest, "This is not an order id.")}
 		}
 		return r.order(ctx, q)
 	})
@@ -86,7 +89,7 @@ func (r Reads) Run(ctx context.Context) error {
 	err = serve(wire.LedgerTicket, func(ctx context.Context, b []byte) any {
 		var q wire.TicketQuery
 		if json.Unmarshal(b, &q) != nil || !wire.IsTicket(q.Ticket) {
-			return wire.TicketReply{Problem: wire.Refuse(wire.CodeBadRequest, "This is no ticket id.")}
+			return wire.TicketReply{Problem: wire.Refuse(wire.CodeBadRequest, "This is not a ticket id.")}
 		}
 		return r.ticket(ctx, q)
 	})
@@ -96,7 +99,7 @@ func (r Reads) Run(ctx context.Context) error {
 	err = serve(wire.LedgerHistory, func(ctx context.Context, b []byte) any {
 		var q wire.HistoryQuery
 		if json.Unmarshal(b, &q) != nil || !wire.IsFan(q.Fan) || q.Limit < 1 || q.Limit > wire.MaxHistory || q.Before != nil && q.Before.At.IsZero() {
-			return wire.HistoryReply{Problem: wire.Refuse(wire.CodeBadRequest, "This asks for no page of a fan's orders.")}
+			return wire.HistoryReply{Problem: wire.Refuse(wire.CodeBadRequest, "The request doesn't name a fan and a page of their orders.")}
 		}
 		return r.history(ctx, q)
 	})
@@ -113,23 +116,23 @@ func (r Reads) reply(m *nats.Msg, body any) {
 		err = m.Respond(b)
 	}
 	if err != nil {
-		r.Logger.Warn("reply", "subject", m.Subject, "error", err)
+		r.Logger.Warn("reply", "subject", m.Subject, "err", err)
 	}
 }
 
-// order looks into the ledger, then into ORDERS, then into the ledger again,
-// where the order is if it left ORDERS in between.
+// order looks in the ledger, then in ORDERS, then in the ledger again, where the
+// order is if it left ORDERS in between.
 func (r Reads) order(ctx context.Context, q wire.OrderQuery) wire.OrderReply {
 	o, err := r.look(ctx, q.Order)
 	if err != nil {
-		queued, _, found, streamErr := readCheckout(ctx, r.JetStream, q.Order)
+		queued, _, found, streamErr := readCheckout(ctx, r.Store, q.Order)
 		if found && queued.Fan == q.Fan {
 			return r.pending(ctx, wire.OrderReply{Order: queued.Order, Event: queued.Event, State: wire.OrderPending,
 				Seats: queued.Seats, Total: queued.Total, Currency: queued.Currency})
 		}
 		if streamErr != nil {
-			r.Logger.Warn("read an order", "error", streamErr)
-			return wire.OrderReply{Problem: wire.Busy("Your order can't be looked up just now. It is not lost.")}
+			r.Logger.Warn("read an order", "err", streamErr)
+			return wire.OrderReply{Problem: wire.Busy("Your order can't be looked up right now. It is not lost: try again in a moment.")}
 		}
 		o, err = r.look(ctx, q.Order)
 	}
@@ -137,8 +140,8 @@ func (r Reads) order(ctx context.Context, q wire.OrderQuery) wire.OrderReply {
 	case errors.Is(err, ledger.ErrNotFound) || err == nil && o.Fan != q.Fan:
 		return wire.OrderReply{Problem: wire.Refuse(wire.CodeNotFound, "There is no such order.")}
 	case err != nil:
-		r.Logger.Warn("read an order", "error", err)
-		return wire.OrderReply{Problem: wire.Busy("Your order can't be looked up just now. It is not lost.")}
+		r.Logger.Warn("read an order", "err", err)
+		return wire.OrderReply{Problem: wire.Busy("Your order can't be looked up right now. It is not lost: try again in a moment.")}
 	}
 	switch o.State {
 	case wire.OrderPending:
@@ -149,14 +152,14 @@ func (r Reads) order(ctx context.Context, q wire.OrderQuery) wire.OrderReply {
 	return o.Reply()
 }
 
-// failed adds what became of the seats. If the writer can't be asked, it is not
-// said that they are the fan's.
+// failed returns a failed order with what became of its seats. If the writer can't be
+// reached, the reply does not say that the seats are still the fan's.
 func (r Reads) failed(ctx context.Context, o ledger.Order) wire.OrderReply {
 	reply := o.Reply()
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	var s wire.StandingReply
-	err := writer{r.NATS}.ask(ctx, o.Event, wire.ActStanding, wire.StandingRequest{Hold: o.Hold, Order: o.ID, Fan: o.Fan}, &s)
+	err := writer{bus.New(r.NATS)}.ask(ctx, o.Event, wire.ActStanding, wire.StandingRequest{Hold: o.Hold, Order: o.ID, Fan: o.Fan}, &s)
 	switch {
 	case err != nil || s.Problem != nil:
 		return reply
@@ -169,13 +172,18 @@ func (r Reads) failed(ctx context.Context, o ledger.Order) wire.OrderReply {
 	return reply
 }
 
-// pending adds what the order waits for.
+// pending returns a pending order with what it waits for.
 func (r Reads) pending(ctx context.Context, o wire.OrderReply) wire.OrderReply {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	now := time.Now()
-	if w, ok := readWaiting(ctx, r.JetStream, o.Order, now); ok {
+	if w, ok := readWaiting(ctx, r.Store, o.Order, now); ok {
 		o.Reason, o.Action = told(w, now), w.Action
+		if w.Action != nil { // perhaps they have just confirmed it
+			if err := r.Records.Hurry(ctx, o.Order, fanLook); err != nil {
+				r.Logger.Debug("an order that its fan looks at is not hurried", "order", o.Order, "err", err)
+			}
+		}
 	}
 	return o
 }
@@ -192,18 +200,18 @@ func (r Reads) ticket(ctx context.Context, q wire.TicketQuery) wire.TicketReply 
 	case errors.Is(err, ledger.ErrNotFound) || err == nil && t.Fan != q.Fan:
 		return wire.TicketReply{Problem: wire.Refuse(wire.CodeNotFound, "There is no such ticket.")}
 	case err != nil:
-		r.Logger.Warn("read a ticket", "error", err)
-		return wire.TicketReply{Problem: wire.Busy("Your ticket can't be looked up just now. It is not lost.")}
+		r.Logger.Warn("read a ticket", "err", err)
+		return wire.TicketReply{Problem: wire.Busy("Your ticket can't be looked up right now. It is not lost: try again in a moment.")}
 	}
 	reply := wire.TicketReply{Ticket: t.ID, Event: t.Event, Order: t.Order, Seat: t.Seat, Label: t.Label,
 		State: t.State, Generation: t.Generation}
 	if t.State == "valid" {
-		reply.Barcode = r.Signer.SignBarcode(wire.Barcode{Event: t.Event, Ticket: t.ID, Seat: t.Seat, Generation: t.Generation})
+		reply.Barcode = r.Signer.SignBarcode(keyring.Barcode{Event: t.Event, Ticket: t.ID, Seat: t.Seat, Generation: t.Generation})
 	}
 	return reply
 }
 
-// history is a page of a fan's orders, from the replica while it answers.
+// history returns a page of a fan's orders, from the replica while that answers.
 func (r Reads) history(ctx context.Context, q wire.HistoryQuery) wire.HistoryReply {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -213,8 +221,8 @@ func (r Reads) history(ctx context.Context, q wire.HistoryQuery) wire.HistoryRep
 	}
 	h, err := r.Records.History(ctx, asked)
 	if err != nil {
-		r.Logger.Warn("read a history", "error", err)
-		return wire.HistoryReply{Problem: wire.Busy("Your orders can't be looked up just now. They are not lost.")}
+		r.Logger.Warn("read a history", "err", err)
+		return wire.HistoryReply{Problem: wire.Busy("Your orders can't be looked up right now. They are not lost: try again in a moment.")}
 	}
 	reply := wire.HistoryReply{AsOf: h.AsOf}
 	for _, o := range h.Orders {
@@ -227,8 +235,8 @@ func (r Reads) history(ctx context.Context, q wire.HistoryQuery) wire.HistoryRep
 	return fit(reply, int(r.NATS.MaxPayload()))
 }
 
-// fit shortens a page that is too large for one message; what is cut off is on
-// the next. One order always fits.
+// fit shortens a page that is too large for one message; the next page starts with
+// what is cut off. One order always fits.
 func fit(h wire.HistoryReply, most int) wire.HistoryReply {
 	for len(h.Orders) > 1 {
 		raw, err := json.Marshal(h)

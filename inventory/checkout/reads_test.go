@@ -10,10 +10,12 @@ import (
 	"frontrow/internal/natstest"
 	"frontrow/internal/pgtest"
 	"frontrow/inventory/ledger"
+	"frontrow/keyring"
+	"frontrow/kv"
 	"frontrow/wire"
 )
 
-// ask sends a read until somebody listens.
+// ask repeats a read until somebody answers.
 func ask[T any](w *world, subject string, query any) (reply T) {
 	w.t.Helper()
 	b, err := json.Marshal(query)
@@ -36,8 +38,8 @@ func TestReads(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
 		server := pgtest.Start(t)
 		w := newWorld(t, env, server.DSN(), 10)
-		keys := wire.NewKeyring()
-		start(t, Reads{NATS: w.nc, JetStream: w.js, Records: w.ledger, Signer: keys}.Run)
+		keys := keyring.New()
+		start(t, Reads{NATS: w.nc, Store: kv.JetStream(w.js), Records: w.ledger, Signer: keys}.Run)
 
 		order := func(id, fan string) wire.OrderReply {
 			return ask[wire.OrderReply](w, wire.LedgerOrder, wire.OrderQuery{Order: id, Fan: fan})
@@ -51,7 +53,7 @@ func TestReads(t *testing.T) {
 		m := w.buy("ok", 0, 1)
 		unknown := wire.OrderOfHold(wire.NewHold())
 
-		server.Stop() // the order waits; only ORDERS knows of it
+		server.Stop() // the order waits; only ORDERS has it
 		if o := order(m.Order, m.Fan); o.State != wire.OrderPending || o.Total != m.Total || len(o.Seats) != 2 || o.Problem != nil {
 			t.Errorf("waiting: %+v", o)
 		}
@@ -89,7 +91,7 @@ func TestReads(t *testing.T) {
 		}
 		got := ticket(o.Tickets[1], m.Fan)
 		barcode, err := keys.Public().VerifyBarcode(got.Barcode)
-		want := wire.Barcode{Event: testEvent, Ticket: o.Tickets[1], Seat: o.Seats[1].ID, Generation: 1}
+		want := keyring.Barcode{Event: testEvent, Ticket: o.Tickets[1], Seat: o.Seats[1].ID, Generation: 1}
 		if err != nil || barcode != want || got.Order != m.Order || got.State != "valid" || got.Label == "" {
 			t.Errorf("ticket: %+v, %+v, %v", got, barcode, err)
 		}
@@ -106,7 +108,7 @@ func TestReadsHistory(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t)
 	w := newWorld(t, natstest.Run(t), server.DSN(), 20)
-	start(t, Reads{NATS: w.nc, JetStream: w.js, Records: w.ledger, Signer: wire.NewKeyring()}.Run)
+	start(t, Reads{NATS: w.nc, Store: kv.JetStream(w.js), Records: w.ledger, Signer: keyring.New()}.Run)
 	history := func(q wire.HistoryQuery) wire.HistoryReply {
 		return ask[wire.HistoryReply](w, wire.LedgerHistory, q)
 	}
@@ -122,7 +124,7 @@ func TestReadsHistory(t *testing.T) {
 		w.seats.hold(m.Hold)
 		w.publish(m)
 		w.orders, bought = append(w.orders, m), append(bought, m)
-		w.settled() // one after the other
+		w.settled() // one after another
 	}
 	w.buy("ok", 10) // another fan's
 	_, err := w.ledger.Refund(bounded(t), ledger.RefundOrder{Order: bought[2].Order, Seats: []string{bought[2].Seats[0].ID}, Why: "ill", By: "ann"})
@@ -159,7 +161,7 @@ func TestReadsHistory(t *testing.T) {
 	server.Start()
 }
 
-// A page that no message can take ends earlier, and the next goes on from there.
+// A page too large for a message is cut short, and the next goes on from there.
 func TestHistoryFitsAMessage(t *testing.T) {
 	t.Parallel()
 	h := wire.HistoryReply{Next: &wire.OrderMark{Order: "beyond"}}

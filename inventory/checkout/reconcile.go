@@ -19,13 +19,13 @@ const (
 	reconcileEvery  = time.Minute
 	reconcilePage   = 500
 	reconcileAtOnce = 16
-	lateWindow      = time.Hour      // a payment may still turn up so long after it was to be voided
-	firstWindow     = 24 * time.Hour // looked at once after a start
+	lateWindow      = time.Hour      // how long after its void a payment may still turn up
+	firstWindow     = 24 * time.Hour // the window of the first look after a start
 )
 
 // reconcile finds payments that turned up after their orders were given up and
-// the provider had nothing to void. Each is void or refunded once, whoever
-// finds it and however often: the ledger's outbox has one task for it.
+// the provider had nothing to void. Each is voided or refunded once, however often
+// it is found: the ledger's outbox has one task for it.
 func (c *Checkout) reconcile(ctx context.Context) {
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
@@ -36,7 +36,7 @@ func (c *Checkout) reconcile(ctx context.Context) {
 		case err == nil:
 			window = lateWindow
 		case ctx.Err() == nil:
-			c.cfg.Logger.Warn("reconciliation with the payment provider", "error", err)
+			c.cfg.Logger.Warn("reconciliation with the payment provider", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -65,13 +65,13 @@ func (c *Checkout) reconcileOnce(ctx context.Context, window time.Duration) erro
 	}
 }
 
-// reclaim asks the provider what it has under an order that is not to be paid,
-// and has the ledger bring that to its end.
+// reclaim asks the provider what payment it has under an order that is not to be
+// paid, and has the ledger settle it.
 func (c *Checkout) reclaim(ctx context.Context, order string) error {
 	ctx, cancel := context.WithTimeout(ctx, relayCall)
 	defer cancel()
 	auth, err := c.find(ctx, order)
-	if errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrDisagrees) { // the alarm is raised; others are not to wait
+	if errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrDisagrees) { // reported already; other orders must not wait
 		return nil
 	}
 	if err != nil {
@@ -80,11 +80,11 @@ func (c *Checkout) reclaim(ctx context.Context, order string) error {
 	if auth.State == payment.Authorized || auth.State == payment.Captured {
 		c.cfg.Logger.Info("a payment turned up for an order that is not to be paid", "order", order, "state", auth.State)
 	}
-	return c.settle(ctx, auth)
+	return c.reportPayment(ctx, auth)
 }
 
-// settle tells the ledger how the provider has a payment.
-func (c *Checkout) settle(ctx context.Context, a payment.Auth) error {
+// reportPayment passes the provider's state of a payment to the ledger.
+func (c *Checkout) reportPayment(ctx context.Context, a payment.Auth) error {
 	state := a.State
 	switch state {
 	case payment.RequiresAction: // the fan may still confirm it

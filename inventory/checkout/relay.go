@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"frontrow/internal/failpoint"
@@ -17,25 +16,41 @@ import (
 // Bounds of the relay.
 const (
 	relayBatch   = 256              // tasks claimed at once
-	relayAtOnce  = 64               // of them told to the provider at once
-	relayCall    = 5 * time.Second  // one call of the provider
-	relayLease   = 30 * time.Second // exceeds relayBatch / relayAtOnce calls one after the other
+	relayAtOnce  = 64               // of them sent to the provider at once
+	relayCall    = 5 * time.Second  // one call to the provider
+	relayLease   = 30 * time.Second // exceeds relayBatch / relayAtOnce calls in a row
+	maxTaken     = 4096             // captures of orders committed here that wait; any more are due when their leases end
 	relayPoll    = 500 * time.Millisecond
 	relayFinish  = 10 * time.Second
 	relayBackoff = 200 * time.Millisecond
 	maxBackoff   = 5 * time.Minute
+	maxMissing   = 12 // attempts, over seven minutes, to capture a payment that the provider doesn't find
 )
 
-// Outbox holds what the provider must be told, and takes what it says when it
-// is asked. A claim is one worker's alone until its lease ends.
+// Outbox holds the tasks for the provider and takes in the payments it reports. A
+// claim belongs to one worker until its lease ends.
 type Outbox interface {
 	Claim(ctx context.Context, n int, lease time.Duration) ([]ledger.Task, error)
-	Finish(ctx context.Context, done []ledger.Task, retry map[int64]time.Time) error
+	Finish(ctx context.Context, ends []ledger.End) error
 	Settle(ctx context.Context, f ledger.Found) (ledger.Order, error)
 	Unsettled(ctx context.Context, after ledger.Unsettled, n int) ([]ledger.Unsettled, error)
 }
 
-// nudge wakes the relay.
+// taken is a task that came with a commit, and how long it is this worker's.
+type taken struct {
+	ledger.Task
+	until time.Time
+}
+
+// take has the relay carry out a task that came with a commit.
+func (c *Checkout) take(t taken) {
+	select {
+	case c.taken <- t:
+	default: // anybody's, when its lease ends
+	}
+}
+
+// nudge has the relay look for tasks that are due.
 func (c *Checkout) nudge() {
 	select {
 	case c.due <- struct{}{}:
@@ -43,76 +58,137 @@ func (c *Checkout) nudge() {
 	}
 }
 
-// relay works off the outbox until ctx ends.
-func (c *Checkout) relay(ctx context.Context) error {
+// relay carries out the outbox's tasks until ctx ends: those that came with commits, and
+// those that are due.
+func (c *Checkout) relay(ctx context.Context) {
 	tick := time.NewTicker(relayPoll)
 	defer tick.Stop()
 	for {
-		n, err := c.relayOnce(ctx)
-		if err != nil && ctx.Err() == nil {
-			c.cfg.Logger.Warn("outbox", "error", err)
-		}
-		if n == relayBatch && err == nil {
-			continue
-		}
-		if err != nil { // the database is away: don't ask at each nudge
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
-			continue
-		}
+		var err error
 		select {
 		case <-ctx.Done():
-			return nil
+			return
+		case t := <-c.taken:
+			err = c.carryOut(ctx, c.gather(t))
 		case <-c.due:
+			err = c.relayDue(ctx)
+		case <-tick.C:
+			err = c.relayDue(ctx)
+		}
+		if err == nil {
+			continue
+		}
+		if ctx.Err() == nil {
+			c.cfg.Logger.Warn("outbox", "err", err)
+		}
+		select { // the database is away: don't try at each commit
+		case <-ctx.Done():
 		case <-tick.C:
 		}
 	}
 }
 
-// relayOnce returns how many tasks it claimed.
-func (c *Checkout) relayOnce(ctx context.Context) (int, error) {
+// gather returns the first task and what else has been taken meanwhile. Others have those
+// whose leases have ended.
+func (c *Checkout) gather(first taken) (tasks []ledger.Task) {
+	now := c.cfg.Now()
+	for next := first; ; {
+		if next.until.After(now) {
+			tasks = append(tasks, next.Task)
+		}
+		if len(tasks) == relayBatch {
+			return tasks
+		}
+		select {
+		case next = <-c.taken:
+		default:
+			return tasks
+		}
+	}
+}
+
+// handBack makes what was taken and not carried out due at once.
+func (c *Checkout) handBack(ctx context.Context) {
+	now := c.cfg.Now()
+	var left []ledger.End
+	for len(c.taken) > 0 {
+		if t := <-c.taken; t.until.After(now) {
+			left = append(left, ledger.End{Task: t.Task, Again: now})
+		}
+	}
+	if err := c.finish(ctx, left); err != nil {
+		c.cfg.Logger.Warn("captures are due only when their leases end", "orders", len(left), "err", err)
+	}
+}
+
+// relayDue carries out one batch of tasks that are due.
+func (c *Checkout) relayDue(ctx context.Context) error {
 	tasks, err := c.cfg.Outbox.Claim(ctx, relayBatch, relayLease)
-	if err != nil || len(tasks) == 0 {
-		return 0, err
+	if err != nil {
+		return err
+	}
+	if len(tasks) == relayBatch {
+		c.nudge() // there may be more
+	}
+	return c.carryOut(ctx, tasks)
+}
+
+// carryOut carries out tasks that are this worker's and records what became of them.
+func (c *Checkout) carryOut(ctx context.Context, tasks []ledger.Task) error {
+	if len(tasks) == 0 {
+		return nil
 	}
 	failpoint.Here(failpoint.TasksClaimed)
-	var (
-		mu    sync.Mutex
-		done  []ledger.Task
-		retry = map[int64]time.Time{}
-		g     errgroup.Group
-	)
+	ends := make([]ledger.End, len(tasks))
+	var g errgroup.Group
 	g.SetLimit(relayAtOnce)
-	for _, t := range tasks {
+	for i, t := range tasks {
 		g.Go(func() error {
-			err := c.tell(ctx, t)
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				done = append(done, t)
-				c.metrics.tasks.WithLabelValues(t.Kind, "done").Inc()
-				return nil
-			}
-			retry[t.ID] = c.cfg.Now().Add(backoff(t.Attempts))
-			c.metrics.tasks.WithLabelValues(t.Kind, "retried").Inc()
-			if ctx.Err() == nil {
-				c.cfg.Logger.Warn("payment provider not told, trying again", "kind", t.Kind, "order", t.Order,
-					"attempts", t.Attempts, "error", err)
-			}
+			ends[i] = c.end(ctx, t, c.tell(ctx, t))
 			return nil
 		})
 	}
-	_ = g.Wait() // the errors are in retry
-	// What the provider was told is noted even if we are to end.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayFinish)
-	defer cancel()
-	return len(tasks), c.cfg.Outbox.Finish(ctx, done, retry)
+	_ = g.Wait() // the errors are in ends
+	return c.finish(ctx, ends)
 }
 
-// tell does one task.
+// end says what is to become of a task that was carried out with this error.
+func (c *Checkout) end(ctx context.Context, t ledger.Task, err error) ledger.End {
+	e, outcome := ledger.End{Task: t}, "done"
+	switch {
+	case err == nil:
+	case t.Kind == ledger.KindCapture && refusedForGood(err, t.Attempts):
+		outcome, e.Refused = "refused", err.Error()
+		c.cfg.Logger.Error("payment provider refuses a capture for good: an operator must say what is to become of the order",
+			"order", t.Order, "attempts", t.Attempts, "err", err)
+	default:
+		outcome, e.Again = "retried", c.cfg.Now().Add(backoff(t.Attempts))
+		if ctx.Err() == nil {
+			c.cfg.Logger.Warn("payment provider not told, trying again", "kind", t.Kind, "order", t.Order,
+				"attempts", t.Attempts, "err", err)
+		}
+	}
+	c.metrics.tasks.WithLabelValues(t.Kind, outcome).Inc()
+	return e
+}
+
+// refusedForGood reports whether an error ends the attempts to capture. That the provider
+// has no such payment may pass: it, or what is between, may have mislaid it for a while.
+func refusedForGood(err error, attempts int) bool {
+	return errors.Is(err, payment.ErrPermanent) || errors.Is(err, payment.ErrNotFound) && attempts >= maxMissing
+}
+
+// finish records what became of tasks, even if ctx has ended.
+func (c *Checkout) finish(ctx context.Context, ends []ledger.End) error {
+	if len(ends) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayFinish)
+	defer cancel()
+	return c.cfg.Outbox.Finish(ctx, ends)
+}
+
+// tell carries out one task.
 func (c *Checkout) tell(ctx context.Context, t ledger.Task) error {
 	ctx, cancel := context.WithTimeout(ctx, relayCall)
 	defer cancel()
@@ -148,8 +224,8 @@ func (c *Checkout) tell(ctx context.Context, t ledger.Task) error {
 	return nil
 }
 
-// void gives up what may stand under an order. What the provider captured
-// nevertheless, the ledger has refunded.
+// void voids any payment under an order. If the provider has captured it
+// nevertheless, the ledger has it refunded.
 func (c *Checkout) void(ctx context.Context, t ledger.Task) error {
 	if t.Reference != "" {
 		err := c.giveUp(ctx, t.Order, t.Reference)
@@ -170,11 +246,11 @@ func (c *Checkout) void(ctx context.Context, t ledger.Task) error {
 		}
 		auth.State = payment.Voided
 	}
-	return c.settle(ctx, auth)
+	return c.reportPayment(ctx, auth)
 }
 
-// giveUp voids a payment. Its amount is not asked about: one that is wrong is
-// given up all the more.
+// giveUp voids a payment. It does not check the amount: a payment with a wrong one
+// must be voided all the more.
 func (c *Checkout) giveUp(ctx context.Context, order, reference string) error {
 	terms := payment.Terms{Order: order, Reference: reference}
 	auth, err := c.cfg.Provider.Void(ctx, terms)
@@ -184,7 +260,7 @@ func (c *Checkout) giveUp(ctx context.Context, order, reference string) error {
 	return c.agreed("void", order, payment.Agree(terms, auth, payment.Voided, payment.Declined))
 }
 
-// find is what the provider has under an order that is not to be paid.
+// find returns what payment the provider has under an order that is not to be paid.
 func (c *Checkout) find(ctx context.Context, order string) (payment.Auth, error) {
 	auth, err := c.cfg.Provider.Get(ctx, order)
 	if err != nil {
@@ -193,12 +269,12 @@ func (c *Checkout) find(ctx context.Context, order string) (payment.Auth, error)
 	return auth, c.agreed("get", order, payment.Agree(payment.Terms{Order: order}, auth, payment.Known()...))
 }
 
-// agreed raises the alarm over a word of the provider that disagrees with what
-// was asked; err says whether it does.
+// agreed counts and logs err if it is not nil, which means that the provider's answer
+// disagrees with the request, and returns it.
 func (c *Checkout) agreed(step, order string, err error) error {
 	if err != nil {
 		c.metrics.disagreements.WithLabelValues(step).Inc()
-		c.cfg.Logger.Error("payment provider contradicts the order", "step", step, "order", order, "error", err)
+		c.cfg.Logger.Error("payment provider contradicts the order", "step", step, "order", order, "err", err)
 	}
 	return err
 }

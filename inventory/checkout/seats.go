@@ -2,24 +2,24 @@ package checkout
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"frontrow/wire"
-
-	"github.com/nats-io/nats.go"
 )
 
 // seatsTimeout bounds one request to the writer.
 const seatsTimeout = 5 * time.Second
 
-// writer asks whoever holds the writer's lease of the event. Nobody listening
-// means that there is no writer just now.
-type writer struct{ nc *nats.Conn }
+// Bus reaches the writers and the fans; package bus documents its guarantees.
+type Bus interface {
+	Request(ctx context.Context, subject string, data []byte) ([]byte, error)
+	Publish(subject string, data []byte) error
+}
 
-// NewSeats reaches the writers over NATS.
-func NewSeats(nc *nats.Conn) Seats { return writer{nc} }
+// writer sends requests to the process that holds the writer's lease of the event.
+// If nobody listens, there is no writer just now.
+type writer struct{ bus Bus }
 
 func (w writer) Extend(ctx context.Context, event string, r wire.ExtendRequest) (wire.ExtendReply, error) {
 	var reply wire.ExtendReply
@@ -46,23 +46,23 @@ func (w writer) Release(ctx context.Context, event string, r wire.ReleaseRequest
 }
 
 func (w writer) ask(ctx context.Context, event, act string, request, reply any) error {
-	body, err := json.Marshal(request)
+	body, err := wire.Append(nil, request)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, seatsTimeout)
 	defer cancel()
-	m, err := w.nc.RequestWithContext(ctx, wire.SeatsSubject(event, act), body)
+	answer, err := w.bus.Request(ctx, wire.SeatsSubject(event, act), body)
 	if err != nil {
 		return fmt.Errorf("ask the writer of %s: %w", event, err)
 	}
-	if err := json.Unmarshal(m.Data, reply); err != nil {
+	if err := wire.Unmarshal(answer, reply); err != nil {
 		return fmt.Errorf("answer of the writer of %s: %w", event, err)
 	}
 	return nil
 }
 
-// orNil keeps a nil problem from becoming an error that isn't nil.
+// orNil keeps a nil problem from becoming a non-nil error.
 func orNil(p *wire.Problem) error {
 	if p == nil {
 		return nil

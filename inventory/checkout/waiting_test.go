@@ -7,7 +7,7 @@ import (
 	"frontrow/wire"
 )
 
-// What a fan reads while payments are paused is true when he reads it, wherever he is.
+// What a fan reads while payments are paused is true when and wherever they read it.
 func TestWhatAFanWaitsFor(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2027, 6, 19, 18, 0, 0, 0, time.UTC)

@@ -19,22 +19,22 @@ import (
 	"frontrow/wire"
 )
 
-// webhookPath is where the provider sends what became of payments.
+// webhookPath is the path that the provider sends webhooks to.
 const webhookPath = "/webhooks/payments"
 
 // Bounds of the webhooks.
 const (
 	maxWebhook      = 64 << 10
-	maxWakes        = 128             // worked on at once; more are told to come again
-	wakeTimeout     = 8 * time.Second // below what a provider waits
-	rememberedWakes = 1 << 16         // ids of webhooks taken lately
+	maxWakes        = 128             // handled at once; the provider must send any more again
+	wakeTimeout     = 8 * time.Second // below what a provider waits for an answer
+	rememberedWakes = 1 << 16         // ids of recent webhooks
 	webhookRead     = 5 * time.Second
 	webhookStop     = 5 * time.Second
 )
 
-// webhooks takes what the provider tells unasked. A webhook makes us look: what
-// is true the provider says when asked, and each step of an order may be
-// repeated. So one that comes twice, late, out of order or never does no harm.
+// webhooks receives the provider's webhooks. A webhook only makes us ask the
+// provider, whose answer counts, and each step of an order may be repeated. So one
+// that comes twice, late, out of order or never does no harm.
 type webhooks struct {
 	*Checkout
 	listener net.Listener
@@ -90,7 +90,7 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, out
 		return http.StatusBadRequest, "refused"
 	}
 	if err := payment.Verify(h.cfg.WebhookSecret, r.Header.Get(payment.SignatureHeader), body, h.cfg.Now()); err != nil {
-		h.cfg.Logger.Warn("webhook refused", "error", err)
+		h.cfg.Logger.Warn("webhook refused", "err", err)
 		return http.StatusUnauthorized, "refused"
 	}
 	e, ok := readWebhook(body)
@@ -109,21 +109,22 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, out
 	failpoint.Here(failpoint.WebhookTaken)
 	ctx, cancel := context.WithTimeout(r.Context(), wakeTimeout)
 	defer cancel()
-	if err := h.wake(ctx, e); err != nil {
+	if err := h.Wake(ctx, e); err != nil {
 		h.forget(e.ID)
-		h.cfg.Logger.Warn("webhook will come again", "order", e.Order, "error", err)
+		h.cfg.Logger.Warn("webhook will come again", "order", e.Order, "err", err)
 		return http.StatusServiceUnavailable, "failed"
 	}
 	return http.StatusOK, "taken"
 }
 
-// readWebhook is what a webhook says; false if that is nothing about an order of ours.
+// readWebhook decodes a webhook; ok is false if it is not about an order of ours.
 func readWebhook(body []byte) (e payment.Event, ok bool) {
 	err := json.Unmarshal(body, &e)
 	return e, err == nil && e.ID != "" && wire.IsOrder(e.Order) && slices.Contains(payment.Known(), e.State)
 }
 
-// begin is false for an id that was taken before, or is being taken.
+// begin remembers an id, and reports false if that webhook was handled before or is
+// being handled.
 func (h *webhooks) begin(id string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -142,14 +143,14 @@ func (h *webhooks) forget(id string) {
 	delete(h.taken, id) // its place in the ring is used in turn
 }
 
-// wake goes on with an order whose payment changed, if it waits for that.
-func (c *Checkout) wake(ctx context.Context, e payment.Event) error {
+// Wake resumes an order that waits for a change of its payment.
+func (c *Checkout) Wake(ctx context.Context, e payment.Event) error {
 	if e.State == payment.RequiresAction {
-		return nil // its checkout said so
+		return nil // its checkout knows
 	}
 	o, err := c.cfg.Ledger.Order(ctx, e.Order)
 	if errors.Is(err, ledger.ErrNotFound) {
-		return nil // of another house
+		return nil // not one of ours
 	}
 	if err != nil {
 		return err
@@ -160,17 +161,14 @@ func (c *Checkout) wake(ctx context.Context, e payment.Event) error {
 			return c.reclaim(ctx, o.ID)
 		}
 	case wire.OrderPending:
-		w, ok := readWaiting(ctx, c.cfg.JetStream, o.ID, c.cfg.Now())
-		if !ok || w.Action == nil {
-			return nil // a worker is at it
+		p, err := c.cfg.Parking.Parked(ctx, o.ID)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return nil // a worker is at it; if it is about to park it, it looks again soon
 		}
-		m, since, ok, err := readCheckout(ctx, c.cfg.JetStream, o.ID)
-		if err != nil || !ok {
+		if err != nil {
 			return err
 		}
-		if err := c.purchase(ctx, m, since); err != nil && !errors.Is(err, errUnconfirmed) {
-			return err
-		}
+		return c.goOn(ctx, p)
 	}
 	return nil
 }

@@ -10,11 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"frontrow/internal/asking"
+	"frontrow/internal/bus"
 	"frontrow/internal/natstest"
 	"frontrow/internal/pgtest"
+	"frontrow/internal/streams"
 	"frontrow/inventory/ledger"
 	"frontrow/inventory/payment"
 	"frontrow/inventory/payment/sandbox"
+	"frontrow/kv"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
@@ -29,7 +33,7 @@ const (
 	limit      = time.Minute
 )
 
-// world is everything a checkout needs, real but for the writer of the seats.
+// world is everything a checkout needs; only the writer of the seats is not real.
 type world struct {
 	t      *testing.T
 	nc     *nats.Conn
@@ -47,7 +51,7 @@ func newWorld(t *testing.T, env *natstest.Env, dsn string, seats int) *world {
 	js, err := jetstream.New(nc)
 	must(t, err)
 	ctx := bounded(t)
-	must(t, wire.CreateCore(ctx, js, env.Replicas))
+	must(t, streams.CreateCore(ctx, js, env.Replicas))
 	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn, VoidAfter: time.Millisecond})
 	must(t, err)
 	must(t, l.Migrate(ctx))
@@ -67,9 +71,9 @@ func newWorld(t *testing.T, env *natstest.Env, dsn string, seats int) *world {
 	return w
 }
 
-// config of a checkout in this world; change what the test is about.
+// config returns the config of a checkout in this world, for a test to change.
 func (w *world) config() Config {
-	return Config{NATS: w.nc, JetStream: w.js, Ledger: w.ledger, Outbox: w.ledger, Provider: w.pay}
+	return Config{Bus: asking.New(bus.New(w.nc), wire.TogetherOrders), Store: kv.JetStream(w.js), Orders: OrdersIn(w.js), Ledger: w.ledger, Outbox: w.ledger, Parking: w.ledger, Provider: w.pay}
 }
 
 func (w *world) run(c Config) (stop func()) {
@@ -82,14 +86,14 @@ func (w *world) run(c Config) (stop func()) {
 	return start(w.t, co.Run)
 }
 
-// hooked is a config that takes webhooks.
+// hooked returns a config that listens for webhooks.
 func (w *world) hooked() Config {
 	c := w.config()
 	c.WebhookAddr, c.WebhookSecret = "127.0.0.1:0", []byte(testSecret)
 	return c
 }
 
-// start runs a service and returns a function that ends it.
+// start runs a service and returns a function that stops it.
 func start(t *testing.T, run func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -109,7 +113,7 @@ func start(t *testing.T, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// buy holds seats and publishes their checkout.
+// buy holds seats and publishes a checkout of them.
 func (w *world) buy(method string, seats ...int) wire.OrderMessage {
 	w.t.Helper()
 	m := orderOf(seats...)
@@ -120,7 +124,7 @@ func (w *world) buy(method string, seats ...int) wire.OrderMessage {
 	return m
 }
 
-// orderOf the given seats under a fresh hold.
+// orderOf returns an order of the given seats under a fresh hold.
 func orderOf(seats ...int) wire.OrderMessage {
 	hold := wire.NewHold()
 	m := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: testEvent, Fan: wire.NewFan(), Currency: "EUR",
@@ -142,12 +146,12 @@ func (w *world) publish(m wire.OrderMessage) {
 }
 
 // settled waits until nothing is left to do in ORDERS and the outbox, then checks that
-// PostgreSQL, the writer and the provider tell the same story.
+// PostgreSQL, the writer and the provider agree.
 func (w *world) settled() map[wire.OrderState]int {
 	w.t.Helper()
 	w.wait("every checkout acknowledged", func(ctx context.Context) bool {
-		// Not its number of pending messages, which rises only some time after the
-		// message that makes it so was acknowledged to its publisher.
+		// Not the consumer's number of pending messages, which rises only some time
+		// after a message's publication was acknowledged.
 		orders, err := w.js.Stream(ctx, wire.OrdersStream)
 		if err != nil {
 			return false
@@ -156,10 +160,10 @@ func (w *world) settled() map[wire.OrderState]int {
 		return err == nil && c.CachedInfo().AckFloor.Stream >= orders.CachedInfo().State.LastSeq
 	})
 	var a ledger.Audit
-	w.wait("outbox empty", func(ctx context.Context) bool {
+	w.wait("outbox empty, and nobody waited for", func(ctx context.Context) bool {
 		var err error
 		a, err = w.ledger.Audit(ctx, testEvent)
-		return err == nil && a.Undone == 0
+		return err == nil && a.Undone == 0 && len(a.Parked) == 0
 	})
 	for _, v := range a.Violations {
 		w.t.Errorf("audit: %+v", v)
@@ -201,8 +205,8 @@ func (w *world) wait(what string, done func(context.Context) bool) {
 	}
 }
 
-// seatsWriter answers as the writer of the event's seats does, but does not
-// care whether two holds have the same seats.
+// seatsWriter answers as the writer of the event's seats does, but lets two holds
+// have the same seats.
 type seatsWriter struct {
 	t  *testing.T
 	nc *nats.Conn
@@ -216,17 +220,13 @@ type seatsWriter struct {
 type testHold struct {
 	state   string // held, sold, released, over
 	extends int
-	left    time.Time // until when it can be paid for again
-	ours    int       // of them, and releases, that say that it is our fault
+	left    time.Time // until when the hold can be paid for again
+	ours    int       // extensions and releases that say it is our fault
 }
 
 func (s *seatsWriter) listen() {
 	sub, err := s.nc.Subscribe(wire.SeatsAll(testEvent), func(m *nats.Msg) {
-		b, err := json.Marshal(s.answer(m))
-		if err == nil {
-			err = m.Respond(b)
-		}
-		if err != nil {
+		if err := m.Respond(s.answers(m)); err != nil {
 			s.t.Error(err)
 		}
 	})
@@ -237,7 +237,31 @@ func (s *seatsWriter) listen() {
 	s.sub = sub
 }
 
-// leave makes the event have no writer.
+// answers is what a command is answered, or each command of a message.
+func (s *seatsWriter) answers(m *nats.Msg) []byte {
+	if m.Subject != wire.SeatsSubject(testEvent, wire.TogetherOrders) {
+		raw, err := json.Marshal(s.answer(m))
+		if err != nil {
+			s.t.Error(err)
+		}
+		return raw
+	}
+	_, lines, refused := wire.LinesTogether(m.Data)
+	if refused != nil {
+		s.t.Error(refused)
+	}
+	var answers [][]byte
+	for _, line := range lines {
+		c, ok := wire.ReadTogether(line)
+		if !ok || !wire.TravelsTogether(wire.TogetherOrders, c.Act) {
+			s.t.Errorf("%q is no command", line)
+		}
+		answers = append(answers, s.answers(&nats.Msg{Subject: wire.SeatsSubject(testEvent, c.Act), Data: c.Request}))
+	}
+	return wire.AppendAnswers(nil, answers)
+}
+
+// leave stops answering, as if the event had no writer.
 func (s *seatsWriter) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -277,7 +301,7 @@ func (s *seatsWriter) ours(id string) int {
 
 func (s *seatsWriter) answer(m *nats.Msg) any {
 	var r struct {
-		wire.ConfirmRequest // the others have fewer of its fields
+		wire.ConfirmRequest // other requests have fewer of its fields
 		Ours, Again         bool
 	}
 	if err := json.Unmarshal(m.Data, &r); err != nil {

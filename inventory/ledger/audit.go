@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// maxSamples is how many examples of a broken rule the audit names.
+// maxSamples bounds the examples the audit names for a broken rule.
 const maxSamples = 20
 
-// Audit is what the ledger says about an event, counted and checked against
-// itself in one snapshot.
+// Audit is the state of an event in the ledger, counted and checked for
+// consistency in one snapshot.
 type Audit struct {
 	Event      string                  `json:"event"`
 	Seats      int                     `json:"seats"`
@@ -23,8 +23,10 @@ type Audit struct {
 	Orders     map[wire.OrderState]int `json:"orders"`
 	Payments   map[string]Sum          `json:"payments"`   // by state
 	Refunds    map[string]Sum          `json:"refunds"`    // due or done
-	Undone     int                     `json:"outbox"`     // tasks the provider has still to be told
-	Returning  []string                `json:"returning"`  // orders with refunded seats that the writer may not have taken back yet
+	Undone     int                     `json:"outbox"`     // tasks not carried out yet, but for those refused
+	Parked     []string                `json:"parked"`     // orders that wait for their fans, or have just ended
+	Refused    []string                `json:"refused"`    // orders whose captures the provider has refused for good, and that wait for an operator
+	Returning  []string                `json:"returning"`  // orders whose refunded seats the writer may not have taken back yet
 	Violations []Violation             `json:"violations"` // empty in a sound ledger
 }
 
@@ -41,7 +43,7 @@ type Violation struct {
 	Samples []string `json:"samples"`
 }
 
-// rules are queries of what must not exist, for the event $1.
+// rules are queries for what must not exist in the event $1.
 var rules = [...]struct{ name, sql string }{
 	{"a seat has one valid ticket at most", `
 		SELECT seat_id FROM tickets WHERE event_id = $1 AND state = 'valid' GROUP BY seat_id HAVING count(*) > 1`},
@@ -68,9 +70,9 @@ var rules = [...]struct{ name, sql string }{
 	{"an order's total is the sum of its lines", `
 		SELECT o.order_id FROM orders o LEFT JOIN order_lines n USING (order_id)
 		WHERE o.event_id = $1 GROUP BY o.order_id, o.total HAVING o.total <> coalesce(sum(n.total), 0)`},
-	{"a paid order's total is authorized or captured, in its currency", `
+	{"a paid order's total is authorized, captured or written off, in its currency", `
 		SELECT o.order_id FROM orders o
-		LEFT JOIN payments p ON p.order_id = o.order_id AND p.state IN ('authorized', 'captured')
+		LEFT JOIN payments p ON p.order_id = o.order_id AND p.state IN ('authorized', 'captured', 'written_off')
 			AND p.amount = o.total AND p.currency = o.currency
 		WHERE o.event_id = $1 AND o.state = 'paid' AND o.total > 0 AND p.order_id IS NULL`},
 	{"what is free has no payment", `
@@ -78,14 +80,21 @@ var rules = [...]struct{ name, sql string }{
 		WHERE o.event_id = $1 AND o.total = 0 AND o.currency <> 'XXX'`},
 	{"no order is pending for longer than a checkout may take", `
 		SELECT order_id FROM orders WHERE event_id = $1 AND state = 'pending' AND created_at < now() - interval '20 minutes'`},
+	{"an order that has ended waits for nobody", `
+		SELECT p.order_id FROM parked p LEFT JOIN orders o USING (order_id)
+		WHERE p.event_id = $1 AND o.state IS DISTINCT FROM 'pending' AND coalesce(o.updated_at, p.since) < now() - interval '20 minutes'`},
 	{"the provider was told what it must be within some tries", `
 		SELECT o.order_id FROM orders o JOIN outbox x USING (order_id)
-		WHERE o.event_id = $1 AND x.done_at IS NULL AND x.attempts >= 12 GROUP BY o.order_id`},
+		WHERE o.event_id = $1 AND x.done_at IS NULL AND x.refused_at IS NULL AND x.attempts >= 12 GROUP BY o.order_id`},
 	{"money captured is what stands of a paid order, and its refunds", `
 		SELECT o.order_id FROM orders o JOIN payments p USING (order_id)
 		WHERE o.event_id = $1 AND p.state = 'captured' AND p.amount <> coalesce((
 				SELECT sum(n.total) FROM order_lines n WHERE n.order_id = o.order_id AND n.refund_no IS NULL AND o.state = 'paid'), 0)
 			+ coalesce((SELECT sum(r.amount) FROM refunds r WHERE r.order_id = o.order_id), 0)`},
+	{"what is written off was refused", `
+		SELECT o.order_id FROM orders o JOIN payments p USING (order_id)
+		WHERE o.event_id = $1 AND p.state = 'written_off' AND NOT EXISTS (
+			SELECT FROM outbox x WHERE x.order_id = o.order_id AND x.kind = 'capture' AND x.refused_at IS NOT NULL AND x.done_at IS NOT NULL)`},
 	{"a hold is paid for once", `
 		SELECT hold_id FROM orders WHERE event_id = $1 AND state IN ('pending', 'paid', 'refunded') GROUP BY hold_id HAVING count(*) > 1`},
 	{"an authorisation is captured, voided or in the outbox", `
@@ -102,7 +111,8 @@ var rules = [...]struct{ name, sql string }{
 		SELECT o.order_id FROM orders o JOIN refunds r USING (order_id)
 		JOIN LATERAL (SELECT sum(n.total) AS total FROM order_lines n
 			WHERE n.order_id = r.order_id AND n.refund_no = r.refund_no) AS n ON n.total <> r.amount
-		WHERE o.event_id = $1 AND (r.amount > 0 OR o.state = 'paid') GROUP BY o.order_id`},
+		LEFT JOIN payments p ON p.order_id = r.order_id
+		WHERE o.event_id = $1 AND (r.amount > 0 OR o.state = 'paid' AND p.state IS DISTINCT FROM 'written_off') GROUP BY o.order_id`},
 	{"a refund is due in the outbox, or done with captured money", `
 		SELECT o.order_id FROM orders o JOIN refunds r USING (order_id) LEFT JOIN payments p USING (order_id)
 		WHERE o.event_id = $1 AND r.amount > 0 AND CASE WHEN r.done_at IS NULL
@@ -112,7 +122,7 @@ var rules = [...]struct{ name, sql string }{
 
 // Audit counts and checks an event.
 func (l *Ledger) Audit(ctx context.Context, event string) (Audit, error) {
-	a := Audit{Event: event, Orders: map[wire.OrderState]int{}, Payments: map[string]Sum{}, Refunds: map[string]Sum{}, Returning: []string{}, Violations: []Violation{}}
+	a := Audit{Event: event, Orders: map[wire.OrderState]int{}, Payments: map[string]Sum{}, Refunds: map[string]Sum{}, Parked: []string{}, Refused: []string{}, Returning: []string{}, Violations: []Violation{}}
 	err := pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := a.count(ctx, tx); err != nil {
 			return err
@@ -145,13 +155,22 @@ func (a *Audit) count(ctx context.Context, tx pgx.Tx) error {
 			(SELECT count(*) FROM seats WHERE event_id = $1 AND status = 'SOLD'),
 			(SELECT count(*) FROM bookings WHERE event_id = $1),
 			(SELECT count(*) FROM tickets WHERE event_id = $1 AND state = 'valid'),
-			(SELECT count(*) FROM outbox x JOIN orders o USING (order_id) WHERE o.event_id = $1 AND x.done_at IS NULL)`,
+			(SELECT count(*) FROM outbox x JOIN orders o USING (order_id) WHERE o.event_id = $1 AND x.done_at IS NULL AND x.refused_at IS NULL)`,
 		a.Event).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&a.Seats, &a.Sold, &a.Bookings, &a.Tickets, &a.Undone)
 	})
 	b.Queue(`SELECT DISTINCT o.order_id FROM refunds r JOIN orders o USING (order_id)
 		WHERE r.told_at IS NULL AND o.event_id = $1 ORDER BY 1`, a.Event).Query(func(rows pgx.Rows) (err error) {
 		a.Returning, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	b.Queue(`SELECT o.order_id FROM outbox x JOIN orders o USING (order_id)
+		WHERE x.refused_at IS NOT NULL AND x.done_at IS NULL AND o.event_id = $1 ORDER BY 1`, a.Event).Query(func(rows pgx.Rows) (err error) {
+		a.Refused, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	b.Queue("SELECT order_id FROM parked WHERE event_id = $1 ORDER BY 1", a.Event).Query(func(rows pgx.Rows) (err error) {
+		a.Parked, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
 	b.Queue("SELECT state, count(*) FROM orders WHERE event_id = $1 GROUP BY state", a.Event).Query(func(rows pgx.Rows) error {

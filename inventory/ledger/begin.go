@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Begin records an order as pending and returns it, or as it stands if it is
-// known already: pending, paid, failed or refunded. ErrUnknownEvent if the
-// event is not in the ledger yet.
+// Begin records an order as pending and returns it. An order already known is
+// returned as it stands: pending, paid, failed or refunded. The error is
+// ErrUnknownEvent if the event is not in the ledger yet.
 func (l *Ledger) Begin(ctx context.Context, m wire.OrderMessage) (Order, error) {
 	return l.begins.Do(ctx, m)
 }
@@ -49,9 +49,8 @@ func (l *Ledger) begin(ctx context.Context, tx pgx.Tx, items []wire.OrderMessage
 	return nil
 }
 
-// place inserts the orders that are not there yet and tells which. They are
-// inserted in the order of their ids, so that two workers never wait for each
-// other in a circle.
+// place inserts the orders that are missing and returns which those were. It
+// inserts them in the order of their ids, so that two workers never deadlock.
 func (l *Ledger) place(ctx context.Context, tx pgx.Tx, messages []wire.OrderMessage) (map[string]bool, error) {
 	var order, hold, event, fan, currency, name, email []string
 	var total []int64

@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// BenchmarkPurchase is Begin and Commit of orders of two seats, each caller
-// waiting for his own; "single" is the classic design, one transaction for
-// each order, with the same statements' effect.
+// BenchmarkPurchase runs Begin and Commit for orders of two seats, each caller
+// waiting for its own order. "single" is the classic design: one transaction
+// per order, with the same effect.
 func BenchmarkPurchase(b *testing.B) {
 	for _, callers := range []int{64, 512} {
 		b.Run(fmt.Sprintf("group/%d", callers), func(b *testing.B) {
@@ -23,7 +23,7 @@ func BenchmarkPurchase(b *testing.B) {
 				if _, err := l.Begin(b.Context(), m); err != nil {
 					return err
 				}
-				o, err := l.Commit(b.Context(), purchase(m, 1))
+				o, err := commit(b.Context(), l, purchase(m, 1))
 				if err == nil && o.State != wire.OrderPaid {
 					err = fmt.Errorf("%+v", o)
 				}
@@ -39,7 +39,7 @@ func BenchmarkPurchase(b *testing.B) {
 	}
 }
 
-// sell makes b.N orders by the given number of callers.
+// sell makes b.N orders from the given number of callers.
 func sell(b *testing.B, callers int, do func(wire.OrderMessage) error) {
 	orders := make([]wire.OrderMessage, b.N)
 	for i := range orders {
@@ -63,13 +63,13 @@ func sell(b *testing.B, callers int, do func(wire.OrderMessage) error) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
 }
 
-// BenchmarkRefundEvent is the refund of a whole event of orders of two seats.
+// BenchmarkRefundEvent refunds a whole event of two-seat orders.
 func BenchmarkRefundEvent(b *testing.B) {
 	l := opened(b, 2*b.N)
 	sell(b, 512, func(m wire.OrderMessage) error {
 		_, err := l.Begin(b.Context(), m)
 		if err == nil {
-			_, err = l.Commit(b.Context(), purchase(m, 1))
+			_, err = commit(b.Context(), l, purchase(m, 1))
 		}
 		return err
 	})
@@ -86,8 +86,8 @@ func BenchmarkRefundEvent(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
 }
 
-// classic is an order in one pipelined transaction, as a careful team would
-// write it: one statement a row, one fsync an order.
+// classic places an order in one pipelined transaction, as a careful team would
+// write it: one statement per row, one fsync per order.
 func classic(ctx context.Context, tx pgx.Tx, m wire.OrderMessage) error {
 	var b pgx.Batch
 	b.Queue(`INSERT INTO orders (order_id, hold_id, event_id, fan_id, state, total, currency, buyer_name, buyer_email, created_at, updated_at)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"frontrow/internal/group"
 	"frontrow/wire"
@@ -11,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ReasonSeatGone is why an authorised order lost at commit.
-const ReasonSeatGone = "The seats went to somebody else. Nothing was charged."
+// ReasonSeatGone is the reason of an authorised order that lost at commit.
+const ReasonSeatGone = "Somebody else has bought these seats. Nothing was charged."
 
 // Purchase is an order whose payment is authorised.
 type Purchase struct {
@@ -20,29 +21,39 @@ type Purchase struct {
 	Revision  uint64 // fence: the highest revision among the hold's seats
 	Provider  string
 	Reference string // of the authorisation
+
+	// Lease is for how long the caller takes the task to capture the payment, so that
+	// nobody has to claim it. Zero leaves it to any worker, at once.
+	Lease time.Duration
 }
 
-// Commit books all seats of a pending order and returns it paid; or returns it
-// failed, with none of them booked and the voiding of its authorisation in the
-// outbox, if a seat is sold already, if a seat's fence is not below the
-// purchase's, or if the order was given up before. Committing a paid order
-// again returns it as it stands.
+// Committed is the outcome of Commit.
+type Committed struct {
+	Order
+	Capture Task // taken for the caller; zero if there is none
+}
+
+// Commit books all seats of a pending order and returns it paid. If a seat is
+// already sold, a seat's fence is not below the purchase's revision, or the
+// order was given up before, Commit returns the order failed: none of its seats
+// is booked, and a task to void its authorisation is in the outbox. Committing a
+// paid order again returns it as it stands, without a task to capture.
 //
-// An error leaves the outcome open; calling again with the same purchase finds
-// or makes it.
-func (l *Ledger) Commit(ctx context.Context, p Purchase) (Order, error) {
+// An error leaves the outcome open; calling Commit again with the same purchase
+// settles it. A task taken by a call whose answer was lost is due when its lease ends.
+func (l *Ledger) Commit(ctx context.Context, p Purchase) (Committed, error) {
 	return l.commits.Do(ctx, p)
 }
 
 type seatKey struct{ event, seat string }
 
-// seatRow is what the tables say about a seat.
+// seatRow is the state of a seat in the tables.
 type seatRow struct {
 	free  bool
 	fence int64
 }
 
-// verdict is what becomes of a purchase.
+// verdict is the outcome of a purchase.
 type verdict int
 
 const (
@@ -53,8 +64,8 @@ const (
 	stands                 // paid or refunded before
 )
 
-// decide settles purchases one after the other: it takes a winner's seats out
-// of the map, so that the next one finds them gone.
+// decide settles purchases one after another, removing each winner's seats from
+// the map so that later purchases find them gone.
 func decide(purchases []Purchase, states map[string]wire.OrderState, seats map[seatKey]seatRow) []verdict {
 	verdicts := make([]verdict, len(purchases))
 	for i, p := range purchases {
@@ -75,7 +86,7 @@ func decide(purchases []Purchase, states map[string]wire.OrderState, seats map[s
 	return verdicts
 }
 
-// take removes all seats of p from seats, or none.
+// take removes all seats of p from seats, or none, and reports whether it did.
 func take(p Purchase, seats map[seatKey]seatRow) bool {
 	mine := make(map[seatKey]bool, len(p.Order.Seats))
 	for _, q := range p.Order.Seats {
@@ -92,7 +103,7 @@ func take(p Purchase, seats map[seatKey]seatRow) bool {
 	return len(mine) > 0
 }
 
-func (l *Ledger) commit(ctx context.Context, tx pgx.Tx, items []Purchase, results []group.Result[Order]) error {
+func (l *Ledger) commit(ctx context.Context, tx pgx.Tx, items []Purchase, results []group.Result[Committed]) error {
 	purchases, index := distinct(items, func(p Purchase) string { return p.Order.Order })
 	states, seats, err := read(ctx, tx, purchases)
 	if err != nil {
@@ -100,7 +111,7 @@ func (l *Ledger) commit(ctx context.Context, tx pgx.Tx, items []Purchase, result
 	}
 	verdicts := decide(purchases, states, seats)
 	orders := make([]Order, len(purchases))
-	var w writes
+	w := writes{now: l.cfg.Now(), taken: map[string]Task{}}
 	var known []string
 	for i, p := range purchases {
 		o := Order{ID: p.Order.Order, Hold: p.Order.Hold, Event: p.Order.Event, Fan: p.Order.Fan,
@@ -131,9 +142,13 @@ func (l *Ledger) commit(ctx context.Context, tx pgx.Tx, items []Purchase, result
 		return err
 	}
 	for i, n := range index {
-		results[i].Value = orders[n]
+		results[i].Value.Order = orders[n]
 		if o, ok := found[orders[n].ID]; ok {
-			results[i].Value = o
+			results[i].Value.Order = o
+		}
+		if t, ok := w.taken[orders[n].ID]; ok {
+			results[i].Value.Capture = t
+			delete(w.taken, t.Order) // it is of one caller
 		}
 		if verdicts[n] == unknown {
 			results[i].Err = fmt.Errorf("order %s: %w", orders[n].ID, ErrNotFound)
@@ -142,7 +157,7 @@ func (l *Ledger) commit(ctx context.Context, tx pgx.Tx, items []Purchase, result
 	return nil
 }
 
-// read takes no locks: what changes before write does is noticed there.
+// read takes no locks: write detects what has changed since.
 func read(ctx context.Context, tx pgx.Tx, purchases []Purchase) (map[string]wire.OrderState, map[seatKey]seatRow, error) {
 	var orders, events, ids []string
 	for _, p := range purchases {

@@ -10,8 +10,8 @@ import (
 	"frontrow/wire"
 )
 
-// Many orders want overlapping seats, through two ledgers: batches of each
-// hold rivals, and so do batches of both.
+// Many orders want overlapping seats, through two ledgers: rivals meet within
+// a batch and across batches.
 func TestOneWinnerASeat(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t)
@@ -33,7 +33,7 @@ func TestOneWinnerASeat(t *testing.T) {
 				t.Error(err)
 			}
 			for range 2 { // delivered twice
-				o, err := l.Commit(bounded(t), purchase(m, uint64(1+i)))
+				o, err := commit(bounded(t), l, purchase(m, uint64(1+i)))
 				if err != nil || states[i] != "" && o.State != states[i] {
 					t.Errorf("%+v, %v, was %s", o, err, states[i])
 				}
@@ -63,12 +63,12 @@ func TestOneWinnerASeat(t *testing.T) {
 	}
 }
 
-// One batch: a loser, an order with a broken amount, and winners around them.
+// One batch holds losers, an order that the table refuses, and winners around them.
 func TestNeighboursCommit(t *testing.T) {
 	t.Parallel()
 	l := opened(t, 40)
 	m := begun(t, l, 0)
-	if o, err := l.Commit(bounded(t), purchase(m, 5)); err != nil || o.State != wire.OrderPaid {
+	if o, err := commit(bounded(t), l, purchase(m, 5)); err != nil || o.State != wire.OrderPaid {
 		t.Fatal(o, err)
 	}
 	var items []Purchase
@@ -80,7 +80,7 @@ func TestNeighboursCommit(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, p := range items {
 		wg.Go(func() {
-			o, err := l.Commit(bounded(t), p)
+			o, err := commit(bounded(t), l, p)
 			switch i {
 			case 0, 7:
 				if err != nil || o.State != wire.OrderFailed || o.Reason != ReasonSeatGone {
@@ -131,16 +131,16 @@ func TestOlderHoldIsRefused(t *testing.T) {
 	t.Parallel()
 	l := opened(t, 1)
 	m := begun(t, l, 0)
-	_, err := l.Commit(bounded(t), purchase(m, 100))
+	_, err := commit(bounded(t), l, purchase(m, 100))
 	must(t, err)
 	_, err = l.Refund(bounded(t), RefundOrder{Order: m.Order, Why: "asked for", By: "desk"})
 	must(t, err)
 	for revision, want := range map[uint64]wire.OrderState{99: wire.OrderFailed, 100: wire.OrderFailed, 1 << 63: wire.OrderFailed} {
-		if o, err := l.Commit(bounded(t), purchase(begun(t, l, 0), revision)); err != nil || o.State != want {
+		if o, err := commit(bounded(t), l, purchase(begun(t, l, 0), revision)); err != nil || o.State != want {
 			t.Errorf("revision %d: %+v, %v", revision, o, err)
 		}
 	}
-	if o, err := l.Commit(bounded(t), purchase(begun(t, l, 0), 101)); err != nil || o.State != wire.OrderPaid {
+	if o, err := commit(bounded(t), l, purchase(begun(t, l, 0), 101)); err != nil || o.State != wire.OrderPaid {
 		t.Errorf("newer: %+v, %v", o, err)
 	}
 	sound(t, l)
@@ -163,7 +163,7 @@ func TestGiveUpAgainstCommit(t *testing.T) {
 			both.Go(func() {
 				o, err := a.Begin(bounded(t), m)
 				if err == nil && o.State == wire.OrderPending {
-					o, err = a.Commit(bounded(t), purchase(m, 3))
+					o, err = commit(bounded(t), a, purchase(m, 3))
 				}
 				if err != nil {
 					t.Error(err)
@@ -200,7 +200,7 @@ func TestGiveUpAgainstCommit(t *testing.T) {
 }
 
 // PostgreSQL is killed again and again under load: every order is settled
-// once, however often its caller had to ask.
+// exactly once, however often its caller has to ask.
 func TestKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t)
@@ -216,13 +216,13 @@ func TestKilledUnderLoad(t *testing.T) {
 			for ctx.Err() == nil {
 				o, err := l.Begin(ctx, m)
 				if err == nil && o.State == wire.OrderPending {
-					o, err = l.Commit(ctx, purchase(m, 9))
+					o, err = commit(ctx, l, purchase(m, 9))
 				}
 				if err == nil && o.State != wire.OrderPending {
 					first <- struct{}{}
 					return
 				}
-				select { // nobody else paces us while PostgreSQL is away
+				select { // nothing else paces the loop while PostgreSQL is away
 				case <-ctx.Done():
 				case <-time.After(time.Millisecond):
 				}
@@ -236,7 +236,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		server.Start()
 	}
 	wg.Wait()
-	// By connections of its own: one that died with its server is found out when it is used.
+	// On fresh connections: one that died with its server fails only when it is used.
 	if a := sound(t, open(t, server.DSN())); a.Orders[wire.OrderPending] != 0 || a.Orders[wire.OrderPaid]+a.Orders[wire.OrderFailed] != n || a.Orders[wire.OrderPaid]*2 != a.Sold {
 		t.Errorf("%+v", a)
 	}

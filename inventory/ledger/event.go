@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PutEvent makes the event and its seats known, or updates what may change of
-// an event. Seats are added, never removed; calling it again is harmless.
+// PutEvent records an event and its seats, or updates what may change of an
+// event. Seats are added, never removed; PutEvent may be repeated.
 func (l *Ledger) PutEvent(ctx context.Context, e wire.Event, seats []string) error {
 	err := l.transact(ctx, "event", func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
@@ -31,7 +31,7 @@ func (l *Ledger) PutEvent(ctx context.Context, e wire.Event, seats []string) err
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		// The sale starts before autovacuum has looked at the new rows.
+		// The sale starts before autovacuum has analysed the new rows.
 		_, err = tx.Exec(ctx, "ANALYZE seats")
 		return err
 	})
@@ -41,28 +41,30 @@ func (l *Ledger) PutEvent(ctx context.Context, e wire.Event, seats []string) err
 	return nil
 }
 
-// ReasonLost is why an order failed whose hold was lost with the records of its event.
+// ReasonLost is the reason of an order that failed because its hold was lost with
+// the event's records.
 const ReasonLost = "A fault on our side lost your seats before they were paid for. Nothing was charged."
 
-// Reopen is Bookings when the event's revisions begin anew, as they do when its
-// records are lost and made again: every hold from now on has a revision above
-// the given one, and no hold of before exists any more. Fences are the old
-// revisions, and a seat sold and refunded before would refuse all sales until
-// the new ones have passed its fence; so fences above revision are set to it.
+// Reopen returns an event's bookings when its revisions start over, as they do
+// when its records are lost and rebuilt: every hold from now on has a revision
+// above the given one, and no earlier hold exists any more. Fences are old
+// revisions, so a seat sold and refunded before would refuse every sale until the
+// new revisions passed its fence. Reopen therefore lowers fences above revision
+// to revision.
 //
-// That can't let an old purchase win a seat sold since under the new, lower
-// revisions: in the same transaction every order of the event that is pending
-// fails. An order which is to commit has begun before it was given a revision,
-// so it has either committed before, and its seats are booked, or it finds
-// itself failed, and its payment is voided. The bookings are read afterwards:
-// they are all there will be of the old purchases. Whatever came of it, a seat
-// is sold once: UNIQUE (event_id, seat_id) does not ask for revisions.
+// This can't let an old purchase win a seat sold since under the new, lower
+// revisions: the same transaction fails every pending order of the event. An
+// order begins before it is given a revision, so an old one has either committed
+// already, and its seats are booked, or finds itself failed, and its payment is
+// voided. The bookings are read afterwards, so no old purchase can add to them.
+// Whatever happens, a seat is sold once: UNIQUE (event_id, seat_id) does not
+// depend on revisions.
 //
-// Fences of booked seats are lowered, too. Their bookings refuse every sale as
-// long as they stand, and a refund would leave the old fence behind.
+// Fences of booked seats are lowered too. Their bookings refuse every sale while
+// they stand, but a refund would leave the old fence behind.
 //
-// Nothing happens where no fence is higher and no order pending, so it may be
-// repeated, as long as nothing is offered yet.
+// Reopen changes nothing if no fence is higher and no order is pending, so it may
+// be repeated until the event's seats are offered.
 func (l *Ledger) Reopen(ctx context.Context, event string, revision uint64) ([]Booking, error) {
 	err := l.transact(ctx, "reopen", func(ctx context.Context, tx pgx.Tx) error {
 		now := l.cfg.Now()

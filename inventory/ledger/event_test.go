@@ -10,7 +10,7 @@ import (
 
 var rain = RefundEvent{Event: testEvent, Why: "rain", By: "desk"}
 
-// An event is cancelled while some of its orders are refunded one by one.
+// An event is cancelled while some of its orders are being refunded one by one.
 func TestRefundEvent(t *testing.T) {
 	t.Parallel()
 	const n = 2*refundBatch + 50
@@ -21,7 +21,7 @@ func TestRefundEvent(t *testing.T) {
 			m := order(i)
 			_, err := l.Begin(bounded(t), m)
 			if err == nil {
-				_, err = l.Commit(bounded(t), purchase(m, 1))
+				_, err = commit(bounded(t), l, purchase(m, 1))
 			}
 			if err == nil && i%10 == 0 {
 				go func() { _, err := l.Refund(bounded(t), asked(m)); one <- err }()
@@ -29,7 +29,7 @@ func TestRefundEvent(t *testing.T) {
 			}
 			one <- err
 		}()
-		if i == n/2 { // in the midst of the sale
+		if i == n/2 { // in the middle of the sale
 			_, err := l.RefundEvent(bounded(t), rain)
 			must(t, err)
 		}
@@ -53,8 +53,8 @@ func TestRefundEvent(t *testing.T) {
 	}
 }
 
-// What nobody has told the writer is given out again, as it was refunded first,
-// until somebody has.
+// RefundEvent returns a refund again, as it was first made, until the writer has
+// been told.
 func TestRefundsAreGivenOutUntilTold(t *testing.T) {
 	t.Parallel()
 	l := opened(t, 8)
@@ -96,13 +96,13 @@ func TestRefundsAreGivenOutUntilTold(t *testing.T) {
 		return done
 	}
 	whole(3, first.Total-part.Amount+second.Total)
-	must(t, l.Told(bounded(t), []Refunded{part})) // late, and of what it knew alone
+	must(t, l.Told(bounded(t), []Refunded{part})) // late, and only of the refund that it knew
 	must(t, l.Told(bounded(t), whole(0, 0)))
 	remaining(Remaining{Pending: 1})
 	if done, err := l.RefundEvent(bounded(t), rain); err != nil || len(done) != 0 {
 		t.Errorf("%+v, %v", done, err)
 	}
-	again, err := l.Refund(bounded(t), asked(first)) // on sale or off it was said before
+	again, err := l.Refund(bounded(t), asked(first)) // whether it goes back on sale was decided before
 	if err != nil || again.Now != 0 || again.Amount != 0 || again.Number != 2 || fmt.Sprint(again.Order.OffSale) != fmt.Sprint([]string{seatID(1)}) {
 		t.Errorf("%+v, %v", again, err)
 	}
@@ -112,8 +112,8 @@ func TestRefundsAreGivenOutUntilTold(t *testing.T) {
 	}
 }
 
-// When revisions begin anew, a seat sold and refunded before can be sold under
-// the new ones, and no purchase of before can.
+// When revisions start over, a seat sold and refunded before can be sold under
+// the new ones, and no earlier purchase can commit.
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	l := opened(t, 4)
@@ -125,19 +125,19 @@ func TestReopen(t *testing.T) {
 		}
 	}
 	old := begun(t, l, 2)
-	for range 2 { // by two writers, one after the other
+	for range 2 { // by two writers in turn
 		if sold, err := l.Reopen(bounded(t), testEvent, 3); err != nil || len(sold) != 1 || sold[0].Seat.ID != seatID(1) {
 			t.Fatalf("%+v, %v", sold, err)
 		}
 	}
-	if o, err := l.Commit(bounded(t), purchase(old, 700)); err != nil || o.State != wire.OrderFailed || o.Reason != ReasonLost {
+	if o, err := commit(bounded(t), l, purchase(old, 700)); err != nil || o.State != wire.OrderFailed || o.Reason != ReasonLost {
 		t.Errorf("an old purchase: %+v, %v", o, err)
 	}
-	if o, err := l.Commit(bounded(t), purchase(begun(t, l, 0), 3)); err != nil || o.State != wire.OrderFailed {
+	if o, err := commit(bounded(t), l, purchase(begun(t, l, 0), 3)); err != nil || o.State != wire.OrderFailed {
 		t.Errorf("at the revision told: %+v, %v", o, err)
 	}
 	m, _ := paid(t, l, 5, 0) // refunded before
-	if o, err := l.Commit(bounded(t), purchase(begun(t, l, 1), 6)); err != nil || o.Reason != ReasonSeatGone {
+	if o, err := commit(bounded(t), l, purchase(begun(t, l, 1), 6)); err != nil || o.Reason != ReasonSeatGone {
 		t.Errorf("a seat that is booked: %+v, %v", o, err)
 	}
 	bookings, err := l.Bookings(bounded(t), testEvent)
@@ -160,8 +160,8 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// Old purchases that commit while revisions begin anew are in the bookings that
-// are read afterwards, or never will be.
+// Old purchases that commit while revisions start over are in the bookings read
+// afterwards, or are never booked.
 func TestReopenAgainstCommit(t *testing.T) {
 	t.Parallel()
 	const n = 200
@@ -174,7 +174,7 @@ func TestReopenAgainstCommit(t *testing.T) {
 	states := make([]wire.OrderState, n)
 	for i, m := range orders {
 		wg.Go(func() {
-			o, err := l.Commit(bounded(t), purchase(m, uint64(1000+i)))
+			o, err := commit(bounded(t), l, purchase(m, uint64(1000+i)))
 			if err != nil {
 				t.Error(err)
 			}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"frontrow/internal/group"
 	"frontrow/wire"
@@ -10,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ReasonGivenUp is why an order failed whose checkout outlived its hold.
-const ReasonGivenUp = "The checkout took too long and the seats were released. Nothing was charged."
+// ReasonGivenUp is the reason of an order whose checkout outlived its hold.
+const ReasonGivenUp = "The payment took too long, so the seats were given back. Nothing was charged."
 
 // failure is an order to fail.
 type failure struct {
@@ -20,19 +21,20 @@ type failure struct {
 	declined                  bool // nothing stands at the provider
 }
 
-// Fail turns a pending order into a failed one and returns it as it now
-// stands: paid, if somebody else was faster. Unless the provider declined, it
-// is asked later to void what it may have authorised unnoticed. ErrNotFound if
-// the order was never begun. reason is a sentence for the fan, not empty.
+// Fail fails a pending order and returns the order as it now stands, which may
+// be paid if a Commit came first. Unless the provider declined, it is later asked
+// to void what it may have authorised without our knowing. The error is
+// ErrNotFound if the order was never begun. reason is a sentence for the fan and
+// must not be empty.
 func (l *Ledger) Fail(ctx context.Context, order, reason string, declined bool) (Order, error) {
 	return l.fails.Do(ctx, failure{order: order, reason: reason, declined: declined})
 }
 
-// GiveUp decides the race between an order and the deadline of its hold. If
-// the order is paid it stays so and the reply says so: the seats are the
-// fan's. Otherwise the order is failed from now on, even if the ledger has
-// never heard of it: a later Begin or Commit finds it failed, and the seats
-// may be freed. An error decides nothing; ask again.
+// GiveUp decides the race between an order and the deadline of its hold. A paid
+// order stays paid and the reply says so: the seats are the fan's. Any other
+// order is failed from now on, even one never begun: a later Begin or Commit
+// finds it failed, and the seats may be freed. An error decides nothing; call
+// again.
 func (l *Ledger) GiveUp(ctx context.Context, order, event, fan string) (wire.OrderReply, error) {
 	o, err := l.fails.Do(ctx, failure{order: order, event: event, fan: fan, reason: ReasonGivenUp, tombstone: true})
 	if err != nil {
@@ -43,7 +45,7 @@ func (l *Ledger) GiveUp(ctx context.Context, order, event, fan string) (wire.Ord
 
 func (l *Ledger) fail(ctx context.Context, tx pgx.Tx, items []failure, results []group.Result[Order]) error {
 	failures, _ := distinct(items, func(f failure) string { return f.order })
-	if err := l.entomb(ctx, tx, failures); err != nil {
+	if err := l.insertPending(ctx, tx, failures); err != nil {
 		return err
 	}
 	failed, err := l.markFailed(ctx, tx, failures)
@@ -78,26 +80,23 @@ func (l *Ledger) fail(ctx context.Context, tx pgx.Tx, items []failure, results [
 	return nil
 }
 
-// voidLater has the provider asked to void what it may come to have under
-// orders that have just failed.
+// voidLater adds tasks to void what the provider may have, or may yet come to
+// have, under orders that have just failed.
 func (l *Ledger) voidLater(ctx context.Context, tx pgx.Tx, orders []string) error {
 	if len(orders) == 0 {
 		return nil
 	}
-	kinds, payloads := make([]string, len(orders)), make([]string, len(orders))
-	for i := range orders {
-		kinds[i], payloads[i] = KindVoid, payload("", 0, "")
-	}
-	_, err := tx.Exec(ctx, putTasks, kinds, orders, payloads, l.cfg.Now().Add(l.cfg.VoidAfter))
+	payloads := slices.Repeat([]string{payload("", 0, "")}, len(orders))
+	_, err := tx.Exec(ctx, putVoids, orders, payloads, l.cfg.Now().Add(l.cfg.VoidAfter))
 	return err
 }
 
 // nothingAgreed is the currency of an order that was never begun: none, in ISO 4217.
 const nothingAgreed = "XXX"
 
-// entomb records orders that were never begun as pending, for markFailed to
-// end. Nothing was agreed on, so they have no lines and no currency.
-func (l *Ledger) entomb(ctx context.Context, tx pgx.Tx, failures []failure) error {
+// insertPending inserts orders that were never begun as pending, so that markFailed
+// can fail them. Nothing was agreed on, so they have no lines and no currency.
+func (l *Ledger) insertPending(ctx context.Context, tx pgx.Tx, failures []failure) error {
 	var order, hold, event, fan []string
 	for _, f := range failures {
 		if f.tombstone {
@@ -117,7 +116,7 @@ func (l *Ledger) entomb(ctx context.Context, tx pgx.Tx, failures []failure) erro
 	return err
 }
 
-// markFailed tells which orders it found pending.
+// markFailed fails the pending orders and returns which those were.
 func (l *Ledger) markFailed(ctx context.Context, tx pgx.Tx, failures []failure) (map[string]bool, error) {
 	var order, reason []string
 	for _, f := range failures {

@@ -4,40 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
 	"frontrow/internal/failpoint"
 	"frontrow/internal/group"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Bounds of trying a transaction again.
+// Bounds of retrying a transaction.
 const (
 	maxAttempts = 5
-	firstPause  = 5 * time.Millisecond
+	firstPause  = 5 * time.Millisecond // times 0.5 to 1.5; doubled after each attempt
+	lastPause   = firstPause << (maxAttempts - 2)
 )
 
-// errConflict means that a row read in this transaction was changed by another
-// before it could be written: nothing was done, and trying again sees why.
+// errConflict means that another transaction changed a row between our reading
+// and writing it. Nothing was done, and another attempt sees the change.
 var errConflict = errors.New("changed meanwhile")
 
-// A settler decides every item within one transaction. An error of one item
-// goes into its result; the error returned undoes the transaction. It may be
-// called several times for the same items, and finds what the earlier calls
-// have committed.
-type settler[I, O any] func(ctx context.Context, tx pgx.Tx, items []I, results []group.Result[O]) error
+// A transaction decides every item in one database transaction. The error of a
+// single item goes into its result; a returned error rolls everything back. It
+// may be called several times for the same items and finds what earlier calls
+// committed.
+type transaction[I, O any] func(ctx context.Context, tx pgx.Tx, items []I, results []group.Result[O]) error
 
-func newGroup[I, O any](l *Ledger, name string, settle settler[I, O], weight func(I) int) *group.Group[I, O] {
+func newGroup[I, O any](l *Ledger, name string, apply transaction[I, O], weight func(I) int) *group.Group[I, O] {
 	var flush func(ctx context.Context, items []I, results []group.Result[O])
 	flush = func(ctx context.Context, items []I, results []group.Result[O]) {
 		start := time.Now()
 		err := l.transact(ctx, name, func(ctx context.Context, tx pgx.Tx) error {
 			clear(results)
-			if err := settle(ctx, tx, items, results); err != nil {
+			if err := apply(ctx, tx, items, results); err != nil {
 				return err
 			}
 			failpoint.Here(failpoint.TransactionWritten)
@@ -64,27 +65,22 @@ func newGroup[I, O any](l *Ledger, name string, settle settler[I, O], weight fun
 	return group.New(group.Config[I, O]{Flush: flush, MaxBatch: maxBatchRows, MaxQueue: maxQueue, Weight: weight})
 }
 
-// transact runs fn in a transaction, and again after a failure that another
-// attempt can settle: a conflict, a deadlock, or a connection lost, even
+// transact runs fn in a transaction and retries after failures that another
+// attempt can settle: a conflict, a deadlock, or a lost connection, even
 // during COMMIT, since fn finds what it has committed.
 func (l *Ledger) transact(ctx context.Context, name string, fn func(context.Context, pgx.Tx) error) error {
-	pause := firstPause
-	for attempt := 1; ; attempt++ {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := l.attempt(ctx, fn)
 		if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == readOnly {
 			l.distrust()
 		}
-		if err == nil || !passing(err) || attempt == maxAttempts || ctx.Err() != nil {
-			return err
+		if err != nil && !passing(err) {
+			err = backoff.Permanent(err)
 		}
-		l.metrics.retries.WithLabelValues(name).Inc()
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause/2 + rand.N(pause)):
-			pause *= 2
-		}
-	}
+		return struct{}{}, err
+	}, backoff.WithMaxTries(maxAttempts), backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: firstPause, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: lastPause}),
+		backoff.WithNotify(func(error, time.Duration) { l.metrics.retries.WithLabelValues(name).Inc() }))
+	return err
 }
 
 func (l *Ledger) attempt(ctx context.Context, fn func(context.Context, pgx.Tx) error) error {
@@ -98,24 +94,25 @@ func (l *Ledger) attempt(ctx context.Context, fn func(context.Context, pgx.Tx) e
 	})
 }
 
-// steadyPlans makes every statement find its rows by index. A sale begins on
-// empty tables, for which the planner prefers to read them whole, and it would
-// keep such a plan while they fill. Within the transaction alone, so that
-// poolers may be used.
+// steadyPlans makes every statement find its rows by index. A sale begins with
+// empty tables, for which the planner prefers sequential scans, and it would
+// keep such a plan as they fill. The settings last for one transaction, so they
+// work through poolers.
 const steadyPlans = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
 	set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
 
-// readOnly is PostgreSQL's code of a write where none is taken.
+// readOnly is PostgreSQL's read_only_sql_transaction.
 const readOnly = "25006"
 
-// refused tells that PostgreSQL rejected a value or a constraint was broken.
-// In a batch that is the fault of one item, whose neighbours must not suffer.
+// refused reports whether PostgreSQL rejected a value or a constraint was
+// violated. In a batch that is one item's fault, and its neighbours must not
+// suffer.
 func refused(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "23"))
 }
 
-// passing tells whether another attempt may succeed.
+// passing reports whether another attempt may succeed.
 func passing(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -123,7 +120,7 @@ func passing(err error) bool {
 	}
 	switch pg.Code {
 	case "40001", "40P01", // serialization failure, deadlock
-		"23505": // unique: somebody was faster, and is visible now
+		"23505": // unique violation: another was faster, and is visible now
 		return true
 	}
 	// Connection exception, shutdown or recovery, too many connections, read-only.
@@ -131,7 +128,7 @@ func passing(err error) bool {
 }
 
 // distinct returns the first item of each id and, for each item, its index
-// among them: a message delivered twice may stand in one batch twice.
+// among them: a message delivered twice may be in one batch twice.
 func distinct[I any](items []I, id func(I) string) (first []I, index []int) {
 	seen := make(map[string]int, len(items))
 	for _, it := range items {
@@ -146,7 +143,7 @@ func distinct[I any](items []I, id func(I) string) (first []I, index []int) {
 	return first, index
 }
 
-// run sends a pipeline of statements and reports the first failure.
+// run sends a pipeline of statements and returns the first error.
 func run(ctx context.Context, db sender, b *pgx.Batch) error { return db.SendBatch(ctx, b).Close() }
 
 // exactly makes a statement fail with errConflict unless it changed n rows.

@@ -14,15 +14,15 @@ import (
 const (
 	maxHistory    = 100                    // orders of one page
 	replicaLimit  = 500 * time.Millisecond // for the replica's answer, before the primary is asked
-	replicaResume = 5 * time.Second        // after a failure the replica is left alone for so long
+	replicaResume = 5 * time.Second        // after a failure, before the replica is asked again
 )
 
 // HistoryQuery asks for a fan's orders.
 type HistoryQuery struct {
 	Fan    string
-	Event  string // of this event alone, if not empty
+	Event  string // if not empty, only orders of this event
 	Before Cursor // History.Next of the page before; zero for the first page
-	Limit  int    // of orders; 0 and whatever exceeds it means 100
+	Limit  int    // of orders; 0 or more than 100 means 100
 }
 
 // Cursor is a position in a history.
@@ -31,34 +31,34 @@ type Cursor struct {
 	Order string
 }
 
-// Past is an order of a history.
+// Past is an order in a history.
 type Past struct {
 	Order
 	At      time.Time // when it was begun
-	Revised time.Time // when its state changed last
+	Revised time.Time // when its state last changed
 }
 
 // History is a page of a fan's orders, the newest first.
 type History struct {
 	Orders []Past
 	Next   Cursor // of the next page; zero if this is the last one
-	// AsOf is how old the page may be: whatever was committed until then is in
-	// it, by the primary's clock. While nothing is sold a replica has nothing to
-	// date itself by, so that AsOf grows old though nothing is missing; zero
-	// means that it can't tell at all.
+	// AsOf says how old the page may be: it holds everything committed until
+	// then, by the primary's clock. While nothing is sold a replica has nothing
+	// to date itself by, so AsOf grows old although nothing is missing. Zero
+	// means the age is unknown.
 	AsOf    time.Time
 	Replica bool // it was read from the replica
 }
 
-// replica answers histories as long as it can.
+// replica is the standby that answers histories.
 type replica struct {
 	pool   *pgxpool.Pool
-	resume atomic.Int64 // unix nanoseconds; not asked before
+	resume atomic.Int64 // not asked before this instant, in Unix nanoseconds
 }
 
-// History reads a page of a fan's orders: from the replica if there is one and
-// it answers, else from the primary. It informs; what it says is never decided
-// upon.
+// History reads a page of a fan's orders, from the replica if there is one and
+// it answers, else from the primary. It is for display: nothing may be decided
+// from it.
 func (l *Ledger) History(ctx context.Context, q HistoryQuery) (History, error) {
 	if q.Limit <= 0 || q.Limit > maxHistory {
 		q.Limit = maxHistory
@@ -74,7 +74,7 @@ func (l *Ledger) History(ctx context.Context, q HistoryQuery) (History, error) {
 			return History{}, fmt.Errorf("ledger: history: %w", err)
 		}
 		r.resume.Store(l.cfg.Now().Add(replicaResume).UnixNano())
-		l.cfg.Logger.Warn("the replica does not answer, reading from the primary", "error", err, "for", replicaResume)
+		l.cfg.Logger.Warn("the replica does not answer, reading from the primary", "err", err, "pause", replicaResume)
 	}
 	h, err := readHistory(ctx, l.pool, q, l.cfg.FlushTimeout)
 	if err != nil {
@@ -89,7 +89,7 @@ func readHistory(ctx context.Context, pool *pgxpool.Pool, q HistoryQuery, limit 
 	defer cancel()
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		h = History{}
-		// Before the rest, so that the rest is no older.
+		// Read first, so that the rest is no older.
 		var asOf *time.Time
 		err := tx.QueryRow(ctx, "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE now() END").Scan(&asOf)
 		if err != nil {

@@ -19,16 +19,16 @@ import (
 )
 
 var (
-	// ErrNotFound is an order, ticket or event that the ledger does not know.
+	// ErrNotFound means that the ledger has no such order, ticket or event.
 	ErrNotFound = errors.New("not in the ledger")
-	// ErrUnknownEvent is an order for an event that PutEvent has not been told
-	// of yet; the order may be tried again later.
+	// ErrUnknownEvent means that PutEvent has not recorded the order's event
+	// yet; the order may be tried again later.
 	ErrUnknownEvent = errors.New("event is not in the ledger")
-	// ErrRefused is what PostgreSQL refuses for what it says, however often it is
-	// asked: a text that it can't hold, a rule of the schema.
+	// ErrRefused means that PostgreSQL rejects the data itself, however often it
+	// is asked: a text it can't store, or a constraint of the schema.
 	ErrRefused = errors.New("refused by the ledger's rules")
-	// ErrReadOnly is a PostgreSQL that takes no writes: a standby, or a primary
-	// that has become one.
+	// ErrReadOnly means that PostgreSQL takes no writes: it is a standby, or a
+	// primary that has become one.
 	ErrReadOnly = errors.New("PostgreSQL takes no writes")
 )
 
@@ -39,20 +39,20 @@ const (
 	maxConns     = 12
 )
 
-// Config says where the ledger is.
+// Config configures a Ledger.
 type Config struct {
 	// DSN of PostgreSQL, as a URL or as keywords. Behind a pooler in
-	// transaction mode that does not know prepared statements, add
+	// transaction mode that does not support prepared statements, add
 	// default_query_exec_mode=exec. pool_max_conns bounds the connections
-	// (12 if not given); five is the least that lets everything proceed at once.
+	// (default 12); with fewer than five, calls wait for each other.
 	DSN string
-	// ReplicaDSN is a streaming replica that History reads from, and nothing
-	// else: every decision is made by the primary. Empty means there is none.
+	// ReplicaDSN is a streaming replica. Only History reads from it: every
+	// decision is made by the primary. Empty means there is none.
 	ReplicaDSN string
 	// FlushTimeout bounds one attempt of one transaction; default 5 s.
 	FlushTimeout time.Duration
-	// VoidAfter is how long after an order has failed the provider is asked to
-	// void what may stand under it. It must exceed the longest time that an
+	// VoidAfter is how long after an order fails the provider is asked to void
+	// what it may have under it. It must exceed the longest time an
 	// authorisation can be under way; default 1 min.
 	VoidAfter time.Duration
 
@@ -89,7 +89,7 @@ func (c Config) Validate() error {
 }
 
 // Ledger is the record of orders, bookings, tickets and payments. Begin,
-// Commit, Fail and GiveUp wait for Run, which flushes them in groups; every
+// Commit, Fail, GiveUp and Park wait for Run, which flushes them in groups; every
 // other method is a transaction of its own. All are safe for concurrent use.
 type Ledger struct {
 	cfg     Config
@@ -98,12 +98,12 @@ type Ledger struct {
 	metrics *metrics
 
 	begins  *group.Group[wire.OrderMessage, Order]
-	commits *group.Group[Purchase, Order]
+	commits *group.Group[Purchase, Committed]
 	fails   *group.Group[failure, Order]
+	parks   *group.Group[parking, Order]
 }
 
-// Open reads the configuration. It does not wait for PostgreSQL, which may
-// start later.
+// Open returns a Ledger. It does not wait for PostgreSQL, which may start later.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -125,11 +125,12 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l.begins = newGroup(l, "begin", l.begin, func(m wire.OrderMessage) int { return len(m.Seats) })
 	l.commits = newGroup(l, "commit", l.commit, func(p Purchase) int { return len(p.Order.Seats) })
 	l.fails = newGroup(l, "fail", l.fail, func(failure) int { return 1 })
+	l.parks = newGroup(l, "park", l.park, func(parking) int { return 1 })
 	return l, nil
 }
 
 // connect makes a pool that has not connected yet. Each new connection must pass
-// fit, if the DSN names no target_session_attrs of its own.
+// fit, unless the DSN names its own target_session_attrs.
 func (c Config) connect(ctx context.Context, dsn string, fit pgconn.ValidateConnectFunc) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -147,12 +148,13 @@ func (c Config) connect(ctx context.Context, dsn string, fit pgconn.ValidateConn
 	return pgxpool.NewWithConfig(ctx, pc)
 }
 
-// Run flushes until ctx ends. What waits then is refused.
+// Run flushes the groups until ctx ends. Calls still waiting then fail.
 func (l *Ledger) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.begins.Run(ctx) })
 	g.Go(func() error { return l.commits.Run(ctx) })
 	g.Go(func() error { return l.fails.Run(ctx) })
+	g.Go(func() error { return l.parks.Run(ctx) })
 	g.Go(func() error { l.watch(ctx); return nil })
 	return g.Wait()
 }
@@ -169,10 +171,11 @@ func (l *Ledger) Ping(ctx context.Context) error {
 }
 
 // distrust closes the connections. After a failover they may lead to a server
-// that is the primary no more, and would do so for ever: new ones are asked first.
+// that is no longer the primary, and would do so for ever; new ones are checked
+// first.
 func (l *Ledger) distrust() { l.pool.Reset() }
 
-// Close ends the connections; call it after Run has returned.
+// Close closes the connections; call it after Run has returned.
 func (l *Ledger) Close() {
 	l.pool.Close()
 	if l.replica != nil {
@@ -180,7 +183,7 @@ func (l *Ledger) Close() {
 	}
 }
 
-// query runs one statement outside of any group and collects its rows.
+// query runs one statement outside any group and collects its rows.
 func query[T any](ctx context.Context, l *Ledger, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.FlushTimeout)
 	defer cancel()

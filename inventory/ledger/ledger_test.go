@@ -37,7 +37,7 @@ func open(t testing.TB, dsn string) *Ledger {
 	return l
 }
 
-// opened is a ledger of its own with an event of n seats.
+// opened returns a fresh ledger that has an event of n seats.
 func opened(t testing.TB, n int) *Ledger {
 	t.Helper()
 	l := open(t, pgtest.New(t))
@@ -58,7 +58,7 @@ func prepare(t testing.TB, l *Ledger, n int) {
 
 func seatID(i int) string { return fmt.Sprintf("101-%05d", i) }
 
-// order of the given seats under a fresh hold.
+// order makes an order of the given seats under a fresh hold.
 func order(seats ...int) wire.OrderMessage {
 	hold := wire.NewHold()
 	m := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: testEvent, Fan: wire.NewFan(), Currency: "EUR",
@@ -73,6 +73,20 @@ func order(seats ...int) wire.OrderMessage {
 
 func purchase(m wire.OrderMessage, revision uint64) Purchase {
 	return Purchase{Order: m, Revision: revision, Provider: "test", Reference: "ref-" + m.Order}
+}
+
+// commit is Commit for tests that leave the capture to any worker.
+func commit(ctx context.Context, l *Ledger, p Purchase) (Order, error) {
+	c, err := l.Commit(ctx, p)
+	return c.Order, err
+}
+
+// done says that tasks are.
+func done(tasks []Task) (ends []End) {
+	for _, t := range tasks {
+		ends = append(ends, End{Task: t})
+	}
+	return ends
 }
 
 func begun(t testing.TB, l *Ledger, seats ...int) wire.OrderMessage {
@@ -98,7 +112,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// sound audits the event.
+// sound fails the test unless the event's audit is clean.
 func sound(t testing.TB, l *Ledger) Audit {
 	t.Helper()
 	a, err := l.Audit(bounded(t), testEvent)
@@ -126,8 +140,8 @@ func TestMigrateAtOnceAndAgain(t *testing.T) {
 	wg.Wait()
 }
 
-// A migration waits beside a reader who keeps a table, without making others wait
-// behind it for good, and is done once he has left.
+// A migration waits for a reader that keeps a table locked, without blocking
+// others behind it for good, and finishes once the reader has left.
 func TestMigrateBesideAReader(t *testing.T) {
 	t.Parallel()
 	l := open(t, pgtest.New(t))
@@ -143,14 +157,14 @@ func TestMigrateBesideAReader(t *testing.T) {
 			return err
 		})
 	}()
-	// Others who only read get through although it waits.
+	// Other readers get through while it waits.
 	_, err = l.pool.Exec(bounded(t), "SELECT count(*) FROM orders")
 	must(t, err)
 	must(t, reader.Rollback(bounded(t)))
 	must(t, <-waits)
 }
 
-// A database of a later version is left as it is.
+// A database of a later version is left alone.
 func TestMigrateLeavesANewerSchema(t *testing.T) {
 	t.Parallel()
 	l := open(t, pgtest.New(t))
@@ -177,12 +191,12 @@ func TestPurchaseFromBeginToCapture(t *testing.T) {
 			prepare(t, l, 10)
 			prepare(t, l, 12)
 			m := begun(t, l, 3, 4)
-			paid, err := l.Commit(bounded(t), purchase(m, 7))
+			paid, err := commit(bounded(t), l, purchase(m, 7))
 			if err != nil || paid.State != wire.OrderPaid || len(paid.Tickets) != 2 {
 				t.Fatalf("commit: %+v, %v", paid, err)
 			}
 			for _, again := range []func() (Order, error){
-				func() (Order, error) { return l.Commit(bounded(t), purchase(m, 7)) },
+				func() (Order, error) { return commit(bounded(t), l, purchase(m, 7)) },
 				func() (Order, error) { return l.Begin(bounded(t), m) },
 				func() (Order, error) { return l.Order(bounded(t), m.Order) },
 				func() (Order, error) { return l.Fail(bounded(t), m.Order, "too late", false) },
@@ -216,18 +230,18 @@ func TestPurchaseFromBeginToCapture(t *testing.T) {
 			if more, err := l.Claim(bounded(t), 10, time.Hour); err != nil || len(more) != 0 {
 				t.Errorf("claimed twice: %+v, %v", more, err)
 			}
-			must(t, l.Finish(bounded(t), nil, map[int64]time.Time{tasks[0].ID: time.Now().Add(-time.Second)}))
+			must(t, l.Finish(bounded(t), []End{{Task: tasks[0], Again: time.Now().Add(-time.Second)}}))
 			tasks, err = l.Claim(bounded(t), 10, time.Hour)
 			if err != nil || len(tasks) != 1 || tasks[0].Attempts != 2 {
 				t.Fatalf("claim after retry: %+v, %v", tasks, err)
 			}
-			must(t, l.Finish(bounded(t), tasks, nil))
+			must(t, l.Finish(bounded(t), done(tasks)))
 			if a := sound(t, l); a.Undone != 0 || a.Payments["captured"] != (Sum{1, m.Total}) {
 				t.Errorf("after capture: %+v", a)
 			}
 			_, err = l.Refund(bounded(t), asked(m, 3))
 			must(t, err)
-			must(t, l.Finish(bounded(t), claim(t, l, KindRefund), nil))
+			must(t, l.Finish(bounded(t), done(claim(t, l, KindRefund))))
 			all, err := l.RefundEvent(bounded(t), rain)
 			if err != nil || len(all) != 1 || len(all[0].Seats) != 2 {
 				t.Errorf("event: %+v, %v", all, err)
@@ -238,7 +252,7 @@ func TestPurchaseFromBeginToCapture(t *testing.T) {
 			}
 			_, err = l.Reopen(bounded(t), testEvent, 1)
 			must(t, err)
-			must(t, l.Finish(bounded(t), claim(t, l, KindRefund), nil))
+			must(t, l.Finish(bounded(t), done(claim(t, l, KindRefund))))
 			if a := sound(t, l); a.Undone != 0 || a.Refunds["done"] != (Sum{2, m.Total}) {
 				t.Errorf("after the refunds: %+v", a)
 			}
@@ -265,7 +279,7 @@ func TestNotFound(t *testing.T) {
 	l := opened(t, 1)
 	_, err1 := l.Order(bounded(t), "o_x")
 	_, err2 := l.Ticket(bounded(t), "t_x")
-	_, err3 := l.Commit(bounded(t), purchase(order(0), 1))
+	_, err3 := commit(bounded(t), l, purchase(order(0), 1))
 	_, err4 := l.Fail(bounded(t), order(0).Order, "x", false)
 	for _, err := range []error{err1, err2, err3, err4} {
 		if !errors.Is(err, ErrNotFound) {
@@ -280,23 +294,30 @@ func TestNotFound(t *testing.T) {
 	sound(t, l)
 }
 
-// A void that came before the authorisation it was meant for is done again.
-func TestVoidIsRenewedByALateCommit(t *testing.T) {
-	t.Parallel()
+// givenUp is a ledger with an order that was given up; its authorisation is to be voided at once.
+func givenUp(t *testing.T) (*Ledger, wire.OrderMessage) {
+	t.Helper()
 	l := opened(t, 1)
 	l.cfg.VoidAfter = -time.Minute
 	m := begun(t, l, 0)
 	_, err := l.GiveUp(bounded(t), m.Order, m.Event, m.Fan)
 	must(t, err)
+	return l, m
+}
+
+// A void that came before the authorisation it was meant for is repeated.
+func TestVoidIsRenewedByALateCommit(t *testing.T) {
+	t.Parallel()
+	l, m := givenUp(t)
 	early, err := l.Claim(bounded(t), 10, time.Hour)
 	if err != nil || len(early) != 1 || early[0].Kind != KindVoid || early[0].Reference != "" {
 		t.Fatalf("%+v, %v", early, err)
 	}
-	o, err := l.Commit(bounded(t), purchase(m, 3))
+	o, err := commit(bounded(t), l, purchase(m, 3))
 	if err != nil || o.State != wire.OrderFailed || o.Reason != ReasonGivenUp {
 		t.Fatalf("%+v, %v", o, err)
 	}
-	must(t, l.Finish(bounded(t), early, nil)) // found nothing to void
+	must(t, l.Finish(bounded(t), done(early))) // found nothing to void
 	if a := sound(t, l); a.Undone != 1 {
 		t.Fatalf("the void is lost: %+v", a)
 	}
@@ -304,8 +325,8 @@ func TestVoidIsRenewedByALateCommit(t *testing.T) {
 	if err != nil || len(late) != 1 || late[0].Reference != "ref-"+m.Order {
 		t.Fatalf("%+v, %v", late, err)
 	}
-	must(t, l.Finish(bounded(t), late, nil))
-	_, err = l.Commit(bounded(t), purchase(m, 3)) // delivered again: nothing more to void
+	must(t, l.Finish(bounded(t), done(late)))
+	_, err = commit(bounded(t), l, purchase(m, 3)) // delivered again: nothing more to void
 	must(t, err)
 	if a := sound(t, l); a.Undone != 0 || a.Payments["voided"].Count != 1 {
 		t.Errorf("%+v", a)
@@ -339,6 +360,7 @@ func TestAuditSees(t *testing.T) {
 		"other amount":      "UPDATE payments SET amount = 1",
 		"captured for none": "UPDATE payments SET state = 'captured'; UPDATE orders SET state = 'failed', reason = 'x'",
 		"task gone":         "DELETE FROM outbox",
+		"lost unrefused":    "UPDATE payments SET state = 'written_off'",
 		"refund for none":   "INSERT INTO refunds VALUES ((SELECT order_id FROM orders), 1, 500, 'x', 'x', now())",
 		"line without one":  "UPDATE order_lines SET refund_no = 1 WHERE seat_id = '" + seatID(0) + "'",
 		"refunded in name":  "UPDATE orders SET state = 'refunded'",
@@ -347,7 +369,7 @@ func TestAuditSees(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := opened(t, 6)
 			m := begun(t, l, 0, 1)
-			_, err := l.Commit(bounded(t), purchase(m, 1))
+			_, err := commit(bounded(t), l, purchase(m, 1))
 			must(t, err)
 			sound(t, l)
 			_, err = l.pool.Exec(bounded(t), damage, pgx.QueryExecModeSimpleProtocol)

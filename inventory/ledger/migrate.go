@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -19,25 +21,26 @@ import (
 // a time. It lives and dies with a transaction, so poolers don't matter.
 const migrationLock = 0x66726f6e74726f77 // "frontrow"
 
-// ErrNewer is the database of a later frontrow.
+// ErrNewer means that the database belongs to a later frontrow.
 var ErrNewer = errors.New("this database is of a newer frontrow: use that one's migrate, or a newer binary")
 
-// Bounds of a migration: it waits for a lock that stops others no longer than
-// lockWait, since whoever comes after waits behind it, and asks again as long as its
-// caller does.
+// errTurn means that another migration is running.
+var errTurn = errors.New("another migration runs")
+
+// Bounds of a migration. It waits at most lockWait for a lock, since later
+// requests queue behind it, and tries again until its caller's context ends.
 const (
 	lockWait  = "2s"
 	lockPause = time.Second
-	turnPause = 200 * time.Millisecond // before another migration is asked for again
-	batchRows = 10_000                 // of a back-fill, in one transaction
-	waitTold  = 10 * time.Second       // between two words on whom it waits for
+	batchRows = 10_000           // of a back-fill, in one transaction
+	waitTold  = 10 * time.Second // between two log lines about what it waits for
 )
 
-// Migrate brings the schema up to date, step by step: what a step has done stays,
-// and whoever calls it again goes on with the next (steps.go). It may be called by
-// many processes at once, beside readers that hold their locks for a while and
-// beside services at work, and takes as long as its context lets it. A schema newer
-// than this program is left alone: ErrNewer.
+// Migrate brings the schema up to date, step by step: a finished step stays, and
+// the next call goes on with the one after it (steps.go). It may be called by many
+// processes at once, alongside running services and readers that hold locks for a
+// while, and takes as long as ctx allows. A schema newer than this program is left
+// alone, with ErrNewer.
 func (l *Ledger) Migrate(ctx context.Context) error {
 	m := &migration{Ledger: l, rows: batchRows, told: func(string, int64) {}}
 	if err := m.run(ctx, 0); err != nil {
@@ -53,7 +56,8 @@ type migration struct {
 	told func(step string, rows int64) // after each step, and each batch of one
 }
 
-// run migrates to a version, the last if it is 0, while no other migration runs.
+// run migrates to version to, or the last one if to is 0, while no other
+// migration runs.
 func (m *migration) run(ctx context.Context, to int) error {
 	names, err := fs.Glob(schema, "schema/*.sql") // sorted, as fs.ReadDir is
 	if err != nil {
@@ -87,41 +91,30 @@ func versionOf(name string) (int, error) {
 	return strconv.Atoi(number)
 }
 
-// alone runs fn while this is the only migration: others ask until it ends, or the
-// connection that holds the lock does. Nobody waits inside PostgreSQL for that: an
-// index that is made beside readers would wait for whoever waits.
+// alone runs fn while this is the only migration. Others try again until it, or
+// the connection that holds the lock, ends. They don't wait inside PostgreSQL:
+// CREATE INDEX CONCURRENTLY would wait for their transactions.
 func (m *migration) alone(ctx context.Context, fn func(context.Context) error) error {
-	for {
-		var result error
-		mine := false
-		err := m.migrating(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
-				return err
-			}
-			// By the simple protocol, which leaves no portal open: its snapshot would be
-			// one more transaction that indexes wait for.
-			said, err := tx.Conn().PgConn().Exec(ctx, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d)", int64(migrationLock))).ReadAll()
-			if mine = err == nil && string(said[0].Rows[0][0]) == "t"; !mine {
-				return err
-			}
-			result = fn(ctx) // whose steps are tried again one by one
-			return nil
-		})
-		if result != nil {
-			return result
-		}
-		if err != nil || mine {
+	var result error
+	err := m.migrating(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("another migration runs: %w", ctx.Err())
-		case <-time.After(turnPause):
+		// Use the simple protocol, which leaves no portal open: concurrent index
+		// builds would wait for its snapshot.
+		said, err := tx.Conn().PgConn().Exec(ctx, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d)", int64(migrationLock))).ReadAll()
+		if err == nil && string(said[0].Rows[0][0]) != "t" {
+			err = errTurn
 		}
-	}
+		if err == nil {
+			result = fn(ctx) // which retries its steps one by one
+		}
+		return err
+	})
+	return cmp.Or(result, err)
 }
 
-// progress is what of the schema is there.
+// progress is how far the schema has been migrated.
 type progress struct {
 	versions map[int]bool
 	steps    map[[2]int]bool // of the versions begun
@@ -182,38 +175,44 @@ func (m *migration) apply(ctx context.Context, name string, version int, done ma
 	})
 }
 
-// migrating runs fn in a transaction, again for as long as a lock is held by others.
+// migrating runs fn in a transaction and retries while others hold a lock it needs.
 func (l *Ledger) migrating(ctx context.Context, fn func(context.Context, pgx.Tx) error) error {
-	for said := (time.Time{}); ; {
-		err := pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+	return l.again(ctx, func() error {
+		return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockWait+"'"); err != nil {
 				return err
 			}
 			return fn(ctx, tx)
 		})
-		var pg *pgconn.PgError
-		held := errors.As(err, &pg) && pg.Code == "55P03" // lock_not_available
-		if !held && (err == nil || !passing(err)) || ctx.Err() != nil {
-			return err
-		}
-		if time.Since(said) > waitTold {
-			said = time.Now()
-			l.cfg.Logger.Warn("the migration waits and tries again", "err", err, "open transactions", l.openTransactions(ctx))
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(lockPause):
-		}
-	}
+	})
 }
 
-// openTransactions are those of others that are older than lockWait, which a
-// migration may be waiting for: pid, program and age.
+// again calls try until it succeeds, fails for good, or ctx ends, and returns the
+// last error.
+func (l *Ledger) again(ctx context.Context, try func() error) (last error) {
+	said := time.Time{}
+	_, _ = backoff.Retry(ctx, func() (struct{}, error) {
+		last = try()
+		var pg *pgconn.PgError
+		if held := errors.As(last, &pg) && pg.Code == "55P03"; last != nil && !held && !passing(last) { // lock_not_available
+			return struct{}{}, backoff.Permanent(last)
+		}
+		return struct{}{}, last
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(lockPause)), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
+		if time.Since(said) > waitTold {
+			said = time.Now()
+			l.cfg.Logger.Warn("the migration waits and tries again", "err", err, "blockers", l.openTransactions(ctx))
+		}
+	}))
+	return last
+}
+
+// openTransactions describes others' transactions older than lockWait, which a
+// migration may be waiting for: pid, program and start.
 func (l *Ledger) openTransactions(ctx context.Context) []string {
 	open, _ := query(ctx, l, pgx.RowTo[string], `
 		SELECT format('pid %s (%s), since %s', pid, application_name, date_trunc('second', now() - xact_start))
 		FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND now() - xact_start > interval '`+lockWait+`'
-		ORDER BY xact_start LIMIT 5`) // only to be told
+		ORDER BY xact_start LIMIT 5`) // only for the log
 	return slices.Clip(open)
 }

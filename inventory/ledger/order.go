@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"frontrow/wire"
@@ -10,17 +11,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Order is an order as it stands. Seats are the lines that stand, and Seats[i]
-// is what Tickets[i] opens, once it is paid. Total is what was agreed on, with
-// the lines refunded since; OffSale are the seats of those that don't go back on
-// sale.
+// Order is an order as it stands. Seats are the lines that stand; once the order
+// is paid, Tickets[i] is for Seats[i]. Total is the amount agreed on, including
+// lines refunded since. OffSale are the refunded seats that don't go back on sale.
 type Order struct {
 	ID       string
 	Hold     string
 	Event    string
 	Fan      string
 	State    wire.OrderState
-	Reason   string // of a failed order
+	Reason   string // of a failed order, or of one taken back since its money never came
 	Seats    []wire.SeatQuote
 	Total    int64
 	Currency string
@@ -29,13 +29,15 @@ type Order struct {
 	OffSale  []string
 }
 
-// Reply is the order as its buyer sees it: with the seats that are his, or
-// were, if none is any more.
+// Reply returns the order as its buyer sees it: with the seats that are theirs,
+// or, once all are refunded, those that were.
 func (o Order) Reply() wire.OrderReply {
 	r := wire.OrderReply{Order: o.ID, Event: o.Event, State: o.State, Reason: o.Reason,
 		Seats: o.Seats, Total: o.Total, Currency: o.Currency, Tickets: o.Tickets}
 	for _, q := range o.Refunded {
-		r.Refunded += q.Price.Total
+		if !o.uncollected() {
+			r.Refunded += q.Price.Total
+		}
 	}
 	if o.State == wire.OrderRefunded {
 		r.Seats = o.Refunded
@@ -43,7 +45,7 @@ func (o Order) Reply() wire.OrderReply {
 	return r
 }
 
-// Ticket is what opens the gate.
+// Ticket admits a fan to a seat.
 type Ticket struct {
 	ID         string
 	Event      string
@@ -55,7 +57,7 @@ type Ticket struct {
 	Generation int
 }
 
-// Order reads an order; ErrNotFound if there is none.
+// Order reads an order. The error is ErrNotFound if there is none.
 func (l *Ledger) Order(ctx context.Context, id string) (Order, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.FlushTimeout)
 	defer cancel()
@@ -70,7 +72,7 @@ func (l *Ledger) Order(ctx context.Context, id string) (Order, error) {
 	return o, nil
 }
 
-// Ticket reads a ticket; ErrNotFound if there is none.
+// Ticket reads a ticket. The error is ErrNotFound if there is none.
 func (l *Ledger) Ticket(ctx context.Context, id string) (Ticket, error) {
 	found, err := query(ctx, l, pgx.RowToStructByPos[Ticket], `
 		SELECT ticket_id, event_id, seat_id, order_id, fan_id, label, state, generation
@@ -89,9 +91,9 @@ type sender interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-// load reads whole orders by id; who is not in the map is not in the ledger.
-// The state is read first, so an order read as paid has its tickets, unless
-// they were refunded meanwhile; a transaction that must know locks the order.
+// load reads whole orders by id; one missing from the map is not in the ledger.
+// The state is read first, so an order read as paid has its tickets, unless they
+// were refunded in between; a transaction that must rule this out locks the order.
 func load(ctx context.Context, db sender, ids []string) (map[string]Order, error) {
 	found := make(map[string]Order, len(ids))
 	if len(ids) == 0 {
@@ -143,12 +145,12 @@ func load(ctx context.Context, db sender, ids []string) (map[string]Order, error
 	return found, run(ctx, db, &b)
 }
 
-// quoteFields are where seat_id … price_version go.
+// quoteFields returns the scan targets for seat_id … price_version.
 func quoteFields(q *wire.SeatQuote) []any {
 	return []any{&q.ID, &q.Label, &q.Level, &q.Price.Base, &q.Price.ServiceFee, &q.Price.FacilityFee, &q.Price.Total, &q.Version}
 }
 
-// Booking is a sold seat with what its buyer was quoted.
+// Booking is a sold seat and what its buyer was quoted.
 type Booking struct {
 	Seat     wire.SeatQuote
 	Order    string
@@ -175,4 +177,24 @@ func (l *Ledger) Bookings(ctx context.Context, event string) ([]Booking, error) 
 func scanBooking(row pgx.CollectableRow) (b Booking, err error) {
 	err = row.Scan(append(quoteFields(&b.Seat), &b.Order, &b.Hold, &b.Fan, &b.Ticket, &b.Revision, &b.At)...)
 	return b, err
+}
+
+// TakingBack splits r into a request for the given seats that go back on sale and
+// one for those that stay off sale, leaving out an empty one.
+func (o Order) TakingBack(seats []string, r wire.RefundRequest) (parts []wire.RefundRequest) {
+	off := r
+	off.Block = true
+	for _, id := range seats {
+		if slices.Contains(o.OffSale, id) {
+			off.Seats = append(off.Seats, id)
+		} else {
+			r.Seats = append(r.Seats, id)
+		}
+	}
+	for _, part := range []wire.RefundRequest{r, off} {
+		if len(part.Seats) > 0 { // no seats would mean all of the order
+			parts = append(parts, part)
+		}
+	}
+	return parts
 }

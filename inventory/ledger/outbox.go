@@ -12,21 +12,21 @@ import (
 // Kinds of task in the outbox.
 const (
 	KindCapture = "capture" // take the money of a paid order
-	KindVoid    = "void"    // give up what may be authorised under a failed or refunded order
+	KindVoid    = "void"    // void any authorisation under a failed or refunded order
 	KindRefund  = "refund"  // return Amount of what was captured
 )
 
-// Task is something the payment provider has still to be told. Reference is
-// empty if the order failed before its authorisation was known here.
+// Task is something the payment provider must still be asked to do. Reference
+// is empty if the order failed before its authorisation was known here.
 type Task struct {
 	ID        int64
 	Kind      string
 	Order     string
-	Key       string // idempotency key of a refund, unlike any other's and the same for ever; else empty
+	Key       string // idempotency key of a refund, unique to it and never changed; else empty
 	Reference string
 	Amount    int64
 	Currency  string
-	Attempts  int // this one included; names the claim
+	Attempts  int // including this one; identifies the claim
 }
 
 type taskPayload struct {
@@ -35,9 +35,9 @@ type taskPayload struct {
 	Currency  string `json:"currency"`
 }
 
-// Claim takes up to n tasks that are due, for lease: a task not finished by
+// Claim takes up to n due tasks for the time of lease: a task not finished by
 // then is due again. No two workers hold the same claim. A refund is not due
-// before the capture of its order is done.
+// until its order's capture is done.
 func (l *Ledger) Claim(ctx context.Context, n int, lease time.Duration) ([]Task, error) {
 	now := l.cfg.Now()
 	tasks, err := query(ctx, l, scanTask, `
@@ -69,35 +69,86 @@ func scanTask(row pgx.CollectableRow) (t Task, err error) {
 	return t, err
 }
 
-// Finish settles claimed tasks: done, or due again at the instant in retry.
-// Claims that have passed to somebody else are left alone.
-func (l *Ledger) Finish(ctx context.Context, done []Task, retry map[int64]time.Time) error {
-	var ids, attempts, again []int64
+// End says what became of a claimed task. It is done unless one of the fields says
+// otherwise.
+type End struct {
+	Task
+	Again   time.Time // when it is due again
+	Refused string    // why the provider refuses a capture for good, however often it is asked
+}
+
+// Finish settles claimed tasks. One whose claim has passed to another worker is left
+// alone. A capture that is done is forgotten: its payment says so. One that is refused
+// waits for an operator (Refused).
+func (l *Ledger) Finish(ctx context.Context, ends []End) error {
+	var captures, others, again claims
 	var at []time.Time
-	for _, t := range done {
-		ids, attempts = append(ids, t.ID), append(attempts, int64(t.Attempts))
-	}
-	for id, next := range retry {
-		again, at = append(again, id), append(at, next)
+	var refused []End
+	for _, e := range ends {
+		switch {
+		case e.Refused != "":
+			refused = append(refused, e)
+		case !e.Again.IsZero():
+			again.add(e.Task)
+			at = append(at, e.Again)
+		case e.Kind == KindCapture:
+			captures.add(e.Task)
+		default:
+			others.add(e.Task)
+		}
 	}
 	err := l.transact(ctx, "finish", func(ctx context.Context, tx pgx.Tx) error {
+		now := l.cfg.Now()
 		var b pgx.Batch
-		b.Queue(`
-			WITH done AS (
-				UPDATE outbox o SET done_at = $3 FROM unnest($1::bigint[], $2::bigint[]) AS v (id, attempts)
-				WHERE o.id = v.id AND o.attempts = v.attempts AND o.done_at IS NULL
-				RETURNING o.order_id, o.kind, o.refund_no),
-			returned AS (
-				UPDATE refunds r SET done_at = $3 FROM done d
-				WHERE d.kind = 'refund' AND r.order_id = d.order_id AND r.refund_no = d.refund_no)
-			UPDATE payments p SET state = CASE d.kind WHEN 'capture' THEN 'captured' ELSE 'voided' END, updated_at = $3
-			FROM done d WHERE p.order_id = d.order_id AND p.state = 'authorized' AND d.kind <> 'refund'`, ids, attempts, l.cfg.Now())
-		b.Queue(`UPDATE outbox o SET next_at = v.next_at FROM unnest($1::bigint[], $2::timestamptz[]) AS v (id, next_at)
-			WHERE o.id = v.id AND o.done_at IS NULL`, again, at)
+		if len(captures.id) > 0 {
+			b.Queue(endCaptures, captures.id, captures.attempts, now)
+		}
+		if len(others.id) > 0 {
+			b.Queue(endOthers, others.id, others.attempts, now)
+		}
+		if len(at) > 0 {
+			b.Queue(retryLater, again.id, again.attempts, at)
+		}
 		return run(ctx, tx, &b)
 	})
+	if err == nil && len(refused) > 0 {
+		err = l.transact(ctx, "refuse", func(ctx context.Context, tx pgx.Tx) error { return l.refuse(ctx, tx, refused) })
+	}
 	if err != nil {
 		return fmt.Errorf("ledger: finish: %w", err)
 	}
 	return nil
 }
+
+// claims are the columns that say whose a task is.
+type claims struct{ id, attempts []int64 }
+
+func (c *claims) add(t Task) {
+	c.id, c.attempts = append(c.id, t.ID), append(c.attempts, int64(t.Attempts))
+}
+
+// How tasks end, at $3, or when they are due again: those of which the claims
+// v(id, attempts) are still whose they were.
+const (
+	still       = "o.id = v.id AND o.attempts = v.attempts AND o.done_at IS NULL"
+	endCaptures = `
+		WITH done AS (
+			DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint[]) AS v (id, attempts)
+			WHERE ` + still + `
+			RETURNING o.order_id)
+		UPDATE payments p SET state = 'captured', updated_at = $3
+		FROM done d WHERE p.order_id = d.order_id AND p.state = 'authorized'`
+	retryLater = `
+		UPDATE outbox o SET next_at = v.next_at FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) AS v (id, attempts, next_at)
+		WHERE ` + still
+	endOthers = `
+		WITH done AS (
+			UPDATE outbox o SET done_at = $3 FROM unnest($1::bigint[], $2::bigint[]) AS v (id, attempts)
+			WHERE ` + still + `
+			RETURNING o.order_id, o.kind, o.refund_no),
+		returned AS (
+			UPDATE refunds r SET done_at = $3 FROM done d
+			WHERE d.kind = 'refund' AND r.order_id = d.order_id AND r.refund_no = d.refund_no)
+		UPDATE payments p SET state = 'voided', updated_at = $3
+		FROM done d WHERE d.kind = 'void' AND p.order_id = d.order_id AND p.state = 'authorized'`
+)

@@ -10,18 +10,20 @@ import (
 
 // Bounds of watching for orders that hang.
 const (
-	hangsAfter = time.Minute // an order is settled within seconds, but for one that its fan has to confirm
+	hangsAfter = time.Minute // an order is settled within seconds, unless its fan has to confirm it
 	watchEvery = 30 * time.Second
 )
 
-// hanging is what has been pending for longer than hangsAfter.
+// hanging counts the orders that have been pending for longer than hangsAfter.
 type hanging struct {
-	orders int
-	oldest time.Time // begun; zero if there are none
+	orders  int
+	parked  int       // that wait for their fans
+	refused int       // whose captures the provider has refused for good
+	oldest  time.Time // when it was begun; zero if there are none
 }
 
-// watch looks for orders that hang, now and then, until ctx ends. While PostgreSQL can't
-// be asked, what was found last holds, and grows older.
+// watch looks for hanging orders from time to time until ctx ends. While PostgreSQL
+// can't be asked, the last finding stays and grows older.
 func (l *Ledger) watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -32,21 +34,23 @@ func (l *Ledger) watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := l.look(ctx); err != nil && ctx.Err() == nil {
-			l.cfg.Logger.Warn("look for orders that hang", "error", err)
+			l.cfg.Logger.Warn("look for orders that hang", "err", err)
 		}
 	}
 }
 
-// look reads all orders in their order on disk: an index that knew their states would
-// cost every sale another write.
+// look scans the whole table of orders: an index on their states would cost every
+// sale another write.
 func (l *Ledger) look(ctx context.Context) error {
 	found, err := query(ctx, l, func(row pgx.CollectableRow) (h hanging, err error) {
 		var oldest *time.Time
-		if err = row.Scan(&h.orders, &oldest); oldest != nil {
+		if err = row.Scan(&h.orders, &oldest, &h.parked, &h.refused); oldest != nil {
 			h.oldest = *oldest
 		}
 		return h, err
-	}, "SELECT count(*), min(created_at) FROM orders WHERE state = 'pending' AND created_at < $1", l.cfg.Now().Add(-hangsAfter))
+	}, `SELECT count(*), min(created_at), (SELECT count(*) FROM parked),
+			(SELECT count(*) FROM outbox WHERE refused_at IS NOT NULL AND done_at IS NULL)
+		FROM orders WHERE state = 'pending' AND created_at < $1`, l.cfg.Now().Add(-hangsAfter))
 	if err != nil {
 		return err
 	}
@@ -54,10 +58,16 @@ func (l *Ledger) look(ctx context.Context) error {
 	return nil
 }
 
-// hangingMetrics show what look found last.
+// hangingMetrics returns gauges of what look found last.
 func (m *metrics) hangingMetrics(now func() time.Time) []prometheus.Collector {
 	m.hanging.Store(&hanging{})
 	return []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "frontrow_ledger_parked_orders",
+			Help: "Orders of all events that wait for their fans to confirm the payment."},
+			func() float64 { return float64(m.hanging.Load().parked) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "frontrow_ledger_refused_captures",
+			Help: "Captures of all events that the payment provider has refused for good, and of which no operator has said what is to become."},
+			func() float64 { return float64(m.hanging.Load().refused) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "frontrow_ledger_hanging_orders",
 			Help: "Orders of all events that have been pending for longer than a minute."},
 			func() float64 { return float64(m.hanging.Load().orders) }),

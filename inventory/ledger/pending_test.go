@@ -9,14 +9,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Orders that hang are counted, and how old the oldest is, until they have ended.
+// Hanging orders are counted, with the age of the oldest, until they end.
 func TestHangingOrders(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t)
 	prepare(t, open(t, dsn), 4)
 	begin := time.Now().UTC().Truncate(time.Second)
 	now, registry := begin, prometheus.NewRegistry()
-	// It is not run, so that nobody but the test has it look; others settle the orders.
+	// This ledger does not run, so that only the test calls look; another settles the orders.
 	l, err := Open(t.Context(), Config{DSN: dsn, Registerer: registry, Now: func() time.Time { return now }})
 	must(t, err)
 	t.Cleanup(l.Close)
@@ -44,7 +44,7 @@ func TestHangingOrders(t *testing.T) {
 	shown("after a minute", 2, hangsAfter.Seconds())
 	now = now.Add(time.Hour)
 	shown("while nobody looks", 2, time.Hour.Seconds())
-	_, err = worker.Commit(bounded(t), purchase(first, 1))
+	_, err = commit(bounded(t), worker, purchase(first, 1))
 	must(t, err)
 	must(t, l.look(bounded(t)))
 	shown("one is paid", 1, time.Hour.Seconds())

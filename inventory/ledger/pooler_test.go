@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Everything a ledger does, through PgBouncer in transaction mode.
+// Everything a ledger does works through PgBouncer in transaction mode.
 func TestThroughPooler(t *testing.T) {
 	t.Parallel()
 	l := open(t, pgtest.Pooler(t, pgtest.New(t)).DSN())
@@ -30,7 +30,7 @@ func TestThroughPooler(t *testing.T) {
 	for i := range 50 {
 		wg.Go(func() {
 			m := begun(t, l, i)
-			o, err := l.Commit(bounded(t), purchase(m, 1))
+			o, err := commit(bounded(t), l, purchase(m, 1))
 			if err != nil || o.State != wire.OrderPaid {
 				t.Errorf("%+v, %v", o, err)
 			}
@@ -39,7 +39,7 @@ func TestThroughPooler(t *testing.T) {
 	wg.Wait()
 	tasks, err := l.Claim(bounded(t), 30, time.Hour)
 	must(t, err)
-	must(t, l.Finish(bounded(t), tasks, nil))
+	must(t, l.Finish(bounded(t), done(tasks)))
 	bookings, err := l.Bookings(bounded(t), testEvent)
 	must(t, err)
 	for _, b := range bookings[:20] {
@@ -54,7 +54,7 @@ func TestThroughPooler(t *testing.T) {
 	for n := 1; n > 0; {
 		tasks, err := l.Claim(bounded(t), 30, time.Hour)
 		must(t, err)
-		must(t, l.Finish(bounded(t), tasks, nil))
+		must(t, l.Finish(bounded(t), done(tasks)))
 		n = len(tasks)
 	}
 	h, err := l.History(bounded(t), HistoryQuery{Fan: m.Fan})
@@ -66,7 +66,7 @@ func TestThroughPooler(t *testing.T) {
 	}
 }
 
-// The pooler dies and comes back in the midst of a sale: orders wait for it,
+// The pooler dies and comes back in the middle of a sale: orders wait for it,
 // and each is settled once.
 func TestPoolerRestarts(t *testing.T) {
 	t.Parallel()
@@ -83,13 +83,13 @@ func TestPoolerRestarts(t *testing.T) {
 			for ctx.Err() == nil {
 				o, err := l.Begin(ctx, m)
 				if err == nil && o.State == wire.OrderPending {
-					o, err = l.Commit(ctx, purchase(m, 9))
+					o, err = commit(ctx, l, purchase(m, 9))
 				}
 				if err == nil && o.State != wire.OrderPending {
 					settled <- struct{}{}
 					return
 				}
-				select { // nobody else paces us while the pooler is away
+				select { // nothing else paces the loop while the pooler is away
 				case <-ctx.Done():
 				case <-time.After(time.Millisecond):
 				}
@@ -109,8 +109,8 @@ func TestPoolerRestarts(t *testing.T) {
 	}
 }
 
-// Others hold all connections of the pooler: an order waits, is refused within
-// its bound, and succeeds when it is asked for again.
+// While others hold all of the pooler's connections, an order waits, fails within
+// its bound, and succeeds when it is tried again.
 func TestPoolerIsExhausted(t *testing.T) {
 	t.Parallel()
 	pooler := pgtest.Pooler(t, pgtest.New(t))
@@ -138,7 +138,7 @@ func TestPoolerIsExhausted(t *testing.T) {
 	for ctx := bounded(t); ; {
 		o, err := l.Begin(ctx, m)
 		if err == nil {
-			o, err = l.Commit(ctx, purchase(m, 1))
+			o, err = commit(ctx, l, purchase(m, 1))
 		}
 		if err == nil && o.State == wire.OrderPaid {
 			break

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// A primary that becomes a standby keeps its connections: each of them says no
-// for ever. They are given up at the first such word, and the pool asks new ones
-// before it takes them.
+// A primary that becomes a standby keeps its connections open and refuses every
+// write on them. The ledger drops them at the first refusal, and the pool checks
+// new ones before it uses them.
 func TestReadOnlyConnectionsAreGivenUp(t *testing.T) {
 	t.Parallel()
 	l, ctx := opened(t, 1), bounded(t)

@@ -12,14 +12,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrNotPaid is a refund of an order that is pending or failed.
+// ErrNotPaid means that the order to refund is pending or failed.
 var ErrNotPaid = errors.New("order is not paid")
 
-// refundBatch is how many orders RefundEvent refunds in one transaction.
+// refundBatch bounds the orders RefundEvent refunds in one transaction.
 const refundBatch = 256
 
-// RefundOrder gives seats of a paid order back. Why and By are kept with the
-// refund; neither may be empty.
+// RefundOrder asks for seats of a paid order to be given back. Why and By are
+// kept with the refund; neither may be empty.
 type RefundOrder struct {
 	Order string
 	Seats []string // nil: all that stand
@@ -28,7 +28,7 @@ type RefundOrder struct {
 	By    string // who asks for it
 }
 
-// RefundEvent gives back every paid order of an event.
+// RefundEvent asks for every paid order of an event to be given back.
 type RefundEvent struct {
 	Event string
 	Block bool
@@ -36,28 +36,33 @@ type RefundEvent struct {
 	By    string
 }
 
-// Refunded is what became of a refund.
+// Refunded is the outcome of a refund.
 type Refunded struct {
 	Order  Order
-	Seats  []wire.SeatQuote // the seats asked for, refunded now or before: this order has no claim to them
-	Now    int              // of the seats, those refunded now
-	Amount int64            // refunded now, in minor units; 0 if it was before
+	Seats  []wire.SeatQuote // the seats asked for, refunded now or before: the order no longer has them
+	Now    int              // how many of Seats were refunded now
+	Amount int64            // refunded now, in minor units; 0 if all was refunded before
 	Number int              // of the order's last refund
+	// Uncollected: the tickets are taken back, and nothing is returned, since the money
+	// never came (Refused).
+	Uncollected bool
 }
 
-// Refund gives seats of a paid order back, in one transaction: their bookings
-// go and they are AVAILABLE, under the fence of their last sale; their tickets
-// are void, in a new generation; their lines stay and name the refund. When no
-// line stands the order is refunded; until then it is still paid, for the
+// Refund gives back seats of a paid order in one transaction. Their bookings are
+// deleted and the seats are AVAILABLE, with the fence of their last sale; their
+// tickets are void, in a new generation; their lines stay and name the refund.
+// When no line stands, the order is refunded; until then it is still paid for the
 // lines that stand (Order.Seats).
 //
-// The money follows through the outbox. An authorisation whose capture nobody
-// has begun yet is voided when the whole order is given back at once; in any
-// other case a task returns the refund's amount once the capture is done.
+// The money follows through the outbox. If the whole order is given back at once
+// and its capture has not begun, the authorisation is voided; otherwise a task
+// returns the refund's amount once the capture is done.
+// If the provider refuses the capture for good, the whole order returns nothing: its
+// authorisation is voided, and its reason says so to the fan.
 //
-// Seats refunded before are left alone, so Refund may be repeated. The caller
-// has the writer take the seats back and then says Told. ErrNotFound
-// is an unknown order or a seat which it never had, ErrNotPaid an order that
+// Seats refunded before are left alone, so Refund may be repeated. The caller has
+// the writer take the seats back and then calls Told. The error is ErrNotFound
+// for an unknown order or a seat it never had, and ErrNotPaid for an order that
 // is pending or failed.
 func (l *Ledger) Refund(ctx context.Context, r RefundOrder) (Refunded, error) {
 	if r.Why == "" || r.By == "" {
@@ -74,11 +79,11 @@ func (l *Ledger) Refund(ctx context.Context, r RefundOrder) (Refunded, error) {
 	return done[0], nil
 }
 
-// RefundEvent refunds the next orders of an event, 256 at most, and returns
-// them: first those refunded before of which Told has not been said, as a crash
-// leaves them, then paid ones. None means that nothing of the event is left to
-// give back. Call it until then, saying Told after each, when the sale was
-// closed: an order which is paid later is found by calling it again.
+// RefundEvent refunds the next orders of an event, at most 256, and returns them:
+// first those refunded before but not passed to Told, as a crash leaves them, then
+// paid ones. It returns none when nothing is left to give back. Close the sale,
+// then call RefundEvent until it returns none, with Told after each call; if an
+// order is paid later, calling RefundEvent again finds it.
 func (l *Ledger) RefundEvent(ctx context.Context, r RefundEvent) ([]Refunded, error) {
 	if r.Why == "" || r.By == "" {
 		return nil, fmt.Errorf("ledger: refund of event %s: why and by whom must be said", r.Event)
@@ -109,12 +114,12 @@ func (l *Ledger) RefundEvent(ctx context.Context, r RefundEvent) ([]Refunded, er
 	return done, nil
 }
 
-// untold are the orders of the event $1, refunded as a whole, whose seats the
-// writer may not have taken back yet.
+// untold selects the fully refunded orders of the event $1 whose seats the writer
+// may not have taken back yet.
 const untold = `SELECT DISTINCT o.order_id FROM refunds r JOIN orders o USING (order_id)
 	WHERE r.told_at IS NULL AND o.event_id = $1 AND o.state = 'refunded'`
 
-// Told notes that the writer has taken back the seats of these refunds.
+// Told records that the writer has taken back the seats of these refunds.
 func (l *Ledger) Told(ctx context.Context, refunds []Refunded) error {
 	if len(refunds) == 0 {
 		return nil
@@ -135,24 +140,24 @@ func (l *Ledger) Told(ctx context.Context, refunds []Refunded) error {
 	return nil
 }
 
-// Remaining is how many orders of an event are not given back.
+// Remaining counts the orders of an event that are not fully given back.
 type Remaining struct {
 	Paid    int
-	Pending int // they may be paid yet
+	Pending int // they may still be paid
 	Untold  int // refunded, but not Told
-	Stuck   int // refunds whose money waits for a capture that was tried more than stuckAfter times
+	Stuck   int // refunds whose money waits for a capture that was refused, or tried more than stuckAfter times
 }
 
-// stuckAfter is how many attempts of a capture are borne before it is told: with
-// the pauses between them, two minutes.
+// stuckAfter is how many attempts a capture may take before it is reported as
+// stuck: with the pauses between them, two minutes.
 const stuckAfter = 9
 
-// Remaining counts what RefundEvent has still to do, or may have.
+// Remaining counts what RefundEvent still has to do, or may have to.
 func (l *Ledger) Remaining(ctx context.Context, event string) (Remaining, error) {
 	found, err := query(ctx, l, pgx.RowToStructByPos[Remaining], `
 		SELECT count(*) FILTER (WHERE state = 'paid'), count(*) FILTER (WHERE state = 'pending'), (SELECT count(*) FROM (`+untold+`) AS u),
 			(SELECT count(*) FROM refunds r JOIN orders o USING (order_id) JOIN outbox c USING (order_id)
-				WHERE o.event_id = $1 AND r.done_at IS NULL AND c.kind = 'capture' AND c.done_at IS NULL AND c.attempts > $2)
+				WHERE o.event_id = $1 AND r.done_at IS NULL AND c.kind = 'capture' AND c.done_at IS NULL AND (c.attempts > $2 OR c.refused_at IS NOT NULL))
 		FROM orders WHERE event_id = $1`, event, stuckAfter)
 	if err != nil {
 		return Remaining{}, fmt.Errorf("ledger: what remains of event %s: %w", event, err)
@@ -160,7 +165,7 @@ func (l *Ledger) Remaining(ctx context.Context, event string) (Remaining, error)
 	return found[0], nil
 }
 
-// refund takes orders, each of them once.
+// refund refunds orders, each of which may be in asked only once.
 func (l *Ledger) refund(ctx context.Context, tx pgx.Tx, asked []RefundOrder) ([]Refunded, error) {
 	ids := make([]string, len(asked))
 	for i, r := range asked {
@@ -192,20 +197,26 @@ func (l *Ledger) refund(ctx context.Context, tx pgx.Tx, asked []RefundOrder) ([]
 			return nil, err
 		}
 		a := accounts[o.ID]
-		w.refund(o, a, standing, r)
+		uncollected := w.refund(o, a, standing, r)
 		d := Refunded{Order: o.without(standing, r.Block), Seats: slices.Concat(standing, before), Now: len(standing), Number: a.refunds}
+		if uncollected {
+			d.Order.Reason = ReasonUncollected
+		}
+		d.Uncollected = d.Order.uncollected()
 		if d.Now > 0 {
 			d.Number++
 		}
 		for _, q := range standing {
-			d.Amount += q.Price.Total
+			if a.payment != paymentWrittenOff && !uncollected {
+				d.Amount += q.Price.Total
+			}
 		}
 		done[i] = d
 	}
 	return done, l.giveBack(ctx, tx, &w)
 }
 
-// split finds the seats asked for, nil for all, among those of the order that
+// split divides the seats asked for, or all if asked is nil, into those that
 // stand and those refunded before.
 func split(o Order, asked []string) (standing, before []wire.SeatQuote, err error) {
 	if asked == nil {
@@ -229,7 +240,8 @@ func split(o Order, asked []string) (standing, before []wire.SeatQuote, err erro
 	return standing, before, nil
 }
 
-// without is the order after the seats were given back, to stay off sale or not.
+// without returns the order after the seats were given back; off says that they
+// stay off sale.
 func (o Order) without(seats []wire.SeatQuote, off bool) Order {
 	if len(seats) == 0 {
 		return o

@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// door passes connections on to the server of a DSN and counts them.
+// door forwards connections to the server of a DSN and counts them.
 type door struct {
 	dsn    string
 	passed atomic.Int64
@@ -83,7 +83,7 @@ func TestHistoryComesFromTheReplica(t *testing.T) {
 		m.Fan = fan
 		_, err := l.Begin(bounded(t), m)
 		must(t, err)
-		o, err := l.Commit(bounded(t), purchase(m, revision))
+		o, err := commit(bounded(t), l, purchase(m, revision))
 		must(t, err)
 		return o
 	}
@@ -99,8 +99,8 @@ func TestHistoryComesFromTheReplica(t *testing.T) {
 		t.Errorf("%+v, want %+v", h, first)
 	}
 
-	// Behind by a sale and a refund, the replica tells the past; whatever is
-	// decided knows the present.
+	// A replica that lags behind a sale and a refund shows the past; decisions
+	// see the present.
 	admin, err := pgx.Connect(t.Context(), replica.DSN())
 	must(t, err)
 	defer admin.Close(context.Background())
@@ -117,7 +117,7 @@ func TestHistoryComesFromTheReplica(t *testing.T) {
 	if o, err := l.Begin(bounded(t), rival); err != nil || o.State != wire.OrderPending {
 		t.Fatal(o, err)
 	}
-	if o, err := l.Commit(bounded(t), purchase(rival, 3)); err != nil || o.Reason != ReasonSeatGone {
+	if o, err := commit(bounded(t), l, purchase(rival, 3)); err != nil || o.Reason != ReasonSeatGone {
 		t.Errorf("%+v, %v", o, err)
 	}
 	if r, err := l.GiveUp(bounded(t), second.ID, testEvent, fan); err != nil || r.State != wire.OrderPaid {
@@ -142,7 +142,7 @@ func TestHistoryComesFromTheReplica(t *testing.T) {
 		t.Errorf("%+v", now)
 	}
 
-	// Without the replica the primary answers, and for a while nobody else is asked.
+	// Without the replica the primary answers, and for a while only it is asked.
 	replica.Stop()
 	for range 2 {
 		h, err := l.History(bounded(t), q)

@@ -9,19 +9,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// account is the money of an order, locked until the transaction ends.
+// account is the state of an order's money, locked until the transaction ends.
 type account struct {
-	payment   string // its state; empty if none is known
+	payment   string // its state; empty if no payment is known
 	reference string
 	amount    int64
 	currency  string
 	begun     bool  // the capture may have reached the provider
-	refunds   int   // made so far
-	returned  int64 // by all of them
+	refused   bool  // the provider refuses the capture for good
+	refunds   int   // how many were made so far
+	returned  int64 // their total
 }
 
-// lockAccounts locks orders and what belongs to their money: orders first, as
-// a commit does, and the outbox before the payments, as Finish does.
+// lockAccounts locks the rows of orders, their tasks and their payments: orders
+// first, as a commit does, and the outbox before the payments, as Finish does.
 func lockAccounts(ctx context.Context, tx pgx.Tx, orders []string) (map[string]account, error) {
 	found := make(map[string]account, len(orders))
 	var b pgx.Batch
@@ -31,21 +32,21 @@ func lockAccounts(ctx context.Context, tx pgx.Tx, orders []string) (map[string]a
 	b.Queue(`
 		SELECT o.order_id, coalesce(p.state, ''), coalesce(p.reference, ''), coalesce(p.amount, 0), coalesce(p.currency, o.currency),
 			NOT EXISTS (SELECT FROM outbox x WHERE x.order_id = o.order_id AND x.kind = 'capture' AND x.done_at IS NULL AND x.attempts = 0),
+			EXISTS (SELECT FROM outbox x WHERE x.order_id = o.order_id AND x.kind = 'capture' AND x.done_at IS NULL AND x.refused_at IS NOT NULL),
 			r.made, r.returned
 		FROM orders o LEFT JOIN payments p USING (order_id),
 			LATERAL (SELECT count(*), coalesce(sum(amount), 0)::bigint FROM refunds WHERE order_id = o.order_id) AS r (made, returned)
 		WHERE o.order_id = ANY ($1::text[])`, orders).Query(func(rows pgx.Rows) error {
 		var id string
 		var a account
-		_, err := pgx.ForEachRow(rows, []any{&id, &a.payment, &a.reference, &a.amount, &a.currency, &a.begun, &a.refunds, &a.returned},
+		_, err := pgx.ForEachRow(rows, []any{&id, &a.payment, &a.reference, &a.amount, &a.currency, &a.begun, &a.refused, &a.refunds, &a.returned},
 			func() error { found[id] = a; return nil })
 		return err
 	})
 	return found, run(ctx, tx, &b)
 }
 
-// returns gathers what a transaction gives back, as the columns that unnest
-// makes rows of.
+// returns gathers what a transaction gives back, as columns for unnest.
 type returns struct {
 	orders []string // none of their lines stands any more
 	lines  struct {
@@ -57,19 +58,21 @@ type returns struct {
 		order, why, by []string
 		no             []int32
 		amount         []int64
-		seats          []bool // the writer has some to take back
+		seats          []bool // the writer has seats to take back
 	}
 	tasks struct {
 		order, payload []string
 		no             []int32
 	}
-	voids struct{ kind, order, payload []string } // instead of their captures
+	voids       struct{ order, payload []string } // in place of their captures, and of what else they return
+	uncollected []string                          // whose fans read that nothing was charged
 }
 
-// refund gives back seats of o that stand.
-func (w *returns) refund(o Order, a account, seats []wire.SeatQuote, r RefundOrder) {
+// refund adds the return of standing seats of o, and reports whether the order ends with
+// nothing to return, since its money never came.
+func (w *returns) refund(o Order, a account, seats []wire.SeatQuote, r RefundOrder) (uncollected bool) {
 	if len(seats) == 0 {
-		return
+		return false
 	}
 	no, amount, n := a.refunds+1, int64(0), &w.lines
 	for i, q := range o.Seats {
@@ -83,16 +86,28 @@ func (w *returns) refund(o Order, a account, seats []wire.SeatQuote, r RefundOrd
 	if whole {
 		w.orders = append(w.orders, o.ID)
 	}
-	if whole && a.refunds == 0 && a.payment == paymentAuthorized && !a.begun {
-		v := &w.voids
-		v.kind, v.order = append(v.kind, KindVoid), append(v.order, o.ID)
-		v.payload = append(v.payload, payload(a.reference, a.amount, a.currency))
+	lost := a.payment == paymentWrittenOff
+	if uncollected = whole && (a.refused || lost); uncollected {
+		w.uncollected = append(w.uncollected, o.ID)
+	}
+	if whole && a.payment == paymentAuthorized && (a.refused || a.refunds == 0 && !a.begun) {
+		w.void(o.ID, a)
+		amount = 0
+	}
+	if lost {
 		amount = 0
 	}
 	w.owe(o.ID, a, amount, r.Why, r.By, true)
+	return uncollected
 }
 
-// owe records the next refund of an order, and the task to make it.
+// void adds the task to void an authorisation that is not to be captured any more.
+func (w *returns) void(order string, a account) {
+	v := &w.voids
+	v.order, v.payload = append(v.order, order), append(v.payload, payload(a.reference, a.amount, a.currency))
+}
+
+// owe adds the next refund of an order and the task to make it.
 func (w *returns) owe(order string, a account, amount int64, why, by string, seats bool) {
 	no, r := int32(a.refunds+1), &w.refunds
 	r.order, r.why, r.by = append(r.order, order), append(r.why, why), append(r.by, by)
@@ -143,8 +158,13 @@ func (l *Ledger) giveBack(ctx context.Context, tx pgx.Tx, w *returns) error {
 			FROM unnest($1::text[], $2::integer[], $3::text[]) AS v (order_id, no, payload)`, t.order, t.no, t.payload, now)
 	}
 	if v := w.voids; len(v.order) > 0 {
-		exactly(b.Queue("DELETE FROM outbox WHERE order_id = ANY ($1::text[]) AND kind = 'capture' AND attempts = 0", v.order), len(v.order))
-		b.Queue(putTasks, v.kind, v.order, v.payload, now)
+		exactly(b.Queue(`DELETE FROM outbox WHERE order_id = ANY ($1::text[]) AND kind = 'capture'
+			AND (attempts = 0 OR refused_at IS NOT NULL) AND done_at IS NULL`, v.order), len(v.order))
+		returnNothing(&b, v.order, now)
+		b.Queue(putVoids, v.order, v.payload, now)
+	}
+	if len(w.uncollected) > 0 {
+		b.Queue("UPDATE orders SET reason = $2 WHERE order_id = ANY ($1::text[]) AND state = 'refunded'", w.uncollected, ReasonUncollected)
 	}
 	if b.Len() == 0 {
 		return nil

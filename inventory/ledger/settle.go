@@ -16,17 +16,18 @@ const (
 	paymentCaptured   = "captured"
 	paymentVoided     = "voided"
 	paymentDeclined   = "declined"
-	paymentRefunded   = "refunded" // the provider's word for captured and given back
+	paymentWrittenOff = "written_off" // ours: the provider refused the capture for good
+	paymentRefunded   = "refunded"    // the provider's: captured and given back
 )
 
-// What the refund of a payment for an order that was not to be paid says.
+// Why and By of a refund for an order that was not to be paid.
 const (
 	whyLate = "The payment came after the order was given up."
 	byLate  = "ledger"
 )
 
-// Found is a payment as the provider was found to have it. Its state is
-// authorized, captured, voided, declined, or refunded: all of it was given back.
+// Found is a payment as the provider reports it. State is authorized, captured,
+// voided, declined, or refunded, which means all of it was given back.
 type Found struct {
 	Order     string
 	Provider  string
@@ -36,15 +37,15 @@ type Found struct {
 	Currency  string
 }
 
-// Settle brings a payment that the provider was found to have to the end which
-// its order demands, and returns the order. Under a failed order an
-// authorisation is voided and captured money is refunded; under a refunded one
-// what was captured beyond the refunds is refunded. Tasks are put into the
-// outbox, once, however often and in whatever order the provider is heard: a
-// payment known as voided or captured is not authorised again by an old word.
+// Settle brings a payment reported by the provider to the end its order requires,
+// and returns the order. Under a failed order, an authorisation is voided and
+// captured money is refunded; under a refunded one, money captured beyond its
+// refunds is refunded. The tasks are added to the outbox once, however often and
+// in whatever order reports arrive: an old report does not make a voided or
+// captured payment authorised again.
 //
-// Orders that are pending or paid are left to their checkout and their tasks.
-// ErrNotFound is an order never begun: GiveUp makes it a failed one.
+// Pending and paid orders are left to their checkout and their tasks. The error
+// is ErrNotFound for an order never begun: GiveUp makes it a failed one.
 func (l *Ledger) Settle(ctx context.Context, f Found) (Order, error) {
 	switch f.State {
 	case paymentAuthorized, paymentCaptured, paymentVoided, paymentDeclined, paymentRefunded:
@@ -76,7 +77,7 @@ func (l *Ledger) Settle(ctx context.Context, f Found) (Order, error) {
 	return o, nil
 }
 
-// settle ends the payment of an order which is not to be paid.
+// settle ends the payment of an order that is not to be paid.
 func (l *Ledger) settle(ctx context.Context, tx pgx.Tx, f Found, a account) error {
 	refunded := f.State == paymentRefunded
 	if refunded {
@@ -94,17 +95,18 @@ func (l *Ledger) settle(ctx context.Context, tx pgx.Tx, f Found, a account) erro
 		return err
 	}
 	if f.State == paymentAuthorized {
-		_, err := tx.Exec(ctx, putTasks, []string{KindVoid}, []string{f.Order},
-			[]string{payload(f.Reference, f.Amount, f.Currency)}, now)
+		_, err := tx.Exec(ctx, putVoids, []string{f.Order}, []string{payload(f.Reference, f.Amount, f.Currency)}, now)
 		return err
 	}
-	// Nothing is left to capture or to void, whoever may be at it; and if
-	// nothing was captured, nothing to return.
+	// Nothing is left to capture or void, even if a worker is at it; and if
+	// nothing was captured, nothing is left to return.
 	var b pgx.Batch
 	captured := f.State == paymentCaptured
 	b.Queue(`UPDATE outbox SET done_at = $2, attempts = attempts + 1
 		WHERE order_id = $1 AND done_at IS NULL AND NOT (kind = 'refund' AND $3::boolean)`, f.Order, now, captured)
-	if !captured {
+	if captured {
+		b.Queue("UPDATE orders SET reason = '' WHERE order_id = $1 AND state = 'refunded' AND reason <> ''", f.Order)
+	} else {
 		b.Queue("UPDATE refunds SET amount = 0, done_at = $2 WHERE order_id = $1 AND done_at IS NULL", f.Order, now)
 	}
 	if err := run(ctx, tx, &b); err != nil {
@@ -118,19 +120,19 @@ func (l *Ledger) settle(ctx context.Context, tx pgx.Tx, f Found, a account) erro
 	if err := l.giveBack(ctx, tx, &w); err != nil || !refunded {
 		return err
 	}
-	var done pgx.Batch // by somebody at the provider
+	var done pgx.Batch // the provider has given the money back already
 	done.Queue("UPDATE refunds SET done_at = $2 WHERE order_id = $1 AND done_at IS NULL", f.Order, now)
 	done.Queue("UPDATE outbox SET done_at = $2, attempts = attempts + 1 WHERE order_id = $1 AND done_at IS NULL", f.Order, now)
 	return run(ctx, tx, &done)
 }
 
-// news tells whether a payment known in one state can be in the other now.
-// Money captured is the last word; a void may lose against a capture.
+// news reports whether a payment known in one state can now be in the other.
+// Captured is final; a void may lose against a capture, and what was written off may come.
 func news(known, heard string) bool {
 	switch known {
 	case paymentCaptured:
 		return false
-	case paymentVoided:
+	case paymentVoided, paymentWrittenOff:
 		return heard == paymentCaptured
 	case paymentAuthorized, paymentDeclined:
 		return heard != known
@@ -138,9 +140,9 @@ func news(known, heard string) bool {
 	return true
 }
 
-// Unsettled is a failed order under which the provider was asked to void what
-// there may be, and nothing has become known since: a payment may have been
-// under way for longer than anybody waited.
+// Unsettled is a failed order whose payment the provider was asked to void, and
+// of which nothing has become known: a payment may have been under way for longer
+// than we waited.
 type Unsettled struct {
 	Asked time.Time // when the provider had nothing to void, or its answer
 	Order string
@@ -148,10 +150,10 @@ type Unsettled struct {
 	Fan   string
 }
 
-// Unsettled lists the failed orders whose provider should be asked again (its
-// answer goes to Settle), oldest first, n at most. after is the last one of
-// the page before; to begin with, only Asked is set, to how far back a payment
-// may still come from.
+// Unsettled lists up to n failed orders, oldest first, about which the provider
+// should be asked again; its answer goes to Settle. after is the last order of the
+// page before. For the first page only its Asked is set, to the earliest instant
+// from which a payment may still turn up.
 func (l *Ledger) Unsettled(ctx context.Context, after Unsettled, n int) ([]Unsettled, error) {
 	found, err := query(ctx, l, pgx.RowToStructByPos[Unsettled], `
 		SELECT x.done_at, x.order_id, o.event_id, o.fan_id

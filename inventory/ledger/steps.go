@@ -13,18 +13,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A file of the schema is a version. It has steps, each of which is done on its own and
-// noted in schema_steps, so that a ledger of millions of orders is changed beside
-// services at work, and a migration that was broken off goes on where it stopped. A line
-// "-- step: KIND" begins one:
+// Each file of the schema is a version, made of steps. Each step is done on its own and
+// recorded in schema_steps, so that a ledger of millions of orders can be migrated while
+// services run, and an interrupted migration goes on where it stopped. A line
+// "-- step: KIND" begins a step:
 //
-//	transaction  statements that are done together, noted with them; what comes
-//	             before the first line is one. Nothing in it may take long: a
+//	transaction  statements done together, and recorded with them; what comes
+//	             before the first such line is one. Nothing in it may take long: a
 //	             constraint is added NOT VALID and validated in a step of its own.
-//	batches      one statement of which each turn changes at most :rows rows, in a
-//	             transaction of its own, and leaves the others to the next; none left: done.
-//	alone        one statement outside of any transaction, which may be repeated: an
-//	             index made CONCURRENTLY, IF NOT EXISTS. A half-made one is dropped first.
+//	batches      one statement, repeated until it changes nothing; each run changes
+//	             at most :rows rows in a transaction of its own.
+//	alone        one statement outside any transaction, which may be repeated: an index
+//	             made CONCURRENTLY, IF NOT EXISTS. A half-made one is dropped first.
 
 //go:embed schema/*.sql
 var schema embed.FS
@@ -33,7 +33,7 @@ type step struct{ kind, sql string }
 
 var stepLine = regexp.MustCompile(`(?m)^-- step: *(\w*) *\n`)
 
-// stepsOf splits a file.
+// stepsOf splits a file into its steps.
 func stepsOf(file string) ([]step, error) {
 	marks := stepLine.FindAllStringSubmatchIndex(file, -1)
 	steps := []step{{"transaction", file}}
@@ -58,7 +58,7 @@ func stepsOf(file string) ([]step, error) {
 	return steps, nil
 }
 
-// step does one step and notes it.
+// step does one step and records it.
 func (m *migration) step(ctx context.Context, s step, version, i int) error {
 	note := func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO schema_steps (version, step) VALUES ($1, $2)", version, i)
@@ -104,32 +104,24 @@ func (m *migration) batches(ctx context.Context, sql string) error {
 
 var indexName = regexp.MustCompile(`INDEX CONCURRENTLY IF NOT EXISTS (\w+)`)
 
-// index makes an index beside readers and writers. PostgreSQL waits for transactions
-// that began before, for as long as they last, and stops nobody meanwhile.
+// index builds an index alongside readers and writers. PostgreSQL waits for the
+// transactions that began earlier, as long as they last, and blocks nobody meanwhile.
 func (m *migration) index(ctx context.Context, sql string) error {
 	waiting, done := context.WithCancel(ctx)
 	defer done()
 	go m.tellWaits(waiting)
-	for {
+	return m.again(ctx, func() error {
 		if name := indexName.FindStringSubmatch(sql); name != nil {
 			if err := m.dropHalf(ctx, name[1]); err != nil {
 				return err
 			}
 		}
 		_, err := m.pool.Exec(ctx, sql)
-		if err == nil || !passing(err) || ctx.Err() != nil {
-			return err
-		}
-		m.cfg.Logger.Warn("the migration begins an index again", "err", err)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(lockPause):
-		}
-	}
+		return err
+	})
 }
 
-// dropHalf drops an index that was broken off in the making.
+// dropHalf drops an index whose building was interrupted.
 func (m *migration) dropHalf(ctx context.Context, name string) error {
 	half, err := query(ctx, m.Ledger, pgx.RowTo[bool], "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", name)
 	if err != nil || len(half) == 0 || !half[0] {
@@ -139,14 +131,14 @@ func (m *migration) dropHalf(ctx context.Context, name string) error {
 	return err
 }
 
-// tellWaits says from time to time whom an index may be waiting for.
+// tellWaits logs from time to time what an index may be waiting for.
 func (m *migration) tellWaits(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(waitTold):
-			m.cfg.Logger.Warn("the migration makes an index, which may have to wait for others", "open transactions", m.openTransactions(ctx))
+			m.cfg.Logger.Warn("the migration makes an index, which may have to wait for others", "blockers", m.openTransactions(ctx))
 		}
 	}
 }

@@ -3,14 +3,17 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// writes gathers what a transaction of many purchases changes, as the columns
-// that unnest makes rows of.
+// writes gathers what a transaction of many purchases changes, as columns for
+// unnest.
 type writes struct {
-	lost int
+	now   time.Time
+	lost  int
+	taken map[string]Task // by order: captures that their committers have taken
 
 	orders struct{ id, state, reason []string }
 	seats  struct {
@@ -21,12 +24,26 @@ type writes struct {
 		order, provider, reference, currency []string
 		amount                               []int64
 	}
-	tasks struct{ kind, order, payload []string }
+	captures struct {
+		order, payload []string
+		attempts       []int32
+		next           []time.Time
+	}
+	voids struct{ order, payload []string }
 }
 
 func (w *writes) win(p Purchase, o Order) {
-	w.settle(o)
-	w.charge(p, KindCapture)
+	w.setState(o)
+	if w.charge(p) {
+		c := &w.captures
+		c.order, c.payload = append(c.order, o.ID), append(c.payload, payload(p.Reference, o.Total, o.Currency))
+		t := Task{Kind: KindCapture, Order: o.ID, Reference: p.Reference, Amount: o.Total, Currency: o.Currency}
+		if p.Lease != 0 {
+			t.Attempts = 1
+			w.taken[o.ID] = t
+		}
+		c.attempts, c.next = append(c.attempts, int32(t.Attempts)), append(c.next, w.now.Add(p.Lease))
+	}
 	s := &w.seats
 	for i, q := range o.Seats {
 		s.event, s.seat, s.order = append(s.event, o.Event), append(s.seat, q.ID), append(s.order, o.ID)
@@ -36,33 +53,34 @@ func (w *writes) win(p Purchase, o Order) {
 }
 
 func (w *writes) lose(p Purchase, o Order) {
-	w.settle(o)
+	w.setState(o)
 	w.void(p)
 }
 
 func (w *writes) void(p Purchase) {
 	w.lost++
-	w.charge(p, KindVoid)
+	if w.charge(p) {
+		v := &w.voids
+		v.order, v.payload = append(v.order, p.Order.Order), append(v.payload, payload(p.Reference, p.Order.Total, p.Order.Currency))
+	}
 }
 
-func (w *writes) settle(o Order) {
+func (w *writes) setState(o Order) {
 	w.orders.id = append(w.orders.id, o.ID)
 	w.orders.state = append(w.orders.state, string(o.State))
 	w.orders.reason = append(w.orders.reason, o.Reason)
 }
 
-// charge records the authorisation and what is to become of it. What is free was
-// never asked of the provider.
-func (w *writes) charge(p Purchase, kind string) {
+// charge adds the authorisation and reports whether there is one: the provider was
+// never asked about a free order.
+func (w *writes) charge(p Purchase) bool {
 	if p.Order.Total == 0 {
-		return
+		return false
 	}
 	c := &w.payments
 	c.order, c.provider, c.reference = append(c.order, p.Order.Order), append(c.provider, p.Provider), append(c.reference, p.Reference)
 	c.amount, c.currency = append(c.amount, p.Order.Total), append(c.currency, p.Order.Currency)
-	t := &w.tasks
-	t.kind, t.order = append(t.kind, kind), append(t.order, p.Order.Order)
-	t.payload = append(t.payload, payload(p.Reference, p.Order.Total, p.Order.Currency))
+	return true
 }
 
 func payload(reference string, amount int64, currency string) string {
@@ -70,9 +88,9 @@ func payload(reference string, amount int64, currency string) string {
 	return string(b)
 }
 
-// write changes everything decided or, with errConflict, nothing.
+// write applies everything decided or, with errConflict, nothing.
 func (l *Ledger) write(ctx context.Context, tx pgx.Tx, w *writes) error {
-	now := l.cfg.Now()
+	now := w.now
 	var b pgx.Batch
 	if o := w.orders; len(o.id) > 0 {
 		exactly(b.Queue(`
@@ -103,7 +121,12 @@ func (l *Ledger) write(ctx context.Context, tx pgx.Tx, w *writes) error {
 			SELECT v.order_id, v.provider, v.reference, 'authorized', v.amount, v.currency, $6, $6
 			FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[]) AS v (order_id, provider, reference, amount, currency)
 			ON CONFLICT (order_id) DO NOTHING`, c.order, c.provider, c.reference, c.amount, c.currency, now)
-		b.Queue(putTasks, w.tasks.kind, w.tasks.order, w.tasks.payload, now)
+	}
+	if c := w.captures; len(c.order) > 0 {
+		b.Queue(putCaptures, c.order, c.payload, c.attempts, c.next).Query(w.number)
+	}
+	if v := w.voids; len(v.order) > 0 {
+		b.Queue(putVoids, v.order, v.payload, now)
 	}
 	if b.Len() == 0 {
 		return nil
@@ -115,14 +138,35 @@ func (l *Ledger) write(ctx context.Context, tx pgx.Tx, w *writes) error {
 	return nil
 }
 
-// putTasks puts tasks into the outbox, due at $4. A task that was done before
-// is renewed, unless the payment has reached its end: a void may have come
-// before the authorisation it was meant for. Renewing raises attempts, so that
-// whoever still works on the old claim cannot finish the new one.
-const putTasks = `
+// putCaptures adds tasks to capture. An order gets one, as it leaves pending.
+const putCaptures = `
+	INSERT INTO outbox (kind, order_id, payload, attempts, next_at)
+	SELECT 'capture', v.order_id, v.payload::jsonb, v.attempts, v.next_at
+	FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[]) AS v (order_id, payload, attempts, next_at)
+	RETURNING id, order_id`
+
+// number reads the ids of tasks that putCaptures has added.
+func (w *writes) number(rows pgx.Rows) error {
+	var id int64
+	var order string
+	_, err := pgx.ForEachRow(rows, []any{&id, &order}, func() error {
+		if t, ok := w.taken[order]; ok {
+			t.ID = id
+			w.taken[order] = t
+		}
+		return nil
+	})
+	return err
+}
+
+// putVoids adds tasks to void, due at $3. A task that exists is renewed, unless the
+// payment is already captured or voided: a void may have come before the authorisation
+// it was meant for. Renewing raises attempts, so that a worker still holding the old
+// claim cannot finish the new one.
+const putVoids = `
 	INSERT INTO outbox (kind, order_id, payload, next_at)
-	SELECT v.kind, v.order_id, v.payload::jsonb, $4
-	FROM unnest($1::text[], $2::text[], $3::text[]) AS v (kind, order_id, payload)
+	SELECT 'void', v.order_id, v.payload::jsonb, $3
+	FROM unnest($1::text[], $2::text[]) AS v (order_id, payload)
 	ON CONFLICT (order_id, kind, refund_no) DO UPDATE
 	SET payload = EXCLUDED.payload, next_at = EXCLUDED.next_at, done_at = NULL, attempts = outbox.attempts + 1
 	WHERE NOT EXISTS (SELECT FROM payments p WHERE p.order_id = outbox.order_id AND p.state IN ('captured', 'voided'))`

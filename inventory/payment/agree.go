@@ -10,18 +10,18 @@ import (
 	"unicode/utf8"
 )
 
-// ErrDisagrees is a provider's word that can't be about the payment it was asked
-// for, or says of it what must not be. Nothing may be decided from it.
+// ErrDisagrees means that a provider's answer can't be about the payment asked
+// for, or describes it in an impossible way. Nothing may be decided from it.
 var ErrDisagrees = errors.New("the payment provider's word does not agree with the order")
 
-// Bounds of what a provider says.
+// Bounds of a provider's answer.
 const (
 	maxReference = 255
 	maxReason    = 300 // characters
 )
 
-// Terms is what must be true of a payment whatever becomes of it. Without a
-// Reference any will do, without a Currency any amount.
+// Terms is what must hold of a payment in any state. An empty Reference matches
+// any reference, an empty Currency any amount.
 type Terms struct {
 	Order     string
 	Reference string
@@ -29,18 +29,18 @@ type Terms struct {
 	Currency  string
 }
 
-// Known are all states of a payment.
+// Known returns all states of a payment.
 func Known() []State {
 	return []State{RequiresAction, Authorized, Declined, Captured, Voided, Refunded}
 }
 
-// Agree reports whether a provider's word is about the payment of these terms,
-// in one of the states that are possible after what it was asked for. The error
-// is ErrDisagrees and names the field.
+// Agree checks that a provider's answer is about the payment of these terms, in
+// one of the states possible after the request. The error wraps ErrDisagrees and
+// names the field.
 //
-// A word that passes may be stored: it has a reference of printable characters
-// (a declined payment needs none), an amount that is not negative, of which no
-// more than all is refunded, and a currency of three capital letters.
+// An answer that passes may be stored: it has a reference of printable characters
+// (a declined payment needs none), an amount that is not negative, no more than
+// that amount refunded, and a currency of three capital letters.
 func Agree(want Terms, said Auth, possible ...State) error {
 	wrong := func(field, format string, a ...any) error {
 		return fmt.Errorf("%w: %s: %s", ErrDisagrees, field, fmt.Sprintf(format, a...))
@@ -69,8 +69,8 @@ func Agree(want Terms, said Auth, possible ...State) error {
 	return nil
 }
 
-// AgreeRefund is Agree for the answer to a refund in a currency: at least that
-// much must have been given back.
+// AgreeRefund is Agree for the answer to a refund in a currency: at least the
+// requested amount must have been given back.
 func AgreeRefund(r RefundRequest, currency string, said Auth) error {
 	if err := Agree(Terms{Order: r.Order, Reference: r.Reference}, said, Captured, Refunded); err != nil {
 		return err
@@ -90,7 +90,7 @@ func address(s string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
-// Told is what a provider says to the fan, or instead if that can't be shown.
+// Told returns the provider's reason for the fan, or instead if it can't be shown.
 func Told(reason, instead string) string {
 	if strings.TrimSpace(reason) == "" || !utf8.ValidString(reason) || utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unicode.IsControl) {
 		return instead

@@ -38,6 +38,21 @@ func TestAgree(t *testing.T) {
 	}
 }
 
+func TestAgreeRefund(t *testing.T) {
+	ask := RefundRequest{Order: "o_1", Reference: "pay_1", Amount: 600}
+	right := Auth{Order: "o_1", Reference: "pay_1", State: Captured, Amount: 5600, Refunded: 600, Currency: "EUR"}
+	for _, said := range append(edits(right, func(a *Auth) { a.Refunded = 5600 }, func(a *Auth) { a.State, a.Refunded = Refunded, 5600 }), right) {
+		if err := AgreeRefund(ask, "EUR", said); err != nil {
+			t.Errorf("%+v: %v", said, err)
+		}
+	}
+	for _, said := range edits(right, func(a *Auth) { a.Refunded = 599 }, func(a *Auth) { a.Currency = "JPY" }, func(a *Auth) { a.State = Voided }, func(a *Auth) { a.Reference = "pay_2" }) {
+		if err := AgreeRefund(ask, "EUR", said); !errors.Is(err, ErrDisagrees) {
+			t.Errorf("%+v: %v", said, err)
+		}
+	}
+}
+
 func edits(a Auth, edit ...func(*Auth)) (all []Auth) {
 	for _, e := range edit {
 		b := a

@@ -10,29 +10,29 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// ErrPaused is a provider that was not asked, because it has lately failed too
-// often. Asking again later is right.
+// ErrPaused means that the provider was not asked, because it has failed too
+// often lately. Try again later.
 var ErrPaused = errors.New("payments are paused")
 
-// When an operation is paused, and how long.
+// When an operation is paused, and for how long.
 const (
 	breakerWindow = 10 * time.Second // failures are counted over
-	breakerBucket = time.Second      // and forgotten by
-	leastCalls    = 20               // in the window before they are judged
+	breakerBucket = time.Second      // and forgotten in steps of
+	leastCalls    = 20               // in the window before the share counts
 	failedShare   = 0.5              // of them that pauses the operation
 	probes        = 5                // successes in a row that end the pause
 	defaultPause  = 5 * time.Second
 	idleAfter     = 15 * time.Second // exceeds the longest pause of an order between two attempts
 )
 
-// BreakerConfig of a Breaker.
+// BreakerConfig configures a Breaker.
 type BreakerConfig struct {
 	Provider Provider      // required
 	Pause    time.Duration // before a failing operation is tried again; default 5 s
-	Changed  func()        // called when an operation is paused or resumed; must not block; nil for nobody
+	Changed  func()        // called when an operation is paused or resumed; must not block; may be nil
 }
 
-// Breaker is a Provider that asks another one only while it answers: each
+// Breaker is a Provider that asks another one only while that one answers. Each
 // operation has a breaker of its own. ErrPermanent, ErrNotFound and a declined
 // payment are answers; a caller that gives up waiting says nothing about the
 // provider.
@@ -43,7 +43,7 @@ type Breaker struct {
 
 var _ Provider = (*Breaker)(nil)
 
-// NewBreaker puts a breaker before c.Provider.
+// NewBreaker returns a breaker in front of c.Provider.
 func NewBreaker(c BreakerConfig) *Breaker {
 	return &Breaker{provider: c.Provider, authorize: newOperation("authorize", c), capture: newOperation("capture", c),
 		void: newOperation("void", c), refund: newOperation("refund", c), get: newOperation("get", c)}
@@ -74,9 +74,9 @@ func (b *Breaker) Get(ctx context.Context, order string) (Auth, error) {
 	return b.get.do(func() (Auth, error) { return b.provider.Get(ctx, order) })
 }
 
-// Paused tells since when no payment can be authorised, as far as is known. A
-// provider that may be tried again, and that nobody has tried for a while, is
-// not held to be down: else nobody would ever find out.
+// Paused reports whether payments can't be authorised, as far as is known, and
+// since when. A provider that may be tried again but that nobody has tried for a
+// while does not count as down: otherwise nobody would ever try it.
 func (b *Breaker) Paused() (since time.Time, paused bool) { return b.authorize.paused() }
 
 // operation is one operation of the provider and its breaker.
@@ -84,8 +84,8 @@ type operation struct {
 	breaker *gobreaker.CircuitBreaker[Auth]
 
 	mu    sync.Mutex
-	since time.Time // it left the closed state
-	asked time.Time // last, whether it was let through or not
+	since time.Time // when the breaker left the closed state
+	asked time.Time // when it was last asked, whether let through or not
 }
 
 func newOperation(name string, c BreakerConfig) *operation {

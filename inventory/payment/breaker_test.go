@@ -85,7 +85,7 @@ func TestBreakerOpensTriesAndCloses(t *testing.T) {
 	})
 }
 
-// Nobody asks, so nobody finds out: it is not held to be down for ever.
+// A provider that nobody asks does not count as down for ever.
 func TestBreakerThatNobodyAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &scripted{err: errDown}
@@ -117,7 +117,7 @@ func TestWhatIsNoFailure(t *testing.T) {
 	}
 }
 
-// A share of failures below a half, and failures long ago, are borne.
+// Failures below a half, and failures long ago, do not pause the provider.
 func TestBreakerBearsSomeFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &scripted{}

@@ -6,11 +6,11 @@ import (
 )
 
 var (
-	// ErrPermanent is a request that will be refused however often it is made:
-	// malformed, an idempotency key used for something else, or a step that the
-	// payment's state rules out.
+	// ErrPermanent means that a request will be refused however often it is made:
+	// it is malformed, its idempotency key was used for something else, or the
+	// payment's state rules it out.
 	ErrPermanent = errors.New("refused by the payment provider")
-	// ErrNotFound is an order under which the provider has nothing.
+	// ErrNotFound means that the provider has no payment under the order.
 	ErrNotFound = errors.New("no such payment")
 )
 
@@ -18,7 +18,7 @@ var (
 type State string
 
 const (
-	RequiresAction State = "requires_action" // the fan has a step to do at Auth.Action
+	RequiresAction State = "requires_action" // the fan must take a step at Auth.Action
 	Authorized     State = "authorized"
 	Declined       State = "declined"
 	Captured       State = "captured"
@@ -35,9 +35,9 @@ type AuthRequest struct {
 	Method   string `json:"method"`
 }
 
-// Auth is a payment as the provider knows it. Reason is set when declined: a
-// sentence for the fan. Action is set while an action is required: the page at
-// which the fan's browser is asked for it.
+// Auth is a payment as the provider knows it. Reason, a sentence for the fan, is
+// set when the payment is declined. Action, the page that asks the fan, is set
+// while an action is required.
 type Auth struct {
 	Order     string `json:"order"`
 	Reference string `json:"reference"`
@@ -45,13 +45,13 @@ type Auth struct {
 	Reason    string `json:"reason,omitempty"`
 	Action    string `json:"action,omitempty"`
 	Amount    int64  `json:"amount"`
-	Refunded  int64  `json:"refunded,omitempty"` // of the amount, so far
+	Refunded  int64  `json:"refunded,omitempty"` // of Amount, so far
 	Currency  string `json:"currency"`
 }
 
-// RefundRequest asks for money back: Amount in minor units of what was captured
+// RefundRequest asks to give back Amount, in minor units, of what was captured
 // under Reference. An order may be refunded in parts; Key is the idempotency key
-// of one of them.
+// of one part.
 type RefundRequest struct {
 	Order     string `json:"order"`
 	Reference string `json:"reference"`
@@ -59,24 +59,25 @@ type RefundRequest struct {
 	Amount    int64  `json:"amount"`
 }
 
-// Provider moves money. One order has one payment, ever, and its id makes each
-// step idempotent. Each step answers with the payment as it is then; whoever asks
-// compares that with what they asked for (Agree), since a provider may be wrong.
+// Provider moves money. An order only ever has one payment, and its id makes each
+// step idempotent. Each step returns the payment as it is then; the caller checks
+// that against the request (Agree), since a provider may be wrong.
 //
-// Authorize returns an authorized or a declined payment, or one that requires
-// an action of the fan first; asked again it returns the same one with the same
-// reference, in the state it has meanwhile.
+// Authorize returns an authorized or a declined payment, or one that first requires
+// an action of the fan. Called again it returns the same payment with the same
+// reference, in its current state.
 //
-// Capture takes the whole amount of the terms once, however often it is asked.
+// Capture takes the whole amount of the terms once, however often it is called.
 //
-// Void, of which the terms need not name an amount, gives an authorisation up, and one that requires an action. To void a
-// voided or a declined one is success; a captured one gives ErrPermanent.
+// Void gives up a payment that is authorized or requires an action; its terms need
+// not name an amount. Voiding a voided or declined payment succeeds; for a captured
+// one the error is ErrPermanent.
 //
-// Refund gives a part of the captured amount back once, however often it is
-// asked. More than is left of it gives ErrPermanent.
+// Refund gives back a part of the captured amount once, however often it is
+// called. If less than that is left, the error is ErrPermanent.
 //
-// Get finds the payment of an order, and ErrNotFound if there is none (yet: an
-// Authorize may be under way).
+// Get returns the payment of an order. The error is ErrNotFound if there is none,
+// or none yet: an Authorize may be under way.
 type Provider interface {
 	Authorize(ctx context.Context, r AuthRequest) (Auth, error)
 	Capture(ctx context.Context, t Terms) (Auth, error)

@@ -11,32 +11,32 @@ import (
 	"time"
 )
 
-// Event is the body of a webhook: something became of an order's payment.
+// Event is the body of a webhook: an order's payment changed.
 type Event struct {
 	ID    string    `json:"id"` // the same each time this event is sent
 	Order string    `json:"order"`
-	State State     `json:"state"` // then; Get says what it is now
+	State State     `json:"state"` // at that time; Get returns the current one
 	At    time.Time `json:"at"`
 }
 
 // SignatureHeader of a webhook is t=<unix seconds>,v1=<hex>: the HMAC-SHA256,
-// under the secret that both sides know, of the seconds, a dot and the body.
-// There may be several v1, while the sender changes from one secret to another.
+// under the shared secret, of the seconds, a dot and the body. There may be
+// several v1 while the sender changes from one secret to another.
 const SignatureHeader = "Frontrow-Signature"
 
-// SignatureAge is how far a webhook's instant may be from the receiver's clock.
+// SignatureAge is how far a webhook's time may be from the receiver's clock.
 const SignatureAge = 5 * time.Minute
 
-// ErrSignature is a webhook that was not sent by who knows the secret, or not lately.
+// ErrSignature means that a webhook is not signed with the secret, or not recently.
 var ErrSignature = errors.New("signature is not valid")
 
-// Sign returns the header for a body sent at an instant.
+// Sign returns the header for a body sent at the given time.
 func Sign(secret, body []byte, at time.Time) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	return "t=" + t + ",v1=" + hex.EncodeToString(signature(secret, t, body))
 }
 
-// Verify checks a webhook's header. ErrSignature says why it is refused.
+// Verify checks a webhook's header. The error wraps ErrSignature and says why.
 func Verify(secret []byte, header string, body []byte, now time.Time) error {
 	var t string
 	var sums []string

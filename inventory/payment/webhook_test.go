@@ -46,7 +46,7 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// A signature has one spelling, and nothing else is one.
+// A signature has exactly one valid spelling.
 func FuzzVerify(f *testing.F) {
 	secret, body, now := []byte("secret"), []byte(`{"id":"e"}`), time.Unix(1_800_000_000, 0)
 	right := Sign(secret, body, now)

@@ -1,6 +1,7 @@
 package seating
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -131,5 +132,62 @@ func TestCheckoutAfterTheEndOfTheSale(t *testing.T) {
 	}
 	if r := e.Checkout(wire.CheckoutRequest{Hold: "h_2", Fan: "g", Key: "k"}, held.Expires); code(r.Problem) != wire.CodeHoldOver {
 		t.Errorf("after its deadline: %+v", r)
+	}
+}
+
+// The same key stands for the same hold, and a hold's order for one attempt at most. Once
+// an order of it has ended, asking under the key again never grants what can't be bought.
+func TestHoldOfAnEndedOrderIsNotGrantedAgain(t *testing.T) {
+	later := 2 * time.Hour // nothing rests from anybody by then
+	pay := func(e *Engine) string {
+		r := e.Checkout(wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k"}, start)
+		if r.Problem != nil {
+			t.Fatal(r.Problem)
+		}
+		return r.Order
+	}
+	for name, c := range map[string]struct {
+		ends  func(e *Engine, held wire.HoldReply)
+		again bool // it may be granted: there was no order
+	}{
+		"released": {func(e *Engine, _ wire.HoldReply) { e.Release(wire.ReleaseRequest{Hold: "h_1", Fan: "f"}, start) }, true},
+		"lapsed":   {func(e *Engine, held wire.HoldReply) { e.Expire(held.Expires, 100) }, true},
+		"failed":   {func(e *Engine, _ wire.HoldReply) { e.Release(wire.ReleaseRequest{Hold: "h_1", Order: pay(e)}, start) }, false},
+		"failed, then lapsed": {func(e *Engine, held wire.HoldReply) {
+			e.Release(wire.ReleaseRequest{Hold: "h_1", Order: pay(e), Again: true}, start)
+			e.Expire(held.Expires, 100)
+		}, false},
+		"refunded": {func(e *Engine, held wire.HoldReply) {
+			order := pay(e)
+			e.Confirm(wire.ConfirmRequest{Hold: "h_1", Order: order, Fan: "f", Seats: held.Seats}, start)
+			e.Refund(wire.RefundRequest{Hold: "h_1", Order: order, Fan: "f"}, start)
+		}, false},
+	} {
+		e := onSale(t, seatingtest.Hall(t, 4, 12, 0))
+		held := e.Hold(named("h_1", "f", "A-1"), start)
+		c.ends(e, held)
+		if e.all.Held+e.all.Sold != 0 {
+			t.Fatalf("%s: %+v", name, e.all)
+		}
+		other, request := named("h_2", "g", "B-1"), named("h_1", "f", "A-1")
+		other.Claims.Expires, request.Claims.Expires = start.Add(2*later), start.Add(2*later)
+		e.Hold(other, start.Add(later))
+		e.Release(wire.ReleaseRequest{Hold: "h_2", Fan: "g"}, start.Add(later)) // with which what is old is forgotten
+		r := e.Hold(request, start.Add(later))
+		if c.again && r.Problem != nil || !c.again && code(r.Problem) != wire.CodeHoldOver {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// What is remembered of attempts is bounded: the oldest go first.
+func TestAttemptsRemembered(t *testing.T) {
+	var a attempted
+	for i := range maxAttempted + 3 {
+		a.add(strconv.Itoa(i))
+		a.add(strconv.Itoa(i))
+	}
+	if len(a.ids) != maxAttempted || len(a.ring) != maxAttempted || a.has("2") || !a.has("3") || !a.has(strconv.Itoa(maxAttempted+2)) {
+		t.Errorf("%d remembered", len(a.ids))
 	}
 }

@@ -10,23 +10,23 @@ import (
 	"frontrow/wire"
 )
 
-// finder answers "n together, the best there are". Its order of preference is
-// the one the field documents (seats.io, "best available"):
+// finder answers "n together, the best there are". Its order of preference is the
+// industry's (seats.io, "best available"):
 //
 //  1. together, leaving no single seat alone
 //  2. together
-//  3. in as few groups as possible, nobody alone unless it can't be helped, the
-//     sizes as even as they can be, the others as near the first as they can be
+//  3. in as few groups as possible, nobody alone unless unavoidable, the sizes as even as
+//     possible, the others as near the first as possible
 //  4. standing
 //
 // Within 1, 2 and the first group of 3 the lower score wins: the mean of the
-// seats' costs (wire.BestSpec). All within the spec's band of the lowest are
-// equal: which is taken depends on the wish's seed. Accessible seats, and those
-// kept for companions, are never given out unless asked for.
+// seats' costs (wire.BestSpec). All within the spec's band of the lowest are equal: the
+// wish's seed decides which is taken. Accessible seats, and those kept for companions, are
+// never given out unless requested.
 //
-// Runs are sorted by the cost of their best seat, so a search stops at the
-// first run that can't be better than what it has, and looks only at runs that
-// have what it looks for. It allocates nothing.
+// Runs are sorted by the cost of their best seat, so a search stops at the first run that
+// can't beat what it has, and it looks only at runs that have what it needs. It allocates
+// nothing.
 type finder struct {
 	index      *plan.Index
 	runs       []run
@@ -128,7 +128,7 @@ func (f *finder) addSeat(r *run, i int, s *plan.Seat) {
 	r.len++
 }
 
-// set notes whether a place is available, or only to buyers of a channel.
+// set notes whether a place is available, to everybody or only to a channel's buyers.
 func (f *finder) set(i int, free bool, channel string) {
 	f.put(f.public, i, free)
 	for name, l := range f.channels {
@@ -136,9 +136,9 @@ func (f *finder) set(i int, free bool, channel string) {
 	}
 }
 
-// keep says whether the companions' seats of an accessible seat are kept for
-// them. They are until it is sold; those it is sold without are anybody's, or
-// they would count as free and could never be had.
+// keep says whether an accessible seat's companion seats are kept for companions. They are
+// until it is sold; those it is sold without are then anybody's, since they would otherwise
+// count as free but could never be had.
 func (f *finder) keep(accessible int, kept bool) {
 	for _, i := range f.companions[accessible] {
 		k := int(f.runOf[i])
@@ -163,7 +163,7 @@ func (f *finder) openChannel(name string) {
 	}
 }
 
-// among is the layer of a channel's buyers.
+// among returns the layer of a channel's buyers.
 func (f *finder) among(channel string) *layer {
 	if l := f.channels[channel]; l != nil {
 		return l
@@ -198,7 +198,7 @@ type wish struct {
 	band    float64
 }
 
-// having is the runs with n neighbours, in the section that w takes.
+// having returns the runs with n neighbours, in the sections that w allows.
 func (f *finder) having(w *wish, n int, clean bool) runSet {
 	if w.section < 0 {
 		return w.among.with(n, clean, nil)
@@ -208,8 +208,7 @@ func (f *finder) having(w *wish, n int, clean bool) runSet {
 
 func (w *wish) takes(level uint8) bool { return w.levels&(1<<level) != 0 }
 
-// choice is the seats found, valid until the next search, and in how many
-// groups they are.
+// choice is the seats found, valid until the next search, and the number of groups.
 type choice struct {
 	seats  []int
 	groups int
@@ -264,10 +263,10 @@ func (f *finder) take(g group, n int) {
 	}
 }
 
-// side says where in its row a group sits, as one faces the focal point.
+// side says where in its row a group sits, facing the focal point.
 func (f *finder) side(seats []int) string {
 	row := f.runs[f.runOf[seats[0]]].row
-	off := seats[0] + seats[len(seats)-1] - 2*row.start - (row.len - 1) // twice the seats from the middle
+	off := seats[0] + seats[len(seats)-1] - 2*row.start - (row.len - 1) // twice the distance in seats from the middle
 	switch {
 	case 3*off < -row.len:
 		return "left"
@@ -314,8 +313,8 @@ func (f *finder) lowest(w *wish, n int, clean bool) group {
 // maxSpread bounds the runs among which a choice is spread.
 const maxSpread = 32
 
-// spread chooses among what is as clean as best and within the band of it: the
-// run, and in it the start, whose hash with the seed is lowest.
+// spread chooses among the groups that are as clean as best and within its band: the run,
+// and in it the start, whose hash with the seed is lowest.
 func (f *finder) spread(w *wish, n int, best group) group {
 	limit := best.score * (1 + w.band)
 	pick, lowest, looked := best, uint64(math.MaxUint64), 0

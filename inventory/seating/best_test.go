@@ -117,7 +117,7 @@ func (o oracle) score(seats []int) (s float64) {
 	return s
 }
 
-// sameRun tells whether two seats and all between them are of one block and level.
+// sameRun reports whether two seats and all between them are of one block and level.
 func (o oracle) sameRun(i, j int) bool {
 	x := o.e.index
 	if j < 0 || j >= x.Seats() || x.BlockOf(i) != x.BlockOf(j) {
@@ -154,7 +154,7 @@ func (o oracle) alone(i int, taken []int) bool {
 	return true
 }
 
-// leaves tells whether taking seats makes a seat stand alone that didn't.
+// leaves reports whether taking seats makes a seat stand alone that didn't.
 func (o oracle) leaves(seats []int) (made []int) {
 	for i := range o.e.index.Seats() {
 		if o.alone(i, seats) && !o.alone(i, nil) {

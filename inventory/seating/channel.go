@@ -11,18 +11,18 @@ import (
 // Bounds of blocks.
 const (
 	maxChannels = 16 // per event, at a time
-	// MaxFlush is how many records are stored at once, beside their log record.
-	MaxFlush = 899
-	// MaxWide is how many of them one command of a block by section, level or
-	// channel changes: it always fits a flush beside what deadlines may fill.
+	// MaxFlush is how many seats one log record changes, so that it fits a message.
+	MaxFlush = 600
+	// MaxWide is how many records one command that blocks by section, level or channel
+	// changes: these always fit a flush beside what deadlines may fill.
 	MaxWide = MaxFlush/2 - 2*wire.MaxPerFan
 )
 
-// block is why a seat is off general sale. A seat that a channel's buyer holds
-// keeps its block and returns to it; selling the seat ends the block.
+// block is why a seat is off general sale. A seat that a channel's buyer holds keeps its
+// block and returns to it; a sale ends the block.
 type block struct{ channel, why string }
 
-// mark puts a seat under a block, or under none.
+// mark sets or removes a seat's block.
 func (e *Engine) mark(seat int, b *block) {
 	if old, ok := e.blocks[seat]; ok {
 		delete(e.blocks, seat)
@@ -43,7 +43,7 @@ func (e *Engine) mark(seat int, b *block) {
 	}
 }
 
-// forSale tells whether a buyer of a channel ("" for everybody) may have a seat.
+// forSale reports whether a buyer of a channel ("" for everybody) may have a seat.
 func (e *Engine) forSale(seat int, channel string) bool {
 	return e.state[seat] == wire.Available ||
 		e.state[seat] == wire.Blocked && channel != "" && e.blocks[seat].channel == channel
@@ -73,7 +73,7 @@ func (e *Engine) Block(r wire.BlockRequest, now time.Time) wire.BlockReply {
 		if s := e.state[i]; s == wire.Available || s == wire.Blocked {
 			e.change(i, to, nil, now)
 			acted = append(acted, i)
-		} else { // held by a channel's buyer: from now on it won't return to the channel
+		} else { // held by a channel's buyer: it will no longer return to the channel
 			e.touch(i)
 		}
 	}
@@ -109,8 +109,8 @@ func (e *Engine) checkBlock(r wire.BlockRequest) *wire.Problem {
 	return nil
 }
 
-// blockNamed is all of the seats named that are to change, or none. One that is
-// named twice changes once.
+// blockNamed returns all the named seats that must change, or none. A seat named twice
+// changes once.
 func (e *Engine) blockNamed(r wire.BlockRequest) (seats []int, p *wire.Problem) {
 	var other []string
 	named := make(map[string]bool, len(r.Seats))
@@ -138,7 +138,7 @@ func (e *Engine) blockNamed(r wire.BlockRequest) (seats []int, p *wire.Problem) 
 	return seats, nil
 }
 
-// blockWide is the first MaxWide of the seats that match and are to change.
+// blockWide returns the first MaxWide of the seats that match and must change.
 func (e *Engine) blockWide(r wire.BlockRequest) (seats []int, reply wire.BlockReply) {
 	var levels uint64
 	for i, l := range e.spec.Levels {
@@ -174,7 +174,7 @@ func (e *Engine) blockWide(r wire.BlockRequest) (seats []int, reply wire.BlockRe
 
 // What a request means for a seat.
 const (
-	blockDone   = iota // it is as asked already
+	blockDone   = iota // it is already as requested
 	blockChange        //
 	blockOther         // it is somebody's
 )

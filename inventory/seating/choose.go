@@ -12,7 +12,7 @@ import (
 
 func (e *Engine) onSale(now time.Time) *wire.Problem {
 	if e.closed || e.spec.Over(now) {
-		return wire.Refuse(wire.CodeGone, "The sale of this event is over.")
+		return wire.Refuse(wire.CodeGone, "The sale of this event has ended, so no more seats can be held.")
 	}
 	if now.Before(e.spec.OpensAt) {
 		p := wire.Refuse(wire.CodeNotOpen, "The sale opens on "+wire.FormatInstant(e.spec.OpensAt, e.zone)+".")
@@ -22,7 +22,7 @@ func (e *Engine) onSale(now time.Time) *wire.Problem {
 	return nil
 }
 
-// choose picks the seats a request means, none of them taken.
+// choose picks the seats that a request means, none of them taken.
 func (e *Engine) choose(r wire.HoldRequest, now time.Time) (seats []int, why string, p *wire.Problem) {
 	ways, count := 0, r.Count
 	if len(r.Seats) > 0 {
@@ -39,7 +39,7 @@ func (e *Engine) choose(r wire.HoldRequest, now time.Time) (seats []int, why str
 	}
 	limit := min(r.Claims.Limit, e.spec.Limits.PerFan)
 	if have := e.tickets[r.Claims.Fan]; have+count > limit {
-		return nil, "", wire.Refuse(wire.CodeLimit, fmt.Sprintf("One person may have %d tickets for this event; you have %d and asked for %d more.", limit, have, count))
+		return nil, "", wire.Refuse(wire.CodeLimit, fmt.Sprintf("One person may have %d tickets for this event. You have %d and asked for %d more.", limit, have, count))
 	}
 	if len(r.Seats) > 0 {
 		if seats, p = e.named(r.Seats, r.Claims.Channel); p == nil {
@@ -83,7 +83,7 @@ func (e *Engine) named(ids []string, channel string) ([]int, *wire.Problem) {
 		return nil, p
 	}
 	if taken != nil {
-		p := wire.Refuse(wire.CodeTaken, "These seats have just gone to somebody else. Nothing was held; choose others.")
+		p := wire.Refuse(wire.CodeTaken, "Somebody else has just taken these seats. Nothing was held: choose others.")
 		p.Seats = taken
 		return nil, p
 	}
@@ -93,8 +93,8 @@ func (e *Engine) named(ids []string, channel string) ([]int, *wire.Problem) {
 	return seats, e.orphaned(seats, e.finder.among(channel))
 }
 
-// companions lets a companion seat go only together with its accessible seat,
-// or once that is sold without it.
+// companions lets a companion seat go only with its accessible seat, or once that is sold
+// without it.
 func (e *Engine) companions(seats []int) *wire.Problem {
 	for _, i := range seats {
 		with, ok := e.finder.companionOf[i]
@@ -102,7 +102,7 @@ func (e *Engine) companions(seats []int) *wire.Problem {
 			continue
 		}
 		ref := e.index.Seat(i)
-		p := wire.Refuse(wire.CodeInvalid, "Seat "+ref.ID+" is kept for the companion of seat "+ref.With+"; choose them together.")
+		p := wire.Refuse(wire.CodeInvalid, "Seat "+ref.ID+" is reserved for the companion of seat "+ref.With+". Choose the two together.")
 		p.Seats = []string{ref.ID}
 		return p
 	}
@@ -116,7 +116,7 @@ func (e *Engine) standing(area string, count int, among *layer) ([]int, *wire.Pr
 	}
 	seats := among.standing(make([]int, 0, count), r.Start, r.End, count)
 	if seats == nil {
-		return nil, wire.Refuse(wire.CodeNoneLeft, fmt.Sprintf("The area has fewer than %d places left.", count))
+		return nil, wire.Refuse(wire.CodeNoneLeft, fmt.Sprintf("This area has fewer than %d places left. Ask for fewer, or choose another area.", count))
 	}
 	return seats, nil
 }
@@ -148,12 +148,13 @@ func (e *Engine) best(b wire.Best, among *layer, hold string) ([]int, string, *w
 		found = e.finder.best(&w)
 	}
 	if found.seats == nil {
-		return nil, "", wire.Refuse(wire.CodeNoneLeft, fmt.Sprintf("There are no %d places left that match.", b.Count))
+		return nil, "", wire.Refuse(wire.CodeNoneLeft, fmt.Sprintf("There are no %d places left that match. Ask for fewer, or for another section or price.", b.Count))
 	}
 	return slices.Clone(found.seats), e.explain(found), nil
 }
 
-// seedOf hashes a hold's id (FNV-1a): asked again, best available chooses alike.
+// seedOf hashes a hold's id (FNV-1a), so that best available chooses alike when asked
+// again.
 func seedOf(hold string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(hold) {
@@ -162,7 +163,7 @@ func seedOf(hold string) uint64 {
 	return h
 }
 
-// explain says why these seats: "Block 104, Row D, 4 together, centre".
+// explain describes the choice: "Block 104, Row D, 4 together, centre".
 func (e *Engine) explain(c choice) string {
 	n, ref := len(c.seats), e.index.Seat(c.seats[0])
 	how := fmt.Sprintf("%d together", n)

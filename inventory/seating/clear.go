@@ -8,10 +8,9 @@ import (
 	"frontrow/wire"
 )
 
-// Clear gives back the holds of a closed event that nobody is paying for, until
-// about MaxWide records have changed, and counts what stands after it. Of an event
-// that is open it only counts. Once closed, no hold and no checkout begins, so what
-// is counted only falls.
+// Clear gives back the holds of a closed event that nobody is paying for, until about
+// MaxWide records have changed, and counts the holds left. For an open event it only
+// counts. Once the event is closed no hold or checkout begins, so the count only falls.
 func (e *Engine) Clear(r wire.ClearRequest, now time.Time) (reply wire.ClearReply, ended []Ended) {
 	var idle []*hold
 	for _, h := range e.holds {
@@ -27,7 +26,7 @@ func (e *Engine) Clear(r wire.ClearRequest, now time.Time) (reply wire.ClearRepl
 	if !e.closed {
 		return reply, nil
 	}
-	slices.SortFunc(idle, func(a, b *hold) int { return strings.Compare(a.id, b.id) }) // the log's order is not left to chance
+	slices.SortFunc(idle, func(a, b *hold) int { return strings.Compare(a.id, b.id) }) // makes the log's order deterministic
 	changed := 0
 	for _, h := range idle {
 		if changed+len(h.seats) > MaxWide {

@@ -16,18 +16,18 @@ func (e *Engine) Hold(r wire.HoldRequest, now time.Time) wire.HoldReply {
 			return refusal(wire.Refuse(wire.CodeForbidden, "This hold belongs to somebody else."))
 		}
 		if !h.answers(r) {
-			return refusal(wire.Refuse(wire.CodeKeyReused, "These seats were asked for under a key that stands for others."))
+			return refusal(wire.Refuse(wire.CodeKeyReused, "This idempotency key was used to ask for other seats. Use a new key."))
 		}
 		return e.reply(h)
 	}
-	if e.ended.has(r.Hold) { // sent again, and late
-		return refusal(wire.Refuse(wire.CodeHoldOver, "This hold has ended."))
+	if e.ended.has(r.Hold) || e.attempted.has(r.Hold) { // sent again, and late
+		return refusal(wire.Refuse(wire.CodeHoldOver, "This hold has ended and its seats were given back. Choose again."))
 	}
 	if p := e.onSale(now); p != nil {
 		return refusal(p)
 	}
 	if !r.Claims.Expires.After(now) {
-		return refusal(wire.Refuse(wire.CodeUnauthorized, "Your time to choose seats is over."))
+		return refusal(wire.Refuse(wire.CodeUnauthorized, "Your time to choose seats has ended. Join the queue again for another turn."))
 	}
 	if p := e.usedUp(r.Claims.Fan, now); p != nil {
 		return refusal(p)
@@ -54,7 +54,7 @@ func (e *Engine) Hold(r wire.HoldRequest, now time.Time) wire.HoldReply {
 	return e.reply(h)
 }
 
-// answers tells whether a hold is what a request asks for, as far as it shows.
+// answers reports whether a hold is what a request asks for, as far as that can be seen.
 func (h *hold) answers(r wire.HoldRequest) bool {
 	count := r.Count
 	switch {
@@ -77,12 +77,12 @@ func (e *Engine) Release(r wire.ReleaseRequest, now time.Time) *wire.Problem {
 	h := e.holds[r.Hold]
 	switch {
 	case h == nil:
-		return nil // it has ended: that is what was wanted
+		return nil // it has ended, as requested
 	case h.sold:
 		return wire.Refuse(wire.CodeHoldOver, "These seats are sold.")
 	case r.Order != "":
 		if h.hasTried(r.Order) {
-			return nil // it has gone back before
+			return nil // it was given back before
 		}
 		if h.order != r.Order {
 			return wire.Refuse(wire.CodeForbidden, "The hold is not in checkout under this order.")
@@ -98,7 +98,7 @@ func (e *Engine) Release(r wire.ReleaseRequest, now time.Time) *wire.Problem {
 	case h.fan != r.Fan:
 		return wire.Refuse(wire.CodeForbidden, "This hold belongs to somebody else.")
 	case h.order != "":
-		p := wire.Refuse(wire.CodeCheckoutBusy, "The checkout has begun; wait for its outcome.")
+		p := wire.Refuse(wire.CodeCheckoutBusy, "The checkout has begun. Wait for its outcome.")
 		p.Order = h.order
 		return p
 	}
@@ -111,26 +111,35 @@ func (e *Engine) releaseAll(r wire.ReleaseRequest, now time.Time) {
 	if e.tickets[r.Fan] == 0 {
 		return
 	}
-	var his []*hold
+	var theirs []*hold
 	for _, h := range e.holds {
 		if h.fan == r.Fan && !h.sold && h.order == "" {
-			his = append(his, h)
+			theirs = append(theirs, h)
 		}
 	}
-	slices.SortFunc(his, func(a, b *hold) int { return strings.Compare(a.id, b.id) }) // the log's order is not left to chance
-	for _, h := range his {
+	slices.SortFunc(theirs, func(a, b *hold) int { return strings.Compare(a.id, b.id) }) // the log's order is not left to chance
+	for _, h := range theirs {
 		e.end(h, wire.Act{Kind: wire.ActKindRelease, By: r.By, Why: r.Why}, false, now)
 	}
 }
 
-// end frees a standing hold's seats; faultless is not by the fan's doing.
+// end frees a standing hold's seats; faultless means that the fan did not cause it.
 func (e *Engine) end(h *hold, act wire.Act, faultless bool, now time.Time) {
 	act.Hold, act.Fan, act.Order, act.Seats = h.id, h.fan, h.order, e.ids(h.seats)
 	e.forget(h)
-	e.ended.add(h.id, now)
+	e.over(h, now)
 	e.acts = append(e.acts, act)
 	e.giveBack(h.seats, now)
 	e.unbought(h, faultless, now)
+}
+
+// over notes that a hold, forgotten by now, has ended: under its id nobody gets another
+// while a request for it may be under way, nor later if its orders are used up.
+func (e *Engine) over(h *hold, now time.Time) {
+	e.ended.add(h.id, now)
+	if h.order != "" || len(h.tried) > 0 {
+		e.attempted.add(h.id)
+	}
 }
 
 // giveBack makes owned seats free; those that came from a channel return to it.
@@ -182,12 +191,12 @@ func (e *Engine) remember(h *hold) {
 	}
 }
 
-// Checkout puts a hold into checkout, which its deadline alone no longer ends.
+// Checkout puts a hold into checkout: its deadline alone no longer ends it.
 func (e *Engine) Checkout(r wire.CheckoutRequest, now time.Time) wire.HoldReply {
 	h := e.holds[r.Hold]
 	switch {
 	case h == nil:
-		return refusal(wire.Refuse(wire.CodeHoldOver, "The time to pay is over and the seats were given back. Choose again."))
+		return refusal(wire.Refuse(wire.CodeHoldOver, "Your time to pay has ended and the seats were given back. Choose again."))
 	case h.fan != r.Fan:
 		return refusal(wire.Refuse(wire.CodeForbidden, "This hold belongs to somebody else."))
 	}
@@ -207,13 +216,15 @@ func (e *Engine) Checkout(r wire.CheckoutRequest, now time.Time) wire.HoldReply 
 	case h.order != "" && h.key == r.Key:
 		return refusal(keyReused())
 	case h.order != "":
-		p := wire.Refuse(wire.CodeCheckoutBusy, "This hold is being paid for already.")
+		p := wire.Refuse(wire.CodeCheckoutBusy, "These seats are already being paid for. Wait for the outcome of that payment.")
 		p.Order = h.order
 		return refusal(p)
 	case e.closed:
-		return refusal(wire.Refuse(wire.CodeGone, "The sale of this event is over, so these seats can't be paid for any more. Nothing was charged."))
+		return refusal(wire.Refuse(wire.CodeGone, "The sale of this event has ended, so these seats can no longer be paid for. Nothing was charged."))
 	case !h.until.After(now):
-		return refusal(wire.Refuse(wire.CodeHoldOver, "The time to pay is over. Choose again."))
+		return refusal(wire.Refuse(wire.CodeHoldOver, "Your time to pay has ended. Choose again."))
+	case r.Quoted != nil && !r.Quoted.Quotes(h.quotes):
+		return refusal(wire.Refuse(wire.CodeQuoteChanged, "These are not the seats or not the price that you were shown. Nothing was charged. Give the seats back and choose again."))
 	}
 	h.order, h.key, h.body = wire.OrderOfAttempt(h.id, len(h.tried)+1), r.Key, r.Body
 	h.heldUntil = h.until
@@ -221,11 +232,11 @@ func (e *Engine) Checkout(r wire.CheckoutRequest, now time.Time) wire.HoldReply 
 	return e.reply(h)
 }
 
-// Confirm makes seats sold that the ledger has committed. The ledger is
-// authoritative: it wins over whatever the records say, except another sale.
-// Seats that the order has given back since are not sold to it again; seats of
-// the hold that are not confirmed, since the ledger has them back, are sold with
-// the others, until Refund says how they come back.
+// Confirm marks as sold the seats that the ledger has committed. The ledger is
+// authoritative: it wins over whatever the records say, except another sale. Seats that the
+// order has since given back are not sold to it again. Seats of the hold that are not
+// confirmed, because the ledger has taken them back, are sold with the others until Refund
+// says how they come back.
 func (e *Engine) Confirm(r wire.ConfirmRequest, now time.Time) *wire.Problem {
 	h := e.holds[r.Hold]
 	if h != nil && h.sold && h.order == r.Order {
@@ -259,7 +270,7 @@ func (e *Engine) Confirm(r wire.ConfirmRequest, now time.Time) *wire.Problem {
 			e.keepers.end(h.fan, false, now, e.rest())
 		}
 	}
-	for _, i := range seats { // a hold of somebody else loses the seat, and with it its sense
+	for _, i := range seats { // somebody else's hold loses the seat, and with it its purpose
 		if o := e.owner[i]; o != nil && o != h {
 			e.end(o, wire.Act{Kind: wire.ActKindRelease, Why: "a seat of it was sold by order " + r.Order}, true, now)
 		}
@@ -278,8 +289,8 @@ func (e *Engine) Confirm(r wire.ConfirmRequest, now time.Time) *wire.Problem {
 	return nil
 }
 
-// Refund takes back seats that an order owns, all of them if none are named;
-// see wire.RefundRequest.
+// Refund takes back seats that an order owns, all if none are named; see
+// wire.RefundRequest.
 func (e *Engine) Refund(r wire.RefundRequest, now time.Time) *wire.Problem {
 	for _, id := range r.Seats {
 		e.returned.add(returned(r.Order, id), now)
@@ -315,7 +326,7 @@ func (e *Engine) Refund(r wire.RefundRequest, now time.Time) *wire.Problem {
 		h.seats, h.quotes = kept, quotes
 		e.remember(h)
 	} else {
-		e.ended.add(h.id, now)
+		e.over(h, now)
 	}
 	if !r.Block {
 		e.giveBack(back, now)

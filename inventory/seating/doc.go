@@ -1,6 +1,6 @@
 // Package seating decides who gets which seat. It is pure: no goroutines, no
-// clock, no I/O. Its owner (the writer of package inventory, or a simulation)
-// calls one method at a time and says what time it is.
+// clock, no I/O. Its owner (the writer of package inventory, or a simulation) calls one
+// method at a time and passes the time.
 //
 //	            ┌──────── block ───────┐
 //	            ▼                      │
@@ -27,20 +27,20 @@
 //
 //  1. A seat has one state and at most one owner. All seats of a request are
 //     held, or none; a loser is told which ones went.
-//  2. A fan's tickets, held and bought, never exceed his limit.
+//  2. A fan's tickets, held and bought, never exceed their limit.
 //  3. A plain hold ends by its deadline. One in checkout never does: Expire
 //     returns it, for the ledger to be asked.
 //  4. A quote never changes once a hold has it.
-//  5. A request sent again is answered as before, also after the hold has ended.
+//  5. A request sent again is answered as before, even after the hold has ended.
 //  6. A companion seat goes only together with its accessible seat; once that is
 //     sold without it, it is a seat like any other. So what counts as free can
 //     be had, unless the accessible seat is held or blocked alone.
 //  7. The acts, folded in order, give the states; the records, restored, give
 //     the same engine.
-//  8. A fan who doesn't buy keeps seats for Spec.Hold.Keep at most before they rest
-//     as long, a hold stands for its Life, and the same fan, or network that buys
-//     less than it gives back, has no seat for longer than that before others could
-//     have it (keep.go). A payment that begins before the deadline has all of its time.
+//  8. A fan who doesn't buy keeps seats for at most Spec.Hold.Keep and must then rest as
+//     long. A hold stands for at most its Life. No fan, and no network that buys less than
+//     it gives back, has a seat for longer than that before others could have it (keep.go).
+//     A payment that begins before the deadline has all of its time.
 //  9. Confirm wins over any hold: the ledger is authoritative for sold. It does
 //     not win over a Refund of the same order.
 package seating

@@ -9,11 +9,11 @@ import (
 	"frontrow/wire"
 )
 
-// Engine is the seats of one event: a pure state machine without goroutines,
-// clock or I/O. Its writer calls one method at a time, each of which decides a
-// command at an instant and changes the state at once; Take then says which
-// records and log acts a flush must store. If that flush isn't stored, the
-// engine is thrown away and rebuilt from the records (see writer).
+// Engine has the seats of one event: a pure state machine without goroutines, clock or I/O.
+// Its writer calls one method at a time, each of which decides a command at an instant and
+// changes the state at once; Take then says which records and log acts a flush must store.
+// If that flush isn't stored, the engine is thrown away and rebuilt from the records (see
+// writer).
 type Engine struct {
 	spec    wire.Spec
 	zone    *time.Location // of the event
@@ -25,19 +25,21 @@ type Engine struct {
 	state    []wire.State
 	owner    []*hold // by seat: who holds or bought it; nil when available or blocked
 	at       []time.Time
-	revision []uint64         // by seat: of its stored record; 0 when it has none
-	blocks   map[int]block    // of blocked seats, and of those held that return to a channel
+	flush    []uint64         // by seat: number of the flush that changed it last; 0 when none is known
+	revision []uint64         // by seat: of that flush's log record; 0 when the seat has no state yet
+	blocks   map[int]block    // of blocked seats, and of held ones that return to a channel
 	spoiled  map[int]struct{} // seats whose records can't be read
 	channels map[string]int   // seats in blocks, by channel
 
 	holds     map[string]*hold // by id, standing and sold
 	ended     ended            // holds
+	attempted attempted        // holds that have ended
 	returned  ended            // seats, by returned
 	tickets   map[string]int   // by fan: seats held and bought
 	squares   int              // sum of the squares of tickets
 	returns   returns
 	keepers   keepers
-	back      []Returned // since it was asked for
+	back      []Returned // since the last call of Returned
 	deadlines deadlines
 	finder    *finder
 
@@ -59,15 +61,16 @@ type hold struct {
 	until            time.Time
 	order, key, body string
 	sold             bool
-	heldUntil        time.Time    // in checkout: the deadline before it
+	heldUntil        time.Time    // in checkout: the deadline before that
 	tried            []wire.Tried // attempts to pay that failed
-	extended         bool         // was given its one "more time"
+	extended         bool         // has had its one "more time"
 	why              string       // of best available
 	slot             int          // in deadlines; -1 when sold, ended, or while the ledger is asked
-	asked            bool         // the ledger was, whether to give the order up, and may yet do so: nothing keeps it longer
+	asked            bool         // the ledger was asked whether to give up the order, and may still do so: nothing extends the hold
+	askAgain         time.Time    // when it couldn't be asked: not before this
 
-	net         string        // of who holds it
-	since, last time.Time     // its keeping began, and may end at the latest: see wire.Kept
+	net         string        // of the holder
+	since, last time.Time     // when its keeping began, and its latest end: see wire.Kept
 	spent       time.Duration // by the fan, until since
 }
 
@@ -77,7 +80,7 @@ func NewEngine(event wire.Event, index *plan.Index) *Engine {
 	e := &Engine{
 		index: index, levelOf: make([]uint8, n),
 		state: make([]wire.State, n), owner: make([]*hold, n), at: make([]time.Time, n),
-		revision: make([]uint64, n), blocks: map[int]block{}, spoiled: map[int]struct{}{}, channels: map[string]int{},
+		flush: make([]uint64, n), revision: make([]uint64, n), blocks: map[int]block{}, spoiled: map[int]struct{}{}, channels: map[string]int{},
 		holds: map[string]*hold{}, tickets: map[string]int{}, returns: newReturns(), keepers: keepers{of: map[string]*keeper{}},
 		sectionOf: make([]uint16, n), dirty: map[int]struct{}{},
 	}
@@ -99,7 +102,7 @@ func NewEngine(event wire.Event, index *plan.Index) *Engine {
 	return e
 }
 
-// sectionRange is the places of counter k: a section's or, after those, an area's.
+// sectionRange returns the places of counter k: a section's or, after those, an area's.
 func (e *Engine) sectionRange(k int) (start, end int) {
 	if s := e.index.Sections(); k < len(s) {
 		return s[k].Start, s[k].End
@@ -115,8 +118,8 @@ func (e *Engine) sectionID(k int) string {
 	return e.index.Areas()[k-len(e.index.Sections())].ID
 }
 
-// SetEvent takes over what may change while an event is on sale: its state,
-// instants, limits and rules. Levels and plan stay.
+// SetEvent applies what may change while an event is on sale: its state, instants, limits
+// and rules. Levels and plan stay.
 func (e *Engine) SetEvent(event wire.Event) {
 	was := e.spec
 	e.spec = event.Spec.WithDefaults()
@@ -130,7 +133,7 @@ func (e *Engine) SetEvent(event wire.Event) {
 	}
 }
 
-// sortAgain makes the finder anew under other weights.
+// sortAgain rebuilds the finder under other weights.
 func (e *Engine) sortAgain() {
 	e.finder = newFinder(e.index, e.levelOf, e.spec.Best)
 	for name := range e.channels {
@@ -146,7 +149,8 @@ func (e *Engine) sortAgain() {
 	}
 }
 
-// channelOf is whose buyers alone may have a seat in a state; "" when that is nobody or everybody.
+// channelOf returns the channel whose buyers alone may have a seat in a state; "" if nobody
+// or everybody may.
 func (e *Engine) channelOf(seat int, s wire.State) string {
 	if s == wire.Blocked {
 		return e.blocks[seat].channel
@@ -165,7 +169,7 @@ func (e *Engine) SetPrice(id string, p wire.Price) {
 
 // Restore loads a seat's record at a revision, before any command.
 func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
-	e.revision[seat] = revision
+	e.flush[seat], e.revision[seat] = r.Flush, revision
 	e.at[seat] = r.At
 	if k := r.Kept; k != nil && r.State != wire.Held {
 		e.returns.note(seat, *k)
@@ -210,8 +214,8 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	return nil
 }
 
-// restoreTerms is grant's counterpart. A hold of a version that knew no bound
-// begins its keeping now.
+// restoreTerms is grant's counterpart. The keeping of a hold from a version without these
+// bounds begins now.
 func (e *Engine) restoreTerms(h *hold, r wire.Seat) {
 	if k := r.Kept; k != nil {
 		h.since, h.last, h.spent = k.Since, k.Until, time.Duration(k.Spent)
@@ -224,7 +228,7 @@ func (e *Engine) restoreTerms(h *hold, r wire.Seat) {
 	e.keepers.restored(h.fan, h.spent, h.since, true)
 }
 
-// Unopened lists up to most seats that have no record yet, from seat on.
+// Unopened lists up to most seats without a record, starting at from.
 func (e *Engine) Unopened(from, most int) []int {
 	var seats []int
 	for i := from; i < len(e.revision) && len(seats) < most; i++ {
@@ -235,59 +239,32 @@ func (e *Engine) Unopened(from, most int) []int {
 	return seats
 }
 
-// Open marks seats for their first record.
+// Known lists up to most seats that have a record which can be read, starting at from.
+func (e *Engine) Known(from, most int) []int {
+	var seats []int
+	for i := from; i < len(e.revision) && len(seats) < most; i++ {
+		if _, spoiled := e.spoiled[i]; e.revision[i] != 0 && !spoiled {
+			seats = append(seats, i)
+		}
+	}
+	return seats
+}
+
+// Tell marks seats so that the log says what they are.
+func (e *Engine) Tell(seats []int) {
+	for _, i := range seats {
+		e.touch(i)
+	}
+	e.acts = append(e.acts, wire.Act{Kind: wire.ActKindTell, Count: len(seats)})
+}
+
+// Open marks seats to get their first record.
 func (e *Engine) Open(seats []int, now time.Time) {
 	for _, i := range seats {
 		e.at[i] = now
 		e.touch(i)
 	}
 	e.acts = append(e.acts, wire.Act{Kind: wire.ActKindOpen, Count: len(seats)})
-}
-
-// Take returns what was changed since the last Take and must be stored as one
-// batch: the seats whose records changed, and the acts of the log record.
-func (e *Engine) Take() (seats []int, acts []wire.Act) {
-	seats, acts = e.pending, e.acts
-	e.pending, e.acts = nil, nil
-	clear(e.dirty)
-	return seats, acts
-}
-
-// Pending is how many records the next Take would return.
-func (e *Engine) Pending() int { return len(e.pending) }
-
-// Stored notes the revision of a seat's record after its flush was acknowledged.
-func (e *Engine) Stored(seat int, revision uint64) { e.revision[seat] = revision }
-
-// Revision of a seat's stored record; 0 when it has none.
-func (e *Engine) Revision(seat int) uint64 { return e.revision[seat] }
-
-// Record is what a seat's record must say now.
-func (e *Engine) Record(seat int) wire.Seat {
-	b := e.blocks[seat]
-	r := wire.Seat{State: e.state[seat], At: e.at[seat], Channel: b.channel, Why: b.why}
-	h := e.owner[seat]
-	if h == nil {
-		if k, ok := e.returns.kept[seat]; ok {
-			r.Kept = &k
-		}
-		return r
-	}
-	r.Net = h.net
-	r.Hold, r.Fan, r.Order, r.Key, r.Body, r.Tried, r.Extended = h.id, h.fan, h.order, h.key, h.body, h.tried, h.extended
-	if !h.sold {
-		if h.order != "" && !h.heldUntil.IsZero() {
-			r.HeldUntil = &h.heldUntil
-		}
-		r.Until = &h.until
-		r.Kept = &wire.Kept{Since: h.since, Until: h.last, Spent: wire.Duration(h.spent)}
-	}
-	for k, i := range h.seats {
-		if i == seat {
-			r.Quote = &h.quotes[k]
-		}
-	}
-	return r
 }
 
 // Sale is a sold seat.
@@ -304,12 +281,23 @@ func (e *Engine) Sold() []Sale {
 	return sold
 }
 
-// OrderOf is the order that a seat is sold to or in checkout for; empty when there is none.
+// OrderOf returns the order to which a seat is sold, or for which it is in checkout; empty
+// if there is none.
 func (e *Engine) OrderOf(seat string) string {
 	if i, ok := e.index.Lookup(seat); ok && e.owner[i] != nil {
 		return e.owner[i].order
 	}
 	return ""
+}
+
+// Has reports whether a hold has all these seats, sold or not.
+func (e *Engine) Has(hold string, seats []wire.SeatQuote) bool {
+	for _, q := range seats {
+		if i, ok := e.index.Lookup(q.ID); !ok || e.owner[i] == nil || e.owner[i].id != hold {
+			return false
+		}
+	}
+	return true
 }
 
 // Stock counts the seats by section and level.
@@ -325,7 +313,7 @@ func (e *Engine) Stock(now time.Time) wire.Stock {
 	return s
 }
 
-// set moves a seat to a state and owner and keeps the counters and the finder true.
+// set moves a seat to a state and owner, and updates the counters and the finder.
 func (e *Engine) set(seat int, to wire.State, owner *hold) {
 	e.count(seat, e.state[seat], -1)
 	e.count(seat, to, +1)

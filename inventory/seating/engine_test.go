@@ -2,6 +2,7 @@ package seating
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -248,7 +249,7 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 		}
 		records := map[int]wire.Seat{}
 		replayed := map[string]wire.State{} // by folding the log's acts
-		revision := uint64(0)
+		flush, revision := uint64(0), uint64(0)
 		stored := func() {
 			seats, acts := e.Take()
 			if len(seats) > 0 && len(acts) == 0 {
@@ -261,10 +262,29 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 					}
 				}
 			}
+			flush++
+			changed := 0
+			for _, c := range e.Changes(seats) {
+				for k, id := range c.IDs {
+					i, _ := index.Lookup(id)
+					if c.Was[k] != records[i].Flush {
+						t.Fatalf("seat %s was changed by flush %d, says flush %d: it was %d", id, c.Was[k], flush, records[i].Flush)
+					}
+					r := c.Record(k, 0, 0)
+					r.V = 0
+					if is := e.Record(i); !reflect.DeepEqual(r, is) {
+						t.Fatalf("the log says of %s %+v, its record %+v", id, r, is)
+					}
+					records[i] = c.Record(k, flush, flush)
+					changed++
+				}
+			}
+			if changed != len(seats) {
+				t.Fatalf("%d of %d seats are in the log", changed, len(seats))
+			}
 			for _, i := range seats {
 				revision++
-				records[i] = e.Record(i)
-				e.Stored(i, revision)
+				e.Stored(i, flush, revision)
 			}
 		}
 		e.Open(e.Unopened(0, 1000), start)
@@ -281,7 +301,7 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 		stored()
 		again := NewEngine(seatingtest.Concert(), index)
 		for i, r := range records {
-			if err := again.Restore(i, r, e.Revision(i)); err != nil {
+			if err := again.Restore(i, r, e.revision[i]); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -409,8 +429,8 @@ func checkEngine(t *rapid.T, e *Engine) {
 	}
 }
 
-// A fan whose pass was revoked gives back what he holds, but for what is being
-// paid for and what is his.
+// A fan whose pass was revoked gives back what they hold, but for what is being
+// paid for and what is theirs.
 func TestReleaseAllOfAFan(t *testing.T) {
 	e := onSale(t, seatingtest.Hall(t, 2, 10, 0))
 	e.Hold(named("h_1", "f", "A-1"), start)
@@ -481,5 +501,11 @@ func TestNothingExtendsAfterTheDeadline(t *testing.T) {
 	e.Postpone("h_1", until.Add(time.Minute))
 	if r := extend(until.Add(time.Second)); code(r.Problem) != wire.CodeUnavailable {
 		t.Errorf("when it could not be asked: %+v", r)
+	}
+	if r, _ := e.Look("A-1"); !r.Until.Equal(until) {
+		t.Errorf("the ledger is asked again later, and the seat is held until %v: the log says %v", r.Until, until)
+	}
+	if due, _ := e.Due(); !due.Equal(until.Add(time.Minute)) {
+		t.Errorf("it is asked again at %v", due)
 	}
 }

@@ -7,13 +7,13 @@ import (
 	"frontrow/wire"
 )
 
-// A fan who doesn't buy keeps seats no longer than Spec.Hold.Keep in all, and no
-// hold stands longer than HoldSpec.Life; so the deadline of a hold that isn't paid
-// for leaves room for one whole payment before its last. What came back unbought
-// rests: for as long as Keep, others may have it, but not who kept it for more than
-// most of a hold's time, nor others of a network that keeps more than it buys.
+// A fan who doesn't buy keeps seats for at most Spec.Hold.Keep in all, and no hold stands
+// longer than HoldSpec.Life; so the deadline of a hold that isn't being paid for leaves
+// room for one whole payment before its last. Seats that come back unbought rest for as
+// long as Keep: others may have them, but not a fan who kept them for most of a hold's
+// time, nor others in a network that gives back more than it buys.
 
-// returns is what came back unbought: which seats, and from whom.
+// returns records the seats that came back unbought, and from whom.
 type returns struct {
 	kept   map[int]wire.Kept           // by seat, available or blocked
 	byFan  map[string]map[int]struct{} // the same by who kept it
@@ -69,8 +69,8 @@ func (r *returns) buys(net string, n int) {
 	}
 }
 
-// hoards tells whether a network gives back more than it buys. An office or a
-// campus buys most of what it holds; for who only keeps seats, a network is one person.
+// hoards reports whether a network gives back more than it buys. An office or a campus buys
+// most of what it holds; a network that only keeps seats counts as one person.
 func (r *returns) hoards(net string) bool { return net != "" && len(r.byNet[net]) > r.bought[net] }
 
 // keeper is how long a fan has kept seats without buying them.
@@ -80,7 +80,7 @@ type keeper struct {
 	standing int // holds
 }
 
-// spent is how long until now; nothing once they have rested.
+// spent returns how long they have kept seats by now; 0 once they have rested.
 func (k *keeper) spent(now time.Time, rest time.Duration) time.Duration {
 	switch {
 	case k.standing > 0:
@@ -91,10 +91,10 @@ func (k *keeper) spent(now time.Time, rest time.Duration) time.Duration {
 	return k.total
 }
 
-// keepers are the fans who hold seats, and those who rest.
+// keepers are the fans who hold seats, and those who are resting.
 type keepers struct {
 	of   map[string]*keeper
-	idle []end // who holds nothing any more, since when; oldest first
+	idle []end // fans who no longer hold anything, and since when; oldest first
 }
 
 func (k *keepers) begin(fan string, now time.Time, rest time.Duration) {
@@ -107,7 +107,7 @@ func (k *keepers) begin(fan string, now time.Time, rest time.Duration) {
 	one.standing++
 }
 
-// end notes the end of a hold; unbought says that its time counts.
+// end notes the end of a hold; its time counts if unbought.
 func (k *keepers) end(fan string, unbought bool, now time.Time, rest time.Duration) {
 	one := k.of[fan]
 	if one == nil || one.standing == 0 {
@@ -131,7 +131,7 @@ func (k *keepers) end(fan string, unbought bool, now time.Time, rest time.Durati
 	k.sweep(now, rest)
 }
 
-// sweep forgets who has rested.
+// sweep forgets the fans who have rested.
 func (k *keepers) sweep(now time.Time, rest time.Duration) {
 	old := 0
 	for ; old < len(k.idle) && now.Sub(k.idle[old].at) >= rest; old++ {
@@ -142,8 +142,8 @@ func (k *keepers) sweep(now time.Time, rest time.Duration) {
 	k.idle = k.idle[old:]
 }
 
-// restored takes over what a record says of a fan: that they had kept seats for
-// total until at, and whether a hold of theirs stands.
+// restored takes what a record says about a fan: that they had kept seats for total until
+// at, and whether a hold of theirs stands.
 func (k *keepers) restored(fan string, total time.Duration, at time.Time, standing bool) {
 	one := k.of[fan]
 	switch {
@@ -151,7 +151,7 @@ func (k *keepers) restored(fan string, total time.Duration, at time.Time, standi
 		one = &keeper{total: total, at: at}
 		k.of[fan] = one
 		k.idle = append(k.idle, end{fan, at})
-	case standing && one.standing > 0: // holds of one fan tell the same, or one of them less
+	case standing && one.standing > 0: // a fan's holds say the same, or one of them less
 		if total > one.total+at.Sub(one.at) {
 			one.total, one.at = total, at
 		}
@@ -163,13 +163,13 @@ func (k *keepers) restored(fan string, total time.Duration, at time.Time, standi
 	}
 }
 
-// rest is how long what was kept and not bought is others'.
+// rest returns how long seats kept and not bought are reserved for others.
 func (e *Engine) rest() time.Duration { return time.Duration(e.spec.Hold.Keep) }
 
-// least is the shortest time to choose that is worth giving.
+// least returns the shortest time to choose that is worth granting.
 func (e *Engine) least() time.Duration { return time.Duration(e.spec.Hold.TTL) / 4 }
 
-// spent is how long a fan has kept seats without buying.
+// spent returns how long a fan has kept seats without buying.
 func (e *Engine) spent(fan string, now time.Time) time.Duration {
 	if k := e.keepers.of[fan]; k != nil {
 		return k.spent(now, e.rest())
@@ -177,7 +177,7 @@ func (e *Engine) spent(fan string, now time.Time) time.Duration {
 	return 0
 }
 
-// usedUp refuses a fan who has kept seats for as long as one may.
+// usedUp refuses a fan who has kept seats for as long as allowed.
 func (e *Engine) usedUp(fan string, now time.Time) *wire.Problem {
 	hold := e.spec.Hold
 	spent := e.spent(fan, now)
@@ -185,17 +185,17 @@ func (e *Engine) usedUp(fan string, now time.Time) *wire.Problem {
 		return nil
 	}
 	k := e.keepers.of[fan]
-	p := wire.Refuse(wire.CodeResting, fmt.Sprintf("You have kept seats for %s without buying them. Pay for those that you hold now; after that others go first for %s.",
+	p := wire.Refuse(wire.CodeResting, fmt.Sprintf("You have kept seats for %s without buying them. Pay for the seats that you hold now. After that, others go first for %s.",
 		spell(spent), spell(e.rest())))
 	if k.standing == 0 {
 		again := k.at.Add(e.rest())
 		p.RetryAfterMS = again.Sub(now).Milliseconds()
-		p.Detail = fmt.Sprintf("You have kept seats for %s without buying them. Others go first until %s; then you can choose again.", spell(spent), e.clock(again))
+		p.Detail = fmt.Sprintf("You have kept seats for %s without buying them. Others go first until %s. Then you can choose again.", spell(spent), e.clock(again))
 	}
 	return p
 }
 
-// usedOf is how much of a hold's time who asks has had of a seat.
+// usedOf returns for how much of a hold's time the requester has had a seat.
 func (e *Engine) usedOf(seat int, c *wire.Claims, now time.Time) time.Duration {
 	k, ok := e.returns.kept[seat]
 	if !ok || now.Sub(k.Until) >= e.rest() || k.Fan != c.Fan && (k.Net != c.Net || !e.returns.hoards(k.Net)) {
@@ -208,7 +208,7 @@ func (e *Engine) rests(seat int, c *wire.Claims, now time.Time) bool {
 	return e.usedOf(seat, c, now) > time.Duration(e.spec.Hold.TTL)-e.least()
 }
 
-// resting refuses seats by name that rest from who asks.
+// resting refuses named seats that rest from the requester.
 func (e *Engine) resting(seats []int, c *wire.Claims, now time.Time) *wire.Problem {
 	if len(e.returns.kept) == 0 {
 		return nil
@@ -229,16 +229,16 @@ func (e *Engine) resting(seats []int, c *wire.Claims, now time.Time) *wire.Probl
 	}
 	by := "you"
 	if latest.Fan != c.Fan {
-		by = "somebody of your network"
+		by = "somebody on your network"
 	}
 	again := latest.Until.Add(e.rest())
-	p := wire.Refuse(wire.CodeResting, fmt.Sprintf("These seats were held by %s until %s and not bought; others go first until %s. Choose other seats.", by, e.clock(latest.Until), e.clock(again)))
+	p := wire.Refuse(wire.CodeResting, fmt.Sprintf("These seats were held by %s until %s and not bought, so others go first until %s. Choose other seats.", by, e.clock(latest.Until), e.clock(again)))
 	p.Seats, p.RetryAfterMS = e.ids(back), again.Sub(now).Milliseconds()
 	return p
 }
 
-// aside takes free seats that rest from who asks out of a layer, and returns how
-// many and what puts them back.
+// aside removes the free seats that rest from the requester from a layer. It returns how
+// many, and a function that puts them back.
 func (e *Engine) aside(l *layer, c *wire.Claims, now time.Time) (n int, back func()) {
 	var hidden []int
 	hide := func(seats map[int]struct{}) {
@@ -274,13 +274,13 @@ func (e *Engine) grant(h *hold, c *wire.Claims, now time.Time) {
 	h.until = e.plain(h, h.since.Add(time.Duration(spec.TTL)))
 }
 
-// lastOf is the last deadline of a hold by the present rules.
+// lastOf returns the last deadline of a hold under the present rules.
 func (e *Engine) lastOf(h *hold) time.Time {
 	spec := e.spec.Hold
 	return h.since.Add(min(time.Duration(spec.Life()), time.Duration(spec.Keep)-h.spent))
 }
 
-// plain bounds the deadline of a hold that isn't in checkout: a payment that begins
+// plain bounds the deadline of a hold that isn't in checkout, so that a payment that begins
 // just before it has all of its time.
 func (e *Engine) plain(h *hold, until time.Time) time.Time {
 	if most := h.last.Add(-time.Duration(e.spec.Hold.Checkout)); until.After(most) {
@@ -289,8 +289,8 @@ func (e *Engine) plain(h *hold, until time.Time) time.Time {
 	return until.UTC()
 }
 
-// unbought notes that a hold's seats come back. Those that come back through no
-// fault of the fan's don't rest.
+// unbought notes that a hold's seats come back. Those that come back through no fault of
+// the fan don't rest.
 func (e *Engine) unbought(h *hold, faultless bool, now time.Time) {
 	if h.until.Before(now) { // we are late
 		now = h.until
@@ -310,20 +310,20 @@ func (e *Engine) unbought(h *hold, faultless bool, now time.Time) {
 type Returned struct {
 	Hold, Fan, Net string
 	Seats          int
-	Faultless      bool // not by the fan's doing
+	Faultless      bool // not caused by the fan
 }
 
-// Returned lists the holds that have ended without a sale since it was asked last.
+// Returned lists the holds that have ended without a sale since its last call.
 func (e *Engine) Returned() []Returned {
 	back := e.back
 	e.back = nil
 	return back
 }
 
-// clock writes an instant for people.
+// clock formats an instant for people.
 func (e *Engine) clock(t time.Time) string { return wire.FormatClock(t, e.zone) }
 
-// spell writes a duration for people.
+// spell formats a duration for people.
 func spell(d time.Duration) string {
 	unit, n := "second", int(d.Round(time.Second)/time.Second)
 	if n >= 120 {

@@ -43,7 +43,7 @@ func TestSeatsRestFromWhoKeptThem(t *testing.T) {
 		!strings.Contains(r.Problem.Detail, "held by you until 11:08:00 (Berlin time)") || !strings.Contains(r.Problem.Detail, "others go first until 11:30:00 (Berlin time)") {
 		t.Fatalf("%+v", r.Problem)
 	}
-	if r := e.Hold(from("n", "h_3", "g", now, "A-2"), now); code(r.Problem) != wire.CodeResting || !strings.Contains(r.Problem.Detail, "somebody of your network") {
+	if r := e.Hold(from("n", "h_3", "g", now, "A-2"), now); code(r.Problem) != wire.CodeResting || !strings.Contains(r.Problem.Detail, "somebody on your network") {
 		t.Errorf("the network buys nothing, and has its seats again: %+v", r.Problem)
 	}
 	best := wire.HoldRequest{Hold: "h_4", Claims: claims("f"), Best: &wire.Best{Count: 4}}
@@ -119,7 +119,7 @@ func TestAFanKeepsSeatsNoLonger(t *testing.T) {
 	if m := e.MoreTime(wire.MoreTimeRequest{Hold: "h_2", Fan: "f"}, now); code(m.Problem) != wire.CodeInvalid {
 		t.Errorf("%+v", m)
 	}
-	if r := e.Hold(from("n", "h_3", "f", now.Add(time.Minute+time.Second), "A-7"), now.Add(time.Minute+time.Second)); code(r.Problem) != wire.CodeResting || !strings.Contains(r.Problem.Detail, "Pay for those") {
+	if r := e.Hold(from("n", "h_3", "f", now.Add(time.Minute+time.Second), "A-7"), now.Add(time.Minute+time.Second)); code(r.Problem) != wire.CodeResting || !strings.Contains(r.Problem.Detail, "Pay for the seats") {
 		t.Errorf("%+v", r)
 	}
 	now = now.Add(180 * time.Second)

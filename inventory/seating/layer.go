@@ -9,15 +9,15 @@ import (
 	"frontrow/wire"
 )
 
-// run is a part of a row between aisles, of one price level and at most 64
-// long, so that its free seats are the bits of a word: what best available and
-// the orphan rule call a block.
+// run is a part of a row between aisles, of one price level and at most 64 seats long, so
+// that its free seats are the bits of a word. Best available and the orphan rule call it a
+// block.
 type run struct {
 	start, len int
 	section    int
 	row        rowAt
 	level      uint8
-	ordinary   uint64 // the seats for anybody: not accessible, nor kept for a companion
+	ordinary   uint64 // the seats for anybody: neither accessible nor kept for a companion
 	accessible uint64
 	middle     point   // of the seats from end to end
 	reach      float64 // the farthest seat from there
@@ -33,7 +33,7 @@ type point struct{ x, y float64 }
 
 func (p point) to(q point) float64 {
 	x, y := p.x-q.x, p.y-q.y
-	return math.Sqrt(x*x + y*y) // plans are too small to overflow, which math.Hypot minds
+	return math.Sqrt(x*x + y*y) // plans are too small for the overflow that math.Hypot avoids
 }
 
 // cost of a seat: the lower the better.
@@ -45,10 +45,10 @@ func cost(w wire.BestSpec, s *plan.Seat, at point, rank int, row rowAt, focus po
 	return c
 }
 
-// layer is what one kind of buyer may have: the seats on general sale, or
-// those and the ones blocked for a channel. A gap is a stretch of free seats of
-// a run with nothing free beside it. N seats can be taken from it without
-// leaving one alone if it is n long, or n+2 and more.
+// layer has the seats open to one kind of buyer: those on general sale, or those and the
+// ones blocked for a channel. A gap is a stretch of free seats of a run with nothing free
+// beside it. N seats can be taken from it without leaving one alone if it is n long, or n+2
+// and more.
 type layer struct {
 	open []uint64 // places of all kinds, one bit a place
 	free []uint64 // by run: the ordinary seats, one bit a seat
@@ -58,9 +58,9 @@ type layer struct {
 	fits  [maxGroup + 3][]uint64 // by n: the runs with a gap of n or more
 }
 
-const maxGroup = plan.MaxBlockSeats // that can sit together
+const maxGroup = plan.MaxBlockSeats // who can sit together
 
-// newLayer has every place.
+// newLayer returns a layer with every place free.
 func newLayer(runs []run, places int) *layer {
 	l := &layer{open: make([]uint64, (places+63)/64), free: make([]uint64, len(runs)), gaps: make([]uint64, len(runs))}
 	for i := range places {
@@ -89,7 +89,7 @@ func (l *layer) clone() *layer {
 	return c
 }
 
-// put makes free the free seats of run k.
+// put sets the free seats of run k to free.
 func (l *layer) put(k int, free uint64) {
 	word, bit := k/64, uint64(1)<<(k%64)
 	was, is := l.gaps[k], gapLengths(free)
@@ -103,7 +103,7 @@ func (l *layer) put(k int, free uint64) {
 	}
 }
 
-// anybodys says whether a seat of run k is free for anybody.
+// anybodys sets whether a seat of run k is free for anybody.
 func (l *layer) anybodys(k int, bit uint64, free bool) {
 	if free {
 		l.put(k, l.free[k]|bit)
@@ -112,8 +112,8 @@ func (l *layer) anybodys(k int, bit uint64, free bool) {
 	}
 }
 
-// starts has a bit for each place of run k where n free neighbours begin; with
-// clean, only for those that leave no seat alone.
+// starts returns a bit for each place of run k where n free neighbours begin; if clean,
+// only for those that leave no seat alone.
 func (l *layer) starts(k, n int, clean bool) uint64 {
 	at := starts(l.free[k], n)
 	if clean {
@@ -122,7 +122,7 @@ func (l *layer) starts(k, n int, clean bool) uint64 {
 	return at
 }
 
-// with is the runs that have such starts.
+// with returns the runs that have such starts.
 func (l *layer) with(n int, clean bool, only []uint64) runSet {
 	switch {
 	case n > maxGroup:
@@ -136,7 +136,7 @@ func (l *layer) with(n int, clean bool, only []uint64) runSet {
 // runSet is the runs in one of two sets, and in only unless that is nil.
 type runSet struct{ one, other, only []uint64 }
 
-// next is the first run of the set from k on, -1 if there is none.
+// next returns the first run of the set from k on, -1 if there is none.
 func (s runSet) next(k int) int {
 	skip := ^uint64(0) << (k % 64)
 	for at := k / 64; at < len(s.one); at++ {
@@ -152,7 +152,7 @@ func (s runSet) next(k int) int {
 	return -1
 }
 
-// available tells whether place i is free, of whatever kind.
+// available reports whether place i is free, of whatever kind.
 func (l *layer) available(i int) bool { return l.open[i/64]&(1<<(i%64)) != 0 }
 
 // standing takes the first n free places of [start, end), or none.
@@ -174,7 +174,7 @@ func (l *layer) standing(into []int, start, end, n int) []int {
 	return nil
 }
 
-// gapLengths has bit n-1 set if there is a gap of n.
+// gapLengths sets bit n-1 if there is a gap of n.
 func gapLengths(free uint64) (lengths uint64) {
 	for free != 0 {
 		free >>= bits.TrailingZeros64(free)
@@ -185,7 +185,7 @@ func gapLengths(free uint64) (lengths uint64) {
 	return lengths
 }
 
-// starts has a bit for each place where n free neighbours begin.
+// starts returns a bit for each place where n free neighbours begin.
 func starts(free uint64, n int) uint64 {
 	for left, shift := n-1, 1; left > 0; shift <<= 1 { // runs of doubling length
 		s := min(shift, left)
@@ -195,18 +195,18 @@ func starts(free uint64, n int) uint64 {
 	return free
 }
 
-// orphans has a bit for each start of n seats that would leave exactly one
-// free seat between them and what is taken, on either side.
+// orphans returns a bit for each start of n seats that would leave exactly one free seat
+// between them and what is taken, on either side.
 func orphans(free uint64, n int) uint64 {
 	left := (free << 1) &^ (free << 2)
 	right := (free >> uint(n)) &^ (free >> (uint(n) + 1)) // shifts of 64 and more give 0
 	return left | right
 }
 
-// alone are the free seats without a free neighbour.
+// alone returns the free seats without a free neighbour.
 func alone(free uint64) uint64 { return free &^ (free<<1 | free>>1) }
 
-// gapsOf has a bit at the beginning of each stretch of exactly n free seats.
+// gapsOf returns a bit at the beginning of each stretch of exactly n free seats.
 func gapsOf(free uint64, n int) uint64 {
 	return starts(free, n) &^ (free << 1) &^ starts(free, n+1)
 }

@@ -8,12 +8,12 @@ import (
 	"frontrow/wire"
 )
 
-// nearSellOut is the part of a section below which, once that is all that is
-// free of it, the lenient orphan rule gives way: one in so many.
+// nearSellOut says when the lenient orphan rule no longer applies: once fewer than one in
+// so many of a section's seats are free.
 const nearSellOut = 20
 
-// orphaned says which rule a choice of seats by name breaks: does it leave a
-// free seat alone although as many seats could be taken together without? See
+// orphaned refuses a choice of named seats that breaks the orphan rule: it leaves a free
+// seat alone although as many seats could be had together without that. See
 // wire.OrphansLenient and wire.OrphansStrict.
 func (e *Engine) orphaned(seats []int, among *layer) *wire.Problem {
 	rule := e.spec.Hold.Orphans
@@ -41,8 +41,8 @@ func (e *Engine) orphaned(seats []int, among *layer) *wire.Problem {
 	return e.orphanProblem(seats, left, at, among)
 }
 
-// makesAlone lists the seats of a run that have a free neighbour now and would
-// have none without those chosen.
+// makesAlone lists the seats of a run that have a free neighbour now and would have none
+// once chosen are taken.
 func (e *Engine) makesAlone(r *run, free uint64, chosen []int) (made []int) {
 	after := free
 	for _, i := range chosen {
@@ -68,8 +68,8 @@ func (f *finder) inRun(r *run, chosen []int) (n int) {
 	return n
 }
 
-// avoidable tells whether n seats can be had together, leaving nobody alone,
-// where the rule looks for them.
+// avoidable reports whether, where the rule looks for them, n seats can be had together
+// without leaving a seat alone.
 func (e *Engine) avoidable(rule string, r *run, among *layer, n int) bool {
 	f := e.finder
 	free := among.free[f.runOf[r.start]]
@@ -84,18 +84,18 @@ func (e *Engine) avoidable(rule string, r *run, among *layer, n int) bool {
 	return here || f.lowest(&wish{levels: 1 << r.level, section: r.section, among: among}, n, true).ok()
 }
 
-// orphanProblem names the seats left alone and, for a choice within one run,
-// the nearest that leaves none.
+// orphanProblem names the seats left alone and, for a choice within one run, the nearest
+// choice that leaves none.
 func (e *Engine) orphanProblem(chosen, left []int, r *run, among *layer) *wire.Problem {
 	f := e.finder
-	p := wire.Refuse(wire.CodeOrphan, fmt.Sprintf("Your choice would leave %s alone.", e.places(left)))
+	p := wire.Refuse(wire.CodeOrphan, fmt.Sprintf("Your choice would leave %s isolated.", e.places(left)))
 	p.Seats = e.ids(left)
 	instead := nowhere
 	if f.inRun(r, chosen) == len(chosen) {
 		instead = f.nearest(&wish{levels: 1 << r.level, section: r.section, among: among}, len(chosen), chosen[0])
 	}
 	if !instead.clean {
-		p.Detail += " Leave none or at least two free seats beside each other."
+		p.Detail += " Leave no free seat, or at least two beside each other."
 		return p
 	}
 	f.found = f.found[:0]

@@ -13,7 +13,8 @@ func (f *finder) split(w *wish) (groups int) {
 	if !f.gaps(w) {
 		return 0
 	}
-	// As even as the gaps allow: from the shortest, each its gap or its share.
+	// As even as the gaps allow: starting with the shortest, each takes its gap or its
+	// share.
 	rest := w.count
 	for k := len(f.parts); k > 0; k-- {
 		f.parts[k-1] = min(f.parts[k-1], rest/k)
@@ -39,8 +40,8 @@ func (f *finder) split(w *wish) (groups int) {
 	return len(f.parts)
 }
 
-// gaps puts the lengths of the longest gaps that hold w.count seats into
-// f.parts, longest first; ok is false when all together don't.
+// gaps puts the lengths of the longest gaps that together hold w.count seats into f.parts,
+// longest first; ok is false if all gaps together don't.
 func (f *finder) gaps(w *wish) (ok bool) {
 	f.parts = f.parts[:0]
 	rest := w.count
@@ -62,9 +63,8 @@ func (f *finder) gaps(w *wish) (ok bool) {
 	return false
 }
 
-// nearest finds the n neighbours that start nearest to a seat: in its section
-// if that has any, and there as anywhere those that leave no seat alone if
-// there are any.
+// nearest finds the n neighbours that start nearest to a seat: in its section if possible,
+// and either way leaving no seat alone if possible.
 func (f *finder) nearest(w *wish, n, to int) group {
 	section := f.inSection[f.runs[f.runOf[to]].section]
 	for _, only := range [...][]uint64{section, nil} {

@@ -7,12 +7,12 @@ import (
 	"frontrow/wire"
 )
 
-// A seat whose record can't be read may be anybody's. It is blocked, and nothing but
-// a sale or a repair changes that: nobody can hold it or put it back on sale.
+// A seat whose record can't be read may be anybody's. It is blocked, and only a sale or a
+// repair changes that: nobody can hold it or put it back on sale.
 
 const whySpoiled = "its record can't be read"
 
-// Spoil loads a seat whose record, of a revision, can't be read, before any command.
+// Spoil loads a seat whose record, at a revision, can't be read, before any command.
 func (e *Engine) Spoil(seat int, revision uint64) {
 	e.revision[seat] = revision
 	e.mark(seat, &block{why: whySpoiled})
@@ -30,8 +30,8 @@ func (e *Engine) Spoiled() []string {
 	return e.ids(seats)
 }
 
-// Repaired marks restored seats, whose last records are spoiled, to be stored as
-// they are known to be.
+// Repaired marks restored seats whose last records are spoiled to be stored in their known
+// state.
 func (e *Engine) Repaired(seats []int) {
 	for _, i := range seats {
 		e.touch(i)
@@ -39,8 +39,8 @@ func (e *Engine) Repaired(seats []int) {
 	e.acts = append(e.acts, wire.Act{Kind: wire.ActKindRepair, Seats: e.ids(seats)})
 }
 
-// Repair makes a spoiled seat what the log says that it is: available or blocked.
-// It changes no other.
+// Repair makes a spoiled seat what the log says it is: available or blocked. It changes no
+// other.
 func (e *Engine) Repair(seat string, to wire.State, channel, why string, now time.Time) {
 	i, ok := e.index.Lookup(seat)
 	if _, spoiled := e.spoiled[i]; !ok || !spoiled {

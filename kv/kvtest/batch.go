@@ -26,27 +26,27 @@ func testBatchAllOrNothing(t *testing.T, s *suite) {
 		"update": append(creates(b, "a", "b"), kv.Msg{Subject: b.Subject("there"), Expect: kv.At(r + 7)}),
 		"twice":  creates(b, "a", "b", "a"),
 	} {
-		if _, err := kv.Publish(ctx, b.Conn(), msgs); !errors.Is(err, kv.ErrConflict) || errors.Is(err, kv.ErrUnknown) {
+		if _, err := b.Publish(ctx, msgs); !errors.Is(err, kv.ErrConflict) || errors.Is(err, kv.ErrUnknown) {
 			t.Errorf("%s: %v, want ErrConflict", name, err)
 		}
 	}
 	if all := must(b.All(ctx, ">"))(t); len(all) != 1 {
 		t.Fatalf("refused batches left %d keys, want 1", len(all))
 	}
-	ack := must(kv.Publish(ctx, b.Conn(), append(creates(b, "a", "b"), kv.Msg{Subject: b.Subject("there"), Expect: kv.At(r)})))(t)
+	ack := must(b.Publish(ctx, append(creates(b, "a", "b"), kv.Msg{Subject: b.Subject("there"), Expect: kv.At(r)})))(t)
 	if ack.Count != 3 || ack.Stream != b.Name() || ack.Revision(0) != r+1 || ack.Last != r+3 {
 		t.Fatalf("acknowledgement %+v after revision %d", ack, r)
 	}
-	if _, err := kv.Publish(ctx, b.Conn(), nil); err == nil {
+	if _, err := b.Publish(ctx, nil); err == nil {
 		t.Error("an empty batch was accepted")
 	}
-	if _, err := kv.Publish(ctx, b.Conn(), make([]kv.Msg, kv.MaxBatch+1)); err == nil {
+	if _, err := b.Publish(ctx, make([]kv.Msg, kv.MaxBatch+1)); err == nil {
 		t.Error("too large a batch was accepted")
 	}
 }
 
-// Batches of several processes and single publishes to the same stream: the
-// revisions an Ack tells are those the records have.
+// Several processes publish batches and single messages to the same stream: the revisions
+// in an Ack are those of the records.
 func testBatchContiguous(t *testing.T, s *suite) {
 	const writers, rounds, size = 4, 10, 25
 	ctx, b := bounded(t), s.bucket(t)
@@ -57,7 +57,7 @@ func testBatchContiguous(t *testing.T, s *suite) {
 		other := s.open(t)
 		single.Go(func() {
 			for noise.Err() == nil {
-				_, _ = kv.Publish(ctx, other.Conn(), []kv.Msg{{Subject: b.Subject("noise")}})
+				_, _ = other.Publish(ctx, []kv.Msg{{Subject: b.Subject("noise")}})
 			}
 		})
 	}
@@ -71,7 +71,7 @@ func testBatchContiguous(t *testing.T, s *suite) {
 				for i := range size {
 					keys = append(keys, key(w)+"."+key(r)+"."+key(i))
 				}
-				ack, err := kv.Publish(ctx, other.Conn(), creates(b, keys...))
+				ack, err := other.Publish(ctx, creates(b, keys...))
 				if err != nil {
 					t.Error(err)
 					return
@@ -98,7 +98,7 @@ func testBatchContiguous(t *testing.T, s *suite) {
 	}
 }
 
-// fenced is a batch of a seat-like update and a log record that carries the fence.
+// fenced returns a batch of a seat-like update and a log record that carries the fence.
 func fenced(b *kv.Bucket, g *kv.Guard, n int) []kv.Msg {
 	return append(creates(b, key(n)), kv.Msg{Subject: b.Subject("log." + key(n)), Expect: kv.While(g.Fence())})
 }
@@ -106,12 +106,12 @@ func fenced(b *kv.Bucket, g *kv.Guard, n int) []kv.Msg {
 func testFenceBefore(t *testing.T, s *suite) {
 	ctx, b := bounded(t), s.bucket(t)
 	old := must(kv.Seize(ctx, &b.Stream, "writer", "old", 1))(t)
-	must(kv.Publish(ctx, b.Conn(), fenced(b, old, 1)))(t)
-	must(kv.Publish(ctx, b.Conn(), fenced(b, old, 2)))(t)
+	must(b.Publish(ctx, fenced(b, old, 1)))(t)
+	must(b.Publish(ctx, fenced(b, old, 2)))(t)
 
 	other := s.open(t)
 	now := must(kv.Seize(ctx, &other.Stream, "writer", "new", 2))(t)
-	if _, err := kv.Publish(ctx, b.Conn(), fenced(b, old, 3)); !errors.Is(err, kv.ErrConflict) {
+	if _, err := b.Publish(ctx, fenced(b, old, 3)); !errors.Is(err, kv.ErrConflict) {
 		t.Fatalf("batch of a fenced writer: %v, want ErrConflict", err)
 	}
 	if err := old.Check(ctx); !errors.Is(err, kv.ErrFenced) {
@@ -120,12 +120,12 @@ func testFenceBefore(t *testing.T, s *suite) {
 	if err := old.Reassert(ctx); !errors.Is(err, kv.ErrFenced) {
 		t.Fatalf("reassert: %v, want ErrFenced", err)
 	}
-	if _, err := old.Settle(ctx, nil); !errors.Is(err, kv.ErrFenced) {
-		t.Fatalf("settle: %v, want ErrFenced", err)
+	if _, err := old.Resolve(ctx, nil); !errors.Is(err, kv.ErrFenced) {
+		t.Fatalf("resolve: %v, want ErrFenced", err)
 	}
 	// A refusal for another reason leaves the guard its right.
-	must(kv.Publish(ctx, other.Conn(), fenced(other, now, 3)))(t)
-	if _, err := kv.Publish(ctx, other.Conn(), fenced(other, now, 3)); !errors.Is(err, kv.ErrConflict) {
+	must(other.Publish(ctx, fenced(other, now, 3)))(t)
+	if _, err := other.Publish(ctx, fenced(other, now, 3)); !errors.Is(err, kv.ErrConflict) {
 		t.Fatalf("batch that conflicts: %v, want ErrConflict", err)
 	}
 	if err := now.Check(ctx); err != nil {
@@ -133,8 +133,8 @@ func testFenceBefore(t *testing.T, s *suite) {
 	}
 }
 
-// The guard is seized while batches of the old writer stream in: after Seize has
-// returned, no more of them is stored.
+// The guard is seized while the old writer's batches stream in: once Seize has returned, no
+// more of them are stored.
 func testFenceInFlight(t *testing.T, s *suite) {
 	const rounds = 15
 	ctx, b := bounded(t), s.bucket(t)
@@ -148,7 +148,7 @@ func testFenceInFlight(t *testing.T, s *suite) {
 		go func() {
 			for {
 				n++
-				_, err := kv.Publish(ctx, b.Conn(), fenced(b, old, n))
+				_, err := b.Publish(ctx, fenced(b, old, n))
 				switch {
 				case err == nil:
 					if acked = append(acked, key(n)); len(acked) == 3 {
@@ -157,7 +157,7 @@ func testFenceInFlight(t *testing.T, s *suite) {
 				case errors.Is(err, kv.ErrConflict) || ctx.Err() != nil:
 					ended <- err
 					return
-				} // else it is busy or in doubt, since a server was slow: the next one tells
+				} // otherwise it is busy or unknown, since a server was slow: the next one shows
 			}
 		}()
 		receive(t, "three batches", flowing)
@@ -166,7 +166,7 @@ func testFenceInFlight(t *testing.T, s *suite) {
 		if err := receive(t, "refusal", ended); !errors.Is(err, kv.ErrConflict) {
 			t.Fatalf("old writer ended with %v, want ErrConflict", err)
 		}
-		for k, e := range must(next.Settle(ctx, acked))(t) {
+		for k, e := range must(next.Resolve(ctx, acked))(t) {
 			if k != "writer" && e.Revision > at {
 				t.Fatalf("%s was stored at %d, after the guard was seized at %d", k, e.Revision, at)
 			}
@@ -185,7 +185,7 @@ func testGuardTerms(t *testing.T, s *suite) {
 			t.Errorf("%s with term %d after a with term 5: %v, want ErrFenced", late.holder, late.term, err)
 		}
 	}
-	// Seized by many at once, the highest term has it in the end, alone.
+	// If many seize it at once, only the highest term has it in the end.
 	var wg sync.WaitGroup
 	guards := make([]*kv.Guard, 16)
 	for i := range guards {
@@ -202,7 +202,7 @@ func testGuardTerms(t *testing.T, s *suite) {
 		if g == nil {
 			continue
 		}
-		_, err := kv.Publish(ctx, b.Conn(), fenced(b, g, i))
+		_, err := b.Publish(ctx, fenced(b, g, i))
 		if last := i == len(guards)-1; (err == nil) != last {
 			t.Errorf("batch with term %d of %d: %v", i, len(guards)-1, err)
 		}
@@ -212,18 +212,18 @@ func testGuardTerms(t *testing.T, s *suite) {
 	}
 }
 
-// A guard's record that somebody has spoilt fences nobody out for ever: whoever
-// rewrites it has the right, and it is one.
+// A spoiled guard record fences nobody out for ever: the one process that rewrites it has
+// the right.
 func testGuardSpoilt(t *testing.T, s *suite) {
 	ctx, b := bounded(t), s.bucket(t)
 	for i, junk := range []string{"", "x", `{"term":"`, "[]", `{"term":18446744073709551615}`} {
 		old := must(kv.Seize(ctx, &b.Stream, "writer", "a", uint64(10*i+1)))(t)
-		must(b.Conn().Request(b.Subject("writer"), []byte(junk), limit))(t)
-		if _, err := kv.Publish(ctx, b.Conn(), fenced(b, old, 100*i)); !errors.Is(err, kv.ErrConflict) {
+		must(b.Publish(bounded(t), []kv.Msg{{Subject: b.Subject("writer"), Data: []byte(junk)}}))(t)
+		if _, err := b.Publish(ctx, fenced(b, old, 100*i)); !errors.Is(err, kv.ErrConflict) {
 			t.Fatalf("%q: the fence of before it: %v, want ErrConflict", junk, err)
 		}
 		next := must(kv.Seize(ctx, &b.Stream, "writer", "b", uint64(10*i+2)))(t)
-		must(kv.Publish(ctx, b.Conn(), fenced(b, next, 100*i+1)))(t)
+		must(b.Publish(ctx, fenced(b, next, 100*i+1)))(t)
 		if err := old.Check(ctx); !errors.Is(err, kv.ErrFenced) {
 			t.Errorf("%q: who was before: %v, want ErrFenced", junk, err)
 		}

@@ -12,14 +12,15 @@ import (
 	"frontrow/kv"
 )
 
-// claims is a storm of creates by several processes on the same keys, and what each was told.
+// claims is a storm of creates by several processes on the same keys, with the outcomes
+// that each got.
 type claims struct {
 	mu    sync.Mutex
 	told  map[string][]outcome
 	acked atomic.Int32
 }
 
-// storm lets every committer create keys 0, 1, 2, … in groups until ctx ends.
+// storm has every committer create keys 0, 1, 2, … in groups until ctx ends.
 func storm(ctx context.Context, wg *sync.WaitGroup, committers []*kv.Committer) *claims {
 	cl := &claims{told: map[string][]outcome{}}
 	for p, c := range committers {
@@ -43,7 +44,7 @@ func storm(ctx context.Context, wg *sync.WaitGroup, committers []*kv.Committer) 
 	return cl
 }
 
-// more waits until n further creates were acknowledged.
+// more waits until n further creates have been acknowledged.
 func (cl *claims) more(t *testing.T, n int32) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -58,7 +59,8 @@ func (cl *claims) more(t *testing.T, n int32) {
 	}
 }
 
-// check: nobody was told of a key that another owns; what was acknowledged is stored.
+// check checks that no key was acknowledged to two owners, and that what was acknowledged
+// is stored.
 func (cl *claims) check(t *testing.T, b *kv.Bucket) {
 	t.Helper()
 	stored := map[string]kv.Entry{}
@@ -97,7 +99,7 @@ func (s *suite) committers(t *testing.T, n int) (cs []*kv.Committer) {
 	return cs
 }
 
-// Answers get lost and connections break in mid-batch, again and again.
+// Answers get lost and connections break in mid-batch, repeatedly.
 func testConnectionCut(t *testing.T, s *suite) {
 	b := s.bucket(t)
 	p := newProxy(t, s.env.URL())
@@ -118,8 +120,8 @@ func testConnectionCut(t *testing.T, s *suite) {
 	cl.check(t, b)
 }
 
-// A guarded committer, and the owner of a guard who publishes by himself, find
-// out what became of writes whose answer was lost, even without a condition.
+// A guarded committer, and a guard's owner that publishes itself, learn the outcome of
+// writes whose answer was lost, even of those without a condition.
 func testGuardedUnknown(t *testing.T, s *suite) {
 	ctx, b := bounded(t), s.bucket(t)
 	p := newProxy(t, s.env.URL())
@@ -128,21 +130,21 @@ func testGuardedUnknown(t *testing.T, s *suite) {
 	for round := range 5 {
 		p.deafen()
 		lost, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-		_, err := kv.Publish(lost, far.Conn(), fenced(far, g, round))
+		_, err := far.Publish(lost, fenced(far, g, round))
 		cancel()
 		if !errors.Is(err, kv.ErrUnknown) {
 			t.Fatalf("answer lost: %v, want ErrUnknown", err)
 		}
 		p.cut()
-		late := fenced(far, g, 1000+round) // the same revision of the fence, sent after Settle
-		got := must(g.Settle(ctx, []string{key(round), "log." + key(round)}))(t)
+		late := fenced(far, g, 1000+round) // the same revision of the fence, sent after Resolve
+		got := must(g.Resolve(ctx, []string{key(round), "log." + key(round)}))(t)
 		_, first := got[key(round)]
 		_, second := got["log."+key(round)]
 		if first != second {
 			t.Fatalf("half a batch: %v", got)
 		}
-		if _, err := kv.Publish(ctx, far.Conn(), late); !errors.Is(err, kv.ErrConflict) {
-			t.Fatalf("batch with the fence of before Settle: %v, want ErrConflict", err)
+		if _, err := far.Publish(ctx, late); !errors.Is(err, kv.ErrConflict) {
+			t.Fatalf("batch with the fence of before Resolve: %v, want ErrConflict", err)
 		}
 	}
 	c := commit(t, kv.CommitterConfig{Stream: &far.Stream, Guard: g, Patience: 20 * time.Second})

@@ -13,8 +13,8 @@ import (
 	"frontrow/kv"
 )
 
-// Time to live of the leases: short where a test waits for their end, long where
-// it must not come although the machine is busy.
+// Time to live of the leases: short where a test waits for their end, long where they must
+// not end even on a busy machine.
 const (
 	shortTTL = 600 * time.Millisecond
 	longTTL  = 6 * time.Second
@@ -28,7 +28,8 @@ type tenure struct {
 	over   chan struct{} // closed when its context has ended
 }
 
-// theatre is where the leases of several processes meet: it knows who trusts to hold each key now.
+// theatre is where the leases of several processes meet: it knows which process trusts that
+// it holds each key.
 type theatre struct {
 	t     *testing.T
 	ttl   time.Duration
@@ -46,7 +47,8 @@ func newTheatre(t *testing.T, ttl time.Duration) *theatre {
 	return &theatre{t: t, ttl: ttl, begun: make(chan tenure, 1000), holds: map[string]string{}, terms: map[string]uint64{}}
 }
 
-// process runs Leases of one holder; stop ends them as a process does that ends well.
+// process runs the Leases of one holder; stop ends them as a process does that shuts down
+// cleanly.
 func (th *theatre) process(b *kv.Bucket, holder string, keys ...string) (stop func()) {
 	l, err := kv.NewLeases(kv.LeasesConfig{Bucket: b, Holder: holder, TTL: th.ttl, Logger: th.logger})
 	if err != nil {
@@ -111,8 +113,8 @@ func (th *theatre) next() tenure {
 	return receive(th.t, "a holder", th.begun)
 }
 
-// renewed waits until each of keys was renewed twice, and fails the test if one
-// changed hands meanwhile.
+// renewed waits until each key has been renewed twice, and fails the test if one changes
+// hands meanwhile.
 func renewed(t *testing.T, b *kv.Bucket, keys ...string) {
 	t.Helper()
 	terms, writes := map[string]uint64{}, map[string]int{}
@@ -139,7 +141,7 @@ func renewed(t *testing.T, b *kv.Bucket, keys ...string) {
 	}
 }
 
-// Many processes want a key: they have it one after another, each for as long as it likes.
+// Many processes want a key: they get it one after another, each for as long as it likes.
 func testLeaseExclusive(t *testing.T, s *suite) {
 	b := s.bucket(t)
 	th := newTheatre(t, longTTL/2)
@@ -159,7 +161,7 @@ func testLeaseExclusive(t *testing.T, s *suite) {
 	renewed(t, b, "writer.e1")
 }
 
-// A process that ends well hands over at once, much sooner than a TTL.
+// A process that shuts down cleanly hands over at once, much sooner than a TTL.
 func testLeaseRelease(t *testing.T, s *suite) {
 	ctx, b := bounded(t), s.bucket(t)
 	th := newTheatre(t, limit)
@@ -175,7 +177,7 @@ func testLeaseRelease(t *testing.T, s *suite) {
 	t.Logf("record: %s", e.Value)
 }
 
-// A holder whose connection is gone stops trusting before another takes over.
+// A holder without a connection stops trusting before another takes over.
 func testLeaseCrash(t *testing.T, s *suite) {
 	b := s.bucket(t)
 	th := newTheatre(t, shortTTL)

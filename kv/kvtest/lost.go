@@ -12,16 +12,8 @@ import (
 	"frontrow/kv"
 )
 
-// lose deletes the test's bucket; bucket makes it anew, empty.
-func (s *suite) lose(t *testing.T) {
-	t.Helper()
-	if err := s.connect(t).DeleteStream(bounded(t), "KV_"+bucketName(t)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// The bucket is lost and made again while a lease is held: its holder keeps it,
-// under the same term, and nobody else gets it.
+// The bucket is lost and recreated while a lease is held: its holder keeps the lease, under
+// the same term, and nobody else gets it.
 func testLeaseBucketMadeAgain(t *testing.T, s *suite) {
 	b := s.bucket(t)
 	th := newTheatre(t, longTTL)
@@ -44,9 +36,8 @@ func testLeaseBucketMadeAgain(t *testing.T, s *suite) {
 	}
 }
 
-// The bucket is away for longer than a lease, and comes back as it was long ago:
-// terms go on above those that were given out, and each process says once that
-// it is gone.
+// The bucket is gone for longer than a lease, and comes back as it was long ago: terms
+// continue above those given out, and each process logs the loss once.
 func testLeaseBucketFromABackup(t *testing.T, s *suite) {
 	b := s.bucket(t)
 	th := newTheatre(t, shortTTL)
@@ -54,7 +45,7 @@ func testLeaseBucketFromABackup(t *testing.T, s *suite) {
 	th.logger = slog.New(said)
 	for _, key := range []string{"writer.e1", "writer.e2"} {
 		last, _ := json.Marshal(kv.Lease{Holder: "y", Term: 1000, Released: true})
-		must(b.Conn().Request(b.Subject(key), last, limit))(t)
+		must(b.Publish(bounded(t), []kv.Msg{{Subject: b.Subject(key), Data: last}}))(t)
 	}
 	th.process(s.open(t), "first", "writer.e1", "writer.e2")
 	before := []tenure{th.next(), th.next()}
@@ -65,21 +56,21 @@ func testLeaseBucketFromABackup(t *testing.T, s *suite) {
 	}
 	s.bucket(t)
 	old, _ := json.Marshal(kv.Lease{Holder: "z", Term: 1, TTL: shortTTL.String(), Write: "long ago"})
-	must(b.Conn().Request(b.Subject("writer.e1"), old, limit))(t)
+	must(b.Publish(bounded(t), []kv.Msg{{Subject: b.Subject("writer.e1"), Data: old}}))(t)
 	for range before {
-		th.next() // the theatre knows that its term is higher
+		th.next() // the theatre checks that its term is higher
 	}
 	if n := said.count(slog.LevelError); n != 1 {
 		t.Errorf("%d errors: %s", n, said.all())
 	}
 }
 
-// Whoever starts on a bucket that was lost begins below the guard. He is refused
-// with the lease in hand, and his next term is above the guard's; whoever wrote
-// under it is fenced, and stays so.
+// A process that starts after the bucket was lost begins below the guard. It is refused
+// although it has the lease, and its next term is above the guard's; the process that wrote
+// under the guard is fenced, and stays so.
 func testLeaseBelowGuard(t *testing.T, s *suite) {
 	ctx, b := bounded(t), s.bucket(t)
-	old := must(kv.Seize(ctx, &b.Stream, "guard", "old", 1<<40))(t) // no revision comes there
+	old := must(kv.Seize(ctx, &b.Stream, "guard", "old", 1<<40))(t) // no revision gets there
 	th := newTheatre(t, limit)                                      // nobody waits for the end of a lease
 	guards := make(chan *kv.Guard, 2)
 	th.act = func(ctx context.Context, holder string, term uint64) error {
@@ -91,8 +82,8 @@ func testLeaseBelowGuard(t *testing.T, s *suite) {
 	}
 	stop := th.process(s.open(t), "new", "writer.e1")
 	young := receive(t, "the right to write", guards)
-	must(kv.Publish(ctx, b.Conn(), fenced(b, young, 1)))(t)
-	if _, err := kv.Publish(ctx, b.Conn(), fenced(b, old, 2)); !errors.Is(err, kv.ErrConflict) {
+	must(b.Publish(ctx, fenced(b, young, 1)))(t)
+	if _, err := b.Publish(ctx, fenced(b, old, 2)); !errors.Is(err, kv.ErrConflict) {
 		t.Errorf("a batch of the late one: %v, want ErrConflict", err)
 	}
 	for name, try := range map[string]func(context.Context) error{"check": old.Check, "reassert": old.Reassert} {
@@ -102,7 +93,7 @@ func testLeaseBelowGuard(t *testing.T, s *suite) {
 	}
 	stop()
 	th.process(s.open(t), "next", "writer.e1")
-	must(kv.Publish(ctx, b.Conn(), fenced(b, receive(t, "the right to write", guards), 3)))(t)
+	must(b.Publish(ctx, fenced(b, receive(t, "the right to write", guards), 3)))(t)
 	if err := young.Check(ctx); !errors.Is(err, kv.ErrFenced) {
 		t.Errorf("check of the one before: %v, want ErrFenced", err)
 	}

@@ -17,7 +17,7 @@ type proxy struct {
 
 	mu    sync.Mutex
 	conns []net.Conn
-	deaf  bool // whatever comes from the server is thrown away
+	deaf  bool // what the server sends is discarded
 }
 
 func newProxy(t testing.TB, url string) *proxy {
@@ -40,7 +40,7 @@ func newProxy(t testing.TB, url string) *proxy {
 	return p
 }
 
-// through are the options of a client that connects by way of p alone.
+// through returns the options of a client that connects only through p.
 func (p *proxy) through() []nats.Option {
 	return []nats.Option{
 		nats.IgnoreDiscoveredServers(),
@@ -48,7 +48,7 @@ func (p *proxy) through() []nats.Option {
 	}
 }
 
-// Dial makes every connection of the client one through p.
+// Dial makes every connection of the client go through p.
 func (p *proxy) Dial(network, _ string) (net.Conn, error) {
 	return net.Dial(network, p.listener.Addr().String())
 }
@@ -84,14 +84,14 @@ func (p *proxy) join(client net.Conn) {
 	}()
 }
 
-// deafen loses every answer until the next cut.
+// deafen drops every answer until the next cut.
 func (p *proxy) deafen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.deaf = true
 }
 
-// cut breaks all connections; clients may come back at once.
+// cut breaks all connections; clients may reconnect at once.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -36,14 +36,17 @@ func testRegister(t *testing.T, s *suite) {
 	if _, err := b.Create(ctx, "big", make([]byte, 2<<20)); err == nil || errors.Is(err, kv.ErrUnknown) {
 		t.Fatalf("too large: %v, want a refusal that is not unknown", err)
 	}
-	// The usual KV client reads what is stored here.
+	// The standard KV client reads what is stored here.
+	if s.env == nil {
+		return
+	}
 	bucket := must(s.connect(t).KeyValue(ctx, bucketName(t)))(t)
 	if got := must(bucket.Get(ctx, "a"))(t); string(got.Value()) != "two" || got.Revision() != uint64(r2) {
 		t.Fatalf("through jetstream.KeyValue: %q at %d", got.Value(), got.Revision())
 	}
 }
 
-// Revisions and the instants they were stored at tell each other.
+// Revisions and the instants at which they were stored correspond.
 func testInstants(t *testing.T, s *suite) {
 	ctx, b := bounded(t), s.bucket(t)
 	before := time.Now()
@@ -141,7 +144,7 @@ func testUpdateConflicts(t *testing.T, s *suite) {
 		r = next[0]
 	}
 	t.Logf("refusals by code: %v", codes)
-	if s.env.Replicas > 1 && codes[jetstream.JSErrCodeStreamWrongLastSequenceConstant] == 0 {
+	if s.replicas() > 1 && codes[jetstream.JSErrCodeStreamWrongLastSequenceConstant] == 0 {
 		t.Error("no refusal with 10164 on replicas: the test did not race")
 	}
 }
@@ -158,10 +161,10 @@ func testLatest(t *testing.T, s *suite) {
 		for _, k := range keys[at : at+500] {
 			msgs = append(msgs, kv.Msg{Subject: b.Subject(k), Data: []byte(k), Expect: kv.Absent()})
 		}
-		must(kv.Publish(ctx, b.Conn(), msgs))(t)
+		must(b.Publish(ctx, msgs))(t)
 	}
 	g := must(kv.Seize(ctx, &b.Stream, "guard", "me", 1))(t)
-	got := must(g.Settle(ctx, append(keys, "missing")))(t)
+	got := must(g.Resolve(ctx, append(keys, "missing")))(t)
 	if len(got) != n+1 { // the guard's own too
 		t.Fatalf("%d entries, want %d", len(got), n+1)
 	}
@@ -182,12 +185,12 @@ func testLatest(t *testing.T, s *suite) {
 	}
 }
 
-// What a key was before is read as far as the stream keeps it.
+// Earlier values of a key can be read as far as the stream keeps them.
 func testBefore(t *testing.T, s *suite) {
 	ctx, cfg := bounded(t), s.config(bucketName(t))
 	cfg.MaxMsgsPerSubject = 3
-	b := must(kv.Create(ctx, s.connect(t), cfg))(t)
-	s.env.WaitRouted(b.Subject("key"), "$JS.API.DIRECT.GET."+b.Name())
+	s.create(t, cfg)
+	b := s.open(t)
 	var stored []kv.Revision
 	for i := range 5 {
 		last := kv.Revision(0)
@@ -201,6 +204,13 @@ func testBefore(t *testing.T, s *suite) {
 		if e := must(b.Before(ctx, "a", stored[i]))(t); e.Revision != stored[i-1] || !bytes.Equal(e.Value, bytesOf(i-1)) {
 			t.Errorf("before %d: %+v", stored[i], e)
 		}
+	}
+	kept := must(b.Kept(ctx, must(b.Get(ctx, "a"))(t)))(t)
+	if len(kept) != 3 || kept[0].Revision != stored[4] || kept[1].Revision != stored[3] || kept[2].Revision != stored[2] {
+		t.Errorf("kept, the latest first: %+v", kept)
+	}
+	if kept := must(b.Kept(ctx, kv.Entry{Key: "none"}))(t); len(kept) != 0 {
+		t.Errorf("kept of no key: %+v", kept)
 	}
 	for _, r := range []kv.Revision{0, 1, stored[2]} {
 		if e, err := b.Before(ctx, "a", r); !errors.Is(err, kv.ErrNotFound) {

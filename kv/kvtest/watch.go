@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// mirror is what a watch has told.
+// mirror is what a watch has delivered.
 type mirror struct {
 	mu      sync.Mutex
 	entries map[string]kv.Entry
@@ -67,8 +67,7 @@ func (m *mirror) shows(t *testing.T, want []kv.Entry) {
 	}
 }
 
-// Keys that are written while all are read are read all the same, each at least
-// as it was before.
+// All also reads keys that are being written meanwhile, each at least as it was before.
 func testAllWhileWritten(t *testing.T, s *suite) {
 	const keys, reads = 200, 20
 	ctx, b := bounded(t), s.bucket(t)
@@ -125,22 +124,102 @@ func testWatchSnapshotAndTail(t *testing.T, s *suite) {
 	for _, m := range []*mirror{nothing, late} {
 		m.shows(t, must(b.All(ctx, "seat.>"))(t))
 	}
-	err := kv.Open(s.connect(t), "no_such_bucket").Watch(ctx, ">", kv.Watcher{Entry: func(kv.Entry) {}})
+	err := kv.NewBucket(s.store(t), "no_such_bucket").Watch(ctx, ">", kv.Watcher{Entry: func(kv.Entry) {}})
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.Errorf("watch of no stream: %v, want ErrStreamNotFound", err)
 	}
-	// A stream that is made anew begins with a new snapshot.
-	js := s.connect(t)
-	if err := js.DeleteStream(ctx, b.Name()); err != nil {
-		t.Fatal(err)
-	}
-	must(kv.Create(ctx, js, s.config(bucketName(t))))(t)
+	// A recreated stream begins with a new snapshot.
+	s.lose(t)
+	s.bucket(t)
 	must(b.Create(ctx, "seat.c", nil))(t)
 	receive(t, "snapshot of the new stream", late.current)
 	late.shows(t, must(b.All(ctx, "seat.>"))(t))
 }
 
-// Through step-downs, restarts and cut connections, under writes, every watch ends
+// Behind a position comes what was stored since, and nothing of another stream.
+func testWatchBehind(t *testing.T, s *suite) {
+	ctx, b := bounded(t), s.bucket(t)
+	must(b.Create(ctx, "log.1", nil))(t)
+	must(b.Create(ctx, "other", nil))(t)
+	must(b.Create(ctx, "log.2", nil))(t)
+	var keys []string
+	note := func(e kv.Entry) { keys = append(keys, e.Key) }
+	at := must(b.ReadBehind(ctx, "log.*", kv.Position{}, note))(t)
+	third := must(b.Create(ctx, "log.3", nil))(t)
+	next := must(b.ReadBehind(ctx, "log.*", at, note))(t)
+	if want := []string{"log.1", "log.2", "log.3"}; !slices.Equal(keys, want) || next != (kv.Position{Made: at.Made, Revision: third}) {
+		t.Errorf("%v, and then behind %+v", keys, next)
+	}
+	if none := must(b.ReadBehind(ctx, "none.*", kv.Position{}, note))(t); none != (kv.Position{Made: at.Made}) {
+		t.Errorf("behind nothing: %+v", none)
+	}
+	seen, current := make(chan string, 10), make(chan struct{}, 10)
+	ended := make(chan error, 1)
+	background(t, func(ctx context.Context) error {
+		err := b.WatchBehind(ctx, "log.*", at, kv.Watcher{Entry: func(e kv.Entry) { seen <- e.Key }, Current: func() { current <- struct{}{} }})
+		ended <- err
+		return err
+	})
+	receive(t, "what is behind the position", current)
+	must(b.Create(ctx, "log.4", nil))(t)
+	for _, want := range []string{"log.3", "log.4"} {
+		if got := receive(t, want, seen); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+	}
+	s.lose(t)
+	s.bucket(t)
+	for i := range 10 {
+		must(b.Create(ctx, "log."+key(i), nil))(t)
+	}
+	if err := receive(t, "the end of the watch", ended); !errors.Is(err, kv.ErrAnew) || len(seen) > 0 {
+		t.Errorf("of another stream: %v, %d entries", err, len(seen))
+	}
+	if _, err := b.ReadBehind(ctx, "log.*", at, note); !errors.Is(err, kv.ErrAnew) {
+		t.Errorf("behind a position in another stream: %v", err)
+	}
+}
+
+// Everything stored before a record just written is read up to it: each key's last value,
+// in the order of revisions.
+func testReadTo(t *testing.T, s *suite) {
+	const keys = 3000
+	ctx, b := bounded(t), s.bucket(t)
+	want := map[string]kv.Revision{}
+	for range 2 {
+		for from := 0; from < keys; from += 500 {
+			var msgs []kv.Msg
+			for i := range 500 {
+				msgs = append(msgs, kv.Msg{Subject: b.Subject("seat." + key(from+i)), Data: bytesOf(i)})
+			}
+			ack := must(b.Publish(ctx, msgs))(t)
+			for i := range msgs {
+				want["seat."+key(from+i)] = ack.Revision(i)
+			}
+		}
+		must(b.Publish(ctx, []kv.Msg{{Subject: b.Subject("other")}}))(t)
+	}
+	g := must(kv.Seize(ctx, &b.Stream, "guard", "me", 1))(t)
+	must(b.Publish(ctx, []kv.Msg{{Subject: b.Subject("seat.late")}}))(t)
+	last := kv.Revision(0)
+	err := s.open(t).ReadTo(ctx, []string{"seat.>"}, "guard", g.Fence().Revision, func(e kv.Entry) {
+		if e.Revision <= last || want[e.Key] != e.Revision {
+			t.Errorf("%s at %d after %d, want %d", e.Key, e.Revision, last, want[e.Key])
+		}
+		delete(want, e.Key)
+		last = e.Revision
+	})
+	if err != nil || len(want) > 0 {
+		t.Errorf("%v; %d keys are missing", err, len(want))
+	}
+	soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	if err := b.ReadTo(soon, []string{"seat.>"}, "guard", last+1000, func(kv.Entry) {}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a record that does not come: %v", err)
+	}
+}
+
+// Through step-downs, restarts and cut connections, with writes going on, every watch ends
 // up with every key's last value.
 func testWatchFaults(t *testing.T, s *suite) {
 	ctx, b := bounded(t), s.bucket(t)

@@ -138,8 +138,9 @@ export class Api {
     return json("POST", `${this.base}/places`, { place, code: code || undefined, email: email || undefined, challenge });
   }
   async redeem(place: string, challenge?: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place, challenge, key: await publicKey().catch(() => undefined) }); }
-  async hold(pass: string, wish: HoldWish, challenge?: string): Promise<Hold> {
-    return (await admitted(pass, "POST", `${this.base}/holds`, { ...wish, challenge })).json();
+  /** Under one key a wish is held once, however often it is sent. */
+  async hold(pass: string, wish: HoldWish, key: string, challenge?: string): Promise<Hold> {
+    return (await admitted(pass, "POST", `${this.base}/holds`, { ...wish, challenge }, { "idempotency-key": key })).json();
   }
 
   async availability(places: number): Promise<Availability> {
@@ -155,8 +156,9 @@ export class Api {
   }
   /** Adds to the hold's deadline what the event allows, once. */
   async moreTime(hold: string, pass: string): Promise<Hold> { return (await admitted(pass, "POST", `/v1/holds/${hold}/more-time`)).json(); }
-  async checkout(hold: string, pass: string, key: string, method: string, buyer: { name: string; email: string }): Promise<{ order: string }> {
-    return (await admitted(pass, "POST", `/v1/holds/${hold}/checkout`, { payment: { method }, buyer }, { "idempotency-key": key })).json();
+  async checkout(hold: Hold, pass: string, key: string, method: string, buyer: { name: string; email: string }): Promise<{ order: string }> {
+    const quoted = { seats: hold.seats.map((s) => s.id), total: hold.total };
+    return (await admitted(pass, "POST", `/v1/holds/${hold.hold}/checkout`, { payment: { method }, buyer, quoted }, { "idempotency-key": key })).json();
   }
   /** A link to another device, for the fan whose receipt this is. */
   carry(place: string): Promise<Carried> { return json("POST", "/v1/carry", { place }); }

@@ -133,7 +133,7 @@ export class Checkout {
     const value = (id: string) => by<HTMLInputElement>(id).value.trim();
     let order = "";
     try {
-      order = (await this.api.checkout(hold.hold, pass?.pass ?? "", key, value("method"), { name: value("name"), email: value("email") })).order;
+      order = (await this.api.checkout(hold, pass?.pass ?? "", key, value("method"), { name: value("name"), email: value("email") })).order;
     } catch (e) {
       const p = e as Problem;
       if (this.lost(p)) return;

@@ -41,6 +41,8 @@ export class Seats {
   private watchTimer = 0;
   private loading?: Promise<void>;
   private failed = false; // the last snapshot could not be read
+  private holding = false; // a hold is being asked for
+  private asked?: { wish: string; key: string }; // the last hold, if what became of it isn't known
 
   constructor(
     private readonly api: Api, private readonly store: Store, private readonly live: Live,
@@ -243,14 +245,21 @@ export class Seats {
   private async hold(wish: HoldWish): Promise<void> {
     const pass = this.store.pass;
     if (!pass) return this.passOver();
+    if (this.holding) return; // by another button
+    this.holding = true;
+    const same = JSON.stringify(wish);
+    if (this.asked?.wish !== same) this.asked = { wish: same, key: newKey() };
+    const { key } = this.asked;
     try {
-      const hold = await proving((answer) => this.api.hold(pass, wish, answer));
+      const hold = await proving((answer) => this.api.hold(pass, wish, key, answer));
+      this.asked = undefined;
       this.basket.clear();
       this.changed();
       this.store.set({ hold, key: newKey(), order: undefined, more: undefined });
       this.held(hold);
     } catch (e) {
       const p = e as Problem;
+      if (p.status && p.status < 500) this.asked = undefined; // else it may be held: the same again finds it
       if (p.status === 401) return this.passOver(p);
       if (this.passLost(p)) return;
       if (p.code !== "taken") return fail(p.message);
@@ -263,6 +272,7 @@ export class Seats {
       this.changed();
       this.refresh();
     } finally {
+      this.holding = false;
       // busy() enables the button again; an empty basket can't be held.
       setTimeout(() => this.basket.render());
     }

@@ -21,9 +21,9 @@ import (
 type entry struct {
 	payment.Auth
 	Key    string `json:"key"`    // idempotency key of the authorisation
-	Method string `json:"method"` // with Amount and Currency, the body it is bound to
+	Method string `json:"method"` // with Amount and Currency, the body the key is bound to
 
-	Refunds []payment.RefundRequest `json:"refunds,omitempty"` // appended to, never changed
+	Refunds []payment.RefundRequest `json:"refunds,omitempty"` // only ever appended to
 }
 
 var (
@@ -40,11 +40,11 @@ type book struct {
 	byOrder map[string]*entry
 
 	file    *os.File
-	size    int64 // of the whole lines in file; used by replay, then by flush alone
+	size    int64 // of the whole lines in file; used by replay, then only by flush
 	journal *group.Group[[]byte, struct{}]
 }
 
-// openBook replays the journal at path, or begins one.
+// openBook replays the journal at path, or starts one.
 func openBook(path string) (*book, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
@@ -75,7 +75,7 @@ func (b *book) replay() error {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return fmt.Errorf("at byte %d: %w", b.size, err)
 		}
-		// Lines of two requests may have changed places: a payment never goes back.
+		// Lines of two requests may be out of order: a payment never goes back.
 		if old := b.byRef[e.Reference]; old == nil || e.rank() > old.rank() || e.Refunded > old.Refunded {
 			b.put(&e)
 		}
@@ -115,8 +115,8 @@ func (b *book) flush(_ context.Context, lines [][]byte, results []group.Result[s
 	}
 }
 
-// record waits until e, as it is now, is on disk. Whoever repeats a step
-// records it again, since the first record may still be under way.
+// record waits until e, as it is now, is on disk. A repeated step is recorded
+// again, since its first record may still be under way.
 func (b *book) record(ctx context.Context, e entry) error {
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -126,7 +126,8 @@ func (b *book) record(ctx context.Context, e entry) error {
 	return err
 }
 
-// authorize decides a new payment or returns the one under the key, and whether it is new.
+// authorize decides a new payment or returns the one under the key, and reports
+// whether it is new.
 func (b *book) authorize(ctx context.Context, key string, r payment.AuthRequest) (now entry, fresh bool, err error) {
 	b.mu.Lock()
 	e, ok := b.byKey[key]
@@ -153,7 +154,7 @@ func (b *book) authorize(ctx context.Context, key string, r payment.AuthRequest)
 	return now, !ok, b.record(ctx, now)
 }
 
-// step moves a payment to a state and tells whether that was news.
+// step moves a payment to a state and reports whether that changed anything.
 func (b *book) step(ctx context.Context, reference string, to payment.State, reason string) (now entry, fresh bool, err error) {
 	b.mu.Lock()
 	e, ok := b.byRef[reference]
@@ -173,8 +174,8 @@ func (b *book) step(ctx context.Context, reference string, to payment.State, rea
 	return now, fresh, b.record(ctx, now)
 }
 
-// next is the state in which asking for to leaves a payment, and whether that
-// may be asked for. What has been done may be asked for again.
+// next returns the state a payment is in after a request for to, and whether
+// that request is allowed. A step already done may be asked for again.
 func next(now, to payment.State) (payment.State, bool) {
 	switch now {
 	case to:
@@ -204,7 +205,7 @@ func (e *entry) rank() int {
 	return 3
 }
 
-// refund returns a part of a captured payment and tells whether that was news.
+// refund gives back part of a captured payment and reports whether that changed anything.
 func (b *book) refund(ctx context.Context, r payment.RefundRequest) (now entry, fresh bool, err error) {
 	b.mu.Lock()
 	e, ok := b.byRef[r.Reference]
@@ -216,7 +217,7 @@ func (b *book) refund(ctx context.Context, r payment.RefundRequest) (now entry, 
 	switch {
 	case i >= 0 && e.Refunds[i] != r || e.Order != r.Order:
 		err = errKeyReused
-	case i >= 0: // it was given back before
+	case i >= 0: // already given back
 	case e.State != payment.Captured || r.Amount > e.Amount-e.Refunded:
 		err = fmt.Errorf("%w: it is %s, %d of %d was given back", errState, e.State, e.Refunded, e.Amount)
 	default:
@@ -252,7 +253,7 @@ func (b *book) order(id string) (entry, bool) {
 	return entry{}, false
 }
 
-// Total is the number and the sum of payments in a state, and what of it was given back.
+// Total is the number and sum of payments in a state, and how much was given back.
 type Total struct {
 	Count    int   `json:"count"`
 	Amount   int64 `json:"amount"`

@@ -11,7 +11,7 @@ import (
 	"frontrow/inventory/payment"
 )
 
-// challengePage is what a fan's bank asks of him: 3-D Secure, played.
+// challengePage stands in for the page of a fan's bank in 3-D Secure.
 const challengePage = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -33,8 +33,8 @@ button { font: inherit; padding: .7rem 1.4rem; margin-right: .5rem; min-height: 
 {{end}}</html>
 `
 
-// challenge shows the page, and on POST takes the fan's decision and sends him
-// back to where the query's "return" says.
+// challenge shows the page and, on POST, takes the fan's decision and redirects
+// them to the "return" parameter.
 func (s *Server) challenge(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	ref, back := r.PathValue("ref"), r.FormValue("return")
@@ -74,11 +74,11 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request) {
 	}{e.State == payment.RequiresAction, fmt.Sprintf("%d.%02d %s", e.Amount/100, e.Amount%100, e.Currency), string(e.State), back})
 }
 
-// challengeURL is where the fan goes to confirm a payment.
+// challengeURL returns the page on which the fan confirms a payment.
 func (s *Server) challengeURL(e entry) string { return s.cfg.Public + "/challenge/" + e.Reference }
 
-// delayed plays a provider that loses the answer and finishes long after: the
-// payment comes to be when Config.Late has passed.
+// delayed plays a provider that loses the answer and finishes much later: it
+// makes the payment when Config.Late has passed.
 func (s *Server) delayed(key string, r payment.AuthRequest) {
 	if s.life.Err() != nil {
 		return

@@ -17,10 +17,10 @@ import (
 const (
 	defaultTimeout = 15 * time.Second
 	maxReply       = 64 << 10
-	maxIdle        = 1024 // as many as are ever open: none is dialled twice
+	maxIdle        = 1024 // as many as are ever open, so none is dialled twice
 )
 
-// Client speaks to a Server and is a payment.Provider.
+// Client is a payment.Provider that calls a Server.
 type Client struct {
 	url  string
 	http *http.Client
@@ -28,8 +28,8 @@ type Client struct {
 
 var _ payment.Provider = (*Client)(nil)
 
-// NewClient of the provider at base. timeout bounds each request; 0 means 15 s,
-// which exceeds what tok_slow takes.
+// NewClient returns a client of the provider at base. timeout bounds each
+// request; 0 means 15 s, which exceeds what tok_slow takes.
 func NewClient(base string, timeout time.Duration) *Client {
 	if timeout == 0 {
 		timeout = defaultTimeout
@@ -70,13 +70,13 @@ func (c *Client) Get(ctx context.Context, order string) (payment.Auth, error) {
 	return a, wrap("get", order, err)
 }
 
-// Outage makes the provider answer everything else with 500 for so long.
+// Outage makes the provider answer every other request with 500 for d.
 func (c *Client) Outage(ctx context.Context, d time.Duration) error {
 	var none struct{}
 	return c.do(ctx, http.MethodPut, "/v1/outage", "", outage{d.String()}, &none)
 }
 
-// Totals is the provider's own account, for audits.
+// Totals returns the provider's own totals by state, for audits.
 func (c *Client) Totals(ctx context.Context) (map[payment.State]Total, error) {
 	var t map[payment.State]Total
 	err := c.do(ctx, http.MethodGet, "/v1/totals", "", nil, &t)

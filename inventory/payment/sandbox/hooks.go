@@ -13,19 +13,21 @@ import (
 	"time"
 
 	"frontrow/inventory/payment"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 // Bounds of the webhooks.
 const (
-	maxHooks     = 4096 // under way at once; what comes beyond is not sent
+	maxHooks     = 4096 // under way at once; any more are not sent
 	hookTries    = 8
 	hookTimeout  = 10 * time.Second
-	firstBackoff = 250 * time.Millisecond
+	firstPause   = 250 * time.Millisecond // doubled after each attempt
 	maxHookConns = 32
 )
 
-// hooks tells a receiver what became of payments, as unreliably as a method's
-// script says. What is under way when the process ends is lost.
+// hooks sends webhooks about payments, as unreliably as a method's script
+// says. Those under way when the process ends are lost.
 type hooks struct {
 	secret []byte
 	late   time.Duration
@@ -35,7 +37,7 @@ type hooks struct {
 
 	mu   sync.Mutex
 	url  string
-	kept map[string]payment.Event // of reordered payments, by order: waits for the next one
+	kept map[string]payment.Event // events of reordered payments that wait for the next one, by order
 }
 
 func newHooks(c Config) *hooks {
@@ -43,7 +45,7 @@ func newHooks(c Config) *hooks {
 		http: &http.Client{Timeout: hookTimeout, Transport: &http.Transport{MaxConnsPerHost: maxHookConns, MaxIdleConnsPerHost: maxHookConns}}}
 }
 
-// tell sends word of a payment's new state until ctx ends.
+// tell starts sending a payment's new state; it stops when ctx ends.
 func (h *hooks) tell(ctx context.Context, e entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -72,7 +74,7 @@ func (h *hooks) tell(ctx context.Context, e entry) {
 	}
 }
 
-// send posts events one after the other, each until it is taken.
+// send posts events one after another, each until it is accepted.
 func (h *hooks) send(ctx context.Context, url string, delay time.Duration, events ...payment.Event) {
 	select {
 	case h.slots <- struct{}{}:
@@ -83,11 +85,8 @@ func (h *hooks) send(ctx context.Context, url string, delay time.Duration, event
 		defer func() { <-h.slots }()
 		pause(ctx, delay)
 		for _, e := range events {
-			backoff := firstBackoff
-			for try := 1; h.post(ctx, url, e) != nil && try < hookTries && ctx.Err() == nil; try++ {
-				pause(ctx, backoff)
-				backoff *= 2
-			}
+			_, _ = backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, h.post(ctx, url, e) }, backoff.WithMaxTries(hookTries),
+				backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: firstPause, Multiplier: 2, MaxInterval: firstPause << hookTries}))
 		}
 	})
 }
@@ -125,7 +124,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// What a method may end in.
+// Endings of a method.
 const (
 	scriptDuplicate = "duplicate"
 	scriptLate      = "late"
@@ -133,7 +132,7 @@ const (
 	scriptSilent    = "silent"
 )
 
-// script is how a method's webhooks are sent, kind what its payments do.
+// script returns how a method's webhooks are sent; kind returns what its payments do.
 func script(method string) string {
 	for _, s := range []string{scriptDuplicate, scriptLate, scriptReordered, scriptSilent} {
 		if strings.HasSuffix(method, "_"+s) {

@@ -15,13 +15,13 @@ import (
 	"frontrow/inventory/payment"
 )
 
-// receiver takes webhooks, if they are rightly signed.
+// receiver accepts correctly signed webhooks.
 type receiver struct {
 	events chan payment.Event
-	refuse atomic.Int32 // how many more are refused
+	refuse atomic.Int32 // how many more to refuse
 }
 
-// receive starts a sandbox whose webhooks are received.
+// receive starts a sandbox and a receiver of its webhooks.
 func receive(t *testing.T) (*Client, *receiver) {
 	t.Helper()
 	r := &receiver{events: make(chan payment.Event, 100)}
@@ -102,7 +102,7 @@ func TestWebhookScripts(t *testing.T) {
 			if script(method) == scriptDuplicate && len(ids) != 1 {
 				t.Errorf("one event under %d ids", len(ids))
 			}
-			// What is told next is the next thing that happens.
+			// The next webhook is about the next thing that happens.
 			if b, err := c.Authorize(t.Context(), request("p", "ok")); err != nil {
 				t.Fatal(err)
 			} else if e := r.next(t); e.Order != b.Order {
@@ -151,7 +151,7 @@ func TestChallenge(t *testing.T) {
 			t.Errorf("%+v, %v", again, err)
 		}
 	}
-	// It was given up meanwhile: too late to confirm, and nowhere to be sent to.
+	// Given up meanwhile: too late to confirm, and no page to return to.
 	a, err := c.Authorize(t.Context(), request("v", "tok_3ds"))
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 	"frontrow/inventory/payment"
 )
 
-// start runs a sandbox on dir and returns a client and a function that ends it.
+// start runs a sandbox on dir and returns a client and a function that stops it.
 func start(t *testing.T, dir string, timeout time.Duration) (*Client, func()) {
 	t.Helper()
 	return startWith(t, Config{Dir: dir, Slow: 20 * time.Millisecond}, timeout)
@@ -71,7 +72,7 @@ func TestFlaky(t *testing.T) {
 	}
 }
 
-// The answer is lost, the authorisation is not: the same key finds it.
+// The answer is lost but the authorisation is not: the same key finds it.
 func TestTimeoutAfterSuccess(t *testing.T) {
 	t.Parallel()
 	c, _ := start(t, t.TempDir(), 200*time.Millisecond)
@@ -136,7 +137,47 @@ func TestStepsAreIdempotentAndExclusive(t *testing.T) {
 	}
 }
 
-// Wherever the journal ends, what was answered before is there again.
+// A repeated step has the same key, and no two steps share one.
+func TestKeysNameTheStep(t *testing.T) {
+	t.Parallel()
+	keys := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys <- r.Header.Get("Idempotency-Key")
+		fmt.Fprint(w, "{}")
+	}))
+	t.Cleanup(server.Close)
+	c := NewClient(server.URL, time.Minute)
+	steps := []func() (payment.Auth, error){
+		func() (payment.Auth, error) { return c.Authorize(t.Context(), request("o", "ok")) },
+		func() (payment.Auth, error) { return c.Capture(t.Context(), payment.Terms{Order: "o", Reference: "r"}) },
+		func() (payment.Auth, error) { return c.Void(t.Context(), payment.Terms{Order: "o", Reference: "r"}) },
+		func() (payment.Auth, error) { return c.Capture(t.Context(), payment.Terms{Order: "p", Reference: "r"}) },
+		func() (payment.Auth, error) {
+			return c.Refund(t.Context(), payment.RefundRequest{Order: "o", Reference: "r", Key: "o.1", Amount: 1})
+		},
+		func() (payment.Auth, error) {
+			return c.Refund(t.Context(), payment.RefundRequest{Order: "o", Reference: "r", Key: "o.2", Amount: 1})
+		},
+	}
+	used := map[string]int{}
+	for i, step := range steps {
+		for range 2 {
+			if _, err := step(); err != nil {
+				t.Fatal(err)
+			}
+			key := <-keys
+			if by, known := used[key]; key == "" || known && by != i {
+				t.Errorf("step %d under %q, as step %d", i, key, by)
+			}
+			used[key] = i
+		}
+	}
+	if len(used) != len(steps) {
+		t.Errorf("%d steps under %v", len(steps), used)
+	}
+}
+
+// Wherever the journal ends, everything answered before is there again.
 func TestJournalSurvives(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -211,6 +252,25 @@ func TestLinesThatChangedPlaces(t *testing.T) {
 	}
 }
 
+// A capture is refused however often it is asked for; the authorisation can be voided.
+func TestNoCapture(t *testing.T) {
+	t.Parallel()
+	c, _ := start(t, t.TempDir(), time.Minute)
+	a, err := c.Authorize(t.Context(), request("o", "tok_nocapture"))
+	if err != nil || a.State != payment.Authorized {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	terms := payment.Terms{Order: "o", Reference: a.Reference}
+	for range 2 {
+		if _, err := c.Capture(t.Context(), terms); !errors.Is(err, payment.ErrPermanent) {
+			t.Errorf("%v", err)
+		}
+	}
+	if a, err := c.Void(t.Context(), terms); err != nil || a.State != payment.Voided {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 func TestClientErrors(t *testing.T) {
 	t.Parallel()
 	c := NewClient(httptest.NewServer(nil).URL+"/nowhere", time.Second)
@@ -227,5 +287,5 @@ func TestClientErrors(t *testing.T) {
 	}
 }
 
-// last is the error of two results.
+// last returns the error of two results.
 func last(_ payment.Auth, err error) error { return err }

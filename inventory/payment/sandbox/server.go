@@ -23,21 +23,21 @@ import (
 // Bounds of the sandbox.
 const (
 	maxBody      = 4 << 10
-	maxSilence   = time.Minute // tok_timeout keeps a connection no longer
+	maxSilence   = time.Minute // longest that tok_timeout keeps a connection
 	flakyAnswers = 2
 	stopTimeout  = 5 * time.Second
 	readTimeout  = 10 * time.Second
 )
 
-// Config of a sandbox.
+// Config configures a Server.
 type Config struct {
 	Dir     string        // holds the journal; required
 	Addr    string        // default 127.0.0.1:0, which is any free port
 	Public  string        // base URL under which a fan's browser reaches it; default URL()
 	Slow    time.Duration // of tok_slow; default 8 s
 	Late    time.Duration // of tok_delayed and of late webhooks; default 20 s
-	Webhook string        // URL that is told of each payment's states; empty for nobody, see SendTo
-	Secret  []byte        // that webhooks are signed with
+	Webhook string        // URL that receives webhooks; empty for none, see SendTo
+	Secret  []byte        // signs the webhooks
 	Logger  *slog.Logger  // nil discards
 }
 
@@ -49,8 +49,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Server is the provider. It is an http.Handler, and serves on its own
-// listener while Run runs.
+// Server is the provider. It is an http.Handler, and serves on its own listener
+// while Run runs.
 type Server struct {
 	http.Handler
 	cfg      Config
@@ -62,11 +62,12 @@ type Server struct {
 	end      context.CancelFunc
 
 	mu    sync.Mutex
-	asked map[string]int // times that a method which answers badly was asked for, by key
+	asked map[string]int // requests for a method that answers badly, by key
 	down  time.Time      // until when every answer is 500
 }
 
-// New listens and replays the journal. Requests wait for Run.
+// New returns a server that listens and has replayed its journal. Requests wait
+// for Run.
 func New(c Config) (*Server, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -99,10 +100,10 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// URL is where the provider is.
+// URL returns the provider's base URL.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-// SendTo sets where webhooks go from now on.
+// SendTo sets the URL that webhooks are sent to from now on.
 func (s *Server) SendTo(url string) {
 	s.hooks.mu.Lock()
 	defer s.hooks.mu.Unlock()
@@ -146,7 +147,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "order, amount, currency, method and an Idempotency-Key are needed")
 		return
 	}
-	_, _ = io.Copy(io.Discard, r.Body) // the server notices a client's leaving only past the body
+	_, _ = io.Copy(io.Discard, r.Body) // the server notices that a client left only after the body is read
 	switch kind(req.Method) {
 	case tokFlaky:
 		if s.asks(key) <= flakyAnswers {
@@ -173,13 +174,17 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil && kind(req.Method) == tokTimeout && s.asks(key) == 1 {
 		s.wait(r, maxSilence)
-		panic(http.ErrAbortHandler) // no answer, only the end of the connection
+		panic(http.ErrAbortHandler) // closes the connection without an answer
 	}
 	s.reply(w, http.StatusCreated, e, err)
 }
 
 func (s *Server) step(to payment.State) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if e, ok := s.book.reference(r.PathValue("ref")); ok && to == payment.Captured && kind(e.Method) == tokNoCapture {
+			refuse(w, http.StatusConflict, "the card's account was closed")
+			return
+		}
 		e, fresh, err := s.book.step(context.WithoutCancel(r.Context()), r.PathValue("ref"), to, "")
 		if err == nil && fresh {
 			s.hooks.tell(s.life, e)
@@ -207,7 +212,7 @@ type outage struct {
 	For string `json:"for"`
 }
 
-// unlessDown answers everything but the end of an outage with 500 while it lasts.
+// unlessDown answers everything but PUT /v1/outage with 500 while an outage lasts.
 func (s *Server) unlessDown(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut && r.URL.Path == "/v1/outage" {
@@ -249,7 +254,7 @@ func (s *Server) order(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, http.StatusOK, e, s.book.record(context.WithoutCancel(r.Context()), e))
 }
 
-// asks counts how often a key was asked for.
+// asks counts the requests for a key.
 func (s *Server) asks(key string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -257,7 +262,7 @@ func (s *Server) asks(key string) int {
 	return s.asked[key]
 }
 
-// wait is false if the client left or the server stops meanwhile.
+// wait waits for d and reports whether the client and the server are still there.
 func (s *Server) wait(r *http.Request, d time.Duration) bool {
 	select {
 	case <-time.After(d):
@@ -268,7 +273,7 @@ func (s *Server) wait(r *http.Request, d time.Duration) bool {
 	return false
 }
 
-// Methods that do more than to be authorised.
+// Methods that do more than get authorised.
 const (
 	tokDecline = "tok_decline"
 	tok3DS     = "tok_3ds"
@@ -276,12 +281,14 @@ const (
 	tokTimeout = "tok_timeout"
 	tokFlaky   = "tok_flaky"
 	tokDelayed = "tok_delayed"
+
+	tokNoCapture = "tok_nocapture"
 )
 
-// refusal is why a method is declined, empty if it is not.
+// refusal returns why a method is declined, or "" if it is not.
 func refusal(method string) string {
 	switch kind(method) {
-	case "ok", "tok_visa", tok3DS, tokSlow, tokTimeout, tokFlaky, tokDelayed:
+	case "ok", "tok_visa", tok3DS, tokSlow, tokTimeout, tokFlaky, tokDelayed, tokNoCapture:
 		return ""
 	case tokDecline:
 		return "The card was declined."
@@ -289,7 +296,7 @@ func refusal(method string) string {
 	return "The payment method is unknown."
 }
 
-// shown is a payment as its merchant sees it.
+// shown returns a payment as its merchant sees it.
 func (s *Server) shown(e entry) payment.Auth {
 	a := e.Auth
 	if a.State == payment.RequiresAction {
@@ -318,5 +325,5 @@ func refuse(w http.ResponseWriter, status int, detail string) {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that left has nothing to be told
+	_ = json.NewEncoder(w).Encode(body) // the client may have left
 }

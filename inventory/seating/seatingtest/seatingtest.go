@@ -1,4 +1,4 @@
-// Package seatingtest has a small hall and an event in it, for tests.
+// Package seatingtest has a small hall, and an event in it, for tests.
 package seatingtest
 
 import (
@@ -9,7 +9,7 @@ import (
 	"frontrow/wire"
 )
 
-// Hall is a plan of straight rows before a stage, and a standing floor: seats
+// Hall returns a plan of straight rows before a stage, and a standing floor: seats
 // "A-1" to "A-<seats>" and so on, in section 101; the first of the last row is
 // accessible, the second its companion. Front rows have the category front, the
 // others back, the floor's places floor.
@@ -48,7 +48,7 @@ func Hall(t testing.TB, rows, seats, floor int) *plan.Index {
 	return plan.NewIndex(p)
 }
 
-// Concert is an event in a Hall, open, without dates or prices.
+// Concert returns an event in a Hall, open, without dates or prices.
 func Concert() wire.Event {
 	return wire.Event{State: wire.EventOpen, Spec: wire.Spec{ID: "demo", Name: "Demo", Currency: "EUR",
 		Levels: []wire.Level{{ID: "a", Categories: []string{"front"}}, {ID: "b", Categories: []string{"back"}}, {ID: "c", Categories: []string{"floor"}}},

@@ -1,0 +1,39 @@
+package seating
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"frontrow/inventory/seating/seatingtest"
+	"frontrow/wire"
+)
+
+// The request for a hold is sent twice. The hold ends, another writer takes over, and only
+// then the second arrives: it is granted anew, with other seats. Whoever pays for what the
+// first answer said pays for nothing else.
+func TestPaysForWhatWasShown(t *testing.T) {
+	request := wire.HoldRequest{Hold: "h_1", Claims: wire.Claims{Fan: "f", Limit: 6, Expires: start.Add(time.Hour)}, Best: &wire.Best{Count: 2}}
+	first := onSale(t, seatingtest.Hall(t, 4, 12, 0)).Hold(request, start)
+	other := onSale(t, seatingtest.Hall(t, 4, 12, 0))
+	other.Hold(wire.HoldRequest{Hold: "h_2", Claims: wire.Claims{Fan: "g", Limit: 6, Expires: start.Add(time.Hour)}, Seats: first.Quoted().Seats}, start)
+	again := other.Hold(request, start)
+	if first.Problem != nil || again.Problem != nil || slices.Equal(first.Quoted().Seats, again.Quoted().Seats) {
+		t.Fatalf("%+v, then %+v", first, again)
+	}
+	dearer, fewer := again.Quoted(), again.Quoted()
+	dearer.Total++
+	fewer.Seats = fewer.Seats[:1]
+	checkout := wire.CheckoutRequest{Hold: "h_1", Fan: "f", Key: "k", Body: "b"}
+	for _, shown := range []*wire.Quoted{first.Quoted(), dearer, fewer, {}} {
+		checkout.Quoted = shown
+		if r := other.Checkout(checkout, start); r.Problem == nil || r.Problem.Code != wire.CodeQuoteChanged {
+			t.Errorf("%+v was shown, and %+v is paid for", shown, r)
+		}
+	}
+	slices.Reverse(again.Seats)
+	checkout.Quoted = again.Quoted()
+	if r := other.Checkout(checkout, start); r.Problem != nil {
+		t.Error(r.Problem)
+	}
+}

@@ -1,0 +1,274 @@
+package writer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"frontrow/internal/failpoint"
+	"frontrow/kv"
+	"frontrow/wire"
+)
+
+// The seats' records are written behind the log, in rounds: what a seat is by the last of
+// many flushes costs one record. A round is of the flushes stored when it begins. Each of its
+// batches has the checkpoint's record, which carries the fence; the last one moves it.
+
+// Bounds of the records' delay.
+const (
+	restBehind   = 400 * time.Millisecond // a round begins when nothing else is to do
+	loadBehind   = 4 * time.Second        // or when the oldest flush has waited so long
+	mostBehind   = 10 * time.Second       // then flushes wait for the round
+	mostActs     = 50_000                 // likewise: they bound what the next writer has to read
+	roundPart    = kv.MaxBatch - 1        // records of one batch
+	roundTimeout = time.Minute            // for a round, with all its tries
+	roundPause   = 250 * time.Millisecond // before a batch is tried again
+)
+
+// stand is what the log says of a seat last.
+type stand struct {
+	change          *wire.Change
+	k               int // among those of change
+	flush, revision uint64
+}
+
+// behind is what the records don't say yet. While a round is being written, records and sum
+// are its goroutine's; otherwise all is the serving goroutine's.
+type behind struct {
+	waiting map[int]stand // by seat
+	acts    int           // of the flushes of waiting
+	since   time.Time     // when the first of them was stored
+	round   *round        // nil when none is being written
+	written chan error    // of the round
+
+	records []written // by seat
+	sum     uint64    // of the records: see wire.Checkpoint
+	stale   bool      // the checkpoint stored is not of the records
+	at      wire.Checkpoint
+}
+
+// written is a seat's record as it is stored.
+type written struct {
+	revision kv.Revision // 0: none
+	sum      uint64      // what it adds to the sum
+}
+
+// round is the seats' records that are being written.
+type round struct {
+	seats map[int]stand
+	acts  int
+	since time.Time
+	upTo  wire.Checkpoint
+}
+
+func newBehind(seats int) behind {
+	return behind{waiting: map[int]stand{}, written: make(chan error, 1), records: make([]written, seats)}
+}
+
+// add notes what a flush, stored at an instant, has left the seats in.
+func (b *behind) add(seats []int, changes []wire.Change, acts int, flush, revision uint64, now time.Time) {
+	if len(b.waiting) == 0 {
+		b.since = now
+	}
+	b.acts += acts
+	for c := range changes {
+		for k := range changes[c].IDs {
+			b.waiting[seats[0]] = stand{&changes[c], k, flush, revision}
+			seats = seats[1:]
+		}
+	}
+}
+
+// disown takes a record that no writer has left as it is out of the sum. Until it is written
+// again the sum is not that of the records, and a writer that takes over reads all of the log
+// as well.
+func (b *behind) disown(seat int) {
+	b.sum -= b.records[seat].sum
+	b.records[seat].sum = 0
+}
+
+// due returns when the next round should begin, if nothing else is to do.
+func (b *behind) due() (at time.Time, ok bool) {
+	return b.since.Add(restBehind), b.round == nil && (len(b.waiting) > 0 || b.stale)
+}
+
+// begins reports whether a round should begin now; idle says that nothing else is to do.
+func (b *behind) begins(now time.Time, idle bool) bool {
+	at, ok := b.due()
+	if !idle {
+		at = b.since.Add(loadBehind)
+	}
+	return ok && (!now.Before(at) || b.acts >= mostActs/2)
+}
+
+// full reports whether flushes have to wait for a round.
+func (b *behind) full(now time.Time) bool {
+	acts, since := b.acts, b.since
+	if b.round != nil {
+		acts, since = acts+b.round.acts, b.round.since
+	}
+	return acts >= mostActs || (b.round != nil || len(b.waiting) > 0) && now.Sub(since) >= mostBehind
+}
+
+// take makes a round of what is waiting.
+func (b *behind) take(upTo wire.Checkpoint) *round {
+	b.round = &round{seats: b.waiting, acts: b.acts, since: b.since, upTo: upTo}
+	b.waiting, b.acts, b.stale = map[int]stand{}, 0, false
+	return b.round
+}
+
+// checkpoint names the last flush stored.
+func (t *term) checkpoint() wire.Checkpoint {
+	return wire.Checkpoint{Flush: t.flushN, Revision: t.flushed, Digest: t.digest}
+}
+
+// follow begins a round beside the serving goroutine if it is time.
+func (t *term) follow(ctx context.Context, idle bool) {
+	if !t.behind.begins(t.cfg.Now(), idle) {
+		return
+	}
+	r := t.behind.take(t.checkpoint())
+	t.beside.Go(func() { t.behind.written <- t.write(ctx, r) })
+}
+
+// followed notes the end of a round.
+func (t *term) followed(err error) error {
+	t.behind.round = nil
+	return err
+}
+
+// catchUp writes all records that are behind, and waits for it.
+func (t *term) catchUp(ctx context.Context) error {
+	if len(t.behind.waiting) == 0 && !t.behind.stale {
+		return nil
+	}
+	return t.followed(t.write(ctx, t.behind.take(t.checkpoint())))
+}
+
+// write writes a round. An error ends the term.
+func (t *term) write(ctx context.Context, r *round) error {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	started := t.cfg.Now()
+	seats := slices.Sorted(maps.Keys(r.seats))      // the simulation repeats what it does
+	for more := true; more; more = len(seats) > 0 { // with no seat it is the checkpoint alone
+		part, at := seats[:min(len(seats), roundPart)], t.behind.at
+		if len(part) == len(seats) {
+			at = r.upTo
+		}
+		seats = seats[len(part):]
+		if err := t.writePart(ctx, r, part, at); err != nil {
+			return fmt.Errorf("write the seats' records: %w", err)
+		}
+		failpoint.Here(failpoint.SeatsWritten)
+	}
+	t.metrics.round(len(r.seats), t.cfg.Now().Sub(started))
+	return nil
+}
+
+// writePart stores records with the checkpoint at, until they are. A batch of unknown outcome
+// may still arrive: what it changes then refuses the next, which is made anew.
+func (t *term) writePart(ctx context.Context, r *round, seats []int, at wire.Checkpoint) error {
+	for {
+		msgs, sums, sum := t.records(r, seats, at)
+		ack, err := t.stream.Publish(ctx, msgs)
+		if err == nil {
+			b := &t.behind
+			for i, seat := range seats {
+				b.records[seat] = written{ack.Revision(i), sums[i]}
+			}
+			b.sum, b.at = sum, at
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", errRestart, err)
+		}
+		if !errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrBusy) && !errors.Is(err, kv.ErrUnknown) {
+			return fmt.Errorf("%w: %w", errRestart, err)
+		}
+		if !errors.Is(err, kv.ErrConflict) {
+			if err := wait(ctx, roundPause); err != nil {
+				return fmt.Errorf("%w: %w", errRestart, err)
+			}
+		}
+		if errors.Is(err, kv.ErrBusy) {
+			continue
+		}
+		if err := t.guard.Check(ctx); err != nil {
+			return err
+		}
+		if err := t.reread(ctx, seats, msgs); err != nil {
+			return fmt.Errorf("%w: %w", errRestart, err)
+		}
+	}
+}
+
+// records makes a batch of records, and last the checkpoint.
+func (t *term) records(r *round, seats []int, at wire.Checkpoint) (msgs []kv.Msg, sums []uint64, sum uint64) {
+	b := &t.behind
+	msgs, sums, sum = make([]kv.Msg, 0, len(seats)+1), make([]uint64, len(seats)), b.sum
+	for i, seat := range seats {
+		s := r.seats[seat]
+		record := s.change.Record(s.k, s.flush, s.revision)
+		raw := record.AppendJSON(nil)
+		sums[i] = wire.SumOf(wire.SeatKey(t.event.index.ID(seat)), raw)
+		sum += sums[i] - b.records[seat].sum
+		msgs = append(msgs, kv.Msg{Subject: t.event.subjects[seat], Data: raw, Expect: kv.At(b.records[seat].revision)})
+	}
+	at.V, at.Sum, at.At, at.Term, at.Writer = wire.RecordVersion, strconv.FormatUint(sum, 16), t.cfg.Now().UTC(), t.number, t.cfg.Name
+	raw, _ := json.Marshal(at) // plain record: can't fail
+	return append(msgs, kv.Msg{Subject: t.stream.Subject(wire.CheckpointKey), Data: raw, Expect: kv.While(t.guard.Fence())}), sums, sum
+}
+
+// reread looks at records that are not as this writer has left them: a batch of unknown
+// outcome was stored after all, or somebody else has written them. Whatever they say, the
+// log is right, and they are written again.
+func (t *term) reread(ctx context.Context, seats []int, tried []kv.Msg) error {
+	keys := make([]string, len(seats))
+	for i, seat := range seats {
+		keys[i] = wire.SeatKey(t.event.index.ID(seat))
+	}
+	found, err := t.fresh(ctx, keys)
+	if err != nil {
+		return err
+	}
+	b := &t.behind
+	for i, seat := range seats {
+		e := found[keys[i]]
+		if e.Revision == b.records[seat].revision {
+			continue
+		}
+		now := written{revision: e.Revision}
+		if e.Revision > 0 {
+			now.sum = wire.SumOf(e.Key, e.Value)
+		}
+		if !bytes.Equal(e.Value, tried[i].Data) {
+			t.foreign(keys[i])
+		}
+		b.sum += now.sum - b.records[seat].sum
+		b.records[seat] = now
+	}
+	return nil
+}
+
+// foreign notes a record that no writer has left as it is, and that will be written over.
+func (t *term) foreign(key string) {
+	t.metrics.rebuilt.Inc()
+	t.cfg.Logger.Error("a record was changed by somebody else: it will be again what the log says", "event", t.event.id, "key", key)
+}
+
+// wait waits for d, or returns ctx's error.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
