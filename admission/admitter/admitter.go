@@ -217,15 +217,19 @@ func (a *Admitter) loop(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		// If several are due, select may have seen any of them; one Tick serves all.
+		// If several are due, select may have seen any of them; one tick serves all that
+		// fell due until it had the turn.
+		a.turn.Lock()
 		due = fired(tick) || due
 		fired(beat)
+		err := a.tick(ctx, due)
+		a.turn.Unlock()
+		if err != nil {
+			return err
+		}
 		if e := a.every(); e != every {
 			every = e
 			tick.Reset(every)
-		}
-		if err := a.Tick(ctx, due); err != nil {
-			return err
 		}
 	}
 }

@@ -22,6 +22,11 @@ const idleWrite = 30 * time.Second
 func (a *Admitter) Tick(ctx context.Context, due bool) error {
 	a.turn.Lock()
 	defer a.turn.Unlock()
+	return a.tick(ctx, due)
+}
+
+// tick is Tick for who has the turn.
+func (a *Admitter) tick(ctx context.Context, due bool) error {
 	s := a.snapshot()
 	opened := s.Callable() && !a.turn.callable
 	slice := a.turn.spread.Due(s.Now) > 0

@@ -113,20 +113,21 @@ func (f *fan) admitWith(ctx context.Context, join map[string]any) error {
 		return fmt.Errorf("join: %d %v", a.Status, a.Body)
 	}
 	f.place = a.text("place")
+	if a, err = f.redeem(ctx); err == nil && a.Status != 201 {
+		err = fmt.Errorf("redeem: %d %v", a.Status, a.Body)
+	}
+	return err
+}
+
+// redeem waits for the call and returns what the fan is answered then.
+func (f *fan) redeem(ctx context.Context) (answer, error) {
 	for {
 		a, err := f.insist(ctx, "POST", "/v1/events/"+f.event+"/passes", map[string]any{"place": f.place})
-		if err != nil {
-			return err
-		}
-		switch a.Status {
-		case 201:
+		if err != nil || a.Status != 425 {
 			f.pass = a.text("pass")
-			return nil
-		case 425:
-			breathe(ctx)
-		default:
-			return fmt.Errorf("redeem: %d %v", a.Status, a.Body)
+			return a, err
 		}
+		breathe(ctx)
 	}
 }
 

@@ -55,7 +55,13 @@ func (f *fan) suffer(ctx context.Context, misfortune string) error {
 	case "goes on":
 		return f.goOn(ctx)
 	case "comes back":
-		return f.admit(ctx)
+		a, err := f.insist(ctx, "POST", "/v1/events/show/places", map[string]any{})
+		if err != nil {
+			return err
+		}
+		f.place = a.text("place")
+		_, err = f.redeem(ctx) // with passes of seconds, they may be too late
+		return err
 	case "hold":
 		_, err := f.hold(ctx, map[string]any{"best": map[string]any{"count": 1}})
 		return err

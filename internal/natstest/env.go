@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -66,14 +65,11 @@ func Cluster(t testing.TB) *Env {
 	}
 }
 
-// Each runs test on a single server and on a cluster, beside each other: most of a test is
-// waiting for servers.
+// Each runs test on a single server, then on a cluster.
 func Each(t *testing.T, test func(t *testing.T, env *Env)) {
 	t.Helper()
-	var both sync.WaitGroup
-	both.Go(func() { t.Run("R1", func(t *testing.T) { test(t, Run(t)) }) })
-	both.Go(func() { t.Run("R3", func(t *testing.T) { test(t, Cluster(t)) }) })
-	both.Wait()
+	t.Run("R1", func(t *testing.T) { test(t, Run(t)) })
+	t.Run("R3", func(t *testing.T) { test(t, Cluster(t)) })
 }
 
 // dataDir is not t.TempDir, which fails the test when a file appears while it

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ var calls = flag.Int("calls", 600, "how many calls TestBooks makes")
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
+// start is when TestBooks begins.
+func start() time.Time { return time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC) }
+
 // twin makes the same call on PostgreSQL and on its model.
 type twin struct {
 	*rand.Rand
@@ -29,7 +33,7 @@ type twin struct {
 	ctx    context.Context
 	real   *ledger.Ledger
 	model  *books
-	now    time.Time
+	passed atomic.Int64 // since start; the real ledger reads the clock in the background
 	seats  []string
 	orders []wire.OrderMessage
 	tasks  []ledger.Task // claimed, of the real ledger
@@ -41,10 +45,9 @@ type twin struct {
 func TestBooks(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	w := &twin{Rand: rand.New(rand.NewPCG(max(*seed, 1), 1)), t: t, ctx: ctx, now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
-	clock := func() time.Time { return w.now }
+	w := &twin{Rand: rand.New(rand.NewPCG(max(*seed, 1), 1)), t: t, ctx: ctx}
 	var err error
-	if w.real, err = ledger.Open(ctx, ledger.Config{DSN: pgtest.New(t), Now: clock}); err != nil {
+	if w.real, err = ledger.Open(ctx, ledger.Config{DSN: pgtest.New(t), Now: w.now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.real.Close)
@@ -55,15 +58,17 @@ func TestBooks(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- w.real.Run(running) }()
 	defer func() { stop(); <-ended }()
-	w.model = newBooks(clock)
+	w.model = newBooks(w.now)
 	for i := range 8 {
 		w.seats = append(w.seats, fmt.Sprintf("A-%d", i))
 	}
 	for n := 0; n < *calls && !t.Failed(); n++ {
-		w.now = w.now.Add(time.Duration(w.IntN(40_000)) * time.Millisecond)
+		w.passed.Add(int64(w.IntN(40_000)) * int64(time.Millisecond))
 		w.call(n)
 	}
 }
+
+func (w *twin) now() time.Time { return start().Add(time.Duration(w.passed.Load())) }
 
 // call is one call with arguments of chance.
 func (w *twin) call(n int) {
@@ -96,7 +101,7 @@ func (w *twin) call(n int) {
 			State: []string{"authorized", "captured", "voided", "declined", "refunded"}[w.IntN(5)]}
 		w.same("settle", f)(w.real.Settle(w.ctx, f))(w.model.settle(f))
 	case 11:
-		after := ledger.Unsettled{Asked: w.now.Add(-time.Hour)}
+		after := ledger.Unsettled{Asked: w.now().Add(-time.Hour)}
 		w.same("unsettled", after)(w.real.Unsettled(w.ctx, after, 50))(w.model.unsettled(after, 50), nil)
 	case 12, 13:
 		w.refund(m)
@@ -126,9 +131,9 @@ func (w *twin) call(n int) {
 
 // park lets an order wait, looks at those that do, and forgets them.
 func (w *twin) park(m wire.OrderMessage) {
-	switch p := (ledger.Parked{Order: m, Since: w.now.Add(-time.Minute)}); w.IntN(5) {
+	switch p := (ledger.Parked{Order: m, Since: w.now().Add(-time.Minute)}); w.IntN(5) {
 	case 0, 1:
-		until := w.now.Add(time.Duration(w.IntN(120)) * time.Second)
+		until := w.now().Add(time.Duration(w.IntN(120)) * time.Second)
 		w.same("park", m.Order)(w.real.Park(w.ctx, p, until))(w.model.park(p, until))
 	case 2:
 		w.same("due", nil)(w.real.Due(w.ctx, 100, 15*time.Second))(w.model.takeDue(100, 15*time.Second), nil)
@@ -152,7 +157,7 @@ func (w *twin) order(n int) wire.OrderMessage {
 		return w.orders[w.IntN(len(w.orders))]
 	}
 	hold := id(w.Rand, "h_")
-	m := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: eventID, Fan: fmt.Sprint("f_", w.IntN(3)), Currency: "EUR", At: w.now}
+	m := wire.OrderMessage{Order: wire.OrderOfHold(hold), Hold: hold, Event: eventID, Fan: fmt.Sprint("f_", w.IntN(3)), Currency: "EUR", At: w.now()}
 	for _, i := range w.Perm(len(w.seats))[:1+w.IntN(3)] {
 		q := wire.SeatQuote{ID: w.seats[i], Label: w.seats[i], Level: "a", Price: wire.NewAmounts(w.Int64N(2)*1000, 0, 0), Version: 1}
 		m.Seats, m.Total = append(m.Seats, q), m.Total+q.Price.Total
@@ -172,7 +177,7 @@ func (w *twin) finish() {
 		e := ledger.End{Task: c}
 		switch w.IntN(6) {
 		case 0:
-			e.Again = w.now.Add(time.Second)
+			e.Again = w.now().Add(time.Second)
 		case 1, 2:
 			if c.Kind == ledger.KindCapture {
 				e.Refused = "the account is closed"
