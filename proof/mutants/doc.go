@@ -1,4 +1,4 @@
-// Mutants seeds mistakes into a copy of the module, one at a time, and runs
+// Mutants seeds mistakes into the module, one at a time, and runs
 // the tests that must find each:
 //
 //	go run ./proof/mutants [-only regexp] [-day 2006-01-02] [-v]
@@ -11,6 +11,6 @@
 // All take an hour. The tests of this package, and so CI, play a sample of a day:
 // some of those whose tests need no servers, chosen by the date alone (sample.go).
 //
-// The copy is the working tree as git sees it, with what is not committed yet.
-// It is built with -trimpath, so that the build cache serves every run.
+// The module is the working tree as it is: don't change it meanwhile. Its files stay as they
+// are. A mistake is in a copy of its file, which go build takes instead (-overlay).
 package main

@@ -2,9 +2,8 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -71,15 +70,16 @@ func choose(only, day string) ([]mutant, error) {
 
 // run prints to w and reports whether every one of the chosen was found.
 func run(ctx context.Context, w io.Writer, chosen []mutant, verbose bool) (bool, error) {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return false, err
+	}
 	dir, err := os.MkdirTemp("", "mutants-*")
 	if err != nil {
 		return false, err
 	}
 	defer os.RemoveAll(dir)
-	if err := copyModule(ctx, dir); err != nil {
-		return false, fmt.Errorf("copy the module: %w", err)
-	}
-	l := lab{dir: dir, out: io.Discard, limits: map[suite]time.Duration{}}
+	l := lab{root: strings.TrimSpace(string(root)), dir: dir, out: io.Discard, limits: map[suite]time.Duration{}}
 	if verbose {
 		l.out = w
 	}
@@ -103,43 +103,11 @@ func run(ctx context.Context, w io.Writer, chosen []mutant, verbose bool) (bool,
 	return found == len(chosen), nil
 }
 
-// copyModule copies what git lists, and what it doesn't know yet, to dir.
-func copyModule(ctx context.Context, dir string) error {
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return err
-	}
-	from := strings.TrimSpace(string(root))
-	list := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	list.Dir = from
-	out, err := list.Output()
-	if err != nil {
-		return err
-	}
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		data, err := os.ReadFile(filepath.Join(from, name))
-		if errors.Is(err, os.ErrNotExist) { // removed, but not yet in git
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		to := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(to, data, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lab is the copy in which the mutants live and die.
+// lab is where mutants live and die: the module at root, with files of dir in place of some.
 type lab struct {
-	dir    string
-	out    io.Writer
-	limits map[suite]time.Duration // of the tests with a mutant
+	root, dir string
+	out       io.Writer
+	limits    map[suite]time.Duration // of the tests with a mutant
 }
 
 // suite is the tests of a package whose names match a pattern.
@@ -151,7 +119,7 @@ func (l lab) healthy(ctx context.Context, s suite) (time.Duration, error) {
 	if limit, ok := l.limits[s]; ok {
 		return limit, nil
 	}
-	out, failed := l.test(ctx, s, healthyLimit)
+	out, failed := l.test(ctx, s, healthyLimit, "")
 	took := passed.FindStringSubmatch(out)
 	if failed || took == nil {
 		return 0, fmt.Errorf("without any mutant, %s of ./%s: %s", s.tests, s.pkg, out)
@@ -171,12 +139,11 @@ func (l lab) try(ctx context.Context, m mutant) (by string, err error) {
 	if err != nil {
 		return "", err
 	}
-	undo, err := l.seed(m)
+	overlay, err := l.seed(m)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = cmp.Or(undo(), err) }()
-	out, failed := l.test(ctx, s, limit)
+	out, failed := l.test(ctx, s, limit, "-overlay="+overlay)
 	if !failed {
 		return "", nil
 	}
@@ -186,38 +153,43 @@ func (l lab) try(ctx context.Context, m mutant) (by string, err error) {
 	return by, nil
 }
 
-// seed makes the mistake, and returns how to undo it.
-func (l lab) seed(m mutant) (undo func() error, err error) {
-	before := map[string][]byte{}
-	undo = func() (err error) {
-		for path, data := range before {
-			err = errors.Join(err, os.WriteFile(path, data, 0o644))
-		}
-		return err
-	}
+// seed writes the files that have the mistake, and returns the file that tells go build of
+// them (its flag -overlay).
+func (l lab) seed(m mutant) (overlay string, err error) {
+	instead := map[string]string{}
 	for _, e := range m.edits {
-		path := filepath.Join(l.dir, e.file)
+		path := filepath.Join(l.root, e.file)
+		to, again := instead[path]
+		if !again {
+			to = filepath.Join(l.dir, fmt.Sprint(len(instead), "-", filepath.Base(path)))
+			instead[path] = to
+		} else {
+			path = to
+		}
 		data, err := os.ReadFile(path)
 		if err != nil {
-			return nil, errors.Join(err, undo())
+			return "", err
 		}
 		if n := bytes.Count(data, []byte(e.old)); n != 1 {
-			return nil, errors.Join(fmt.Errorf("no longer applies: %q occurs %d times in %s", e.old, n, e.file), undo())
+			return "", fmt.Errorf("no longer applies: %q occurs %d times in %s", e.old, n, e.file)
 		}
-		if _, ok := before[path]; !ok {
-			before[path] = data
-		}
-		if err := os.WriteFile(path, bytes.Replace(data, []byte(e.old), []byte(e.new), 1), 0o644); err != nil {
-			return nil, errors.Join(err, undo())
+		if err := os.WriteFile(to, bytes.Replace(data, []byte(e.old), []byte(e.new), 1), 0o644); err != nil {
+			return "", err
 		}
 	}
-	return undo, nil
+	raw, err := json.Marshal(map[string]any{"Replace": instead})
+	if err != nil {
+		return "", err
+	}
+	overlay = filepath.Join(l.dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, raw, 0o644)
 }
 
-func (l lab) test(ctx context.Context, s suite, limit time.Duration) (out string, failed bool) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-vet=off", "-failfast", "-count=1",
+// test runs s with flags that also hold for what its tests build themselves.
+func (l lab) test(ctx context.Context, s suite, limit time.Duration, flags string) (out string, failed bool) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-failfast", "-count=1",
 		"-timeout", limit.String(), "-run", s.tests, "./"+s.pkg)
-	cmd.Dir = l.dir
+	cmd.Dir, cmd.Env = l.root, append(os.Environ(), strings.TrimSpace("GOFLAGS="+os.Getenv("GOFLAGS")+" "+flags))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it stops its tests
 	cmd.WaitDelay = spareTime
 	raw, err := cmd.CombinedOutput()
