@@ -69,7 +69,7 @@ func forms() []form {
 		row(`go test -run Compact -v ./plan|go test -v ./web/build`, ``),
 		row(`go test ./proof/sim .*`, `go test ./proof/sim -run TestPurchases -v -seed=1 -steps=50`),
 		row(`go test -race (-run \S+ \S+)`, `go test $1`),
-		row(`go test -run 'TestFailpoints/\S+ (\S+)`, `go test -run TestFailpoints/misspelt $1`),
+		row(`go test -run '?TestFailpoints(?:/\S+)? (\S+)(?: -every-crash)?`, `go test -run TestFailpoints/misspelt $1`),
 		row(`go run ./proof/mutants -(only|day) .*`, `go run ./proof/mutants -only "provider's amount"`),
 		row(`go test ./kv`, `go test ./kv -run TestLayers`),
 		row(`go build -tags failpoints -o \S+ (\S+)`, `go build -tags failpoints -o $$TMP/frontrow-failpoints $1`),
