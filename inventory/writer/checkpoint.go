@@ -19,16 +19,21 @@ import (
 // The seats' records are written behind the log, in rounds: what a seat is by the last of
 // many flushes costs one record. A round is of the flushes stored when it begins. Each of its
 // batches has the checkpoint's record, which carries the fence; the last one moves it.
+//
+// A server stores one batch after the other, and a flush waits for the one before it. A batch
+// costs it some ten milliseconds, however small (it stages each in a store of its own). So
+// batches are large, and while there are flushes, far between.
 
 // Bounds of the records' delay.
 const (
-	restBehind   = 400 * time.Millisecond // a round begins when nothing else is to do
-	loadBehind   = 4 * time.Second        // or when the oldest flush has waited so long
-	mostBehind   = 10 * time.Second       // then flushes wait for the round
-	mostActs     = 50_000                 // likewise: they bound what the next writer has to read
-	roundPart    = kv.MaxBatch - 1        // records of one batch
-	roundTimeout = time.Minute            // for a round, with all its tries
-	roundPause   = 250 * time.Millisecond // before a batch is tried again
+	restBehind  = 400 * time.Millisecond // a round begins when nothing else is to do
+	loadBehind  = 4 * time.Second        // or when the oldest flush has waited so long
+	mostBehind  = 10 * time.Second       // then flushes wait for the round
+	mostActs    = 50_000                 // likewise: they bound what the next writer has to read
+	roundPart   = kv.MaxBatch - 1        // records of one batch
+	roundShare  = 4                      // times as long as the last batch took, flushes have the store to themselves
+	partTimeout = time.Minute            // for a batch, with all its tries
+	roundPause  = 250 * time.Millisecond // before a batch is tried again
 )
 
 // stand is what the log says of a seat last.
@@ -38,14 +43,19 @@ type stand struct {
 	flush, revision uint64
 }
 
-// behind is what the records don't say yet. While a round is being written, records and sum
-// are its goroutine's; otherwise all is the serving goroutine's.
+// behind is what the records don't say yet. While a batch is being written, records, sum and
+// round are its goroutine's; otherwise all is the serving goroutine's.
 type behind struct {
 	waiting map[int]stand // by seat
 	acts    int           // of the flushes of waiting
 	since   time.Time     // when the first of them was stored
-	round   *round        // nil when none is being written
-	written chan error    // of the round
+	round   *round        // nil when none has begun
+
+	writing bool       // a batch of the round
+	begun   time.Time  // when it was
+	flushes uint64     // stored by then
+	next    time.Time  // when the next of the round may begin
+	written chan error // of the batch
 
 	records []written // by seat
 	sum     uint64    // of the records: see wire.Checkpoint
@@ -62,8 +72,10 @@ type written struct {
 // round is the seats' records that are being written.
 type round struct {
 	seats map[int]stand
+	left  []int // of seats, to be written
 	acts  int
 	since time.Time
+	begun time.Time
 	upTo  wire.Checkpoint
 }
 
@@ -93,18 +105,32 @@ func (b *behind) disown(seat int) {
 	b.records[seat].sum = 0
 }
 
-// due returns when the next round should begin, if nothing else is to do.
+// due returns when the next batch should begin, if nothing else is to do.
 func (b *behind) due() (at time.Time, ok bool) {
-	return b.since.Add(restBehind), b.round == nil && (len(b.waiting) > 0 || b.stale)
+	switch {
+	case b.writing:
+		return at, false
+	case b.round != nil:
+		return b.next, true
+	}
+	return b.since.Add(restBehind), len(b.waiting) > 0 || b.stale
 }
 
-// begins reports whether a round should begin now; idle says that nothing else is to do.
+// begins reports whether a batch should begin now; idle says that nothing else is to do.
 func (b *behind) begins(now time.Time, idle bool) bool {
 	at, ok := b.due()
-	if !idle {
+	if b.round == nil && !idle {
 		at = b.since.Add(loadBehind)
 	}
-	return ok && (!now.Before(at) || b.acts >= mostActs/2)
+	return ok && (!now.Before(at) || b.presses(now))
+}
+
+// presses reports whether the records are so far behind that flushes will soon have to wait.
+func (b *behind) presses(now time.Time) bool {
+	if b.round == nil {
+		return b.acts >= mostActs/2
+	}
+	return b.acts+b.round.acts >= mostActs*3/4 || now.Sub(b.round.since) >= mostBehind*3/4
 }
 
 // full reports whether flushes have to wait for a round.
@@ -118,7 +144,8 @@ func (b *behind) full(now time.Time) bool {
 
 // take makes a round of what is waiting.
 func (b *behind) take(upTo wire.Checkpoint) *round {
-	b.round = &round{seats: b.waiting, acts: b.acts, since: b.since, upTo: upTo}
+	b.round = &round{seats: b.waiting, left: slices.Sorted(maps.Keys(b.waiting)), // the simulation repeats what it does
+		acts: b.acts, since: b.since, upTo: upTo}
 	b.waiting, b.acts, b.stale = map[int]stand{}, 0, false
 	return b.round
 }
@@ -128,47 +155,72 @@ func (t *term) checkpoint() wire.Checkpoint {
 	return wire.Checkpoint{Flush: t.flushN, Revision: t.flushed, Digest: t.digest}
 }
 
-// follow begins a round beside the serving goroutine if it is time.
+// follow begins a batch beside the serving goroutine if it is time.
 func (t *term) follow(ctx context.Context, idle bool) {
-	if !t.behind.begins(t.cfg.Now(), idle) {
+	b, now := &t.behind, t.cfg.Now()
+	if !b.begins(now, idle) {
 		return
 	}
-	r := t.behind.take(t.checkpoint())
-	t.beside.Go(func() { t.behind.written <- t.write(ctx, r) })
+	if b.round == nil {
+		b.take(t.checkpoint())
+	}
+	b.writing, b.begun, b.flushes = true, now, t.flushN
+	t.beside.Go(func() { b.written <- t.writeNext(ctx, b.round) })
 }
 
-// followed notes the end of a round.
+// followed notes the end of a batch.
 func (t *term) followed(err error) error {
-	t.behind.round = nil
+	b, now := &t.behind, t.cfg.Now()
+	b.writing, b.next = false, now
+	if t.flushN != b.flushes || t.flying != nil {
+		b.next = now.Add(roundShare * now.Sub(b.begun))
+	}
+	if len(b.round.left) == 0 {
+		b.round = nil
+	}
 	return err
 }
 
 // catchUp writes all records that are behind, and waits for it.
 func (t *term) catchUp(ctx context.Context) error {
-	if len(t.behind.waiting) == 0 && !t.behind.stale {
+	b := &t.behind
+	if len(b.waiting) == 0 && !b.stale {
 		return nil
 	}
-	return t.followed(t.write(ctx, t.behind.take(t.checkpoint())))
+	defer func() { b.round = nil }()
+	return t.write(ctx, b.take(t.checkpoint()))
 }
 
-// write writes a round. An error ends the term.
+// write writes a whole round. An error ends the term.
 func (t *term) write(ctx context.Context, r *round) error {
-	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
-	defer cancel()
-	started := t.cfg.Now()
-	seats := slices.Sorted(maps.Keys(r.seats))      // the simulation repeats what it does
-	for more := true; more; more = len(seats) > 0 { // with no seat it is the checkpoint alone
-		part, at := seats[:min(len(seats), roundPart)], t.behind.at
-		if len(part) == len(seats) {
-			at = r.upTo
+	for more := true; more; more = len(r.left) > 0 {
+		if err := t.writeNext(ctx, r); err != nil {
+			return err
 		}
-		seats = seats[len(part):]
-		if err := t.writePart(ctx, r, part, at); err != nil {
-			return fmt.Errorf("write the seats' records: %w", err)
-		}
-		failpoint.Here(failpoint.SeatsWritten)
 	}
-	t.metrics.round(len(r.seats), t.cfg.Now().Sub(started))
+	return nil
+}
+
+// writeNext writes the next batch of a round: with no seat it is the checkpoint alone. An
+// error ends the term.
+func (t *term) writeNext(ctx context.Context, r *round) error {
+	ctx, cancel := context.WithTimeout(ctx, partTimeout)
+	defer cancel()
+	if r.begun.IsZero() {
+		r.begun = t.cfg.Now()
+	}
+	part, at := r.left[:min(len(r.left), roundPart)], t.behind.at
+	if len(part) == len(r.left) {
+		at = r.upTo
+	}
+	r.left = r.left[len(part):]
+	if err := t.writePart(ctx, r, part, at); err != nil {
+		return fmt.Errorf("write the seats' records: %w", err)
+	}
+	failpoint.Here(failpoint.SeatsWritten)
+	if len(r.left) == 0 {
+		t.metrics.round(len(r.seats), t.cfg.Now().Sub(r.begun))
+	}
 	return nil
 }
 

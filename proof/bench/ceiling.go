@@ -40,14 +40,14 @@ func benchCeiling(ctx context.Context, b *bench) error {
 	}
 	w := &written{region: region}
 	ours := region.side(heldEvents, func(ctx context.Context, event string) (operation, int, error) {
-		do, n, err := region.holding(ctx, gateways, event)
-		if err == nil {
-			err = w.begin(ctx, event)
+		if err := region.opened(ctx, gateways[0], event); err != nil {
+			return nil, 0, err
 		}
+		do, n := region.holding(gateways, event)
 		return func(ctx context.Context, i int) error {
 			w.holds.Add(1)
 			return do(ctx, i)
-		}, n, err
+		}, n, w.begin(ctx, event)
 	})
 	js, err := region.jetStream()
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 type side struct {
 	name    string // of a baseline, what results say that it is
 	prepare func(ctx context.Context, round int) (do operation, ops int, err error)
-	callers int // 0: as many as of the others
+	callers int                         // 0: as many as of the others
+	after   func(context.Context) error // see load
 }
 
 // compare lets ours and the baselines take turns and reports ours beside each.
@@ -49,7 +50,7 @@ func (b *bench) alternate(ctx context.Context, times int, l load, sides ...side)
 					return nil, err
 				}
 			}
-			sample, err := b.drive(ctx, load{callers: cmp.Or(s.callers, l.callers), limit: l.limit, ops: ops}, do)
+			sample, err := b.drive(ctx, load{callers: cmp.Or(s.callers, l.callers), limit: l.limit, ops: ops, after: s.after}, do)
 			done()
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.name, err)

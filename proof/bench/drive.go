@@ -21,6 +21,7 @@ type load struct {
 	callers int
 	limit   time.Duration // 0: as long as all ops take
 	ops     int
+	after   func(context.Context) error // what the operations leave to be done: it costs, but nobody waits for it
 }
 
 // drive runs do for i = 0, 1, 2, …; the first error ends the round. A smoke run has fewer
@@ -49,10 +50,16 @@ func (b *bench) drive(ctx context.Context, l load, do operation) (report.Sample,
 		})
 	}
 	wg.Wait()
-	elapsed, spent := time.Since(begun), ourSeconds()-before
+	elapsed := time.Since(begun)
 	if err := context.Cause(ctx); err != nil {
 		return report.Sample{}, err
 	}
+	if l.after != nil {
+		if err := l.after(ctx); err != nil {
+			return report.Sample{}, err
+		}
+	}
+	spent := ourSeconds() - before
 	all := slices.Concat(took...)
 	slices.Sort(all)
 	return report.Sample{Rate: float64(len(all)) / elapsed.Seconds(), P50: quantile(all, 0.50), P99: quantile(all, 0.99),

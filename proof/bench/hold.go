@@ -70,8 +70,9 @@ func benchHold(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	ours := region.side("hold", func(ctx context.Context, event string) (operation, int, error) {
-		return region.holding(ctx, gateways, event)
+	ours := region.selling("hold", gateways[0], func(_ context.Context, event string) (operation, int, error) {
+		do, n := region.holding(gateways, event)
+		return do, n, nil
 	})
 	for _, callers := range []int{holdCallers, manyHoldCallers} {
 		if err := b.compare(ctx, report.Result{Unit: "holds/s", Callers: callers,
@@ -83,13 +84,12 @@ func benchHold(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// holding is a round in which pairs are held, each once, of an event that is on sale when
-// it returns.
-func (r *region) holding(ctx context.Context, gateways []asker, event string) (operation, int, error) {
+// holding is a round in which pairs are held, each once.
+func (r *region) holding(gateways []asker, event string) (operation, int) {
 	pairs := r.pairs()
 	return func(ctx context.Context, i int) error {
 		return hold(ctx, gateways[i%len(gateways)], event, wire.NewHold(), wire.NewFan(), pairs[i])
-	}, len(pairs), r.onSale(ctx, gateways[0], event)
+	}, len(pairs)
 }
 
 func (b *bench) redisHold(ctx context.Context, pairs [][2]string, durable bool, name string) (*redisSide, error) {

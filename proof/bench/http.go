@@ -50,7 +50,7 @@ func benchHoldHTTP(ctx context.Context, b *bench) error {
 				}
 				requests[i] = r
 			}
-			return func(i int) httpRequest { return requests[i] }, len(pairs), region.onSale(ctx, gateways[0], event)
+			return func(i int) httpRequest { return requests[i] }, len(pairs), region.opened(ctx, gateways[0], event)
 		}, baseline.side)
 }
 

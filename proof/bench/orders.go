@@ -179,7 +179,7 @@ func (s *shop) open(ctx context.Context, event string) error {
 		return err
 	}
 	s.event = event
-	return s.region.onSale(ctx, s.asks, event)
+	return s.region.opened(ctx, s.asks, event)
 }
 
 // maxOrders bounds the orders prepared for each second of a round: one that has

@@ -222,6 +222,52 @@ func (r *region) side(name string, of func(ctx context.Context, event string) (o
 	}}
 }
 
+// selling is a side whose event is on sale when the round begins. What the round costs
+// includes its seats' records, which are written behind.
+func (r *region) selling(name string, asks asker, of func(ctx context.Context, event string) (operation, int, error)) side {
+	var event string
+	s := r.side(name, func(ctx context.Context, id string) (operation, int, error) {
+		event = id
+		if err := r.opened(ctx, asks, event); err != nil {
+			return nil, 0, err
+		}
+		return of(ctx, event)
+	})
+	s.after = func(ctx context.Context) error { return r.atRest(ctx, asks, event) }
+	return s
+}
+
+// opened returns when an event has been on sale for long enough for its writer to be at rest.
+func (r *region) opened(ctx context.Context, asks asker, event string) error {
+	if err := r.onSale(ctx, asks, event); err != nil {
+		return err
+	}
+	return r.atRest(ctx, asks, event)
+}
+
+// atRest returns when the records of an event's seats say what its log says.
+func (r *region) atRest(ctx context.Context, asks asker, event string) error {
+	stock, err := ask[wire.Stock](ctx, asks, wire.SeatsSubject(event, wire.ActStatus), nil)
+	if err != nil {
+		return err
+	}
+	bucket, err := r.js.KeyValue(ctx, wire.SeatsBucket(event))
+	if err != nil {
+		return err
+	}
+	return r.until(ctx, func() error {
+		e, err := bucket.Get(ctx, wire.CheckpointKey)
+		if err != nil {
+			return err
+		}
+		at, err := wire.Read[wire.Checkpoint](wire.CheckpointKey, e.Value())
+		if err == nil && at.Flush < stock.Flush {
+			err = fmt.Errorf("the records of %s are of log.%d, the last is log.%d", event, at.Flush, stock.Flush)
+		}
+		return err
+	})
+}
+
 func (r *region) put(ctx context.Context, bucket, key string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {

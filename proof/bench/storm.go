@@ -29,7 +29,7 @@ func benchStorm(ctx context.Context, b *bench) error {
 	seats, fans := region.singles(), b.few(stormFans)
 	var won atomic.Int64
 	var losers slowest
-	ours := region.side("storm", func(ctx context.Context, event string) (operation, int, error) {
+	ours := region.selling("storm", gateways[0], func(_ context.Context, event string) (operation, int, error) {
 		won.Store(0)
 		losers.reset()
 		return func(ctx context.Context, i int) error {
@@ -41,7 +41,7 @@ func benchStorm(ctx context.Context, b *bench) error {
 				losers.note(time.Since(from))
 			}
 			return err
-		}, fans, region.onSale(ctx, gateways[0], event)
+		}, fans, nil
 	})
 	base, err := b.redisStorm(ctx, seats)
 	if err != nil {
