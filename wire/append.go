@@ -12,81 +12,6 @@ import (
 // goroutine. These encoders write exactly what encoding/json writes for the same values,
 // at a tenth of its cost.
 
-// AppendJSON appends the record to b.
-func (s *Seat) AppendJSON(b []byte) []byte {
-	o := object{b: b}
-	s.appendTo(&o)
-	return o.end()
-}
-
-func (s *Seat) appendTo(o *object) {
-	if s.V != 0 {
-		o.number("v", int64(s.V))
-	}
-	o.text("state", string(s.State))
-	o.time("at", s.At)
-	o.some("hold", s.Hold)
-	o.some("fan", s.Fan)
-	if s.Until != nil {
-		o.time("until", *s.Until)
-	}
-	if s.Quote != nil {
-		o.key("quote")
-		o.b = s.Quote.appendJSON(o.b)
-	}
-	o.some("order", s.Order)
-	o.some("key", s.Key)
-	o.some("body", s.Body)
-	if s.HeldUntil != nil {
-		o.time("held_until", *s.HeldUntil)
-	}
-	if len(s.Tried) > 0 {
-		o.key("tried")
-		o.b = appendAny(o.b, s.Tried)
-	}
-	if s.Extended {
-		o.key("extended")
-		o.b = append(o.b, "true"...)
-	}
-	o.some("net", s.Net)
-	if k := s.Kept; k != nil {
-		o.key("kept")
-		o.b = k.appendJSON(o.b)
-	}
-	o.some("channel", s.Channel)
-	o.some("why", s.Why)
-	if s.Flush != 0 {
-		o.number("flush", int64(s.Flush))
-	}
-	if s.Revision != 0 {
-		o.number("revision", int64(s.Revision))
-	}
-}
-
-// AppendJSON appends the log record to b.
-func (f *Flush) AppendJSON(b []byte) []byte {
-	o := object{b: b}
-	if f.V != 0 {
-		o.number("v", int64(f.V))
-	}
-	o.number("n", int64(f.N))
-	o.number("term", int64(f.Term))
-	o.text("writer", f.Writer)
-	o.time("at", f.At)
-	o.some("prev", f.Prev)
-	o.key("acts")
-	if f.Acts == nil {
-		o.b = append(o.b, "null"...)
-	} else {
-		o.b = appendAll(o.b, f.Acts, (*Act).appendJSON)
-	}
-	if len(f.Seats) > 0 {
-		o.key("seats")
-		o.b = appendAll(o.b, f.Seats, (*Change).appendJSON)
-	}
-	return o.end()
-}
-
 // appendAll appends a list.
 func appendAll[T any](b []byte, list []T, one func(*T, []byte) []byte) []byte {
 	b = append(b, '[')
@@ -97,42 +22,6 @@ func appendAll[T any](b []byte, list []T, one func(*T, []byte) []byte) []byte {
 		b = one(&list[i], b)
 	}
 	return append(b, ']')
-}
-
-func (a *Act) appendJSON(b []byte) []byte {
-	o := object{b: b}
-	o.text("kind", a.Kind)
-	o.some("hold", a.Hold)
-	o.some("order", a.Order)
-	o.some("fan", a.Fan)
-	if len(a.Seats) > 0 {
-		o.key("seats")
-		o.b = appendTexts(o.b, a.Seats)
-	}
-	if len(a.Prices) > 0 {
-		o.key("prices")
-		o.b = appendAll(o.b, a.Prices, (*Amounts).appendJSON)
-	}
-	if a.Until != nil {
-		o.time("until", *a.Until)
-	}
-	o.some("by", a.By)
-	o.some("why", a.Why)
-	o.some("channel", a.Channel)
-	if a.Count != 0 {
-		o.number("count", int64(a.Count))
-	}
-	return o.end()
-}
-
-func (k *Kept) appendJSON(b []byte) []byte {
-	o := object{b: b}
-	o.some("fan", k.Fan)
-	o.some("net", k.Net)
-	o.time("since", k.Since)
-	o.time("until", k.Until)
-	o.text("spent", k.Spent.String())
-	return o.end()
 }
 
 // object appends the members of one JSON object; keys need no escaping.

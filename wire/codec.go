@@ -205,8 +205,12 @@ func (m *members) texts() []string {
 	return listOf(m, `","`, (*members).text)
 }
 
-// maxRoom bounds the room made for a list before it is read.
-const maxRoom = 16
+// Bounds of the room made for a list before it is read, and of the text that is looked at
+// for it: a log record has hundreds of lists.
+const (
+	maxRoom  = 16
+	roomText = 512
+)
 
 // listOf reads a list. Sep stands between its elements, and may stand elsewhere.
 func listOf[T any](m *members, sep string, element func(*members) T) []T {
@@ -215,7 +219,7 @@ func listOf[T any](m *members, sep string, element func(*members) T) []T {
 		m.take(']')
 		return []T{}
 	}
-	list := make([]T, 0, min(1+strings.Count(m.rest, sep), maxRoom))
+	list := make([]T, 0, min(1+strings.Count(m.rest[:min(len(m.rest), roomText)], sep), maxRoom))
 	for !m.odd {
 		list = append(list, element(m))
 		if strings.HasPrefix(m.rest, "]") {

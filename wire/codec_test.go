@@ -14,7 +14,7 @@ import (
 func byHand() []any {
 	return []any{new(HoldWish), new(HoldRequest), new(HoldReply), new(CheckoutRequest), new(CheckoutWish), new(Quoted), new(ReleaseRequest), new(StandingReply), new(MoreTimeRequest),
 		new(ExtendRequest), new(ExtendReply), new(ConfirmRequest), new(Notice), new(OrderMessage), new(Payment), new(Buyer), new(Problem), new(Reply), new(PassClaims),
-		new(PlaceRecord), new(Place), new(StandRequest), new(StandReply), new(PassRecord), new(RedeemRequest), new(RedeemReply), new(StandingRequest), new(RefundRequest)}
+		new(PlaceRecord), new(Place), new(StandRequest), new(StandReply), new(PassRecord), new(RedeemRequest), new(RedeemReply), new(StandingRequest), new(RefundRequest), new(Seat), new(Flush)}
 }
 
 // fresh returns another empty record of v's type.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -153,25 +152,4 @@ func (c *Change) fits() bool {
 	}
 	s := c.Record(0, 0, 0)
 	return s.fits("")
-}
-
-func (c *Change) appendJSON(b []byte) []byte {
-	o := object{b: b}
-	o.key("ids")
-	o.b = appendTexts(o.b, c.IDs)
-	o.key("was")
-	o.b = append(o.b, '[')
-	for i, n := range c.Was {
-		if i > 0 {
-			o.b = append(o.b, ',')
-		}
-		o.b = strconv.AppendUint(o.b, n, 10)
-	}
-	o.b = append(o.b, ']')
-	if len(c.Quotes) > 0 {
-		o.key("quotes")
-		o.b = appendAll(o.b, c.Quotes, (*SeatQuote).appendJSON)
-	}
-	c.Seat.appendTo(&o)
-	return o.end()
 }

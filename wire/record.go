@@ -70,8 +70,12 @@ func Decode(raw []byte, into any) error {
 	if len(raw) == 0 {
 		return &Spoiled{SpoiledEmpty, "it was deleted, or nothing was stored"}
 	}
-	if v := versionOf(raw); v > RecordVersion {
+	plain := Plain(raw, into)
+	if v := versionOf(raw, plain); v > RecordVersion {
 		return &Spoiled{SpoiledNewer, fmt.Sprintf("it is of version %d, this is frontrow of %d", v, RecordVersion)}
+	}
+	if plain {
+		return nil
 	}
 	err := json.Unmarshal(raw, into)
 	var syntax *json.SyntaxError
@@ -84,9 +88,17 @@ func Decode(raw []byte, into any) error {
 	return &Spoiled{SpoiledOther, err.Error()}
 }
 
-// versionOf is the version that a record states. Hardly any record states one, and a
-// writer reads tens of thousands before it serves.
-func versionOf(raw []byte) int {
+// maxVersionText is how far into a record that is spelled plainly its version may reach.
+const maxVersionText = 32
+
+// versionOf is the version that a record states: one that is spelled plainly first of all.
+func versionOf(raw []byte, plain bool) int {
+	if plain {
+		if m := membersOf(string(raw[:min(len(raw), maxVersionText)])); m.next("v") {
+			return m.count()
+		}
+		return 1
+	}
 	if !bytes.Contains(raw, []byte(`"v"`)) {
 		return 1
 	}
