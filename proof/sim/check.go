@@ -23,7 +23,7 @@ type checker struct {
 	letGo    map[string]bool      // holds that their fans asked to release
 	accepted map[string]bool      // orders whose buyers were told that they are under way
 	money    map[string]int64     // captured, by order
-	ours     map[string]time.Time // when a hold was last to be extended through no fault of its fan's
+	ours     map[string]int       // how often a hold was to be extended through no fault of its fan's, and has not been
 	ordered  map[string]time.Time // when an order was stored in ORDERS
 }
 
@@ -46,12 +46,13 @@ type contract struct {
 	seats          []string
 	prices         map[string]wire.Amounts
 	begun, until   time.Time // begun: or a moment before, when it was decided
+	last           time.Time // a deadline that was allowed beyond its life
 	over           bool
 }
 
 func newChecker(w *world) *checker {
 	c := &checker{w: w, said: map[string][]wire.Seat{}, recorded: map[string]uint64{}, seats: map[string]*fact{}, holds: map[string]*contract{}, letGo: map[string]bool{},
-		accepted: map[string]bool{}, money: map[string]int64{}, ordered: map[string]time.Time{}, ours: map[string]time.Time{}}
+		accepted: map[string]bool{}, money: map[string]int64{}, ordered: map[string]time.Time{}, ours: map[string]int{}}
 	for i := range w.index.Len() {
 		c.seats[w.index.ID(i)] = &fact{state: wire.Available}
 	}
@@ -164,6 +165,28 @@ func (c *checker) record(id string, r wire.Seat) {
 	}
 }
 
+// lasts checks a new deadline. One that is later than the fan's own doing allows takes a
+// request that says that the payment waits for us, whenever it came to be decided.
+func (c *checker) lasts(a wire.Act, h *contract, at time.Time) {
+	spec := c.w.event.Spec.Hold
+	life := spec.Life()
+	if last := later(h.begun.Add(time.Duration(life)), h.last); !h.until.After(last) {
+		return
+	}
+	if c.ours[h.id] == 0 || h.until.After(at.Add(time.Duration(spec.Checkout))) {
+		c.w.violate("I15", "%s of %s, which began at %v, is until %v, longer than %v", a.Kind, a.Hold, h.begun, h.until, life)
+	}
+	c.ours[h.id]--
+	h.last = h.until
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // act folds one decision, which must be one that the rules allow.
 func (c *checker) act(a wire.Act, at time.Time) {
 	h := c.holds[a.Hold]
@@ -207,10 +230,7 @@ func (c *checker) act(a wire.Act, at time.Time) {
 			c.w.violate("I2", "%s of %s shortens it", a.Kind, a.Hold)
 		}
 		h.order, h.until = a.Order, *a.Until
-		spec := c.w.event.Spec.Hold
-		if life := spec.Life(); h.until.After(h.begun.Add(time.Duration(life))) && h.until.After(c.ours[h.id].Add(time.Duration(spec.Checkout))) {
-			c.w.violate("I15", "%s of %s, which began at %v, is until %v, longer than %v", a.Kind, a.Hold, h.begun, h.until, life)
-		}
+		c.lasts(a, h, at)
 	case wire.ActKindReturn:
 		if c.state(h.order) != wire.OrderFailed {
 			c.w.violate("I2", "hold %s comes back from order %s, which has not failed", h.id, h.order)

@@ -19,7 +19,7 @@ import (
 func (c *checker) asked(m bus.Msg) {
 	var r wire.ExtendRequest
 	if m.Subject == wire.SeatsSubject(eventID, wire.ActExtend) && json.Unmarshal(m.Data, &r) == nil && r.Ours {
-		c.ours[r.Hold] = time.Now()
+		c.ours[r.Hold]++
 	}
 }
 
