@@ -122,15 +122,27 @@ func (b *behind) begins(now time.Time, idle bool) bool {
 	if b.round == nil && !idle {
 		at = b.since.Add(loadBehind)
 	}
-	return ok && (!now.Before(at) || b.presses(now))
+	return ok && (!now.Before(at) || b.presses())
 }
 
 // presses reports whether the records are so far behind that flushes will soon have to wait.
-func (b *behind) presses(now time.Time) bool {
+func (b *behind) presses() bool {
 	if b.round == nil {
 		return b.acts >= mostActs/2
 	}
-	return b.acts+b.round.acts >= mostActs*3/4 || now.Sub(b.round.since) >= mostBehind*3/4
+	return b.acts+b.round.acts >= mostActs*3/4
+}
+
+// pause is how long the next batch of the round waits, after one that took so long, while
+// there are flushes: they have the store to themselves for a share of the time, if the round
+// ends in good time all the same.
+func (b *behind) pause(took time.Duration, now time.Time) time.Duration {
+	batches := (len(b.round.left) + roundPart - 1) / roundPart
+	if batches == 0 {
+		return 0
+	}
+	spare := b.round.since.Add(mostBehind*3/4).Sub(now)/time.Duration(batches) - took
+	return max(0, min(spare, roundShare*took))
 }
 
 // full reports whether flushes have to wait for a round.
@@ -173,7 +185,7 @@ func (t *term) followed(err error) error {
 	b, now := &t.behind, t.cfg.Now()
 	b.writing, b.next = false, now
 	if t.flushN != b.flushes || t.flying != nil {
-		b.next = now.Add(roundShare * now.Sub(b.begun))
+		b.next = now.Add(b.pause(now.Sub(b.begun), now))
 	}
 	if len(b.round.left) == 0 {
 		b.round = nil
