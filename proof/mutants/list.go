@@ -55,7 +55,7 @@ var list = []mutant{
 	{"records behind the log without the fence", "proof/sim", "TestPurchases", []edit{
 		{"inventory/writer/checkpoint.go", "Data: raw, Expect: kv.While(t.guard.Fence())", "Data: raw"}}},
 	{"the checkpoint moves before all records are written", "proof/sim", "TestPurchases", []edit{
-		{"inventory/writer/checkpoint.go", "if len(part) == len(seats) {", "if true {"}, {"inventory/writer/checkpoint.go", "= kv.MaxBatch - 1 ", "= 2 "}}},
+		{"inventory/writer/checkpoint.go", "if len(part) == len(r.left) {", "if true {"}, {"inventory/writer/checkpoint.go", "= kv.MaxBatch - 1 ", "= 2 "}}},
 	{"the log goes on changing with its holds", "proof/sim", "TestPurchases", []edit{
 		{"inventory/seating/take.go", "\t\t\tr.Until, r.HeldUntil = copied(r.Until), copied(r.HeldUntil)\n", ""}}},
 	{"the records' sum is not looked at", "inventory/writer", "TestSpoiledSeatsAreStoredAgain/R1", []edit{
