@@ -9,11 +9,14 @@ import (
 )
 
 // The records and answers of a hold are encoded thousands of times a second by one
-// goroutine. These encoders write exactly what encoding/json writes for the same values,
+// goroutine. What is appended here is exactly what encoding/json writes for the same values,
 // at a tenth of its cost.
 
-// appendAll appends a list.
+// appendAll appends a list, null if there is none.
 func appendAll[T any](b []byte, list []T, one func(*T, []byte) []byte) []byte {
+	if list == nil {
+		return append(b, "null"...)
+	}
 	b = append(b, '[')
 	for i := range list {
 		if i > 0 {
@@ -95,17 +98,11 @@ func (o *object) time(k string, t time.Time) {
 }
 
 func appendTexts(b []byte, texts []string) []byte {
-	if texts == nil {
-		return append(b, "null"...)
-	}
-	b = append(b, '[')
-	for i, t := range texts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendText(b, t)
-	}
-	return append(b, ']')
+	return appendAll(b, texts, func(t *string, b []byte) []byte { return appendText(b, *t) })
+}
+
+func appendNumbers(b []byte, numbers []uint64) []byte {
+	return appendAll(b, numbers, func(n *uint64, b []byte) []byte { return strconv.AppendUint(b, *n, 10) })
 }
 
 // appendText quotes s; what needs escaping is left to encoding/json.

@@ -201,6 +201,12 @@ func (m *members) time() (t time.Time) {
 	return t
 }
 
+// instant is time for a field that points to one.
+func (m *members) instant() *time.Time {
+	t := m.time()
+	return &t
+}
+
 func (m *members) texts() []string {
 	return listOf(m, `","`, (*members).text)
 }
@@ -229,4 +235,15 @@ func listOf[T any](m *members, sep string, element func(*members) T) []T {
 		m.take(',')
 	}
 	return nil
+}
+
+// objects reads a list of objects.
+func objects[T any, P interface {
+	*T
+	parser
+}](m *members) []T {
+	return listOf(m, "},{", func(m *members) (one T) {
+		m.took(P(&one).parse(m.rest))
+		return one
+	})
 }

@@ -1,10 +1,5 @@
 package wire
 
-import (
-	"strconv"
-	"time"
-)
-
 // What the writer stores: the log's records and the seats'.
 
 // AppendJSON appends the record to b.
@@ -95,10 +90,7 @@ func (s *Seat) parseFrom(m *members) {
 		s.HeldUntil = m.instant()
 	}
 	if m.next("tried") {
-		s.Tried = listOf(m, "},{", func(m *members) (t Tried) {
-			m.took(t.parse(m.rest))
-			return t
-		})
+		s.Tried = objects[Tried](m)
 	}
 	if m.next("extended") {
 		s.Extended = m.truth()
@@ -184,11 +176,7 @@ func (f *Flush) AppendJSON(b []byte) []byte {
 	o.time("at", f.At)
 	o.some("prev", f.Prev)
 	o.key("acts")
-	if f.Acts == nil {
-		o.b = append(o.b, "null"...)
-	} else {
-		o.b = appendAll(o.b, f.Acts, (*Act).appendJSON)
-	}
+	o.b = appendAll(o.b, f.Acts, (*Act).appendJSON)
 	if len(f.Seats) > 0 {
 		o.key("seats")
 		o.b = appendAll(o.b, f.Seats, (*Change).appendJSON)
@@ -217,16 +205,10 @@ func (f *Flush) parse(text string) (rest string, ok bool) {
 		f.Prev = m.text()
 	}
 	if m.next("acts") {
-		f.Acts = listOf(&m, "},{", func(m *members) (a Act) {
-			m.took(a.parse(m.rest))
-			return a
-		})
+		f.Acts = objects[Act](&m)
 	}
 	if m.next("seats") {
-		f.Seats = listOf(&m, "},{", func(m *members) (c Change) {
-			m.took(c.parse(m.rest))
-			return c
-		})
+		f.Seats = objects[Change](&m)
 	}
 	return m.end()
 }
@@ -300,8 +282,7 @@ func (c *Change) appendJSON(b []byte) []byte {
 	o.key("was")
 	o.b = appendNumbers(o.b, c.Was)
 	if len(c.Quotes) > 0 {
-		o.key("quotes")
-		o.b = appendAll(o.b, c.Quotes, (*SeatQuote).appendJSON)
+		o.quotes("quotes", c.Quotes)
 	}
 	c.Seat.appendTo(&o)
 	return o.end()
@@ -320,24 +301,4 @@ func (c *Change) parse(text string) (rest string, ok bool) {
 	}
 	c.Seat.parseFrom(&m)
 	return m.end()
-}
-
-// instant is time for an instant that may be missing.
-func (m *members) instant() *time.Time {
-	t := m.time()
-	return &t
-}
-
-func appendNumbers(b []byte, numbers []uint64) []byte {
-	if numbers == nil {
-		return append(b, "null"...)
-	}
-	b = append(b, '[')
-	for i, n := range numbers {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendUint(b, n, 10)
-	}
-	return append(b, ']')
 }

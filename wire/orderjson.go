@@ -92,26 +92,10 @@ func (p *Buyer) parse(text string) (rest string, ok bool) {
 // quotes appends a list of them, null if there is none.
 func (o *object) quotes(k string, quotes []SeatQuote) {
 	o.key(k)
-	if quotes == nil {
-		o.b = append(o.b, "null"...)
-		return
-	}
-	o.b = append(o.b, '[')
-	for i := range quotes {
-		if i > 0 {
-			o.b = append(o.b, ',')
-		}
-		o.b = quotes[i].appendJSON(o.b)
-	}
-	o.b = append(o.b, ']')
+	o.b = appendAll(o.b, quotes, (*SeatQuote).appendJSON)
 }
 
-func (m *members) quotes() []SeatQuote {
-	return listOf(m, "},{", func(m *members) (q SeatQuote) {
-		m.took(q.parse(m.rest))
-		return q
-	})
-}
+func (m *members) quotes() []SeatQuote { return objects[SeatQuote](m) }
 
 func (q *SeatQuote) appendJSON(b []byte) []byte {
 	o := object{b: b}

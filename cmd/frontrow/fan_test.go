@@ -105,6 +105,17 @@ func (f *fan) admit(ctx context.Context) error { return f.admitWith(ctx, map[str
 
 // admitWith is admit for a fan who has something to say when they join.
 func (f *fan) admitWith(ctx context.Context, join map[string]any) error {
+	if err := f.join(ctx, join); err != nil {
+		return err
+	}
+	a, err := f.redeem(ctx)
+	if err == nil && a.Status != 201 {
+		err = fmt.Errorf("redeem: %d %v", a.Status, a.Body)
+	}
+	return err
+}
+
+func (f *fan) join(ctx context.Context, join map[string]any) error {
 	a, err := f.insist(ctx, "POST", "/v1/events/"+f.event+"/places", join)
 	if err != nil {
 		return err
@@ -113,10 +124,7 @@ func (f *fan) admitWith(ctx context.Context, join map[string]any) error {
 		return fmt.Errorf("join: %d %v", a.Status, a.Body)
 	}
 	f.place = a.text("place")
-	if a, err = f.redeem(ctx); err == nil && a.Status != 201 {
-		err = fmt.Errorf("redeem: %d %v", a.Status, a.Body)
-	}
-	return err
+	return nil
 }
 
 // redeem waits for the call and returns what the fan is answered then.

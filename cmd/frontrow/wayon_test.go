@@ -55,12 +55,13 @@ func (f *fan) suffer(ctx context.Context, misfortune string) error {
 	case "goes on":
 		return f.goOn(ctx)
 	case "comes back":
-		a, err := f.insist(ctx, "POST", "/v1/events/show/places", map[string]any{})
-		if err != nil {
+		if err := f.join(ctx, map[string]any{}); err != nil {
 			return err
 		}
-		f.place = a.text("place")
-		_, err = f.redeem(ctx) // with passes of seconds, they may be too late
+		a, err := f.redeem(ctx)
+		if err == nil && a.Status != 201 && a.text("type") != "/problems/join-again" { // with passes of seconds, they may be too late
+			err = fmt.Errorf("redeem: %d %v", a.Status, a.Body)
+		}
 		return err
 	case "hold":
 		_, err := f.hold(ctx, map[string]any{"best": map[string]any{"count": 1}})

@@ -43,8 +43,8 @@ type stand struct {
 	flush, revision uint64
 }
 
-// behind is what the records don't say yet. While a batch is being written, records, sum and
-// round are its goroutine's; otherwise all is the serving goroutine's.
+// behind is what the records don't say yet. While a batch is being written, records, sum, at
+// and what is left of round are its goroutine's; otherwise all is the serving goroutine's.
 type behind struct {
 	waiting map[int]stand // by seat
 	acts    int           // of the flushes of waiting
@@ -155,9 +155,9 @@ func (b *behind) full(now time.Time) bool {
 }
 
 // take makes a round of what is waiting.
-func (b *behind) take(upTo wire.Checkpoint) *round {
+func (b *behind) take(upTo wire.Checkpoint, now time.Time) *round {
 	b.round = &round{seats: b.waiting, left: slices.Sorted(maps.Keys(b.waiting)), // the simulation repeats what it does
-		acts: b.acts, since: b.since, upTo: upTo}
+		acts: b.acts, since: b.since, begun: now, upTo: upTo}
 	b.waiting, b.acts, b.stale = map[int]stand{}, 0, false
 	return b.round
 }
@@ -174,7 +174,7 @@ func (t *term) follow(ctx context.Context, idle bool) {
 		return
 	}
 	if b.round == nil {
-		b.take(t.checkpoint())
+		b.take(t.checkpoint(), now)
 	}
 	b.writing, b.begun, b.flushes = true, now, t.flushN
 	t.beside.Go(func() { b.written <- t.writeNext(ctx, b.round) })
@@ -200,7 +200,7 @@ func (t *term) catchUp(ctx context.Context) error {
 		return nil
 	}
 	defer func() { b.round = nil }()
-	return t.write(ctx, b.take(t.checkpoint()))
+	return t.write(ctx, b.take(t.checkpoint(), t.cfg.Now()))
 }
 
 // write writes a whole round. An error ends the term.
@@ -218,9 +218,6 @@ func (t *term) write(ctx context.Context, r *round) error {
 func (t *term) writeNext(ctx context.Context, r *round) error {
 	ctx, cancel := context.WithTimeout(ctx, partTimeout)
 	defer cancel()
-	if r.begun.IsZero() {
-		r.begun = t.cfg.Now()
-	}
 	part, at := r.left[:min(len(r.left), roundPart)], t.behind.at
 	if len(part) == len(r.left) {
 		at = r.upTo

@@ -30,7 +30,7 @@ func TestRoundsLeaveFlushesTheStore(t *testing.T) {
 		w := &term{Writer: &Writer{cfg: Config{Now: func() time.Time { return now }}}, serving: serving{behind: newBehind(1)}}
 		b := &w.behind
 		b.waiting[0], b.acts, b.since = stand{}, c.acts, now.Add(-c.old)
-		b.take(wire.Checkpoint{}).left = make([]int, c.batches*roundPart)
+		b.take(wire.Checkpoint{}, now).left = make([]int, c.batches*roundPart)
 		b.writing, b.begun = true, now.Add(-took)
 		if c.flushes {
 			w.flushN++

@@ -154,7 +154,7 @@ func TestForgedRecordsOutlastNoWriter(t *testing.T) {
 		h.spoil(seat, string(free.AppendJSON(nil)))
 	}
 	w = h.unopened(2)
-	r := w.behind.take(w.checkpoint())
+	r := w.behind.take(w.checkpoint(), time.Now())
 	first, _ := h.Index.Lookup("A-1")
 	must(t, w.writePart(h.Context(), r, []int{first}, w.behind.at)) // and no further
 	w = h.term(3)
