@@ -5,8 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Every mutant must apply to the tree as it is, so that the list doesn't rot
@@ -50,6 +52,34 @@ func TestSeed(t *testing.T) {
 	}
 	if data, _ := os.ReadFile(path); string(data) != original {
 		t.Errorf("%s", data)
+	}
+}
+
+// What rapid keeps of a mutant's failure goes, what was there stays.
+func TestFailuresOfMutantsGo(t *testing.T) {
+	l := lab{root: t.TempDir(), dir: t.TempDir(), out: t.Output(), limits: map[suite]time.Duration{}}
+	kept := filepath.Join("a", "testdata", "rapid", "TestA", "kept.fail")
+	for name, text := range map[string]string{
+		"go.mod": "module x\n",
+		"a/a.go": "package a\n\nconst right = true\n",
+		"a/a_test.go": "package a\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestA(t *testing.T) {\n" +
+			"\tif !right {\n\t\tt.Error(os.WriteFile(\"testdata/rapid/TestA/new.fail\", nil, 0o644))\n\t}\n}\n",
+		kept: "",
+	} {
+		path := filepath.Join(l.root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	by, err := l.try(t.Context(), mutant{name: "wrong", pkg: "a", tests: "TestA", edits: []edit{{"a/a.go", "true", "false"}}})
+	if err != nil || by != "TestA" {
+		t.Errorf("found by %q, %v", by, err)
+	}
+	if left := l.failures(suite{pkg: "a"}); !slices.Equal(left, []string{filepath.Join(l.root, kept)}) {
+		t.Errorf("left are %q", left)
 	}
 }
 
