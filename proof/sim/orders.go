@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"frontrow/internal/consume"
@@ -47,7 +46,7 @@ func (q *queue) deliver(m *message, after time.Duration) {
 		}
 		var live []*pull
 		for _, p := range q.pulls {
-			if !p.p.isDead() && !p.drained() {
+			if !p.p.isDead() && !p.hasEnded() {
 				live = append(live, p)
 			}
 		}
@@ -109,74 +108,31 @@ func (s source) AckWait() time.Duration { return ackWait }
 
 // Pull implements consume.Source.
 func (s source) Pull(int) (consume.Pull, error) {
-	p := &pull{p: s.process, arrived: make(chan struct{}, 1), ended: make(chan struct{})}
+	p := &pull{newMailbox[*delivery](jetstream.ErrMsgIteratorClosed), s.process}
 	s.submit("orders", "pulls", func() { s.w.orders.pulls = append(s.w.orders.pulls, p) })
 	return p, nil
 }
 
 // pull is what one process has been handed and not begun.
 type pull struct {
-	p       *process
-	arrived chan struct{}
-	ended   chan struct{} // closed by Drain
-
-	mu    sync.Mutex
-	inbox []*delivery
-	over  bool
-}
-
-func (p *pull) put(d *delivery) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.inbox = append(p.inbox, d)
-	select {
-	case p.arrived <- struct{}{}:
-	default:
-	}
-}
-
-func (p *pull) drained() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.over
+	*mailbox[*delivery]
+	p *process
 }
 
 // Next implements consume.Pull.
 func (p *pull) Next(ctx context.Context) (jetstream.Msg, error) {
-	for {
-		p.mu.Lock()
-		if len(p.inbox) > 0 {
-			d := p.inbox[0]
-			p.inbox = p.inbox[1:]
-			p.mu.Unlock()
-			return d, nil
-		}
-		over := p.over
-		p.mu.Unlock()
-		if over {
-			return nil, jetstream.ErrMsgIteratorClosed
-		}
-		select {
-		case <-p.arrived:
-		case <-p.ended:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	d, err := p.next(ctx, nil)
+	if err != nil {
+		return nil, err
 	}
+	return d, nil
 }
 
 // Drain implements consume.Pull.
-func (p *pull) Drain() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.over {
-		p.over = true
-		close(p.ended)
-	}
-}
+func (p *pull) Drain() { p.end() }
 
 // Stop implements consume.Pull.
-func (p *pull) Stop() { p.Drain() }
+func (p *pull) Stop() { p.end() }
 
 // delivery is a message in the hands of a process. What it answers may be lost.
 type delivery struct {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"frontrow/kv"
@@ -122,8 +121,8 @@ func (s storeOf) Follow(ctx context.Context, stream string, filters []string, be
 		if err != nil {
 			return following{}, err
 		}
-		f := &follower{p: s.process, stream: stream, filters: filters, from: mf.(*memory.Follower), arrived: make(chan struct{}, 1), broken: make(chan struct{})}
-		s.w.followers = append(slices.DeleteFunc(s.w.followers, func(f *follower) bool { return f.over() || f.p.isDead() }), f)
+		f := &follower{mailbox: newMailbox[kv.Entry](errBroken), p: s.process, stream: stream, filters: filters, from: mf.(*memory.Follower)}
+		s.w.followers = append(slices.DeleteFunc(s.w.followers, func(f *follower) bool { return f.hasEnded() || f.p.isDead() }), f)
 		f.schedule()
 		return following{f, from}, nil
 	})
@@ -135,24 +134,19 @@ func (s storeOf) Follow(ctx context.Context, stream string, filters []string, be
 
 // follower is what a Follow tells a process: in order, in gulps, some time later.
 type follower struct {
+	*mailbox[kv.Entry]
 	p       *process
 	stream  string
 	filters []string
 	from    *memory.Follower
 	due     bool // a gulp is on its way
-	arrived chan struct{}
-	broken  chan struct{} // closed when its connection ends
-
-	mu    sync.Mutex
-	inbox []kv.Entry
-	ended bool
 }
 
 var errBroken = errors.New("the connection broke")
 
 // news has a gulp brought if one of msgs is for it.
 func (f *follower) news(stream string, msgs []kv.Msg) {
-	if f.due || stream != f.stream || f.over() {
+	if f.due || stream != f.stream || f.hasEnded() {
 		return
 	}
 	for _, m := range msgs {
@@ -176,11 +170,11 @@ func (f *follower) schedule() {
 	w.after(delay, f.p.name, "is told of "+f.filters[0], func() {
 		f.p.awake("is told of "+f.filters[0], func() {
 			f.due = false
-			if f.over() {
+			if f.hasEnded() {
 				return
 			}
 			if during(f.p.cut) || w.faulty() && w.chance(0.003) {
-				f.breaks()
+				f.end()
 			}
 			f.gulp()
 		})
@@ -188,64 +182,22 @@ func (f *follower) schedule() {
 }
 
 func (f *follower) gulp() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for !f.ended {
+	var gulp []kv.Entry
+	for !f.hasEnded() {
 		e, err := f.from.Ready()
 		if err != nil || e.Key == "" {
 			break
 		}
-		f.inbox = append(f.inbox, e)
+		gulp = append(gulp, e)
 	}
-	select {
-	case f.arrived <- struct{}{}:
-	default:
-	}
-}
-
-func (f *follower) over() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.ended
-}
-
-func (f *follower) breaks() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.ended {
-		f.ended = true
-		close(f.broken)
-	}
+	f.put(gulp...)
 }
 
 // Next implements kv.Follower.
-func (f *follower) Next(ctx context.Context) (kv.Entry, error) {
-	for {
-		f.mu.Lock()
-		if len(f.inbox) > 0 {
-			e := f.inbox[0]
-			f.inbox = f.inbox[1:]
-			f.mu.Unlock()
-			return e, nil
-		}
-		ended := f.ended
-		f.mu.Unlock()
-		if ended {
-			return kv.Entry{}, errBroken
-		}
-		select {
-		case <-f.arrived:
-		case <-f.broken:
-		case <-f.p.dead:
-			return kv.Entry{}, errNoAnswer
-		case <-ctx.Done():
-			return kv.Entry{}, ctx.Err()
-		}
-	}
-}
+func (f *follower) Next(ctx context.Context) (kv.Entry, error) { return f.next(ctx, f.p.dead) }
 
-// Stop implements kv.Follower.
-func (f *follower) Stop() { f.breaks() }
+// Stop implements kv.Follower: its connection ends.
+func (f *follower) Stop() { f.end() }
 
 // last is the last entry of a subject.
 func (w *world) last(stream, subject string) kv.Entry {
