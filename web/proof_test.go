@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -34,6 +35,7 @@ type guard struct {
 	slow   bool   // skipping gives a place in the slow lane
 	widget bool   // strong proofs are had by a widget, too
 	tries  int
+	least  int // tries that no answer is had before
 }
 
 // MACs signs the fake's challenges.
@@ -58,15 +60,36 @@ func (f *fake) challenge(w http.ResponseWriter, r *http.Request) {
 		strength = 2
 	}
 	g := f.rules()
-	c, err := altcha.New(g, altcha.Task{Act: act, For: "fan", Level: strength, Tries: g.tries}, time.Now().Add(time.Minute))
-	if err != nil {
-		f.t.Error(err)
+	made := func() altcha.Challenge {
+		c, err := altcha.New(g, altcha.Task{Act: act, For: "fan", Level: strength, Tries: g.tries}, time.Now().Add(time.Minute))
+		if err != nil {
+			f.t.Error(err)
+		}
+		return c
+	}
+	c := made()
+	for g.least > 0 && counter(f.t, c) < g.least {
+		c = made()
 	}
 	reply := map[string]any{"parameters": c.Parameters, "signature": c.Signature, "level": level}
 	if g.widget {
 		reply["widget"] = map[string]string{"provider": "turnstile", "site_key": "0x-site", "script": "/widget.js", "cdata": "fan"}
 	}
 	answer(w, 200, reply)
+}
+
+// counter is the try that answers a challenge.
+func counter(t testing.TB, c altcha.Challenge) int {
+	payload, err := altcha.Solve(context.Background(), c)
+	if err != nil {
+		t.Error(err)
+	}
+	raw, _ := base64.StdEncoding.DecodeString(payload)
+	var answer struct{ Solution struct{ Counter int } }
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		t.Error(err)
+	}
+	return answer.Solution.Counter
 }
 
 // widget stands in for a provider's script: it shows a button that gives a token.
@@ -149,7 +172,7 @@ func TestProof(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, url := newFake(t, true)
-			f.guard = guard{acts: "join redeem hold", tries: 200}
+			f.guard = guard{acts: "join redeem hold", tries: 400, least: 200} // so long that progress is told
 			b := newTab(t, browser, "proof", 390, 844, false)
 			// What a fan is shown and told meanwhile.
 			b.before(source + `; window.seen = new Set(); new MutationObserver(() => {

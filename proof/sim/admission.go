@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,10 +163,11 @@ func (a *admission) host() {
 	if err != nil {
 		panic(err) // the config is complete
 	}
-	view, ids := sale.NewView(lead, spoiled), 0
+	view := sale.NewView(lead, spoiled)
+	var ids atomic.Uint64 // redeems run side by side
 	cfg := admitter.Config{Name: p.name, Store: a.buggy(storeOf{p}), Bus: busOf{p}, View: view, Keys: a.keys, Spoiled: spoiled,
 		Orders: func(context.Context) (int, error) { return 0, nil }, Beat: oddly, Slice: time.Second, Now: time.Now,
-		NewID:  func() string { ids++; return fmt.Sprintf("%s-%d", p.name, ids) },
+		NewID:  func() string { return fmt.Sprintf("%s-%d", p.name, ids.Add(1)) },
 		Logger: a.logger, Metrics: admitter.NewMetrics(nil)}
 	for _, region := range regionNames() {
 		cfg.Regions = append(cfg.Regions, places.Region{Name: region, Store: regionOf{storeOf{p}, a, region}})
