@@ -44,8 +44,8 @@ func base(price string) string { return strings.Replace(sound, "base: 4500", pri
 
 const (
 	howInstants = `is no instant: write it like 2027-06-19T20:00:00+02:00, with seconds and zone; or, where the file has a timezone, as local time: 2027-06-19 20:00`
-	howAmounts  = `write a whole number of minor units, like 6500 for EUR 65.00, or "65.00" in quotes`
-	howDecimals = `write it with 2 decimals, such as "65.00", or as a whole number of minor units`
+	howAmounts  = `write a whole number of minor units, like 6500, or an amount with its currency, like "EUR 65.00"`
+	howDecimals = `write it with its currency, such as "EUR 65.00", or as a whole number of minor units`
 	howNumbers  = `want a whole number, written like 10: no leading zero, no point, no quotes`
 )
 
@@ -70,7 +70,8 @@ func TestMessages(t *testing.T) {
 		"ends early":         {with("opens_at: 2030-06-01T00:00:00Z") + "sale_ends_at: 2030-05-01T00:00:00Z\n", `8:1: sale_ends_at: Wed 1 May 2030, 00:00 (UTC) is not after opens_at, Sat 1 Jun 2030, 00:00 (UTC)`},
 		"a late room":        {with("opens_at: 2030-06-01T00:00:00Z") + "admission:\n  room_opens_at: 2030-06-02T00:00:00Z\n", `9:3: admission.room_opens_at: Sun 2 Jun 2030, 00:00 (UTC) is after opens_at, Sat 1 Jun 2030, 00:00 (UTC)`},
 
-		"decimal price":    {base("base: 45.50"), `6:47: levels[0].base: 45.50 could mean two things: write "45.50" in quotes, or 4550, which is EUR 45.50 in minor units`},
+		"decimal price":    {base("base: 45.50"), `6:47: levels[0].base: 45.50 could mean two things: write "EUR 45.50", or 4550, which is EUR 45.50 in minor units`},
+		"quoted decimals":  {base(`base: "45.50"`), `6:47: levels[0].base: "45.50" could mean two things: write "EUR 45.50", or 4550, which is EUR 45.50 in minor units`},
 		"one decimal":      {base("base: 45.5"), `6:47: levels[0].base: 45.5 is no amount: ` + howAmounts},
 		"octal price":      {base("base: 04500"), `6:47: levels[0].base: 04500 is no amount: ` + howAmounts},
 		"hexadecimal":      {base("base: 0x1194"), `6:47: levels[0].base: 0x1194 is no amount: ` + howAmounts},
@@ -84,16 +85,16 @@ func TestMessages(t *testing.T) {
 		"a sign":           {base("base: €45"), `6:47: levels[0].base: €45: ` + howDecimals},
 		"a tag":            {base("base: !!int 4500"), `6:47: levels[0].base: want an amount: ` + howAmounts},
 		"an anchor":        {base("base: &p 4500"), `6:47: levels[0].base: want an amount: ` + howAmounts},
-		"yen":              {strings.Replace(base(`base: 4500.00`), "EUR", "JPY", 1), `6:47: levels[0].base: 4500.00 is no amount: write a whole number of minor units, like 6500 for JPY 6500, or "6500" in quotes`},
-		"quoted yen":       {strings.Replace(base(`base: "4500.00"`), "EUR", "JPY", 1), `6:47: levels[0].base: "4500.00": write it without decimals, as JPY has none`},
-		"dinar":            {strings.Replace(base(`base: "45.00"`), "EUR", "KWD", 1), `6:47: levels[0].base: "45.00": write it with 3 decimals, such as "65.000", or as a whole number of minor units`},
+		"yen":              {strings.Replace(base(`base: 4500.00`), "EUR", "JPY", 1), `6:47: levels[0].base: 4500.00 is no amount: write a whole number of minor units, like 6500, or an amount with its currency, like "JPY 6500"`},
+		"quoted yen":       {strings.Replace(base(`base: "4500.00"`), "EUR", "JPY", 1), `6:47: levels[0].base: "4500.00": write it with its currency, such as "JPY 65", or as a whole number of minor units`},
+		"dinar":            {strings.Replace(base(`base: "45.00 KWD"`), "EUR", "KWD", 1), `6:47: levels[0].base: "45.00 KWD": write it with its currency, such as "KWD 65.000", or as a whole number of minor units`},
 		"no price":         {strings.Replace(sound, ", base: 4500", "", 1), `6:5: levels[0].base: is missing: it must be said, if only as 0`},
 		"blank price":      {base("base: "), `6:41: levels[0].base: has no value: write one, or leave the key out`},
 		"null price":       {base("base: null"), `6:41: levels[0].base: has no value: write one, or leave the key out`},
 		"negative":         {base("base: -1"), `6:41: levels[0].base: -1: write between 0 and 100000000 minor units`},
 		"too large":        {base("base: 100000001"), `6:41: levels[0].base: 100000001: write between 0 and 100000000 minor units`},
 		"overflow":         {base("base: 99999999999999999999"), `6:47: levels[0].base: 99999999999999999999: ` + howDecimals},
-		"quoted overflow":  {base(`base: "99999999999999999999.00"`), `6:47: levels[0].base: "99999999999999999999.00": it is too large`},
+		"quoted overflow":  {base(`base: "EUR 99999999999999999999.00"`), `6:47: levels[0].base: "EUR 99999999999999999999.00": it is too large`},
 
 		"lower case":     {with("currency: eur"), `3:1: currency: "eur": use the ISO 4217 code of a currency in use, such as EUR`},
 		"old currency":   {with("currency: DEM"), `3:1: currency: "DEM": use the ISO 4217 code of a currency in use, such as EUR`},
@@ -152,13 +153,13 @@ func TestWhatMeansOneThingIsTaken(t *testing.T) {
 		"other ends":     {strings.ReplaceAll(sound, "\n", "\r\n"), costs(4500)},
 		"text of digits": {with("name: 007"), func(s wire.Spec) bool { return s.Name == "007" }},
 		"free":           {base("base: 0"), costs(0)},
-		"decimals":       {base(`base: "45.50"`), costs(4550)},
-		"other quotes":   {base("base: '0.05'"), costs(5)},
+		"decimals":       {base(`base: "EUR 45.50"`), costs(4550)},
+		"other quotes":   {base("base: '0.05 EUR'"), costs(5)},
 		"with currency":  {base(`base: "45.50 EUR"`), costs(4550)},
 		"without quotes": {base(`base: EUR 45.50`), costs(4550)},
 		"whole":          {base(`base: 45 EUR`), costs(4500)},
-		"yen":            {in("JPY", `base: "4500"`), costs(4500)},
-		"dinar":          {in("KWD", `base: "4.500"`), costs(4500)},
+		"yen":            {in("JPY", `base: "4500 JPY"`), costs(4500)},
+		"dinar":          {in("KWD", `base: KWD 4.500`), costs(4500)},
 		"an offset":      {with("opens_at: 2030-06-19T10:00:00+02:00"), func(s wire.Spec) bool { return s.OpensAt.Equal(opens) }},
 		"local time":     {with("opens_at: 2030-06-19 10:00") + "timezone: Europe/Berlin\n", func(s wire.Spec) bool { return s.OpensAt.Equal(opens) }},
 		"joined letters": {with("name: می\u200cخواهم"), func(s wire.Spec) bool { return strings.Contains(s.Name, "\u200c") }},

@@ -12,7 +12,7 @@
 //
 //  1. A value is read as the one thing that a person means by it, or refused. A
 //     number has no leading zero, an instant has a zone, an amount is in minor units
-//     or is text with all decimals of its currency, a text stays a text.
+//     or is text with its currency, a text stays a text.
 //  2. Nothing that can't be read becomes a default: an empty value is a fault, and
 //     so is a missing required key, and a zero that would stand for the default.
 //  3. All faults are reported at once, up to a bound, those of rules among them: at

@@ -228,8 +228,9 @@ func (f *File) integer(n ast.Node, v reflect.Value, name string) {
 	}
 }
 
-// amount reads money: a whole number of minor units, or text as people write it. A number
-// with a point is never read: 65.00 would be 65 to whoever takes it for minor units.
+// amount reads money: a whole number of minor units, or an amount with its currency. A bare
+// number with a point is never read, in quotes or not: 65.00 would be 65 to whoever takes
+// it for minor units.
 func (f *File) amount(n ast.Node, v reflect.Value, name string) {
 	if i, ok := whole(n); ok {
 		v.SetInt(i)
@@ -239,19 +240,19 @@ func (f *File) amount(n ast.Node, v reflect.Value, name string) {
 	_, word := n.(*ast.StringNode)
 	known := wire.IsCurrency(f.currency)
 	minor, err := wire.ParseAmount(text, f.currency)
+	bare, isBare := wire.ParseAmount(f.currency+" "+text, f.currency)
 	switch {
 	case !scalar:
 		f.fault(n, name, "want an amount: %s", f.example())
 	case word && !known:
 		f.fault(n, name, "%s can't be read without the currency: correct that first, or write minor units", shown(n))
-	case !word && known && err == nil:
-		f.fault(n, name, "%s could mean two things: write %q in quotes, or %d, which is %s in minor units", text, text, minor, wire.FormatAmount(minor, f.currency))
+	case known && isBare == nil && strings.Contains(text, "."):
+		amount := wire.FormatAmount(bare, f.currency)
+		f.fault(n, name, "%s could mean two things: write %q, or %d, which is %s in minor units", shown(n), amount, bare, amount)
 	case !word:
 		f.fault(n, name, "%s is no amount: %s", firstLine(text), f.example())
 	case err != nil:
 		f.fault(n, name, "%s: %v", shown(n), err)
-	case !quoted(n) && !strings.Contains(text, " "): // a number after all, in a notation that YAML doesn't know
-		f.fault(n, name, "%s is no amount: %s", text, f.example())
 	default:
 		v.SetInt(minor)
 	}
@@ -263,7 +264,7 @@ func (f *File) example() string {
 		return "write a whole number of minor units, like 6500"
 	}
 	text := wire.FormatAmount(6500, f.currency)
-	return fmt.Sprintf("write a whole number of minor units, like 6500 for %s, or %q in quotes", text, strings.TrimPrefix(text, f.currency+" "))
+	return fmt.Sprintf("write a whole number of minor units, like 6500, or an amount with its currency, like %q", text)
 }
 
 func (f *File) float(n ast.Node, v reflect.Value, name string) {

@@ -64,26 +64,20 @@ func FormatAmount(minor int64, currency string) string {
 	return currency + " " + sign + s
 }
 
-// ParseAmount reads an amount as people write it: "54.50", or with its currency before
-// or after it, "54.50 EUR", "EUR 54.50", "54 EUR". It is exact: the decimals are all of
-// the currency's or, where the currency is named, none. Without either, "54" may mean
-// minor units, and is refused. Other notations are read in one way here and in another there.
+// ParseAmount reads an amount as people write it, with its currency before or after it:
+// "EUR 54.50", "54.50 EUR", "54 EUR". It is exact: the decimals are all of the currency's
+// or none. A bare "54.50" is refused, since elsewhere a bare number counts minor units.
+// Other notations are read in one way here and in another there.
 func ParseAmount(text, currency string) (minor int64, err error) {
 	digits := CurrencyDigits(currency)
-	example := FormatAmount(65*int64(math.Pow10(digits)), currency)
-	bad := fmt.Errorf("write it with %d decimals, such as %q, or as a whole number of minor units", digits, strings.TrimPrefix(example, currency+" "))
-	if digits == 0 {
-		bad = fmt.Errorf("write it without decimals, as %s has none", currency)
-	}
+	bad := fmt.Errorf("write it with its currency, such as %q, or as a whole number of minor units", FormatAmount(65*int64(math.Pow10(digits)), currency))
 	number, named := strings.CutSuffix(text, " "+currency)
 	if !named {
 		number, named = strings.CutPrefix(text, currency+" ")
 	}
 	whole, decimals, dot := strings.Cut(number, ".")
 	switch {
-	case !isWhole(whole), dot && len(decimals) != digits, dot && digits == 0, strings.Trim(decimals, "0123456789") != "":
-		return 0, bad
-	case !dot && !named && digits > 0:
+	case !named, !isWhole(whole), dot && len(decimals) != digits, dot && digits == 0, strings.Trim(decimals, "0123456789") != "":
 		return 0, bad
 	case !dot:
 		decimals = strings.Repeat("0", digits)

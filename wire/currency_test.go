@@ -17,7 +17,7 @@ func TestAmounts(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	for _, bad := range []string{"65", "65.0", ".65", "-65.00", "6500.", "", "EUR", " EUR", "65,00 EUR", "65.0 EUR", "65. EUR", "65.000 EUR", "065.00 EUR", "1,065.00 EUR",
+	for _, bad := range []string{"65", "65.00", "65.0", ".65", "-65.00", "6500.", "", "EUR", " EUR", "65,00 EUR", "65.0 EUR", "65. EUR", "65.000 EUR", "065.00 EUR", "1,065.00 EUR",
 		"-1.00 EUR", "65.00 USD", "65.00EUR", "65.00  EUR", "6e1 EUR", "٦٥.00 EUR", "99999999999999999999 EUR"} {
 		if got, err := ParseAmount(bad, "EUR"); err == nil {
 			t.Errorf("%q was read as %d", bad, got)
@@ -27,8 +27,8 @@ func TestAmounts(t *testing.T) {
 		text, currency string
 		want           int64 // -1: refused
 	}{
-		{"65.00", "EUR", 6500}, {"0.00", "EUR", 0}, {"6500", "JPY", 6500}, {"65.000", "KWD", 65000},
-		{"65.00", "KWD", -1}, {"65.00", "JPY", -1}, {"65.", "JPY", -1}, {"06500", "JPY", -1}, {"65", "KWD", -1}, {"65.00", "", 6500},
+		{"65.00 EUR", "EUR", 6500}, {"EUR 0.00", "EUR", 0}, {"6500 JPY", "JPY", 6500}, {"KWD 65.000", "KWD", 65000}, {"65 KWD", "KWD", 65000},
+		{"65.00 KWD", "KWD", -1}, {"65.00 JPY", "JPY", -1}, {"65. JPY", "JPY", -1}, {"06500 JPY", "JPY", -1}, {"65 EUR", "KWD", -1},
 	} {
 		if got, err := ParseAmount(c.text, c.currency); (err == nil) != (c.want >= 0) || err == nil && got != c.want {
 			t.Errorf("%s %q is %d, %v; want %d", c.currency, c.text, got, err, c.want)

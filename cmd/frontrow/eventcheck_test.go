@@ -29,7 +29,7 @@ opens_at: 2040-05-01 10:00
 currency: EUR
 generate: {kind: theatre, seats: 400}
 levels:
-  - {id: stalls, name: Stalls, categories: [Premium, Band A], base: "80.00", service_fee: 800}
+  - {id: stalls, name: Stalls, categories: [Premium, Band A], base: EUR 80.00, service_fee: 800}
   - {id: circle, name: Circle, categories: [Band B, Band C, Band D], base: 5000}
 limits: {per_fan: 4}
 hold: {ttl: 5m}
@@ -148,8 +148,8 @@ func TestDryRun(t *testing.T) {
 		want string
 	}{
 		"nothing":       {tour, "tour: nothing would change\n"},
-		"another order": {changed("[Premium, Band A]", "[Band A, Premium]", `"80.00"`, "8000"), "tour: nothing would change\n"},
-		"much": {changed(`"80.00"`, `"85.00"`, "service_fee: 800", "service_fee: 700", "base: 5000", "base: 4500", "The tour", "The last tour", "per_fan: 4", "per_fan: 2", "20:00", "19:30",
+		"another order": {changed("[Premium, Band A]", "[Band A, Premium]", `EUR 80.00`, "8000"), "tour: nothing would change\n"},
+		"much": {changed(`EUR 80.00`, `EUR 85.00`, "service_fee: 800", "service_fee: 700", "base: 5000", "base: 4500", "The tour", "The last tour", "per_fan: 4", "per_fan: 2", "20:00", "19:30",
 			"opens_at: 2040-05-01 10:00", "opens_at: 2040-05-02 10:00", "3000", "2500", "ttl: 5m", "ttl: 4m, more_time: 1m"), `tour (open): what would change
   name                        The tour → The last tour                                         fans notice: pages show it
   starts_at                   Tue 2040-06-19 20:00:00 +02:00 → Tue 2040-06-19 19:30:00 +02:00  fans notice: pages show it

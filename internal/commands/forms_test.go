@@ -84,7 +84,7 @@ func forms() []form {
 			`serve $$TMP/other/pid .bin/frontrow dev --data $$TMP/other --http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0 --event $1 && end $$TMP/other/pid`),
 		row(`\.bin/frontrow event check -f (\S+)`, `.bin/frontrow event check -f $1 && ! .bin/frontrow event check -f go.mod`),
 		row(`\.bin/frontrow event apply --dry-run -f (\S+)`, `.bin/frontrow event apply --dry-run --nats $$NATS_URL -f $1
-			sed 's/base: 14500/base: "155.00"/' $1 >$$TMP/dearer.yaml
+			sed 's/base: 14500/base: EUR 155.00/' $1 >$$TMP/dearer.yaml
 			code=0; .bin/frontrow event apply --dry-run --nats $$NATS_URL -f $$TMP/dearer.yaml >$$TMP/changes || code=$$?
 			test $$code = 1 && grep 'the price rises by EUR 10.00' $$TMP/changes`),
 		row(`\.bin/frontrow rehearse --event (\S+) --fans \d+ (.*) --audit --postgres DSN`, `.bin/frontrow rehearse `+few+` --event $1 $2 --audit --nats $$NATS_URL`),
