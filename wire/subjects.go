@@ -46,6 +46,7 @@ const (
 	SeatPrefix    = "seat."      // seat.<escaped id> → Seat
 	LogPrefix     = "log."       // log.<n> → Flush
 	WriterKey     = "writer"     // the guard of the writer: rewritten by each new one
+	RecordsKey    = "records"    // the guard of the seats' records: likewise
 	CheckpointKey = "checkpoint" // Checkpoint: how far the seats' records have come behind the log
 	VouchKey      = "vouch"      // Vouch: what the writer stores under its fence when it has nothing else to store
 	AdmitterKey   = "admitter"   // Admitter: written with each call

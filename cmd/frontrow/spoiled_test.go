@@ -60,6 +60,7 @@ func inner(event, seat string) []spoilable {
 	return []spoilable{
 		{wire.SeatsBucket(event), wire.SeatKey(seat), nil, true, true},
 		{wire.SeatsBucket(event), wire.WriterKey, nil, true, true},
+		{wire.SeatsBucket(event), wire.RecordsKey, nil, true, true},
 		{wire.SeatsBucket(event), wire.LogPrefix + "1", nil, true, true}, // an operator puts it back
 		{wire.PassesBucket(event), wire.AdmitterKey, nil, true, false},
 		{wire.PassesBucket(event), wire.FenceKey, nil, true, true},

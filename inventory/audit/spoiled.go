@@ -99,6 +99,7 @@ func (a *audit) readOthers(ctx context.Context, js jetstream.JetStream, event st
 		{wire.PassesBucket(event), wire.ClaimKey("*"), reads[wire.CodeClaim](a)},
 		{wire.PassesBucket(event), wire.DrawKey, reads[wire.DrawRecord](a)},
 		{wire.PassesBucket(event), wire.FenceKey, func(bucket string, e kv.Entry) { a.note(bucket, e.Key, wire.Decode(e.Value, &struct{}{})) }},
+		{wire.SeatsBucket(event), wire.RecordsKey, func(bucket string, e kv.Entry) { a.note(bucket, e.Key, wire.Decode(e.Value, &struct{}{})) }},
 		{wire.SeatsBucket(event), wire.WriterKey, func(bucket string, e kv.Entry) { a.note(bucket, e.Key, wire.Decode(e.Value, &struct{}{})) }},
 	}
 	for _, lane := range wire.Lanes() {

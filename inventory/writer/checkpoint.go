@@ -18,7 +18,10 @@ import (
 
 // The seats' records are written behind the log, in rounds: what a seat is by the last of
 // many flushes costs one record. A round is of the flushes stored when it begins. Each of its
-// batches has the checkpoint's record, which carries the fence; the last one moves it.
+// batches has the checkpoint's record, which carries the fence of the records; the last one
+// moves it. That fence is not the log's: on replicated streams, of two writes under one fence
+// that are in flight the server refuses the later. The records' own conditions would tell
+// nothing that the fence and the sum don't.
 //
 // A server stores one batch after the other, and a flush waits for the one before it. A batch
 // costs it some ten milliseconds, however small (it stages each in a store of its own). So
@@ -43,7 +46,7 @@ type stand struct {
 	flush, revision uint64
 }
 
-// behind is what the records don't say yet. While a batch is being written, records, sum, at
+// behind is what the records don't say yet. While a batch is being written, sums, sum, at
 // and what is left of round are its goroutine's; otherwise all is the serving goroutine's.
 type behind struct {
 	waiting map[int]stand // by seat
@@ -57,16 +60,10 @@ type behind struct {
 	next    time.Time  // when the next of the round may begin
 	written chan error // of the batch
 
-	records []written // by seat
-	sum     uint64    // of the records: see wire.Checkpoint
-	stale   bool      // the checkpoint stored is not of the records
-	at      wire.Checkpoint
-}
-
-// written is a seat's record as it is stored.
-type written struct {
-	revision kv.Revision // 0: none
-	sum      uint64      // what it adds to the sum
+	sums  []uint64 // what each seat's record adds to the sum
+	sum   uint64   // of the records: see wire.Checkpoint
+	stale bool     // the checkpoint stored is not of the records
+	at    wire.Checkpoint
 }
 
 // round is the seats' records that are being written.
@@ -80,7 +77,7 @@ type round struct {
 }
 
 func newBehind(seats int) behind {
-	return behind{waiting: map[int]stand{}, written: make(chan error, 1), records: make([]written, seats)}
+	return behind{waiting: map[int]stand{}, written: make(chan error, 1), sums: make([]uint64, seats)}
 }
 
 // add notes what a flush, stored at an instant, has left the seats in.
@@ -101,8 +98,8 @@ func (b *behind) add(seats []int, changes []wire.Change, acts int, flush, revisi
 // again the sum is not that of the records, and a writer that takes over reads all of the log
 // as well.
 func (b *behind) disown(seat int) {
-	b.sum -= b.records[seat].sum
-	b.records[seat].sum = 0
+	b.sum -= b.sums[seat]
+	b.sums[seat] = 0
 }
 
 // due returns when the next batch should begin, if nothing else is to do.
@@ -233,41 +230,47 @@ func (t *term) writeNext(ctx context.Context, r *round) error {
 	return nil
 }
 
-// writePart stores records with the checkpoint at, until they are. A batch of unknown outcome
-// may still arrive: what it changes then refuses the next, which is made anew.
+// writePart stores records with the checkpoint at, until they are.
 func (t *term) writePart(ctx context.Context, r *round, seats []int, at wire.Checkpoint) error {
+	msgs, sums, sum := t.records(r, seats, at)
 	for {
-		msgs, sums, sum := t.records(r, seats, at)
-		ack, err := t.stream.Publish(ctx, msgs)
-		if err == nil {
+		msgs[len(seats)].Expect = kv.While(t.recorder.Fence())
+		_, err := t.stream.Publish(ctx, msgs)
+		if errors.Is(err, kv.ErrUnknown) {
+			err = t.resolve(ctx, msgs[len(seats)].Data, err)
+		}
+		switch {
+		case err == nil:
 			b := &t.behind
 			for i, seat := range seats {
-				b.records[seat] = written{ack.Revision(i), sums[i]}
+				b.sums[seat] = sums[i]
 			}
 			b.sum, b.at = sum, at
 			return nil
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", errRestart, err)
-		}
-		if !errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrBusy) && !errors.Is(err, kv.ErrUnknown) {
-			return fmt.Errorf("%w: %w", errRestart, err)
-		}
-		if !errors.Is(err, kv.ErrConflict) {
-			if err := wait(ctx, roundPause); err != nil {
-				return fmt.Errorf("%w: %w", errRestart, err)
+		case errors.Is(err, kv.ErrConflict):
+			if err := t.recorder.Check(ctx); err != nil {
+				return err
 			}
-		}
-		if errors.Is(err, kv.ErrBusy) {
-			continue
-		}
-		if err := t.guard.Check(ctx); err != nil {
-			return err
-		}
-		if err := t.reread(ctx, seats, msgs); err != nil {
+		case !errors.Is(err, kv.ErrBusy):
 			return fmt.Errorf("%w: %w", errRestart, err)
+		}
+		if over := wait(ctx, roundPause); over != nil {
+			return fmt.Errorf("%w: %w", errRestart, errors.Join(over, err))
 		}
 	}
+}
+
+// resolve ends the doubt about a batch with a checkpoint. It returns nil if it was stored, and
+// kv.ErrBusy if it never will be.
+func (t *term) resolve(ctx context.Context, checkpoint []byte, unknown error) error {
+	found, err := t.recorder.Resolve(ctx, []string{wire.CheckpointKey})
+	switch {
+	case err != nil:
+		return err
+	case bytes.Equal(found[wire.CheckpointKey].Value, checkpoint):
+		return nil
+	}
+	return fmt.Errorf("%w: %w", kv.ErrBusy, unknown)
 }
 
 // records makes a batch of records, and last the checkpoint.
@@ -279,43 +282,12 @@ func (t *term) records(r *round, seats []int, at wire.Checkpoint) (msgs []kv.Msg
 		record := s.change.Record(s.k, s.flush, s.revision)
 		raw := record.AppendJSON(nil)
 		sums[i] = wire.SumOf(wire.SeatKey(t.event.index.ID(seat)), raw)
-		sum += sums[i] - b.records[seat].sum
-		msgs = append(msgs, kv.Msg{Subject: t.event.subjects[seat], Data: raw, Expect: kv.At(b.records[seat].revision)})
+		sum += sums[i] - b.sums[seat]
+		msgs = append(msgs, kv.Msg{Subject: t.event.subjects[seat], Data: raw})
 	}
 	at.V, at.Sum, at.At, at.Term, at.Writer = wire.RecordVersion, strconv.FormatUint(sum, 16), t.cfg.Now().UTC(), t.number, t.cfg.Name
 	raw, _ := json.Marshal(at) // plain record: can't fail
-	return append(msgs, kv.Msg{Subject: t.stream.Subject(wire.CheckpointKey), Data: raw, Expect: kv.While(t.guard.Fence())}), sums, sum
-}
-
-// reread looks at records that are not as this writer has left them: a batch of unknown
-// outcome was stored after all, or somebody else has written them. Whatever they say, the
-// log is right, and they are written again.
-func (t *term) reread(ctx context.Context, seats []int, tried []kv.Msg) error {
-	keys := make([]string, len(seats))
-	for i, seat := range seats {
-		keys[i] = wire.SeatKey(t.event.index.ID(seat))
-	}
-	found, err := t.fresh(ctx, keys)
-	if err != nil {
-		return err
-	}
-	b := &t.behind
-	for i, seat := range seats {
-		e := found[keys[i]]
-		if e.Revision == b.records[seat].revision {
-			continue
-		}
-		now := written{revision: e.Revision}
-		if e.Revision > 0 {
-			now.sum = wire.SumOf(e.Key, e.Value)
-		}
-		if !bytes.Equal(e.Value, tried[i].Data) {
-			t.foreign(keys[i])
-		}
-		b.sum += now.sum - b.records[seat].sum
-		b.records[seat] = now
-	}
-	return nil
+	return append(msgs, kv.Msg{Subject: t.stream.Subject(wire.CheckpointKey), Data: raw}), sums, sum
 }
 
 // foreign notes a record that no writer has left as it is, and that will be written over.

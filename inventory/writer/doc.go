@@ -53,9 +53,9 @@
 //
 // # Becoming writer
 //
-//	lease ──► seize the guard ──► read the records, and ──► open what has no ──► serve ─┐
-//	  ▲            (fence)        the log behind them       state (the ledger first)     │
-//	  └───────────── lease lost, fenced, or a flush of unknown outcome ◄─────────────────┘
+//	lease ──► seize the guards ──► read the records, and ──► open what has no ──► serve ─┐
+//	  ▲           (fences)         the log behind them       state (the ledger first)     │
+//	  └───────────── lease lost, fenced, or a flush of unknown outcome ◄──────────────────┘
 //
 // Starting anew is the only way of recovery, so it is exercised by every start:
 // there is no undo in the engine.
@@ -73,9 +73,10 @@
 // seat.<id> is one readable record a seat, for the nats CLI and for a quick start. It is
 // written in rounds: at most a second behind at rest; under load as flushes leave room, and
 // at the latest when the log is ten seconds or 50,000 acts ahead, for then flushes wait. A
-// round is one or more atomic batches, each under the fence and each with the record
-// checkpoint, which names the flush up to which all records are true, and the sum of their
-// hashes as they are stored with it. Every record names its own flush.
+// round is one or more atomic batches. Each has the record checkpoint, which names the flush
+// up to which all records are true, and the sum of their hashes as they are stored with it;
+// and each is under a fence of its own, the guard records, so that no flush meets it. Every
+// record names its own flush.
 //
 // The next writer takes the records, and over them the log behind the checkpoint. If the sum
 // of what it reads isn't the checkpoint's, somebody else has written, removed or put back a

@@ -90,8 +90,8 @@ func (t *term) store(ctx context.Context) (last kv.Revision, err error) {
 			if fenced := t.guard.Check(ctx); fenced != nil {
 				return 0, fmt.Errorf("flush %d: %w", t.flushN+1, fenced)
 			}
-			// The fence stands, so that it was another write under it that was in flight: on
-			// replicated streams, records that follow the log.
+			// The fence stands, at another revision perhaps: the guard's record was spoiled, and
+			// Check has taken it back.
 			if try == flushTries {
 				return 0, fmt.Errorf("%w: %w", errRestart, err)
 			}

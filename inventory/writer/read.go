@@ -66,14 +66,14 @@ func unlessStalled[R any](ctx context.Context, read func(ctx context.Context, go
 	}
 }
 
-// readRecords reads the last record of each seat in the order of their revisions, and the
-// guard's among them: when it has come at the revision just written, all before it
+// readRecords reads the last record of each seat in the order of their revisions, and that
+// of their guard among them: when it has come at the revision just written, all before it
 // have, from whichever replica, and nothing of earlier terms is stored after.
 func (t *term) readRecords(ctx context.Context) (*stored, error) {
-	guard := t.guard.Fence().Revision
+	guard := t.recorder.Fence().Revision
 	read, err := reading(ctx, func(ctx context.Context, goes func()) (*stored, error) {
 		read := &stored{index: t.event.index}
-		err := t.stream.ReadTo(ctx, []string{wire.SeatPrefix + ">"}, wire.WriterKey, guard, func(e kv.Entry) {
+		err := t.stream.ReadTo(ctx, []string{wire.SeatPrefix + ">"}, wire.RecordsKey, guard, func(e kv.Entry) {
 			goes()
 			read.add(record{key: e.Key, raw: e.Value, revision: uint64(e.Revision)})
 		})

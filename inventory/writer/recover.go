@@ -18,14 +18,15 @@ import (
 // openPart bounds the seats opened by one flush; their log record is short.
 const openPart = 5000
 
-// load seizes the guard and reads what is stored as of then.
-func (t *term) load(ctx context.Context) error {
-	guard, err := kv.Seize(ctx, t.stream, wire.WriterKey, t.cfg.Name, t.number)
-	if err != nil {
+// load seizes both guards, the log's and the records', and reads what is stored as of then.
+func (t *term) load(ctx context.Context) (err error) {
+	if t.guard, err = kv.Seize(ctx, t.stream, wire.WriterKey, t.cfg.Name, t.number); err != nil {
 		return err
 	}
 	failpoint.Here(failpoint.GuardSeized)
-	t.guard = guard
+	if t.recorder, err = kv.Seize(ctx, t.stream, wire.RecordsKey, t.cfg.Name, t.number); err != nil {
+		return err
+	}
 	t.engine = seating.NewEngine(t.event.facts.Record(), t.event.index)
 	decide(t.engine, t.event.now(), t.cfg.Now().UTC())
 	if err := t.restore(ctx); err != nil {
@@ -53,7 +54,7 @@ func (t *term) restore(ctx context.Context) error {
 	t.behind.at = at
 	for seat, r := range last {
 		if r != nil {
-			t.behind.records[seat] = written{kv.Revision(r.revision), r.sum}
+			t.behind.sums[seat] = r.sum
 			t.behind.sum += r.sum
 		}
 	}

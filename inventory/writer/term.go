@@ -49,6 +49,8 @@ type term struct {
 	queue   chan command
 	answers chan []command
 
+	recorder *kv.Guard // of the seats' records; what writes them uses it
+
 	serving
 	flight
 }
@@ -77,11 +79,11 @@ type serving struct {
 
 // flight is what a batch needs to be stored, and to know for certain whether it is.
 type flight struct {
-	guard  *kv.Guard
-	vouchN uint64 // of the last vouch
-	msg    kv.Msg // the record
-	acts   int    // of the record
-	data   []byte // of the last log record
+	guard  *kv.Guard // of the log
+	vouchN uint64    // of the last vouch
+	msg    kv.Msg    // the record
+	acts   int       // of the record
+	data   []byte    // of the last log record
 	landed chan outcome
 }
 

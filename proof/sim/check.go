@@ -67,7 +67,7 @@ func (c *checker) stored(msgs []kv.Msg, revision kv.Revision) {
 	switch key {
 	case wire.VouchKey:
 		c.w.counts.Vouches++
-	case wire.WriterKey:
+	case wire.WriterKey, wire.RecordsKey:
 	case wire.CheckpointKey:
 		c.written(msgs[:len(msgs)-1], last.Data, prefix)
 	default:
