@@ -149,6 +149,9 @@ func (p *process) log(service string) *slog.Logger { return p.logger.With("servi
 // everything has been started, with the address of the ops listener.
 func (p *process) run(ctx context.Context, ready func(ctx context.Context, ops string) error) error {
 	defer p.close()
+	if err := ops.GrowHeap(); err != nil {
+		p.logger.Warn("memory has no bound: set GOMEMLIMIT", "err", err)
+	}
 	o, err := ops.New(ops.Config{Addr: p.Ops, Version: version(), Registry: p.registry, Checks: p.checks, Logger: p.log("ops")})
 	if err != nil {
 		return err

@@ -10,6 +10,8 @@
 // It has no authentication and shows profiles, so it belongs on loopback or on an
 // operators' network.
 //
+// GrowHeap says how much memory a service may use to save time.
+//
 // Invariants
 //
 //  1. Liveness never depends on NATS or PostgreSQL: restarting a process because its

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"frontrow/internal/ops"
 	"frontrow/proof/bench/report"
 )
 
@@ -40,6 +41,9 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if err := ops.GrowHeap(); err != nil { // as the services do
+		exit(err)
+	}
 	if child, err := beChild(ctx); child || err != nil {
 		exit(err)
 	}
