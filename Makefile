@@ -49,7 +49,7 @@ clean: ## remove what was built, and the data of make run
 test: nats ## all tests, on real servers, in a real browser and at the nats command
 	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER) $(REDIS)
 	go test -race -p 3 -timeout 40m ./...
-	cd proof/bench && go test -timeout 15m ./report
+	cd proof/bench && go test -timeout 15m ./...
 
 check: lint test ## what CI runs: formatting, vet, staticcheck, and all tests with the race detector
 
