@@ -11,8 +11,14 @@ import (
 // Bounds of blocks.
 const (
 	maxChannels = 16 // per event, at a time
-	// MaxFlush is how many seats one log record changes, so that it fits a message.
+	// MaxFlush is how many seats one log record changes, so that it fits a message: that
+	// leaves 1,700 bytes for each.
 	MaxFlush = 600
+	// shortSeats are as many free seats, of holds that deadlines have ended, as take the room
+	// of one: no quote, no fan's answer belongs to them. The ids of such seats have at most
+	// shortID bytes.
+	shortSeats = 3
+	shortID    = 64
 	// MaxWide is how many records one command that blocks by section, level or channel
 	// changes: these always fit a flush beside what deadlines may fill.
 	MaxWide = MaxFlush/2 - 2*wire.MaxPerFan

@@ -2,6 +2,7 @@ package seating
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"frontrow/wire"
@@ -142,10 +143,14 @@ func (e *Engine) Fence(id string) uint64 {
 // Expire frees the holds whose deadline has passed, until about most records have changed,
 // and returns those in checkout: the ledger must first say whether they were paid for.
 func (e *Engine) Expire(now time.Time, most int) (freed, overdue []Ended) {
-	for len(e.deadlines) > 0 && !e.deadlines[0].due().After(now) && len(e.pending) < most {
+	for len(e.deadlines) > 0 && !e.deadlines[0].due().After(now) && e.Pending() < most {
 		h := e.deadlines[0]
 		if h.order == "" {
+			untouched := !slices.ContainsFunc(h.seats, e.touched)
 			e.end(h, wire.Act{Kind: wire.ActKindExpire}, false, now)
+			if untouched {
+				e.shorten(h.seats)
+			}
 			freed = append(freed, Ended{Hold: h.id, Fan: h.fan})
 			continue
 		}

@@ -48,8 +48,9 @@ type Engine struct {
 	sectionOf []uint16     // by seat: index in sections
 	levels    []wire.Count
 
-	dirty   map[int]struct{}
-	pending []int // the dirty seats in the order they became so
+	dirty   map[int]bool // true: by the end of a hold alone, so that its change is short
+	short   int          // of dirty
+	pending []int        // the dirty seats in the order they became so
 	acts    []wire.Act
 }
 
@@ -82,7 +83,7 @@ func NewEngine(event wire.Event, index *plan.Index) *Engine {
 		state: make([]wire.State, n), owner: make([]*hold, n), at: make([]time.Time, n),
 		flush: make([]uint64, n), revision: make([]uint64, n), blocks: map[int]block{}, spoiled: map[int]struct{}{}, channels: map[string]int{},
 		holds: map[string]*hold{}, tickets: map[string]int{}, returns: newReturns(), keepers: keepers{of: map[string]*keeper{}},
-		sectionOf: make([]uint16, n), dirty: map[int]struct{}{},
+		sectionOf: make([]uint16, n), dirty: map[int]bool{},
 	}
 	e.SetEvent(event)
 	e.levels = make([]wire.Count, len(e.spec.Levels))
@@ -344,9 +345,29 @@ func (e *Engine) count(seat int, s wire.State, d int) {
 
 // touch marks a seat's record for the next flush.
 func (e *Engine) touch(seat int) {
-	if _, ok := e.dirty[seat]; !ok {
-		e.dirty[seat] = struct{}{}
+	short, dirty := e.dirty[seat]
+	if !dirty {
 		e.pending = append(e.pending, seat)
+	}
+	if short {
+		e.short--
+	}
+	e.dirty[seat] = false
+}
+
+func (e *Engine) touched(seat int) bool {
+	_, dirty := e.dirty[seat]
+	return dirty
+}
+
+// shorten notes that nothing but the end of their hold has touched seats. Those that return
+// to a channel are told why they are blocked, which may be long.
+func (e *Engine) shorten(seats []int) {
+	for _, i := range seats {
+		if e.state[i] == wire.Available && len(e.index.ID(i)) <= shortID {
+			e.dirty[i] = true
+			e.short++
+		}
 	}
 }
 

@@ -209,11 +209,18 @@ func TestExpiryIsExactAndBounded(t *testing.T) {
 	if freed, _ := e.Expire(due.Add(-time.Nanosecond), 100); !ok || len(freed) != 0 {
 		t.Fatal("freed before the deadline")
 	}
-	freed, _ := e.Expire(due, 8)
-	if len(freed) != 4 || e.Pending() != 8 {
-		t.Fatalf("freed %d holds, %d records", len(freed), e.Pending())
+	freed, _ := e.Expire(due, 3)
+	if len(freed) != 4 || e.Pending() != 3 {
+		t.Fatalf("freed %d holds, which fill %d", len(freed), e.Pending())
 	}
-	e.Take()
+	e.Hold(named("anew", "f", "A-1"), due)
+	if e.Pending() != 1+3 { // seven are short
+		t.Fatalf("with one held again they fill %d", e.Pending())
+	}
+	if seats, _ := e.Take(); len(seats) != 8 || e.Pending() != 0 {
+		t.Fatalf("%d seats, then %d", len(seats), e.Pending())
+	}
+	e.Release(wire.ReleaseRequest{Hold: "anew", Fan: "f"}, due)
 	if e.Expire(due, 100); e.all.Held != 0 || len(e.holds) != 0 || len(e.tickets) != 0 {
 		t.Errorf("%+v", e.all)
 	}

@@ -10,13 +10,15 @@ import (
 // batch: the seats whose records changed, and the acts of the log record.
 func (e *Engine) Take() (seats []int, acts []wire.Act) {
 	seats, acts = e.pending, e.acts
-	e.pending, e.acts = nil, nil
+	e.pending, e.acts, e.short = nil, nil, 0
 	clear(e.dirty)
 	return seats, acts
 }
 
-// Pending returns how many records the next Take would return.
-func (e *Engine) Pending() int { return len(e.pending) }
+// Pending returns how much of MaxFlush the next Take would fill.
+func (e *Engine) Pending() int {
+	return len(e.pending) - e.short + (e.short+shortSeats-1)/shortSeats
+}
 
 // Stored notes the number of the flush that changed a seat, and the revision of its log
 // record, after the flush was acknowledged.

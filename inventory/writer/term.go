@@ -14,7 +14,8 @@ import (
 	"frontrow/wire"
 )
 
-// MaxSeats bounds the seats of one flush, and so the bytes of its log record.
+// MaxSeats bounds the seats of one flush, as seating.Engine.Pending counts them, and so the
+// bytes of its log record.
 const MaxSeats = seating.MaxFlush
 
 // Bounds of a term.
