@@ -42,6 +42,8 @@ func (d *differ) structs(path string, was, is reflect.Value) {
 			d.structs(key+".", before[i].value, a.value)
 		case a.value.Type() == reflect.TypeFor[[]wire.Level]():
 			d.levels(before[i].value.Interface().([]wire.Level), a.value.Interface().([]wire.Level))
+		case a.value.Type() == reflect.TypeFor[[]wire.Rails]():
+			d.rails(before[i].value.Interface().([]wire.Rails), a.value.Interface().([]wire.Rails))
 		default:
 			d.values(key, before[i], a)
 		}
@@ -51,6 +53,10 @@ func (d *differ) structs(path string, was, is reflect.Value) {
 func (d *differ) values(key string, was, is field) {
 	if same(was.value.Interface(), is.value.Interface()) {
 		return
+	}
+	before, listed := d.was.list(was.value.Interface())
+	if after, _ := d.is.list(is.value.Interface()); listed && before == after {
+		return // the same instants, in other zones
 	}
 	d.changes = append(d.changes, Change{key, d.was.value(was), d.is.value(is), notice(key, was.value, is.value)})
 }
@@ -110,6 +116,9 @@ func (w writer) value(f field) string {
 	v := reflect.Indirect(f.value)
 	if !v.IsValid() {
 		return "not said"
+	}
+	if text, ok := w.list(v.Interface()); ok {
+		return text
 	}
 	switch x := v.Interface().(type) {
 	case time.Time:

@@ -12,7 +12,8 @@ import (
 func sale() wire.Spec {
 	at := time.Date(2030, 6, 1, 10, 0, 0, 0, time.UTC)
 	s := wire.Spec{ID: "show", Name: "Show", Currency: "EUR", OpensAt: at, StartsAt: at.AddDate(0, 1, 0),
-		Levels: []wire.Level{{ID: "a", Name: "All", Categories: []string{"A"}, Base: 5000}}}
+		Levels:  []wire.Level{{ID: "a", Name: "All", Categories: []string{"A"}, Base: 5000}},
+		Pricing: wire.PricingSpec{Mode: wire.PricingDemand, Rails: []wire.Rails{{Level: "a", Ceiling: 9000, Step: 100, Round: wire.RoundWhole}}}}
 	s.Admission.RoomOpensAt = at.Add(-time.Hour)
 	return s.WithDefaults()
 }
@@ -31,7 +32,11 @@ func TestDiffShowsEveryKey(t *testing.T) {
 				each("levels[a].", f.value.Index(0), s)
 				continue
 			}
-			if path+f.name == "levels[a].id" {
+			if f.value.Type() == reflect.TypeFor[[]wire.Rails]() {
+				each("pricing.rails[a].", f.value.Index(0), s)
+				continue
+			}
+			if path+f.name == "levels[a].id" || path+f.name == "pricing.rails[a].level" {
 				continue // another level
 			}
 			before := reflect.New(f.value.Type()).Elem()
@@ -58,6 +63,10 @@ func other(v reflect.Value) {
 		v.Set(reflect.ValueOf(x.Add(time.Second)))
 	case []string:
 		v.Set(reflect.ValueOf([]string{"Z"}))
+	case []wire.Tier:
+		v.Set(reflect.ValueOf([]wire.Tier{{Sold: 5, Total: 5}}))
+	case []wire.CurvePoint:
+		v.Set(reflect.ValueOf([]wire.CurvePoint{{Sold: 5}}))
 	case *float64:
 		band := *x + 0.5
 		v.Set(reflect.ValueOf(&band))
@@ -86,7 +95,16 @@ func TestWhatFansNotice(t *testing.T) {
 		"a rate":    {func(s *wire.Spec) { s.Admission.RatePerMinute = 100 }, Change{"admission.rate_per_minute", "0", "100", "the queue may move slower"}},
 		"a draw":    {func(s *wire.Spec) { s.Admission.Lottery = true }, Change{"admission.lottery", "false", "true", "who comes before the opening is called in drawn order"}},
 		"a zone":    {func(s *wire.Spec) { s.Timezone = "Europe/Berlin" }, Change{"timezone", "UTC", "Europe/Berlin", "pages write all times in it"}},
-		"pace":      {func(s *wire.Spec) { s.Admission.Tick++ }, Change{"admission.tick", "30s", "30.000000001s", ""}},
+		"no rails":  {func(s *wire.Spec) { s.Pricing.Rails = nil }, Change{"pricing.rails[a]", "said", "", "the price doesn't move any more"}},
+		"a ceiling": {func(s *wire.Spec) {
+			s.Pricing.Rails = []wire.Rails{s.Pricing.Rails[0]}
+			s.Pricing.Rails[0].Ceiling = 8000
+		}, Change{"pricing.rails[a].ceiling", "EUR 90.00", "EUR 80.00", "the price may rise less"}},
+		"tiers": {func(s *wire.Spec) {
+			s.Pricing.Rails = []wire.Rails{{Level: "a", Floor: 5000, Ceiling: 9000, Step: 100, Direction: "both", CoolDown: s.Pricing.Every, Round: wire.RoundWhole, Tiers: []wire.Tier{{Sold: 5, Total: 600}}}}
+		},
+			Change{"pricing.rails[a].tiers", "none", "EUR 6.00 once 5 % are sold", "the price moves in another way"}},
+		"pace": {func(s *wire.Spec) { s.Admission.Tick++ }, Change{"admission.tick", "30s", "30.000000001s", ""}},
 	} {
 		s := sale()
 		c.change(&s)

@@ -75,6 +75,9 @@ func (f *File) CheckSpec(prefix string, s wire.Spec, categories []string) {
 			categories = nil // what a level has isn't known, so neither is what none has
 		}
 	}
+	if !f.Sound(prefix+"levels") || !f.Sound(prefix+"opens_at") || !f.Sound(prefix+"pricing.mode") || !f.Sound(prefix+"currency") {
+		s.Pricing = wire.PricingSpec{} // its rules compare with these
+	}
 	f.Check(prefix, s.WithDefaults().Validate(categories))
 }
 

@@ -22,6 +22,9 @@ func FuzzRead(f *testing.F) {
 		base("base: 04500"), base("base: 45.00"), base(`base: "45.00"`), base(`base: EUR 45`), base("base: !!int 45"), base("base: 4_5"),
 		strings.Replace(base(`base: "45.000"`), "EUR", "KWD", 1), strings.Replace(base(`base: '45'`), "EUR", "JPY", 1),
 		with("limits: {per_fan: 7}"), with("admission: {lottery: true, ceiling: 10}"), with("best: {band: 0.5}"),
+		with("pricing: {mode: demand, every: 2m, spread: true, rails: [{level: a, ceiling: EUR 90.00, step: 100, round: .50, direction: up}]}"),
+		with("pricing: {mode: tiers, rails: [{level: a, tiers: [{from: 2030-06-19T10:00:00+02:00, total: EUR 50.00}, {sold: 50, total: 6000}]}]}"),
+		with("pricing: {mode: demand, curve: [{at: 2030-06-19T10:00:00Z, sold: 0}], weights: {sales: 100}}"),
 		sound + "name: Again\n", "{", "a: &a [*a]\n", "? x\n: y\n", "<<: {}\n", "!!int x\n", "%YAML 1.1\n---\nid: x\n"} {
 		f.Add([]byte(s))
 	}

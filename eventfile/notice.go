@@ -12,6 +12,9 @@ func notice(key string, was, is reflect.Value) string {
 	if strings.HasPrefix(key, "levels[") {
 		key = "levels" + key[strings.LastIndexByte(key, '.'):]
 	}
+	if strings.HasPrefix(key, "pricing.rails[") {
+		key = "rails" + key[strings.LastIndexByte(key, '.'):]
+	}
 	more, less := effect(key)
 	if less == "" || rises(key, was, is) {
 		return more
@@ -55,6 +58,24 @@ func effect(key string) (more, less string) {
 		return "who comes before the opening is called in drawn order", "who comes before the opening is called in the order of arrival"
 	case "admission.slow":
 		return "suspects may wait in a lane of their own", "suspects must pass the challenge"
+	case "pricing.mode":
+		return "prices move by other rules, or don't move", ""
+	case "pricing.every", "rails.cool_down":
+		return "prices change less often", "prices change more often"
+	case "rails.floor":
+		return "the price may fall less", "the price may fall further"
+	case "rails.ceiling":
+		return "the price may rise further", "the price may rise less"
+	case "rails.step":
+		return "the price changes by more at a time", "the price changes by less at a time"
+	case "rails.direction", "rails.round", "rails.tiers":
+		return "the price moves in another way", ""
+	case "rails.freeze":
+		return "the price stays where it is", "the price moves again"
+	case "pricing.spread":
+		return "a worse level never costs more than a better one", "a worse level may cost more than a better one"
+	case "pricing.quiet_before", "pricing.quiet_after":
+		return "prices are quiet for longer around the opening", "prices are quiet for less time around the opening"
 	}
 	return "", ""
 }

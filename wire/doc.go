@@ -15,6 +15,8 @@
 //	together.go  many such commands in one message          (seats.<event>.fans, .orders)
 //	stock.go     counters per section and level             (STOCK)
 //	price.go     prices and quotes                          (PRICES)
+//	pricing.go   how prices may move: pricingcheck.go       (EVENTS)
+//	priceact.go  what moved them, and by what               (SALELOG)
 //	order.go     a checkout to do, orders, tickets          (ORDERS, CHECKOUTS, ledger.*)
 //	operator.go  what the nats CLI may ask                  (frontrow.*)
 //	record.go    how a record is read, and when it is spoiled

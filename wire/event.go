@@ -47,6 +47,7 @@ type Spec struct {
 	Hold       HoldSpec      `json:"hold"`
 	Best       BestSpec      `json:"best"`
 	Admission  AdmissionSpec `json:"admission"`
+	Pricing    PricingSpec   `json:"pricing,omitzero"`
 }
 
 // Level is a price level: one or more categories of the plan at one price.
@@ -165,6 +166,7 @@ func (s Spec) WithDefaults() Spec {
 	if s.Admission.Ceiling == 0 {
 		s.Admission.Ceiling = 2000
 	}
+	s.Pricing = s.Pricing.withDefaults(s.Levels)
 	return s
 }
 

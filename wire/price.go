@@ -9,6 +9,39 @@ type Price struct {
 	Version int64     `json:"version"` // rises by one with each change
 	At      time.Time `json:"at"`
 	Why     string    `json:"why"` // "from the event's spec", or the rule or operator that moved it
+
+	// Of a price that demand moved: what it would be by demand alone, and what it is made of.
+	Wanted int64       `json:"wanted,omitempty"`
+	Parts  *PriceParts `json:"parts,omitempty"`
+}
+
+// PriceParts is by how many basis points of the price at the opening each factor raises, or
+// with a minus lowers, what demand alone would ask for.
+type PriceParts struct {
+	Sales  int64 `json:"sales,omitempty"`
+	Pace   int64 `json:"pace,omitempty"`
+	Queue  int64 `json:"queue,omitempty"`
+	Lapsed int64 `json:"lapsed,omitempty"`
+	Supply int64 `json:"supply,omitempty"`
+	Time   int64 `json:"time,omitempty"`
+}
+
+// Factors names the factors in the order of PriceParts.Of and PricingWeights.Of.
+func Factors() [6]string {
+	return [...]string{"sales", "pace", "queue", "lapsed", "supply", "time"}
+}
+
+// Of returns the parts in the order of Factors.
+func (p PriceParts) Of() [6]int64 {
+	return [...]int64{p.Sales, p.Pace, p.Queue, p.Lapsed, p.Supply, p.Time}
+}
+
+// Sum is what they make together.
+func (p PriceParts) Sum() (sum int64) {
+	for _, part := range p.Of() {
+		sum += part
+	}
+	return sum
 }
 
 // Amounts splits an all-in price. Total is always Base + ServiceFee + FacilityFee.

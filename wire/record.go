@@ -124,6 +124,14 @@ func (p *Price) fits(key string) bool {
 	return p.Version > 0 && min(p.Base, p.ServiceFee, p.FacilityFee) >= 0 && p.Amounts == NewAmounts(p.Base, p.ServiceFee, p.FacilityFee)
 }
 
+func (a *PriceAct) fits(string) bool {
+	ok := a.N > 0 && a.Kind != "" && len(a.Levels) > 0
+	for level, l := range a.Levels {
+		ok = ok && level != "" && l.Price.fits("")
+	}
+	return ok
+}
+
 func (s *Seat) fits(key string) bool {
 	switch s.State {
 	case Available, Blocked:

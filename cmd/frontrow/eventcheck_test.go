@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -86,6 +87,60 @@ func TestEventCheck(t *testing.T) {
 			got = strings.ReplaceAll(err.Error(), file, "")
 		}
 		if !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s:\n%s\nwant\n%s", name, got, c.want)
+		}
+	}
+}
+
+const pricedTour = tour + `pricing:
+  mode: demand
+  quiet_after: 30m
+  spread: true
+  rails:
+    - {level: stalls, floor: EUR 70.00, ceiling: EUR 120.00, step: EUR 2.50, round: .50}
+`
+
+// What prices will do is said in plain words, and rules that contradict each other are told
+// with their positions.
+func TestEventCheckExplainsPrices(t *testing.T) {
+	t.Parallel()
+	tiers := tour + `pricing:
+  mode: tiers
+  rails:
+    - level: circle
+      tiers:
+        - {from: 2040-05-08 10:00, total: EUR 60.00}
+        - {sold: 80, total: 6500}
+`
+	for name, c := range map[string]struct{ raw, want string }{
+		"demand": {pricedTour, `
+  what prices will do
+    stalls (Stalls) may rise from EUR 88.00 to at most EUR 120.00, and fall from EUR 88.00 to no less than EUR 70.00, in steps of at most EUR 2.50 every 2 minutes; its prices end in whole or half units
+    circle (Circle) stays at EUR 50.00
+    no level ever costs more than one that stands before it
+    nothing changes for 30 minutes after the opening
+    the sale is compared with this plan: evenly from the opening to Tue 19 Jun 2040, 20:00 (Berlin time)
+    prices follow sales (100 %), pace (100 %), queue (100 %), lapsed (100 %), supply (100 %), time (100 %); what joins or holds without buying moves them by at most a step an hour
+`},
+		"tiers": {tiers, `
+  what prices will do
+    stalls (Stalls) stays at EUR 88.00
+    circle (Circle) costs EUR 50.00, then EUR 60.00 from Tue 8 May 2040, 10:00 (Berlin time), then EUR 65.00 once 80 % are sold; a tier that was reached stays so
+`},
+	} {
+		if out, err := said(t, "event", "check", "-f", eventFileOf(t, c.raw)); err != nil || !strings.HasSuffix(out, c.want) {
+			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, out, c.want)
+		}
+	}
+	for name, c := range map[string]struct{ raw, want string }{
+		"contradiction": {strings.Replace(pricedTour, "round: .50", "round: .50, direction: up", 1), `:20:23: pricing.rails[0].floor: a price that only rises never comes below the opening's, EUR 88.00`},
+		"fixed":         {strings.Replace(pricedTour, "mode: demand", "mode: fixed", 1), `:16:3: pricing.mode: prices are fixed, so no other rule does anything`},
+		"misspelt":      {strings.Replace(pricedTour, "ceiling: EUR", "celing: EUR", 1), `:20:41: pricing.rails[0].celing: no such key: did you mean ceiling?`},
+		"cents":         {strings.Replace(pricedTour, "EUR 2.50", "2.50", 1), `:20:68: pricing.rails[0].step: 2.50 could mean two things`},
+	} {
+		file := eventFileOf(t, c.raw)
+		_, err := said(t, "event", "check", "-f", file)
+		if got := strings.ReplaceAll(fmt.Sprint(err), file, ""); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, c.want)
 		}
 	}

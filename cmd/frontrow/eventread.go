@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -123,4 +124,7 @@ func (c terminal) readBack(event wire.Event) {
 		fmt.Fprintf(w, "  %s\t%s, all fees included\n", l.ID, wire.FormatAmount(l.Base+l.ServiceFee+l.FacilityFee, s.Currency))
 	}
 	_ = w.Flush() // to the terminal, as all else here
+	if lines := eventfile.Explain(s); len(lines) > 0 {
+		fmt.Fprintf(c.stdout, "  what prices will do\n    %s\n", strings.Join(lines, "\n    "))
+	}
 }

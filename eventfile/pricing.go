@@ -1,0 +1,167 @@
+package eventfile
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"frontrow/wire"
+)
+
+// rails compares those of the same level.
+func (d *differ) rails(was, is []wire.Rails) {
+	byLevel := map[string]wire.Rails{}
+	for _, r := range was {
+		byLevel[r.Level] = r
+	}
+	for _, r := range is {
+		key := "pricing.rails[" + r.Level + "]"
+		old, ok := byLevel[r.Level]
+		if delete(byLevel, r.Level); !ok {
+			d.changes = append(d.changes, Change{Key: key, Is: "said", Notice: "the price may move"})
+			continue
+		}
+		d.structs(key+".", reflect.ValueOf(old), reflect.ValueOf(r))
+	}
+	for _, r := range was {
+		if _, gone := byLevel[r.Level]; gone {
+			d.changes = append(d.changes, Change{Key: "pricing.rails[" + r.Level + "]", Was: "said", Notice: "the price doesn't move any more"})
+		}
+	}
+}
+
+// list writes tiers, and the points of a curve; ok is false for anything else.
+func (w writer) list(v any) (text string, ok bool) {
+	var all []string
+	switch list := v.(type) {
+	case []wire.Tier:
+		for _, t := range list {
+			all = append(all, w.tier(t))
+		}
+	case []wire.CurvePoint:
+		for _, c := range list {
+			all = append(all, fmt.Sprintf("%d %% by %s", c.Sold, wire.FormatInstant(c.At, w.zone)))
+		}
+	default:
+		return "", false
+	}
+	if len(all) == 0 {
+		return "none", true
+	}
+	return strings.Join(all, ", then "), true
+}
+
+func (w writer) tier(t wire.Tier) string {
+	from := fmt.Sprintf("once %d %% are sold", t.Sold)
+	if t.Sold == 0 {
+		from = "from " + wire.FormatInstant(t.From, w.zone)
+	}
+	return wire.FormatAmount(t.Total, w.currency) + " " + from
+}
+
+// Explain says in plain words what a spec's rules will do with its prices, a line each. The
+// spec has its defaults, and is valid.
+func Explain(s wire.Spec) (lines []string) {
+	p, w := s.Pricing, writer{s.Zone(), s.Currency}
+	if p.Mode == wire.PricingFixed {
+		return nil
+	}
+	for _, l := range s.Levels {
+		r, moves := p.RailsOf(l.ID)
+		switch {
+		case !moves:
+			lines = append(lines, fmt.Sprintf("%s stays at %s", named(l), w.amount(l.Total())))
+		case r.Freeze:
+			lines = append(lines, fmt.Sprintf("%s is frozen: no rule moves it", named(l)))
+		case p.Mode == wire.PricingTiers:
+			text, _ := w.list(r.Tiers)
+			lines = append(lines, fmt.Sprintf("%s costs %s, then %s; a tier that was reached stays so", named(l), w.amount(l.Total()), text))
+		default:
+			lines = append(lines, w.rails(l, r))
+		}
+	}
+	if p.Spread {
+		lines = append(lines, "no level ever costs more than one that stands before it")
+	}
+	if p.QuietBefore > 0 {
+		lines = append(lines, fmt.Sprintf("nothing changes for %s before the opening", spoken(p.QuietBefore)))
+	}
+	if p.QuietAfter > 0 {
+		lines = append(lines, fmt.Sprintf("nothing changes for %s after the opening", spoken(p.QuietAfter)))
+	}
+	if p.Mode == wire.PricingDemand {
+		plan := "evenly from the opening to " + wire.FormatInstant(s.PlannedEnd(), s.Zone())
+		if len(p.Curve) > 0 {
+			plan, _ = w.list(p.Curve)
+		}
+		lines = append(lines, "the sale is compared with this plan: "+plan, "prices follow "+weights(p.Weights)+"; what joins or holds without buying moves them by at most a step an hour")
+	}
+	return lines
+}
+
+// rails says where a level's price may go, and how fast.
+func (w writer) rails(l wire.Level, r wire.Rails) string {
+	var ways []string
+	if r.Direction != wire.PriceDown {
+		ways = append(ways, fmt.Sprintf("rise from %s to at most %s", w.amount(l.Total()), w.amount(r.Ceiling)))
+	}
+	if r.Direction != wire.PriceUp {
+		ways = append(ways, fmt.Sprintf("fall from %s to no less than %s", w.amount(l.Total()), w.amount(r.Floor)))
+	}
+	text := fmt.Sprintf("%s may %s, in steps of at most %s every %s", named(l), strings.Join(ways, ", and "), w.amount(r.Step), spoken(r.CoolDown))
+	switch r.Round {
+	case wire.RoundWhole:
+		text += "; its prices end in whole units"
+	case wire.RoundHalf:
+		text += "; its prices end in whole or half units"
+	case wire.RoundNinety:
+		text += "; its prices end in .99"
+	}
+	return text
+}
+
+func (w writer) amount(minor int64) string { return wire.FormatAmount(minor, w.currency) }
+
+// weights names the factors that count, in their order.
+func weights(p wire.PricingWeights) string {
+	var all []string
+	for i, name := range wire.Factors() {
+		if w := p.Of()[i]; w != 0 {
+			all = append(all, fmt.Sprintf("%s (%d %%)", name, w))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// named is what a level is called; an id alone says little to a reader.
+func named(l wire.Level) string {
+	if l.Name == "" || l.Name == l.ID {
+		return l.ID
+	}
+	return fmt.Sprintf("%s (%s)", l.ID, l.Name)
+}
+
+// spoken writes a duration in words: "2 minutes", "1 hour 30 minutes".
+func spoken(d wire.Duration) string {
+	var parts []string
+	rest := time.Duration(d)
+	for _, u := range []struct {
+		name string
+		unit time.Duration
+	}{{"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}} {
+		n := int64(rest / u.unit)
+		if rest -= time.Duration(n) * u.unit; n == 0 {
+			continue
+		}
+		name := u.name
+		if n > 1 {
+			name += "s"
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", n, name))
+	}
+	if len(parts) == 0 || rest > 0 {
+		return d.String()
+	}
+	return strings.Join(parts, " ")
+}

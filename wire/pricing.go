@@ -1,0 +1,182 @@
+package wire
+
+import (
+	"slices"
+	"time"
+)
+
+// PricingSpec says whether and how an event's prices move. It is part of the event, and public.
+// All amounts are all-in totals; when a price moves, its base does, and its fees stay.
+type PricingSpec struct {
+	Mode        string         `json:"mode,omitempty" file:"default"`        // Pricing…; default fixed
+	Every       Duration       `json:"every,omitzero" file:"default"`        // between two changes at least; default 2 m, from 1 m to 5 m
+	QuietBefore Duration       `json:"quiet_before,omitzero" file:"default"` // before the opening, for which nothing changes
+	QuietAfter  Duration       `json:"quiet_after,omitzero" file:"default"`  // after it, likewise
+	Spread      bool           `json:"spread,omitempty"`                     // no level ever costs more than one that stands before it in levels
+	Weights     PricingWeights `json:"weights,omitzero"`                     // of demand's factors
+	Curve       []CurvePoint   `json:"curve,omitempty"`                      // the planned sale; none: evenly from the opening to the sale's end
+	Rails       []Rails        `json:"rails,omitempty"`                      // the levels whose prices move; those of others are fixed
+}
+
+// Modes of pricing.
+const (
+	PricingFixed  = "fixed"  // prices are what the levels say
+	PricingTiers  = "tiers"  // they go through a published list, by time or by what is sold
+	PricingDemand = "demand" // they follow demand, supply and time, inside of the rails
+)
+
+// MaxTiers bounds the tiers of a level, and the points of a curve.
+const MaxTiers = 32
+
+// Rails limit a level's price. Of the fields, tiers alone belong to mode tiers and freeze to
+// both modes; all others belong to mode demand.
+type Rails struct {
+	Level     string   `json:"level"`
+	Floor     int64    `json:"floor,omitempty" file:"amount,default"`   // lowest total; default: the level's own
+	Ceiling   int64    `json:"ceiling,omitempty" file:"amount,default"` // highest; default: the level's own
+	Step      int64    `json:"step,omitempty" file:"amount,default"`    // largest change at a time
+	Direction string   `json:"direction,omitempty" file:"default"`      // Price…; default: both
+	CoolDown  Duration `json:"cool_down,omitzero" file:"default"`       // between two changes of this level at least; default: every
+	Round     string   `json:"round,omitempty" file:"default"`          // Round…: where its prices end; default: anywhere
+	Freeze    bool     `json:"freeze,omitempty"`                        // it stays where it is
+	Tiers     []Tier   `json:"tiers,omitempty"`
+}
+
+// Directions in which a level's price may move.
+const (
+	PriceUp   = "up"
+	PriceDown = "down"
+	PriceBoth = "both"
+)
+
+// Roundings, for currencies whose amounts have enough decimals.
+const (
+	RoundWhole  = "whole" // 65.00
+	RoundHalf   = ".50"   // 65.00, 65.50
+	RoundNinety = ".99"   // 65.99
+)
+
+// Tier is a step of a published list: a level's total from an instant on, or from the
+// share of its places on that are sold. A tier that was reached stays so.
+type Tier struct {
+	From  time.Time `json:"from,omitzero"`
+	Sold  int       `json:"sold,omitempty" file:"default"` // percent of the level's places
+	Total int64     `json:"total" file:"required,amount"`
+}
+
+// CurvePoint is a point of the planned sale: what share of the places is to be sold by then.
+type CurvePoint struct {
+	At   time.Time `json:"at"`
+	Sold int       `json:"sold" file:"required"` // percent
+}
+
+// PricingWeights are percents by which demand's factors count (package pricing/rules says
+// what each is). If all are zero each counts fully; if any is given, those left out count
+// nothing.
+type PricingWeights struct {
+	Sales  int `json:"sales,omitempty"`
+	Pace   int `json:"pace,omitempty"`
+	Queue  int `json:"queue,omitempty"`
+	Lapsed int `json:"lapsed,omitempty"`
+	Supply int `json:"supply,omitempty"`
+	Time   int `json:"time,omitempty"`
+}
+
+// Of returns the weights in the order of Factors.
+func (w PricingWeights) Of() [6]int {
+	return [...]int{w.Sales, w.Pace, w.Queue, w.Lapsed, w.Supply, w.Time}
+}
+
+func (p PricingSpec) withDefaults(levels []Level) PricingSpec {
+	if p.Mode == "" {
+		p.Mode = PricingFixed
+	}
+	if p.Mode != PricingDemand {
+		return p
+	}
+	if p.Every == 0 {
+		p.Every = Duration(2 * time.Minute)
+	}
+	if p.Weights == (PricingWeights{}) {
+		p.Weights = PricingWeights{100, 100, 100, 100, 100, 100}
+	}
+	p.Rails = slices.Clone(p.Rails)
+	for i := range p.Rails {
+		r := &p.Rails[i]
+		for _, l := range levels {
+			if l.ID == r.Level {
+				setAmount(&r.Floor, l.Total())
+				setAmount(&r.Ceiling, l.Total())
+			}
+		}
+		if r.Direction == "" {
+			r.Direction = PriceBoth
+		}
+		if r.CoolDown == 0 {
+			r.CoolDown = p.Every
+		}
+	}
+	return p
+}
+
+func setAmount(a *int64, otherwise int64) {
+	if *a == 0 {
+		*a = otherwise
+	}
+}
+
+// Total is what a place of the level costs in all at the opening.
+func (l Level) Total() int64 { return l.Base + l.ServiceFee + l.FacilityFee }
+
+// RailsOf returns the rails of a level; ok is false if its price is fixed.
+func (p PricingSpec) RailsOf(level string) (r Rails, ok bool) {
+	i := slices.IndexFunc(p.Rails, func(r Rails) bool { return r.Level == level })
+	if i < 0 || p.Mode == PricingFixed {
+		return Rails{Level: level}, false
+	}
+	return p.Rails[i], true
+}
+
+// Bounds returns the lowest and the highest total that a level's price can have.
+func (s Spec) Bounds(l Level) (floor, ceiling int64) {
+	floor, ceiling = l.Total(), l.Total()
+	r, moves := s.Pricing.RailsOf(l.ID)
+	if !moves {
+		return floor, ceiling
+	}
+	if s.Pricing.Mode == PricingDemand {
+		return r.Floor, r.Ceiling
+	}
+	for _, t := range r.Tiers {
+		floor, ceiling = min(floor, t.Total), max(ceiling, t.Total)
+	}
+	return floor, ceiling
+}
+
+// Grid returns the totals at which a rounding lets prices end: every unit, from an offset
+// on. ok is false if amounts of the currency have too few decimals.
+func Grid(round, currency string) (unit, offset int64, ok bool) {
+	whole := int64(1)
+	for range CurrencyDigits(currency) {
+		whole *= 10
+	}
+	switch round {
+	case "":
+		return 1, 0, true
+	case RoundWhole:
+		return whole, 0, true
+	case RoundHalf:
+		return whole / 2, 0, whole >= 10
+	case RoundNinety:
+		return whole, whole - whole/100, whole >= 100
+	}
+	return 1, 0, false
+}
+
+// PlannedEnd is when the planned sale is over: that of an event without an end never is.
+func (s Spec) PlannedEnd() time.Time {
+	if s.SaleEndsAt.IsZero() {
+		return s.StartsAt
+	}
+	return s.SaleEndsAt
+}
