@@ -1,21 +1,29 @@
-// Package pricing says what a place of each price level costs now.
+// Package pricing says what a place of each price level costs now, and why.
 //
-//	EVENTS ──watched──► engine: FromSpec, Reprice ──only what changed──► PRICES <event>.<level>
+//	EVENTS ──watched──────────────► rules ─┐
+//	SEATS log, STOCK, BOARD ──► market ────┼─► rules.Apply ──► log.<event>.prices ──► PRICES <event>.<level>
+//	operators ──► endpoints ──► act ───────┘       ▲   the truth: each act behind   what everybody watches
+//	                                               └── the one before
 //
-// engine.go decides (pure), pricing.go serves. Of all instances one is the
-// pricer of an event: the holder of its lease.
+// Package rules decides and package market weighs (both pure); book.go stores, watch.go
+// follows the sale, pricing.go serves, operate.go answers operators, and replay.go computes
+// every price of a log again. Of all instances one is the pricer of an event: the holder of
+// its lease. Any of them carries out what operators ask for.
 //
 // # Invariants
 //
-//  1. A price's version rises by one with each change, and a price that is
-//     equal is never written again: the history in PRICES is the history of changes.
-//  2. Every write expects the revision it was decided on, so two pricers at once
-//     can not both make version n.
-//  3. Total is the sum of its parts; all amounts are minor units of the event's currency.
+//  1. An act is stored only behind the act that it was decided on: two pricers at once can
+//     not both make version n of a price, and the log has no gaps.
+//  2. A price is published once the act that made it is stored, by compare-and-swap over
+//     what was published before: PRICES never says what the log doesn't.
+//  3. A price's version rises by one with each change, and a price that is equal is never
+//     written again: the history in PRICES is the history of changes.
+//  4. Total is the sum of its parts; all amounts are minor units of the event's currency.
+//  5. Every act has all that it was decided by, so that Replay finds the same prices.
 //
 // # Crashes
 //
-// A pricer that dies between two levels of a change leaves the first changed
-// and the second not. The next one, a lease TTL later, compares all levels with
-// the spec and writes what differs.
+// A pricer that dies between the act and its prices, or between two of them, leaves PRICES
+// behind the log. The next one, a lease TTL later, publishes what is missing before it
+// decides anything. An act whose answer was lost is found by reading the log again.
 package pricing

@@ -3,7 +3,6 @@ package pricing
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,16 +13,18 @@ import (
 	"frontrow/internal/operator"
 	"frontrow/internal/records"
 	"frontrow/kv"
+	"frontrow/pricing/rules"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
-	recheck    = 10 * time.Second // after a price could not be written, and from time to time
-	writeTries = 8                // of one price, while another write to it is in flight
+	recheck = 10 * time.Second // after a price could not be published, and from time to time
+	look    = time.Second      // between two looks at a sale by whose course prices move
 )
 
 // Config configures a Service. NATS is required.
@@ -45,10 +46,11 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Service keeps PRICES as the events' specs say.
+// Service moves events' prices by their rules.
 type Service struct {
 	cfg     Config
 	js      jetstream.JetStream
+	acts    *kv.Stream
 	prices  *kv.Bucket
 	spoiled *records.Spoiled
 	leader  *leader.Leader
@@ -84,7 +86,7 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pricing: %w", err)
 	}
-	s := &Service{cfg: cfg, js: js, leader: leader, prices: kv.Open(js, wire.PricesBucket), spoiled: spoiled,
+	s := &Service{cfg: cfg, js: js, leader: leader, acts: kv.OpenStream(js, wire.SaleLogStream), prices: kv.Open(js, wire.PricesBucket), spoiled: spoiled,
 		changes: prometheus.NewCounter(prometheus.CounterOpts{Name: "frontrow_pricing_changes_total", Help: "Prices written."})}
 	if cfg.Registerer != nil {
 		cfg.Registerer.MustRegister(s.changes)
@@ -105,10 +107,7 @@ func (s *Service) Run(ctx context.Context) error {
 	stop, err := operator.Serve(ctx, operator.Config{
 		NATS: s.cfg.NATS, Name: wire.ServicePricing, Version: s.cfg.Version, Logger: s.cfg.Logger,
 		Description: "Says what a place of each price level costs, and why.", Metadata: map[string]string{"instance": s.cfg.Name},
-	}, operator.Endpoint{
-		Name: "pricing-status", Subject: wire.OperatorSubject("pricing", "status", "*"),
-		About: "The prices of an event's levels, with their history.", Request: "{}", Response: "Status", Do: s.status,
-	})
+	}, s.endpoints()...)
 	if err != nil {
 		return fmt.Errorf("pricing: %w", err)
 	}
@@ -120,105 +119,66 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 }
 
-// follow keeps an event's prices as its spec says, while the lease is held.
+// book returns the stored prices of an event.
+func (s *Service) book(event string) *book {
+	return &book{event: event, pricer: s.cfg.Name, acts: s.acts, prices: s.prices, spoiled: s.spoiled, logger: s.cfg.Logger,
+		changed: func(levels int) { s.changes.Add(float64(levels)) }}
+}
+
+// follow moves an event's prices as its rules say, while the lease is held.
 func (s *Service) follow(ctx context.Context, e *leader.Event) error {
-	again := time.NewTicker(recheck)
-	defer again.Stop()
-	for {
-		for level, want := range FromSpec(e.Record().Spec) {
-			if err := s.set(ctx, e.ID, level, want); err != nil && ctx.Err() == nil {
-				s.cfg.Logger.Warn("price not written yet", "event", e.ID, "level", level, "err", err)
-			}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.lead(ctx, e, g.Go) })
+	return g.Wait()
+}
+
+// lead decides whenever something may have changed. Only a sale whose course moves prices is
+// watched, by a task of its own.
+func (s *Service) lead(ctx context.Context, e *leader.Event, start func(func() error)) error {
+	b, seen := s.book(e.ID), (*sale)(nil)
+	checks, looks := time.NewTicker(recheck), time.NewTicker(look)
+	defer checks.Stop()
+	defer looks.Stop()
+	for check := true; ; {
+		spec := e.Record().Spec.WithDefaults()
+		if spec.Pricing.Mode != wire.PricingFixed && seen == nil {
+			seen = &sale{}
+			start(func() error { return s.watch(ctx, e.ID, seen) })
 		}
+		if err := s.decide(ctx, b, spec, seen, check); err != nil && ctx.Err() == nil {
+			s.cfg.Logger.Warn("prices not written yet", "event", e.ID, "err", err)
+		}
+		check = true
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-e.Changed():
-		case <-again.C:
+		case <-checks.C:
+		case <-looks.C:
+			check = false
 		}
 	}
 }
 
-// set writes a level's price if it is another than it was.
-func (s *Service) set(ctx context.Context, event, level string, want wire.Amounts) error {
-	key := wire.PriceKey(event, level)
-	for try := 1; ; try++ {
-		var now wire.Price
-		spoiled := false
-		e, err := s.prices.Get(ctx, key)
-		switch {
-		case errors.Is(err, kv.ErrNotFound):
-		case err != nil:
-			return err
-		default:
-			now, err = records.Last[wire.Price](ctx, s.spoiled, &s.prices.Stream, e)
-			if kind := wire.SpoiledKind(err); err != nil && (kind == "" || kind == wire.SpoiledNewer) {
-				return fmt.Errorf("price %s: %w", key, err)
-			}
-			_, junk := wire.Read[wire.Price](key, e.Value)
-			spoiled = junk != nil
-		}
-		next, changed := Reprice(now, want, whySpec, s.cfg.Now())
-		if !changed && !spoiled {
-			return nil // else it is stored again as it was
-		}
-		value, err := json.Marshal(next)
-		if err != nil {
-			return err
-		}
-		_, err = s.prices.Update(ctx, key, value, e.Revision)
-		if err == nil {
-			s.spoiled.Note(s.prices.Name(), key, "")
-			s.changes.Inc()
-			s.cfg.Logger.Info("price changed", "event", event, "level", level, "total", next.Total, "version", next.Version, "why", next.Why)
-			return nil
-		}
-		if !errors.Is(err, kv.ErrConflict) || try == writeTries {
-			return err
+// decide makes the act that is due, if any. With check, it publishes what PRICES lacks even
+// if nothing is due.
+func (s *Service) decide(ctx context.Context, b *book, spec wire.Spec, seen *sale, check bool) error {
+	now := s.cfg.Now().UTC().Round(0)
+	act := wire.PriceAct{Kind: wire.PriceActRules, At: now, Rules: spec.PriceRules()}
+	if seen != nil {
+		signals := seen.signals(act.Rules, time.Duration(spec.Admission.Tick), now)
+		act.Signals = &signals
+	} else if !check {
+		return nil // prices that are fixed move with the spec alone
+	}
+	_, err := b.act(ctx, act)
+	if errors.Is(err, rules.ErrNothing) {
+		if err = nil; check {
+			err = b.publish(ctx)
 		}
 	}
-}
-
-// Status is what frontrow.pricing.status.<event> answers.
-type Status struct {
-	Event    string                `json:"event"`
-	Currency string                `json:"currency"`
-	Levels   map[string]LevelState `json:"levels"`
-}
-
-// LevelState is a level's price and those before it, newest first.
-type LevelState struct {
-	Name    string       `json:"name"`
-	Now     *wire.Price  `json:"now,omitempty"`
-	History []wire.Price `json:"history,omitempty"`
-}
-
-func (s *Service) status(ctx context.Context, r operator.Request) (any, error) {
-	e := s.leader.Event(r.Event)
-	if e == nil {
-		return nil, wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no event %q.", r.Event))
+	if errors.Is(err, errBehind) {
+		err = b.catchUp(ctx, act)
 	}
-	spec := e.Record().Spec
-	bucket, err := s.js.KeyValue(ctx, wire.PricesBucket)
-	if err != nil {
-		return nil, fmt.Errorf("prices: %w", err)
-	}
-	status := Status{Event: e.ID, Currency: spec.Currency, Levels: map[string]LevelState{}}
-	for _, l := range spec.Levels {
-		state := LevelState{Name: l.Name}
-		entries, err := bucket.History(ctx, wire.PriceKey(e.ID, l.ID))
-		if err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
-			return nil, fmt.Errorf("history of %s: %w", l.ID, err)
-		}
-		for _, e := range entries {
-			p, err := wire.Read[wire.Price](e.Key(), e.Value())
-			if err != nil {
-				continue // junk was never in force
-			}
-			state.Now = &p
-			state.History = append([]wire.Price{p}, state.History...)
-		}
-		status.Levels[l.ID] = state
-	}
-	return status, nil
+	return err
 }

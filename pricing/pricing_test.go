@@ -10,11 +10,11 @@ import (
 	"frontrow/internal/natstest"
 	"frontrow/internal/streams"
 	"frontrow/kv"
+	"frontrow/pricing/rules"
 	"frontrow/wire"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"pgregory.net/rapid"
 )
 
 const limit = 20 * time.Second
@@ -26,39 +26,17 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestVersionsRiseWithChangesAlone(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		var now wire.Price
-		at := time.Unix(1_900_000_000, 0)
-		for range rapid.IntRange(1, 20).Draw(t, "changes") {
-			amount := rapid.Int64Range(0, 2)
-			l := wire.Level{ID: "a", Base: amount.Draw(t, "base"), ServiceFee: amount.Draw(t, "service"), FacilityFee: amount.Draw(t, "facility")}
-			want := FromSpec(wire.Spec{Levels: []wire.Level{l}})["a"]
-			if want.Total != l.Base+l.ServiceFee+l.FacilityFee {
-				t.Fatalf("%+v", want)
-			}
-			next, changed := Reprice(now, want, whySpec, at)
-			first := now.Version == 0
-			if changed != (first || now.Amounts != want) || next.Amounts != want {
-				t.Fatalf("%+v to %+v: %+v, %v", now, want, next, changed)
-			}
-			if step := next.Version - now.Version; changed && step != 1 || !changed && next != now {
-				t.Fatalf("%+v, then %+v", now, next)
-			}
-			now = next
-		}
-	})
-}
-
 type world struct {
 	t   *testing.T
 	env *natstest.Env
 	js  jetstream.JetStream
+
+	clock clock
 }
 
 func newWorld(t *testing.T, env *natstest.Env) *world {
 	w := &world{t: t, env: env, js: env.JetStream(t)}
+	w.clock.set(time.Now())
 	must(t, streams.CreateCore(w.ctx(), w.js, env.Replicas))
 	return w
 }
@@ -81,7 +59,7 @@ func (w *world) apply(base int64) {
 func (w *world) start(name string) (crash func()) {
 	w.t.Helper()
 	nc := w.env.Connect(w.t, nats.ReconnectBufSize(-1))
-	s, err := New(Config{NATS: nc, Name: name, LeaseTTL: 1200 * time.Millisecond})
+	s, err := New(Config{NATS: nc, Name: name, LeaseTTL: 1200 * time.Millisecond, Now: w.clock.now})
 	must(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -121,7 +99,7 @@ func TestPricesFollowTheSpec(t *testing.T) {
 		w := newWorld(t, env)
 		w.apply(1000)
 		crash := w.start("one")
-		if p := w.price(1); p.Amounts != wire.NewAmounts(1000, 50, 7) || p.Total != 1057 || p.Why != whySpec {
+		if p := w.price(1); p.Amounts != wire.NewAmounts(1000, 50, 7) || p.Total != 1057 || p.Why != rules.WhySpec {
 			t.Errorf("%+v", p)
 		}
 		w.apply(1000) // the same again: no new version

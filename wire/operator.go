@@ -17,7 +17,7 @@ import (
 //	frontrow.event.{apply,open,close}                               frontrow-admission
 //	frontrow.admission.{status,pause,resume,rate,message,drain,revoke}.<event>  frontrow-admission
 //	frontrow.inventory.{status,block,unblock,release,refund}.<event> frontrow-inventory
-//	frontrow.pricing.status.<event>                                 frontrow-pricing
+//	frontrow.pricing.{status,freeze,resume,set}.<event>             frontrow-pricing
 //	frontrow.gateway.status                                         frontrow-gateway
 const (
 	ServiceAdmission = "frontrow-admission"
@@ -82,6 +82,14 @@ type MeterReply struct {
 	Absent   []string  `json:"absent_regions,omitempty"`
 	At       time.Time `json:"at,omitzero"`
 	Problem  *Problem  `json:"problem,omitempty"`
+}
+
+// PriceRequest asks for an act on the prices of a level, or for freeze and resume of all.
+type PriceRequest struct {
+	Level string `json:"level,omitempty"`
+	Total *int64 `json:"total,omitempty"` // set: minor units, with all fees
+	By    string `json:"by"`
+	Why   string `json:"why"`
 }
 
 // RefundOrder asks for money and seats to be given back: for an order, for some of its

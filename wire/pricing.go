@@ -137,20 +137,25 @@ func (p PricingSpec) RailsOf(level string) (r Rails, ok bool) {
 	return p.Rails[i], true
 }
 
-// Bounds returns the lowest and the highest total that a level's price can have.
-func (s Spec) Bounds(l Level) (floor, ceiling int64) {
-	floor, ceiling = l.Total(), l.Total()
-	r, moves := s.Pricing.RailsOf(l.ID)
-	if !moves {
-		return floor, ceiling
-	}
-	if s.Pricing.Mode == PricingDemand {
+// Bounds returns the lowest and the highest total that the price of a level can have which
+// costs opening at first. The rails have their defaults.
+func (r Rails) Bounds(mode string, opening int64) (floor, ceiling int64) {
+	if mode == PricingDemand {
 		return r.Floor, r.Ceiling
 	}
+	floor, ceiling = opening, opening
 	for _, t := range r.Tiers {
 		floor, ceiling = min(floor, t.Total), max(ceiling, t.Total)
 	}
 	return floor, ceiling
+}
+
+// Bounds returns the lowest and the highest total that a level's price can have.
+func (s Spec) Bounds(l Level) (floor, ceiling int64) {
+	if r, moves := s.Pricing.RailsOf(l.ID); moves {
+		return r.Bounds(s.Pricing.Mode, l.Total())
+	}
+	return l.Total(), l.Total()
 }
 
 // Grid returns the totals at which a rounding lets prices end: every unit, from an offset

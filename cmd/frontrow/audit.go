@@ -8,6 +8,7 @@ import (
 
 	"frontrow/inventory/audit"
 	"frontrow/inventory/ledger"
+	"frontrow/pricing"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -59,5 +60,16 @@ func auditEvent(ctx context.Context, at natsFlags, dsn, event string) (audit.Rep
 		return audit.Report{}, err
 	}
 	defer l.Close()
-	return audit.Run(ctx, js, l, event, time.Now())
+	report, err := audit.Run(ctx, js, l, event, time.Now())
+	if err != nil {
+		return report, err
+	}
+	prices, err := pricing.Recompute(ctx, js, event)
+	if err != nil {
+		return report, err
+	}
+	report.Checks = append(report.Checks, audit.Check{Invariant: "I13", Rule: "every price is inside of its rails, and is computed again from the log to the minor unit",
+		Looked: int(prices.Acts), Broken: len(prices.Wrong), Samples: prices.Wrong})
+	report.OK = report.OK && len(prices.Wrong) == 0
+	return report, nil
 }

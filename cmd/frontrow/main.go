@@ -34,7 +34,10 @@ type cli struct {
 	Gateway   gatewayCmd   `cmd:"" group:"Services:" help:"The regional edge: pages, API, WebSocket."`
 	Admission admissionCmd `cmd:"" group:"Services:" help:"Calls fans from the queue and issues passes; applies events."`
 	Inventory inventoryCmd `cmd:"" group:"Services:" help:"Decides who gets which seat; checkout and ledger."`
-	Pricing   pricingCmd   `cmd:"" group:"Services:" help:"Publishes prices."`
+	Pricing   struct {
+		Serve  pricingCmd       `cmd:"" default:"withargs" help:"Moves prices by the events' rules, and publishes them (\"frontrow pricing\" does, too)."`
+		Replay pricingReplayCmd `cmd:"" help:"Compute every price of an event again from the sale log. Exit status 1: one is another."`
+	} `cmd:"" group:"Services:" help:"Moves prices by the events' rules, and publishes them."`
 
 	Event struct {
 		Apply eventApplyCmd `cmd:"" help:"Put an event on sale, or change it; or show what that would change (--dry-run)."`

@@ -30,7 +30,7 @@ const (
 )
 
 // blind reports whether all signals that can be missing are.
-func blind(s wire.Signals) bool { return s.Stock == nil && s.Sales == nil && s.Queue == nil }
+func blind(s wire.Signals) bool { return len(s.Stock) == 0 && len(s.Sales) == 0 && s.Queue == nil }
 
 // factors returns the parts of a level's price that demand makes, and when the queue's part
 // last changed.

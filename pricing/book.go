@@ -1,0 +1,218 @@
+package pricing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+
+	"frontrow/internal/records"
+	"frontrow/kv"
+	"frontrow/pricing/rules"
+	"frontrow/wire"
+)
+
+// tries bounds how often an act is decided, or a price published, while others write.
+const tries = 8
+
+// book is an event's prices as they are stored: the log of acts, which is the truth, and
+// PRICES, which follows it.
+type book struct {
+	event   string
+	pricer  string
+	acts    *kv.Stream // SALELOG
+	prices  *kv.Bucket
+	spoiled *records.Spoiled
+	logger  *slog.Logger
+	changed func(levels int)
+}
+
+// last returns the last act and its revision, an act without a number if there is none.
+func (b *book) last(ctx context.Context) (act wire.PriceAct, at kv.Revision, err error) {
+	e, err := b.acts.Get(ctx, wire.LogSubject(b.event, wire.LogPrices))
+	if errors.Is(err, kv.ErrNotFound) {
+		return act, 0, nil
+	}
+	if err != nil {
+		return act, 0, err
+	}
+	act, err = records.Last[wire.PriceAct](ctx, b.spoiled, b.acts, e)
+	if kind := wire.SpoiledKind(err); err != nil && (kind == "" || kind == wire.SpoiledNewer) {
+		return act, 0, fmt.Errorf("last act on the prices of %s: %w", b.event, err)
+	}
+	return act, e.Revision, nil
+}
+
+// catchUp adopts the prices that PRICES has and the log has lost: it was restored from a
+// backup.
+func (b *book) catchUp(ctx context.Context, act wire.PriceAct) error {
+	last, at, err := b.last(ctx)
+	if err == nil {
+		_, err = b.adopt(ctx, act, last, at)
+	}
+	return err
+}
+
+// act decides and stores one act, and publishes what it makes of the prices. The act says
+// what is to be decided, by which rules. The error is rules.ErrNothing or a *wire.Problem
+// if nothing was stored; the prices of the last act are published nevertheless.
+func (b *book) act(ctx context.Context, act wire.PriceAct) (wire.PriceAct, error) {
+	for try := 1; ; try++ {
+		done, err := b.append(ctx, act)
+		if err == nil {
+			b.note(done)
+			return done, b.publish(ctx)
+		}
+		if again := errors.Is(err, kv.ErrConflict) || errors.Is(err, kv.ErrUnknown) || errors.Is(err, kv.ErrBusy); !again || try == tries || ctx.Err() != nil {
+			return done, err
+		}
+	}
+}
+
+// append stores an act behind the last one.
+func (b *book) append(ctx context.Context, act wire.PriceAct) (wire.PriceAct, error) {
+	last, at, err := b.last(ctx)
+	if err != nil {
+		return act, err
+	}
+	if last.N == 0 { // a version without this log may have published prices
+		if adopted, err := b.adopt(ctx, act, last, at); err != nil || adopted {
+			if err == nil {
+				err = kv.ErrConflict // decide on those
+			}
+			return act, err
+		}
+	}
+	next, err := rules.Apply(act, last.Levels)
+	if err != nil {
+		return act, err
+	}
+	act.N, act.Pricer, act.Levels = last.N+1, b.pricer, next
+	return act, b.store(ctx, act, at)
+}
+
+// adopt stores the prices that PRICES has and the log behind its last act has not.
+func (b *book) adopt(ctx context.Context, by, last wire.PriceAct, at kv.Revision) (adopted bool, err error) {
+	published, err := b.published(ctx, by.Rules)
+	if err != nil {
+		return false, err
+	}
+	levels := maps.Clone(last.Levels)
+	if levels == nil {
+		levels = map[string]wire.LevelPrice{}
+	}
+	for id, p := range published {
+		if was := levels[id]; p.Version > was.Version {
+			p.QueueAt, p.Tier, p.Frozen = was.QueueAt, was.Tier, was.Frozen
+			levels[id], adopted = p, true
+		}
+	}
+	if !adopted {
+		return false, nil
+	}
+	return true, b.store(ctx, wire.PriceAct{N: last.N + 1, Kind: wire.PriceActAdopt, At: by.At, Pricer: b.pricer, Rules: by.Rules, Levels: levels}, at)
+}
+
+func (b *book) store(ctx context.Context, act wire.PriceAct, behind kv.Revision) error {
+	value, err := json.Marshal(act)
+	if err == nil {
+		_, err = b.acts.Update(ctx, wire.LogSubject(b.event, wire.LogPrices), value, behind)
+	}
+	return err
+}
+
+// published returns the prices that PRICES has of the rules' levels.
+func (b *book) published(ctx context.Context, r wire.PriceRules) (map[string]wire.LevelPrice, error) {
+	all := map[string]wire.LevelPrice{}
+	for _, l := range r.Levels {
+		e, err := b.prices.Get(ctx, wire.PriceKey(b.event, l.ID))
+		if errors.Is(err, kv.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		p, err := records.Last[wire.Price](ctx, b.spoiled, &b.prices.Stream, e)
+		if kind := wire.SpoiledKind(err); err != nil && (kind == "" || kind == wire.SpoiledNewer) {
+			return nil, fmt.Errorf("price %s: %w", e.Key, err)
+		}
+		if err == nil {
+			all[l.ID] = wire.LevelPrice{Price: p}
+		}
+	}
+	return all, nil
+}
+
+// publish makes PRICES say what the last act says.
+func (b *book) publish(ctx context.Context) error {
+	last, _, err := b.last(ctx)
+	if err != nil {
+		return err
+	}
+	for level, l := range last.Levels {
+		if err := b.set(ctx, level, l.Price); err != nil {
+			return fmt.Errorf("price of %s: %w", level, err)
+		}
+	}
+	return nil
+}
+
+// errBehind means that the log doesn't say what PRICES does.
+var errBehind = errors.New("PRICES has a later version than the log")
+
+// set publishes a level's price, if PRICES has an earlier version of it or junk. A later
+// one is of an act that was stored meanwhile.
+func (b *book) set(ctx context.Context, level string, p wire.Price) error {
+	key := wire.PriceKey(b.event, level)
+	value, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		e, err := b.prices.Get(ctx, key)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+		if now, bad := records.Read[wire.Price](b.spoiled, b.prices.Name(), e); err == nil && bad == nil {
+			switch {
+			case string(e.Value) == string(value):
+				return nil
+			case now.Version > p.Version:
+				last, _, err := b.last(ctx)
+				if err != nil {
+					return err
+				}
+				if last.Levels[level].Version < now.Version {
+					return errBehind
+				}
+				p = last.Levels[level].Price
+				if value, err = json.Marshal(p); err != nil {
+					return err
+				}
+			}
+		} else if wire.SpoiledKind(bad) == wire.SpoiledNewer {
+			return bad
+		}
+		if _, err = b.prices.Update(ctx, key, value, e.Revision); err == nil {
+			b.spoiled.Note(b.prices.Name(), key, "")
+			return nil
+		}
+		if !errors.Is(err, kv.ErrConflict) || try == tries {
+			return err
+		}
+	}
+}
+
+// note logs the prices that an act changed.
+func (b *book) note(act wire.PriceAct) {
+	changes := 0
+	for level, l := range act.Levels {
+		if l.At.Equal(act.At) {
+			changes++
+			b.logger.Info("price changed", "event", b.event, "level", level, "total", l.Total, "version", l.Version, "why", l.Why)
+		}
+	}
+	b.changed(changes)
+}
