@@ -107,6 +107,8 @@ func shared() map[string]string {
 		"GET /v1/events/{event}/availability": "no-cache",
 		"GET /.well-known/jwks.json":          keysCache,
 		"GET /e/{event}/draw":                 boardCache,
+		"GET /e/{event}/prices":               boardCache,
+		"GET /v1/events/{event}/prices":       boardCache,
 		"GET /assets/{name...}":               "public, no-cache",
 		"GET /favicon.svg":                    "public, no-cache",
 		"GET /favicon.ico":                    "public, no-cache",

@@ -156,7 +156,7 @@ func (c *Catalogue) entry(id string) (*Event, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.events[id] == nil {
-		c.events[id] = &Event{id: id}
+		c.events[id] = &Event{id: id, bucket: kv.Open(c.cfg.JetStream, wire.PricesBucket)}
 	}
 	return c.events[id], nil
 }
@@ -193,7 +193,8 @@ func (c *Catalogue) setPrice(e kv.Entry) error {
 	if err != nil {
 		return err
 	}
-	ev.prices.Store(level, p)
+	l, _ := ev.prices.LoadOrStore(level, &levelPrices{seen: []wire.Price{p}, newest: e.Revision, oldest: e.Revision})
+	l.(*levelPrices).set(p, e.Revision)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"frontrow/gateway/live"
+	"frontrow/kv"
 	"frontrow/wire"
 )
 
@@ -16,7 +17,8 @@ type Event struct {
 	record atomic.Pointer[wire.Event]
 	zone   atomic.Pointer[time.Location] // of the record
 	feed   live.Feed                     // board and stock
-	prices sync.Map                      // level id → wire.Price
+	prices sync.Map                      // level id → *levelPrices
+	bucket *kv.Bucket                    // PRICES
 	begun  bool                          // opening has begun; guarded by Catalogue.mu
 
 	// Set by open before the event can be found, then never changed.
@@ -66,14 +68,6 @@ func (ev *Event) State(now time.Time) string {
 		return wire.SaleScheduled
 	}
 	return wire.SaleOpen
-}
-
-// Price returns what a place of the level costs now.
-func (ev *Event) Price(l wire.Level) wire.Amounts {
-	if p, ok := ev.prices.Load(l.ID); ok {
-		return p.(wire.Price).Amounts
-	}
-	return wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee)
 }
 
 // Turn returns where a place stands according to the last board; known is false if there is

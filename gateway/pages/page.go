@@ -1,5 +1,7 @@
 package pages
 
+import "time"
+
 // Page is what every template is executed with. All files of templates/ are parsed as one
 // set and a page is executed by its file name; shared pieces are {{define}}d once, under
 // their own names:
@@ -10,6 +12,7 @@ package pages
 //	orders.html   /orders                Orders
 //	carry.html    /c/{token}             Carry
 //	draw.html     /e/{event}/draw        Draw
+//	prices.html   /e/{event}/prices      Prices
 //	problem.html  any refusal of a page  Problem
 //
 // Pages must be readable without JavaScript. The policy sent with them allows
@@ -24,6 +27,7 @@ type Page struct {
 	Orders  *Orders // orders.html
 	Carry   *Carry  // carry.html
 	Draw    *Draw   // draw.html
+	Prices  *Prices // prices.html
 	Problem *Problem
 	Assets  map[string]string // "app.js" → "/assets/app.js?v=1f2e…", for each file of dist/
 }
@@ -37,6 +41,7 @@ type Event struct {
 	RoomOpensIn     int64    // ms
 	Lottery         bool     // fans who join before the on-sale are drawn by lot
 	DrawAhead       bool     // and the draw is still to come
+	PricesMove      bool     // by rules that are published
 	State           string   // wire.SaleScheduled, SaleOpen, SalePaused, SaleSoldOut or SaleClosed
 	Status          string   // the same as a sentence: "On sale now"
 	Digits          int      // minor digits of the event's currency
@@ -111,6 +116,30 @@ type Lane struct {
 type Entrants struct {
 	Region string
 	Fans   uint64
+}
+
+// Prices are what an event's levels cost, and have cost.
+type Prices struct {
+	Event  *Event
+	Levels []PriceLevel
+}
+
+// PriceLevel is a level's price with what its rules allow.
+type PriceLevel struct {
+	ID, Name                     string
+	Now, Opening, Floor, Ceiling *Money
+	Moves                        bool
+	Step                         *Money        // at a time; nil: it goes through a list
+	CoolDown                     time.Duration // between two changes
+	History                      []PriceChange // the newest first
+	Chart                        *Chart        // nil: nothing to see
+}
+
+// PriceChange is what a price became, and why.
+type PriceChange struct {
+	At    *Instant
+	Price *Money
+	Why   string
 }
 
 // Problem is a refusal as a page shows it.
