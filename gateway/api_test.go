@@ -179,6 +179,9 @@ func (s *shop) writer() {
 		case wire.SeatsSubject(show, wire.ActHold):
 			var r wire.HoldRequest
 			_ = json.Unmarshal(m.Data, &r)
+			if r.Expect != nil && *r.Expect < 5450 {
+				return wire.HoldReply{Problem: &wire.Problem{Code: wire.CodePriceChanged, Detail: "dearer", Expected: *r.Expect, Total: 5450}}
+			}
 			if len(r.Seats) == 2 {
 				return wire.HoldReply{Problem: &wire.Problem{Code: wire.CodeTaken, Detail: "gone", Seats: r.Seats[:1]}}
 			}
@@ -221,6 +224,16 @@ func TestPurchase(t *testing.T) {
 		t.Fatalf("%+v", taken)
 	}
 
+	for expect, want := range map[string]string{
+		"5449": `{"type":"/problems/price-changed","title":"The price has changed","status":409,"detail":"dearer","expect_total":5449,"total":5450}`,
+		"0":    `{"type":"/problems/price-changed","title":"The price has changed","status":409,"detail":"dearer","expect_total":0,"total":5450}`,
+		"-1":   `{"type":"/problems/invalid","title":"The request is not valid","status":422,"detail":"expect_total can't be negative."}`,
+	} {
+		if r := f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q],"expect_total":%s}`, a, expect)); string(r.body) != want {
+			t.Errorf("shown %s: %s", expect, r.body)
+		}
+	}
+	into[wire.HoldReply](t, f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q],"expect_total":5450}`, a)), http.StatusCreated)
 	orphan := f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q,%q,%q]}`, a, b, s.index.ID(2))).problem(t)
 	if orphan.Status != http.StatusUnprocessableEntity || orphan.Type != "/problems/orphan" || len(orphan.Seats) != 1 || len(orphan.Instead) != 2 {
 		t.Fatalf("%+v", orphan)

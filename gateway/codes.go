@@ -62,6 +62,8 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusConflict, "Checkout is under way"}
 	case wire.CodeQuoteChanged:
 		return refusal{http.StatusConflict, "Not what you were shown"}
+	case wire.CodePriceChanged:
+		return refusal{http.StatusConflict, "The price has changed"}
 	case wire.CodeOrphan:
 		return refusal{http.StatusUnprocessableEntity, "A seat would be left alone"}
 	case wire.CodeUnknownSeat:
@@ -133,8 +135,10 @@ type problemBody struct {
 	Order        string   `json:"order,omitempty"`
 	Ahead        *uint64  `json:"ahead,omitempty"` // of a place that isn't called yet
 	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
-	Challenge    string   `json:"challenge,omitempty"` // where to get the task of a proof
-	Skip         bool     `json:"skip,omitempty"`      // the answer "skip" gives a place in the slow lane
+	Challenge    string   `json:"challenge,omitempty"`    // where to get the task of a proof
+	Skip         bool     `json:"skip,omitempty"`         // the answer "skip" gives a place in the slow lane
+	Expected     *int64   `json:"expect_total,omitempty"` // of a price that has changed: what the fan was shown,
+	Total        *int64   `json:"total,omitempty"`        // and what it is now
 }
 
 // problemOf returns the refusal that err stands for: err itself, or one that reveals
@@ -158,6 +162,9 @@ func refuse(w http.ResponseWriter, p *wire.Problem) {
 		Challenge: p.Challenge, Skip: p.Skip}
 	if p.Code == wire.CodeWait {
 		body.Ahead = &p.Ahead
+	}
+	if p.Code == wire.CodePriceChanged {
+		body.Expected, body.Total = &p.Expected, &p.Total
 	}
 	raw, _ := json.Marshal(body) // can't fail
 	_, _ = w.Write(raw)

@@ -136,7 +136,7 @@ func (g *Gateway) hold(w http.ResponseWriter, r *request) error {
 	claims := pass.Claims()
 	claims.Net = r.visitor.NetTag
 	granted, refused, err := g.askForSeats(r.Context(), ev, wire.ActHold, wire.HoldRequest{
-		Hold: id, Claims: claims, Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count})
+		Hold: id, Claims: claims, Seats: req.Seats, Best: req.Best, Area: req.Area, Count: req.Count, Expect: req.Expect})
 	g.metrics.holds.WithLabelValues(outcome(err, refused)).Inc()
 	if err == nil && refused == nil {
 		g.defences.Held(r.visitor, ev, id, req.places())
@@ -193,6 +193,8 @@ func (h *holdRequest) check(ev *events.Event, limit int) *wire.Problem {
 		return wire.Refuse(wire.CodeInvalid, "Ask for exactly one of: seats, best, or area with count.")
 	case h.Area == "" && h.Count != 0:
 		return wire.Refuse(wire.CodeInvalid, "A count goes with an area, or inside best.")
+	case h.Expect != nil && *h.Expect < 0:
+		return wire.Refuse(wire.CodeInvalid, "expect_total can't be negative.")
 	case h.Best != nil:
 		return checkBest(ev, h.Best, limit)
 	case h.Area != "":

@@ -59,9 +59,10 @@ type fake struct {
 	method  string // of the last checkout
 	viewers map[chan wire.LiveFrame]struct{}
 
-	keepsSeats bool // after a payment that failed
-	again      bool // whoever joins gets another place, at the end
-	usedUp     bool // the place is
+	keepsSeats bool  // after a payment that failed
+	rise       int64 // of each price, that no board has told yet
+	again      bool  // whoever joins gets another place, at the end
+	usedUp     bool  // the place is
 
 	refuses map[string]wire.Code // by act: join, redeem, hold
 
@@ -314,11 +315,21 @@ func (f *fake) claim(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 409, wire.CodeTaken, "Another fan was faster.", ids...)
 		return
 	}
+	total := int64(0)
+	for _, i := range places {
+		total += f.price(f.index.Seat(i).Category).Total + f.rise
+	}
+	if wish.Expect == nil || total > *wish.Expect {
+		f.mu.Unlock()
+		answer(w, 409, map[string]any{"type": "/problems/" + string(wire.CodePriceChanged), "detail": "The price has changed.", "expect_total": wish.Expect, "total": total})
+		return
+	}
 	f.holds++
 	h := wire.HoldReply{Hold: fmt.Sprintf("h_%022d", f.holds), Currency: "EUR", Expires: time.Now().Add(8 * time.Minute).UTC()}
 	for _, i := range places {
 		ref := f.index.Seat(i)
 		price := f.price(ref.Category)
+		price.Base, price.Total = price.Base+f.rise, price.Total+f.rise
 		h.Seats = append(h.Seats, wire.SeatQuote{ID: ref.ID, Label: ref.Label, Price: price})
 		h.Total += price.Total
 	}

@@ -53,7 +53,7 @@ type pageEvent struct {
 	ID, Name, Venue, State, Status, Message string
 	Starts, Opens, RoomOpens                *pageInstant
 	RoomOpensIn                             int64
-	Lottery, DrawAhead                      bool
+	Lottery, DrawAhead, PricesMove          bool
 	Digits, PerFan                          int
 	Levels                                  []pageLevel
 }

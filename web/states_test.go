@@ -72,6 +72,30 @@ func TestPressedTwiceHoldsOnce(t *testing.T) {
 	}
 }
 
+// The price rises between choosing and holding: nothing is held until the fan, who is told
+// both amounts, asks again.
+func TestPriceRisesBeforeTheHold(t *testing.T) {
+	t.Parallel()
+	f, url := newFake(t, true)
+	b := newTab(t, newBrowser(t), "dearer", 390, 844, false)
+	b.seats(f, url)
+	f.mu.Lock()
+	f.rise = 500
+	f.mu.Unlock()
+	b.holds(`(document.querySelector("#best-level").selectedIndex = 1, document.querySelector("#best-form").dispatchEvent(new Event("change")), true)`)
+	b.click("#best")
+	b.wait("that the price has changed", `error.textContent.startsWith("The price has changed: it is €") && error.textContent.includes("Nothing is held yet") && !best.disabled`, "error", "best")
+	b.picture("dearer")
+	f.mu.Lock()
+	holds := f.holds
+	f.mu.Unlock()
+	if holds != 0 {
+		t.Errorf("%d holds at a price that nobody was shown", holds)
+	}
+	b.click("#best")
+	b.wait("the hold", `document.body.dataset.view === "checkout"`)
+}
+
 // The states of the page after the happy way, each with its way on.
 func TestWaysOn(t *testing.T) {
 	t.Parallel()

@@ -37,6 +37,8 @@ type HoldRequest struct {
 	Best   *Best    `json:"best,omitempty"`
 	Area   string   `json:"area,omitempty"`
 	Count  int      `json:"count,omitempty"`
+
+	Expect *int64 `json:"expect_total,omitempty"` // what the fan was shown, all-in minor units: nothing that costs more is held
 }
 
 // HoldWish is what a fan asks a gateway for: exactly one of Seats, Best, or Area with Count.
@@ -46,7 +48,8 @@ type HoldWish struct {
 	Area  string   `json:"area"`
 	Count int      `json:"count"`
 
-	Challenge string `json:"challenge"` // the answer to a challenge, if one was asked for
+	Expect    *int64 `json:"expect_total"` // see HoldRequest
+	Challenge string `json:"challenge"`    // the answer to a challenge, if one was asked for
 }
 
 // HoldReply is a standing hold with its quote, or a problem. A grant is sent to the

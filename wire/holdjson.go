@@ -15,6 +15,9 @@ func (r HoldRequest) AppendJSON(b []byte) []byte {
 	}
 	o.some("area", r.Area)
 	o.nonzero("count", int64(r.Count))
+	if r.Expect != nil {
+		o.number("expect_total", *r.Expect)
+	}
 	return o.end()
 }
 
@@ -38,6 +41,10 @@ func (r *HoldRequest) parse(text string) (rest string, ok bool) {
 	}
 	if m.next("count") {
 		r.Count = m.count()
+	}
+	if m.next("expect_total") {
+		total := m.number()
+		r.Expect = &total
 	}
 	r.part()
 	return m.end()
@@ -66,6 +73,10 @@ func (w *HoldWish) parse(text string) (rest string, ok bool) {
 	}
 	if m.next("count") {
 		w.Count = m.count()
+	}
+	if m.next("expect_total") {
+		total := m.number()
+		w.Expect = &total
 	}
 	if m.next("challenge") {
 		w.Challenge = m.text()

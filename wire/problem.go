@@ -21,6 +21,7 @@ const (
 	CodeHoldOver     Code = "hold-over"          // the hold ended: released, expired or sold
 	CodeCheckoutBusy Code = "checkout-busy"      // the hold is in checkout under another idempotency key
 	CodeQuoteChanged Code = "quote-changed"      // the hold isn't what the buyer says that they were shown
+	CodePriceChanged Code = "price-changed"      // the seats cost more than the fan was shown: Total, not Expected. Nothing is held
 	CodeKeyReused    Code = "idempotency-reuse"  // same idempotency key, another body
 	CodeWait         Code = "not-called"         // the place isn't called yet; Ahead and RetryAfterMS say more
 	CodeGone         Code = "gone"               // the sale is over, nothing can be left, or a ticket is void
@@ -61,6 +62,8 @@ type Problem struct {
 	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
 	Challenge    string   `json:"challenge,omitempty"` // path
 	Skip         bool     `json:"skip,omitempty"`      // the answer "skip" gives a place in the slow lane instead
+	Expected     int64    `json:"expect_total,omitempty"`
+	Total        int64    `json:"total,omitempty"` // minor units
 }
 
 func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }

@@ -14,6 +14,8 @@ func (p Problem) AppendJSON(b []byte) []byte {
 	o.nonzero("retry_after_ms", p.RetryAfterMS)
 	o.some("challenge", p.Challenge)
 	o.truth("skip", p.Skip)
+	o.nonzero("expect_total", p.Expected)
+	o.nonzero("total", p.Total)
 	return o.end()
 }
 
@@ -45,6 +47,12 @@ func (p *Problem) parse(text string) (rest string, ok bool) {
 	}
 	if m.next("skip") {
 		p.Skip = m.truth()
+	}
+	if m.next("expect_total") {
+		p.Expected = m.number()
+	}
+	if m.next("total") {
+		p.Total = m.number()
 	}
 	return m.end()
 }

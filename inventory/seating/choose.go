@@ -198,3 +198,22 @@ func (e *Engine) quote(seats []int) ([]wire.SeatQuote, *wire.Problem) {
 	}
 	return quotes, nil
 }
+
+// shown refuses quotes that come to more than the fan was shown, if they say what that was.
+func (e *Engine) shown(expect *int64, quotes []wire.SeatQuote) *wire.Problem {
+	if expect == nil {
+		return nil
+	}
+	total := int64(0)
+	for _, q := range quotes {
+		total += q.Price.Total
+	}
+	if total <= *expect {
+		return nil
+	}
+	currency := e.spec.Currency
+	p := wire.Refuse(wire.CodePriceChanged, fmt.Sprintf("The price has changed: it is %s now, not %s. Nothing is held yet. Ask again if you want the tickets at this price.",
+		wire.FormatAmount(total, currency), wire.FormatAmount(*expect, currency)))
+	p.Expected, p.Total = *expect, total
+	return p
+}

@@ -37,6 +37,9 @@ func (e *Engine) Hold(r wire.HoldRequest, now time.Time) wire.HoldReply {
 		return refusal(p)
 	}
 	quotes, p := e.quote(seats)
+	if p == nil {
+		p = e.shown(r.Expect, quotes)
+	}
 	if p != nil {
 		return refusal(p)
 	}

@@ -37,3 +37,33 @@ func TestPaysForWhatWasShown(t *testing.T) {
 		t.Error(r.Problem)
 	}
 }
+
+// Nothing is held that costs more than its fan was shown, and the refusal says both. What is
+// held is what it was, whatever is asked again.
+func TestHoldsForNoMoreThanWasShown(t *testing.T) {
+	e := onSale(t, seatingtest.Hall(t, 4, 12, 20))
+	ask := func(hold string, expect int64, change func(*wire.HoldRequest)) wire.HoldReply {
+		r := wire.HoldRequest{Hold: hold, Claims: claims("f" + hold), Expect: &expect}
+		change(&r)
+		return e.Hold(r, start)
+	}
+	for name, choose := range map[string]func(*wire.HoldRequest){
+		"seats": func(r *wire.HoldRequest) { r.Seats = []string{"A-1", "A-2"} },
+		"best":  func(r *wire.HoldRequest) { r.Best = &wire.Best{Count: 2, Level: "a"} },
+	} {
+		const total = 2 * (9000 + 900 + 300)
+		if p := ask("h_"+name, total-1, choose).Problem; code(p) != wire.CodePriceChanged || p.Expected != total-1 || p.Total != total {
+			t.Errorf("%s: %+v", name, p)
+		}
+		held := ask("h_"+name, total, choose)
+		if held.Problem != nil || held.Total != total {
+			t.Errorf("%s: %+v", name, held)
+		}
+		e.SetPrice("a", wire.Price{Amounts: wire.NewAmounts(10_000, 900, 300), Version: 2})
+		if again := ask("h_"+name, 1, choose); again.Problem != nil || again.Total != total {
+			t.Errorf("%s, asked again: %+v", name, again)
+		}
+		e.SetPrice("a", wire.Price{Amounts: wire.NewAmounts(9000, 900, 300), Version: 3})
+		e.Release(wire.ReleaseRequest{Hold: "h_" + name, Fan: "fh_" + name}, start)
+	}
+}

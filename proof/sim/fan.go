@@ -117,11 +117,18 @@ func (f *fan) hold() (reply wire.HoldReply, ok bool) {
 			r.Seats = append(r.Seats, w.index.ID(i))
 		}
 	}
+	if f.chance(0.3) { // what they were shown, while prices move
+		shown := int64(2000 + f.IntN(20_000))
+		r.Expect = &shown
+	}
 	if ok = f.ask(wire.ActHold, r, &reply); !ok || reply.Problem != nil {
 		f.submit("fan", "is refused", func() { w.counts.Refusals++ })
 		return reply, false
 	}
 	f.submit("fan", "holds", func() { w.check.held(f.id, reply) })
+	if r.Expect != nil && reply.Total > *r.Expect {
+		f.submit("fan", "pays more than was shown", func() { w.violate("I8", "hold %s costs %d, its fan was shown %d", reply.Hold, reply.Total, *r.Expect) })
+	}
 	for f.chance(0.3) { // whoever asks again gets the same
 		f.sleep(between(f.Rand, 0, 2*time.Second))
 		var again wire.HoldReply

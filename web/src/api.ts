@@ -60,7 +60,7 @@ export class Problem extends Error {
   constructor(
     readonly status: number, readonly code: string, detail: string,
     readonly seats: string[] = [], readonly order = "", readonly retryAfter = 0, readonly ahead = 0,
-    readonly challenge = "", readonly skip = false,
+    readonly challenge = "", readonly skip = false, readonly total = 0,
   ) { super(detail); }
 }
 
@@ -108,7 +108,7 @@ async function problemOf(response: Response): Promise<Problem> {
   const code = String(p.type ?? "").split(/[/#:]/).pop() || String(response.status);
   const after = Number(p.retry_after_ms) || 1000 * Number(response.headers.get("retry-after")) || 0;
   return new Problem(response.status, code, p.detail || p.title || "That did not work. Try again.", p.seats, p.order, after, p.ahead,
-    p.challenge, p.skip);
+    p.challenge, p.skip, p.total);
 }
 
 async function json<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -139,8 +139,8 @@ export class Api {
   }
   async redeem(place: string, challenge?: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place, challenge, key: await publicKey().catch(() => undefined) }); }
   /** Under one key a wish is held once, however often it is sent. */
-  async hold(pass: string, wish: HoldWish, key: string, challenge?: string): Promise<Hold> {
-    return (await admitted(pass, "POST", `${this.base}/holds`, { ...wish, challenge }, { "idempotency-key": key })).json();
+  async hold(pass: string, wish: HoldWish, expect_total: number, key: string, challenge?: string): Promise<Hold> {
+    return (await admitted(pass, "POST", `${this.base}/holds`, { ...wish, expect_total, challenge }, { "idempotency-key": key })).json();
   }
 
   async availability(places: number): Promise<Availability> {

@@ -81,10 +81,14 @@ export class Basket {
     return { seats: [...this.chosen].map((i) => this.model.plan.id(i)) };
   }
 
+  /** What the choice costs, as it is shown. */
+  get total(): number {
+    return this.area ? Number(this.areaCount.value) * this.model.amount(this.area.start) : [...this.chosen].reduce((sum, i) => sum + this.model.amount(i), 0);
+  }
+
   render(): void {
-    const { plan, info } = this.model, places = [...this.chosen].sort((a, b) => a - b), { area } = this;
+    const { plan, info } = this.model, places = [...this.chosen].sort((a, b) => a - b), { area, total } = this;
     const n = area ? Number(this.areaCount.value) : places.length;
-    const total = area ? n * this.model.amount(area.start) : places.reduce((sum, i) => sum + this.model.amount(i), 0);
     by("basket").classList.toggle("empty", !n);
     by("basket-area").hidden = !area;
     text(by("basket-area-name"), area ? `${area.label}, ${this.model.price(area.start)} each` : "");
@@ -122,6 +126,13 @@ export class Forms {
     } };
   }
 
+  /** What each may cost at most, as it is shown. */
+  get bestTotal(): number { return Math.max(...this.bestAmounts()); }
+  get standingTotal(): number {
+    const area = this.model.plan.areas.find((a) => a.id === value("area"));
+    return area ? Number(value("area-count")) * this.model.amount(area.start) : 0;
+  }
+
   get standing(): HoldWish { return { area: value("area"), count: Number(value("area-count")) }; }
 
   /** A seat of each category and section that may come: what it costs is the same all over it. */
@@ -138,15 +149,18 @@ export class Forms {
     return [...found.values()];
   }
 
+  private bestAmounts(): number[] {
+    return this.places(value("best-level"), value("best-section")).map((i) => Number(value("best-count")) * this.model.amount(i));
+  }
+
   /** What the buttons hold, and for how much. */
   render(): void {
-    const { plan, info } = this.model, n = Number(value("best-count"));
-    const amounts = this.places(value("best-level"), value("best-section")).map((i) => n * this.model.amount(i));
+    const { plan, info } = this.model, n = Number(value("best-count")), amounts = this.bestAmounts();
     const from = Math.min(...amounts), to = Math.max(...amounts);
     const cost = !amounts.length ? "" : from === to ? ` · ${money(from, info.currency)}` : ` · ${money(from, info.currency)} to ${money(to, info.currency)}`;
     text(by("best"), `Hold the best ${n === 1 ? "seat" : `${n} seats`}${cost}`);
     const area = plan.areas.find((a) => a.id === value("area")), m = Number(value("area-count"));
-    if (area) text(by("area-hold"), `Hold ${standing(m)} · ${money(m * this.model.amount(area.start), info.currency)}`);
+    if (area) text(by("area-hold"), `Hold ${standing(m)} · ${money(this.standingTotal, info.currency)}`);
   }
 }
 

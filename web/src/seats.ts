@@ -43,6 +43,7 @@ export class Seats {
   private failed = false; // the last snapshot could not be read
   private holding = false; // a hold is being asked for
   private asked?: { wish: string; key: string }; // the last hold, if what became of it isn't known
+  private dearer?: { wish: string; total: number }; // the price of a wish that was told after it had risen
 
   constructor(
     private readonly api: Api, private readonly store: Store, private readonly live: Live,
@@ -87,14 +88,14 @@ export class Seats {
       toggle.setAttribute("aria-pressed", String(list));
       text(toggle, list ? "Show the map" : "Choose from a list");
     });
-    by("hold").addEventListener("click", () => busy(by("hold"), () => this.hold(this.basket.wish)));
+    by("hold").addEventListener("click", () => busy(by("hold"), () => this.hold(this.basket.wish, this.basket.total)));
     by("best-form").addEventListener("submit", (e) => {
       e.preventDefault();
-      busy(by("best"), () => this.hold(this.forms.best));
+      busy(by("best"), () => this.hold(this.forms.best, this.forms.bestTotal));
     });
     by("area-form").addEventListener("submit", (e) => {
       e.preventDefault();
-      busy(by("area-hold"), () => this.hold(this.forms.standing));
+      busy(by("area-hold"), () => this.hold(this.forms.standing, this.forms.standingTotal));
     });
   }
 
@@ -242,16 +243,18 @@ export class Seats {
 
   // Asking for a hold.
 
-  private async hold(wish: HoldWish): Promise<void> {
+  /** Asks for a hold that costs no more than was shown. */
+  private async hold(wish: HoldWish, shown: number): Promise<void> {
     const pass = this.store.pass;
     if (!pass) return this.passOver();
     if (this.holding) return; // by another button
     this.holding = true;
     const same = JSON.stringify(wish);
     if (this.asked?.wish !== same) this.asked = { wish: same, key: newKey() };
-    const { key } = this.asked;
+    const { key } = this.asked, expect = Math.max(shown, this.dearer?.wish === same ? this.dearer.total : 0);
+    this.dearer = undefined;
     try {
-      const hold = await proving((answer) => this.api.hold(pass, wish, key, answer));
+      const hold = await proving((answer) => this.api.hold(pass, wish, expect, key, answer));
       this.asked = undefined;
       this.basket.clear();
       this.changed();
@@ -262,6 +265,10 @@ export class Seats {
       if (p.status && p.status < 500) this.asked = undefined; // else it may be held: the same again finds it
       if (p.status === 401) return this.passOver(p);
       if (this.passLost(p)) return;
+      if (p.code === "price-changed") {
+        this.dearer = { wish: same, total: p.total }; // who asks again has read it
+        return fail(`The price has changed: it is ${money(p.total, this.info.currency)} now instead of ${money(expect, this.info.currency)}. Nothing is held yet. Press again to hold ${"seats" in wish ? "these seats" : "the places"} at the new price.`);
+      }
       if (p.code !== "taken") return fail(p.message);
       const gone = p.seats.map((id) => this.plan.find(id)).filter((i) => i >= 0);
       for (const i of gone) {
