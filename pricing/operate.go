@@ -45,7 +45,11 @@ func (s *Service) acting(kind string) operator.Handler {
 		if e == nil {
 			return nil, wire.Refuse(wire.CodeNotFound, fmt.Sprintf("There is no event %q.", r.Event))
 		}
-		act := wire.PriceAct{Kind: kind, At: s.cfg.Now().UTC().Round(0), By: asked.By, Why: asked.Why, Level: asked.Level, Rules: e.Record().Spec.WithDefaults().PriceRules()}
+		spec := e.Record().Spec.WithDefaults()
+		if err := spec.CheckPricing(); err != nil {
+			return nil, wire.Refuse(wire.CodeInvalid, "The event's rules can't be kept: "+err.Error())
+		}
+		act := wire.PriceAct{Kind: kind, At: s.cfg.Now().UTC().Round(0), By: asked.By, Why: asked.Why, Level: asked.Level, Rules: spec.PriceRules()}
 		if asked.Total != nil {
 			act.Total = *asked.Total
 		}

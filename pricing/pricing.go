@@ -171,6 +171,12 @@ func (s *Service) decide(ctx context.Context, b *book, spec wire.Spec, seen *sal
 	} else if !check {
 		return nil // prices that are fixed move with the spec alone
 	}
+	if err := spec.CheckPricing(); err != nil {
+		if !check {
+			return nil // it is told often enough
+		}
+		return fmt.Errorf("no rule of the event is kept: %w", err)
+	}
 	_, err := b.act(ctx, act)
 	if errors.Is(err, rules.ErrNothing) {
 		if err = nil; check {

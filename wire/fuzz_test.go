@@ -68,3 +68,29 @@ func asJSON(t testing.TB, v any) string {
 	}
 	return strings.TrimSpace(b.String())
 }
+
+// An act on prices reads as it was written, whatever it says.
+func FuzzPriceAct(f *testing.F) {
+	at := time.Unix(2_200_000_000, 0).UTC()
+	s := moving(nil).WithDefaults()
+	for _, a := range []PriceAct{
+		{N: 1, Kind: PriceActRules, At: at, Pricer: "p", Rules: s.PriceRules(), Levels: map[string]LevelPrice{"a": {Price: Price{Amounts: NewAmounts(1, 2, 3), Version: 1, At: at, Why: "x"}}}},
+		{N: 2, Kind: PriceActSet, At: at, By: "ann", Why: "y", Level: "a", Total: 9, Rules: tiered(func(*Rails) {}).WithDefaults().PriceRules(),
+			Signals: &Signals{Stock: map[string]StockSignal{"a": {1, 2}}, Sales: map[string]SalesSignal{"a": {Duration(time.Hour), 1, 2}}, Queue: &QueueSignal{1, 2, 3, 4}, Missing: map[string]string{"queue": "z"}},
+			Levels:  map[string]LevelPrice{"a": {Price: Price{Amounts: NewAmounts(9, 0, 0), Version: 2, At: at, Parts: &PriceParts{Sales: -5}, Wanted: 7}, QueueAt: at, Tier: 1, Frozen: true}}},
+	} {
+		f.Add([]byte(asJSON(f, a)))
+	}
+	f.Add([]byte(`{"n":9223372036854775807,"kind":"set","levels":{"":{"version":1}}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		a, err := Read[PriceAct]("", raw)
+		if err != nil {
+			return
+		}
+		text := asJSON(t, a)
+		again, err := Read[PriceAct]("", []byte(text))
+		if err != nil || asJSON(t, again) != text {
+			t.Fatalf("%s came back as %+v, %v", text, again, err)
+		}
+	})
+}

@@ -171,9 +171,13 @@ func Grid(round, currency string) (unit, offset int64, ok bool) {
 	case RoundWhole:
 		return whole, 0, true
 	case RoundHalf:
-		return whole / 2, 0, whole >= 10
+		if whole >= 10 {
+			return whole / 2, 0, true
+		}
 	case RoundNinety:
-		return whole, whole - whole/100, whole >= 100
+		if whole >= 100 {
+			return whole, whole - whole/100, true
+		}
 	}
 	return 1, 0, false
 }

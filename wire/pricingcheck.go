@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -12,6 +13,15 @@ const (
 	maxWeightPercent = 400               // how much more than usual a factor may count
 	maxTotal         = 3 * maxMinorUnits // of a base and two fees
 )
+
+// CheckPricing is what Validate says of the rules of prices alone. Whoever acts by a spec that
+// others have stored asks: rules that a later version knows, or that somebody wrote by hand,
+// must not be kept halfway.
+func (s Spec) CheckPricing() error {
+	var f faults
+	s.checkPricing(&f)
+	return errors.Join(f...)
+}
 
 // checkPricing refuses rules that contradict each other, and those that nothing would act
 // upon: a rule that is accepted is kept.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"math"
 	"reflect"
 	"strings"
@@ -380,4 +381,32 @@ func BenchmarkDecide(b *testing.B) {
 	for b.Loop() {
 		Decide(r, state, g, opens.Add(50*time.Hour))
 	}
+}
+
+// Whatever stands in a log, its replay says something of it.
+func FuzzVerify(f *testing.F) {
+	seed := func(change func(*wire.Spec), act wire.PriceAct) {
+		s := demo(change)
+		first := wire.PriceAct{N: 1, Kind: wire.PriceActRules, At: opens, Rules: s.PriceRules(), Levels: opening(s)}
+		act.N, act.At, act.Rules, act.Levels = 2, opens.Add(50*time.Hour), s.PriceRules(), opening(s)
+		one, _ := json.Marshal(first)
+		two, _ := json.Marshal(act)
+		f.Add(one, two)
+	}
+	stock := &wire.Signals{Stock: map[string]wire.StockSignal{"a": {Places: 10, Sold: 9}}, Sales: map[string]wire.SalesSignal{"a": {Window: math.MaxInt64, Bought: math.MaxInt64, Lapsed: 1}}, Queue: &wire.QueueSignal{Waiting: -1, Called: 1, Bought: math.MaxInt64}}
+	seed(nil, wire.PriceAct{Kind: wire.PriceActRules, Signals: stock})
+	seed(func(s *wire.Spec) { s.Currency, s.Pricing.Rails[0].Round = "JPY", wire.RoundHalf }, wire.PriceAct{Kind: wire.PriceActSet, Level: "a", Total: 12_100})
+	seed(func(s *wire.Spec) { s.Pricing.Weights.Sales = math.MaxInt64; s.Pricing.Rails[0].Floor = math.MaxInt64 }, wire.PriceAct{Kind: wire.PriceActRules, Signals: stock})
+	seed(nil, wire.PriceAct{Kind: wire.PriceActFreeze})
+	f.Fuzz(func(t *testing.T, one, two []byte) {
+		var last, act wire.PriceAct
+		if json.Unmarshal(one, &last) != nil || json.Unmarshal(two, &act) != nil {
+			return
+		}
+		act.Levels = nil
+		if next, err := Apply(act, last.Levels); err == nil {
+			act.Levels = next
+		}
+		Verify(last, act)
+	})
 }
