@@ -60,6 +60,8 @@ func effect(key string) (more, less string) {
 		return "suspects may wait in a lane of their own", "suspects must pass the challenge"
 	case "pricing.mode":
 		return "prices move by other rules, or don't move", ""
+	case "pricing.approvals":
+		return "more operators must approve a change", "fewer operators must approve a change"
 	case "pricing.every", "rails.cool_down":
 		return "prices change less often", "prices change more often"
 	case "rails.floor":

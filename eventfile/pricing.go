@@ -90,7 +90,10 @@ func Explain(s wire.Spec) (lines []string) {
 	if p.QuietAfter > 0 {
 		lines = append(lines, fmt.Sprintf("nothing changes for %s after the opening", spoken(p.QuietAfter)))
 	}
-	if p.Mode == wire.PricingDemand {
+	if p.Mode == wire.PricingPropose {
+		lines = append(lines, fmt.Sprintf("each change waits until %s approved it, none of whom proposed it", plural(p.Approvals, "operator has", "operators have")))
+	}
+	if p.FollowsDemand() {
 		plan := "evenly from the opening to " + wire.FormatInstant(s.PlannedEnd(), s.Zone())
 		if len(p.Curve) > 0 {
 			plan, _ = w.list(p.Curve)
@@ -122,6 +125,13 @@ func (w writer) rails(l wire.Level, r wire.Rails) string {
 }
 
 func (w writer) amount(minor int64) string { return wire.FormatAmount(minor, w.currency) }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
 
 // weights names the factors that count, in their order.
 func weights(p wire.PricingWeights) string {

@@ -85,11 +85,10 @@ func (b *book) append(ctx context.Context, act wire.PriceAct) (wire.PriceAct, er
 			return act, err
 		}
 	}
-	next, err := rules.Apply(act, last.Levels)
-	if err != nil {
+	if act, err = rules.Apply(act, last); err != nil {
 		return act, err
 	}
-	act.N, act.Pricer, act.Levels = last.N+1, b.pricer, next
+	act.Pricer = b.pricer
 	return act, b.store(ctx, act, at)
 }
 
@@ -112,7 +111,7 @@ func (b *book) adopt(ctx context.Context, by, last wire.PriceAct, at kv.Revision
 	if !adopted {
 		return false, nil
 	}
-	return true, b.store(ctx, wire.PriceAct{N: last.N + 1, Kind: wire.PriceActAdopt, At: by.At, Pricer: b.pricer, Rules: by.Rules, Levels: levels}, at)
+	return true, b.store(ctx, wire.PriceAct{N: last.N + 1, Kind: wire.PriceActAdopt, At: by.At, Pricer: b.pricer, Rules: by.Rules, Levels: levels, Proposal: last.Proposal}, at)
 }
 
 func (b *book) store(ctx context.Context, act wire.PriceAct, behind kv.Revision) error {

@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -140,6 +141,53 @@ func TestDemandMovesPricesAcrossTakeOvers(t *testing.T) {
 	})
 }
 
+// What the rules propose waits for those who approve it, whichever pricer they ask.
+func TestProposalsAreApproved(t *testing.T) {
+	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
+		w := newWorld(t, env)
+		w.clock.set(opens.Add(50 * time.Hour))
+		w.moving(func(s *wire.Spec) { s.Pricing.Mode, s.Pricing.Approvals = wire.PricingPropose, 2 })
+		w.start("one")
+		w.price(1)
+		w.sold(900)
+		b := w.book()
+		var proposed wire.PriceAct
+		ctx, cancel := context.WithCancel(w.ctx())
+		_ = b.acts.Watch(ctx, wire.LogSubject("demo", wire.LogPrices), kv.Watcher{Entry: func(e kv.Entry) {
+			must(t, json.Unmarshal(e.Value, &proposed))
+			if proposed.Proposal != nil {
+				cancel()
+			}
+		}})
+		if p := proposed.Proposal; p == nil || p.Act != proposed.N || p.Levels["a"].Total != 12_500 || proposed.Levels["a"].Total != 12_000 {
+			t.Fatalf("%+v", proposed)
+		}
+		approve := func(by string) string {
+			_, code := w.act("approve", fmt.Sprintf(`{"on":%d,"why":"it sells","by":%q}`, proposed.N, by))
+			return code
+		}
+		if code := approve("ann"); code != "" {
+			t.Error(code)
+		}
+		if code := approve("ann"); code != string(wire.CodeInvalid) {
+			t.Errorf("twice: %q", code)
+		}
+		if code := approve("bob"); code != "" {
+			t.Error(code)
+		}
+		if p := w.price(2); p.Total != 12_500 || !strings.HasPrefix(p.Why, "approved: ") {
+			t.Errorf("%+v", p)
+		}
+		if _, code := w.act("reject", fmt.Sprintf(`{"on":%d,"why":"too late","by":"cy"}`, proposed.N)); code != string(wire.CodeInvalid) {
+			t.Errorf("what is approved is rejected: %q", code)
+		}
+		if _, code := w.act("propose", `{"level":"a","total":12600,"why":"a hunch","by":"ann"}`); code != string(wire.CodeInvalid) {
+			t.Errorf("within the cool-down: %q", code)
+		}
+		w.right(3)
+	})
+}
+
 // A pricer that dies between the act and its prices leaves work that the next one does.
 func TestActsAreFinishedByTheNext(t *testing.T) {
 	natstest.Each(t, func(t *testing.T, env *natstest.Env) {
@@ -245,14 +293,12 @@ func TestReplayFindsAMinorUnit(t *testing.T) {
 	s := wire.Spec{ID: "demo", Currency: "EUR", OpensAt: opens, SaleEndsAt: opens.Add(100 * time.Hour), Levels: []wire.Level{{ID: "a", Base: 12_000}},
 		Pricing: wire.PricingSpec{Mode: wire.PricingDemand, Rails: []wire.Rails{{Level: "a", Floor: 10_000, Ceiling: 12_500, Step: 500}}}}.WithDefaults()
 	first := wire.PriceAct{N: 1, Kind: wire.PriceActRules, At: opens, Rules: s.PriceRules()}
-	levels, err := rules.Apply(first, nil)
+	first, err := rules.Apply(first, wire.PriceAct{})
 	must(t, err)
-	first.Levels = levels
 	second := func(change func(*wire.PriceAct)) wire.PriceAct {
 		a := wire.PriceAct{N: 2, Kind: wire.PriceActRules, At: opens.Add(50 * time.Hour), Rules: s.PriceRules(), Signals: &wire.Signals{Stock: map[string]wire.StockSignal{"a": {Places: 10, Sold: 9}}}}
-		next, err := rules.Apply(a, first.Levels)
+		a, err := rules.Apply(a, first)
 		must(t, err)
-		a.Levels = next
 		change(&a)
 		return a
 	}

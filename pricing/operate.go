@@ -21,6 +21,9 @@ func (s *Service) endpoints() []operator.Endpoint {
 	}
 	return []operator.Endpoint{
 		endpoint("status", "the prices of an event's levels, with their history", "{}", "Status", s.status),
+		endpoint("propose", "proposes a price that the rails of a level allow now, where changes need approval", `{"level":"stalls","total":12500,"why":"…","by":"…"}`, "Status", s.acting(wire.PriceActPropose)),
+		endpoint("approve", "approves the open proposal, of the rules or of another operator; the last approval that is needed moves the prices", `{"on":17,"why":"…","by":"…"}`, "Status", s.acting(wire.PriceActApprove)),
+		endpoint("reject", "rejects the open proposal; for a while the rules make no other", `{"on":17,"why":"…","by":"…"}`, "Status", s.acting(wire.PriceActReject)),
 		endpoint("freeze", "stops the rules of a level, or of all: prices stay as they are until resume", `{"level":"stalls","why":"…","by":"…"}`, "Status", s.acting(wire.PriceActFreeze)),
 		endpoint("resume", "lets the rules of a level, or of all, go on", `{"level":"stalls","why":"…","by":"…"}`, "Status", s.acting(wire.PriceActResume)),
 		endpoint("set", "gives a level a price that its rails allow now; then its rules go on from there, unless it is frozen", `{"level":"stalls","total":12500,"why":"…","by":"…"}`, "Status", s.acting(wire.PriceActSet)),
@@ -38,8 +41,11 @@ func (s *Service) acting(kind string) operator.Handler {
 		if err := operator.Said(asked.Why, asked.By); err != nil {
 			return nil, err
 		}
-		if set := kind == wire.PriceActSet; set != (asked.Total != nil) || set && asked.Level == "" {
-			return nil, wire.Refuse(wire.CodeInvalid, `Only set takes a "total", in minor units and with all fees, and the "level" that it is for.`)
+		if prices := kind == wire.PriceActSet || kind == wire.PriceActPropose; prices != (asked.Total != nil) || prices && asked.Level == "" {
+			return nil, wire.Refuse(wire.CodeInvalid, `Only set and propose take a "total", in minor units and with all fees, and the "level" that it is for.`)
+		}
+		if on := kind == wire.PriceActApprove || kind == wire.PriceActReject; on != (asked.On > 0) || on && asked.Level != "" {
+			return nil, wire.Refuse(wire.CodeInvalid, `Only approve and reject take "on", the number of the act with the proposal, and no level: status has it.`)
 		}
 		e := s.leader.Event(r.Event)
 		if e == nil {
@@ -49,7 +55,7 @@ func (s *Service) acting(kind string) operator.Handler {
 		if err := spec.CheckPricing(); err != nil {
 			return nil, wire.Refuse(wire.CodeInvalid, "The event's rules can't be kept: "+err.Error())
 		}
-		act := wire.PriceAct{Kind: kind, At: s.cfg.Now().UTC().Round(0), By: asked.By, Why: asked.Why, Level: asked.Level, Rules: spec.PriceRules()}
+		act := wire.PriceAct{Kind: kind, At: s.cfg.Now().UTC().Round(0), By: asked.By, Why: asked.Why, Level: asked.Level, On: asked.On, Rules: spec.PriceRules()}
 		if asked.Total != nil {
 			act.Total = *asked.Total
 		}
@@ -68,6 +74,7 @@ type Status struct {
 	Pricer   string                `json:"pricer"`
 	At       time.Time             `json:"at,omitzero"` // of it
 	Currency string                `json:"currency"`
+	Proposal *wire.PriceProposal   `json:"proposal,omitempty"` // waiting for approval, or rejected
 	Levels   map[string]LevelState `json:"levels"`
 }
 
@@ -94,7 +101,7 @@ func (s *Service) status(ctx context.Context, r operator.Request) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prices: %w", err)
 	}
-	status := Status{Event: e.ID, Mode: spec.Pricing.Mode, Act: last.N, Pricer: last.Pricer, At: last.At, Currency: spec.Currency, Levels: map[string]LevelState{}}
+	status := Status{Event: e.ID, Mode: spec.Pricing.Mode, Act: last.N, Pricer: last.Pricer, At: last.At, Currency: spec.Currency, Proposal: last.Proposal, Levels: map[string]LevelState{}}
 	for _, l := range spec.Levels {
 		state := LevelState{Name: l.Name, Frozen: last.Levels[l.ID].Frozen}
 		if rails, moves := spec.Pricing.RailsOf(l.ID); moves {

@@ -178,6 +178,10 @@ func (s *Service) decide(ctx context.Context, b *book, spec wire.Spec, seen *sal
 		return fmt.Errorf("no rule of the event is kept: %w", err)
 	}
 	_, err := b.act(ctx, act)
+	if errors.Is(err, rules.ErrNothing) && spec.Pricing.Mode == wire.PricingPropose {
+		act.Kind = wire.PriceActPropose
+		_, err = b.act(ctx, act)
+	}
 	if errors.Is(err, rules.ErrNothing) {
 		if err = nil; check {
 			err = b.publish(ctx)

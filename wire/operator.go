@@ -17,7 +17,7 @@ import (
 //	frontrow.event.{apply,open,close}                               frontrow-admission
 //	frontrow.admission.{status,pause,resume,rate,message,drain,revoke}.<event>  frontrow-admission
 //	frontrow.inventory.{status,block,unblock,release,refund}.<event> frontrow-inventory
-//	frontrow.pricing.{status,freeze,resume,set}.<event>             frontrow-pricing
+//	frontrow.pricing.{status,propose,approve,reject,freeze,resume,set}.<event>  frontrow-pricing
 //	frontrow.gateway.status                                         frontrow-gateway
 const (
 	ServiceAdmission = "frontrow-admission"
@@ -87,7 +87,8 @@ type MeterReply struct {
 // PriceRequest asks for an act on the prices of a level, or for freeze and resume of all.
 type PriceRequest struct {
 	Level string `json:"level,omitempty"`
-	Total *int64 `json:"total,omitempty"` // set: minor units, with all fees
+	Total *int64 `json:"total,omitempty"` // set, propose: minor units, with all fees
+	On    int64  `json:"on,omitempty"`    // approve, reject: the act with the proposal
 	By    string `json:"by"`
 	Why   string `json:"why"`
 }

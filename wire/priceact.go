@@ -18,11 +18,36 @@ type PriceAct struct {
 	Why    string    `json:"why,omitempty"` // said by the operator
 
 	Level string `json:"level,omitempty"` // of an operator's act; empty: all
-	Total int64  `json:"total,omitempty"` // that an operator set
+	Total int64  `json:"total,omitempty"` // that an operator set or proposed
+	On    int64  `json:"on,omitempty"`    // the act with the proposal that is approved or rejected
 
 	Rules   PriceRules            `json:"rules"`
 	Signals *Signals              `json:"signals,omitempty"` // of mode tiers and demand
 	Levels  map[string]LevelPrice `json:"levels"`            // all of them, after the act
+
+	Proposal *PriceProposal `json:"proposal,omitempty"` // after the act; nil: none, or none that still matters
+}
+
+// PriceProposal is what prices are to become once enough operators have approved it. It is
+// known by the act that made it.
+type PriceProposal struct {
+	Act      int64                    `json:"act"`
+	By       string                   `json:"by,omitempty"` // empty: the event's rules
+	Why      string                   `json:"why,omitempty"`
+	At       time.Time                `json:"at"`
+	Levels   map[string]ProposedPrice `json:"levels"`
+	Approved []string                 `json:"approved,omitempty"` // by whom so far
+	Rejected bool                     `json:"rejected,omitempty"` // for its life, the rules propose nothing else
+}
+
+// ProposedPrice is what a level's price is to become, from a version of it.
+type ProposedPrice struct {
+	Total   int64       `json:"total"`
+	From    int64       `json:"from_version"`
+	Wanted  int64       `json:"wanted,omitempty"`
+	Parts   *PriceParts `json:"parts,omitempty"`
+	QueueAt time.Time   `json:"queue_at,omitzero"`
+	Why     string      `json:"why"`
 }
 
 // Kinds of acts on prices.
@@ -32,6 +57,10 @@ const (
 	PriceActSet    = "set"    // an operator did, inside of the rails
 	PriceActFreeze = "freeze" // an operator stopped them
 	PriceActResume = "resume" // and let them go again
+
+	PriceActPropose = "propose" // the rules or, with By, an operator would move them
+	PriceActApprove = "approve"
+	PriceActReject  = "reject"
 )
 
 // LevelPrice is a level's price and what else the rules remember of it.

@@ -9,6 +9,7 @@ import (
 // All amounts are all-in totals; when a price moves, its base does, and its fees stay.
 type PricingSpec struct {
 	Mode        string         `json:"mode,omitempty" file:"default"`        // Pricing…; default fixed
+	Approvals   int            `json:"approvals,omitempty" file:"default"`   // of mode propose: operators, none of them the proposer, who must approve; default 1
 	Every       Duration       `json:"every,omitzero" file:"default"`        // between two changes at least; default 2 m, from 1 m to 5 m
 	QuietBefore Duration       `json:"quiet_before,omitzero" file:"default"` // before the opening, for which nothing changes
 	QuietAfter  Duration       `json:"quiet_after,omitzero" file:"default"`  // after it, likewise
@@ -20,16 +21,17 @@ type PricingSpec struct {
 
 // Modes of pricing.
 const (
-	PricingFixed  = "fixed"  // prices are what the levels say
-	PricingTiers  = "tiers"  // they go through a published list, by time or by what is sold
-	PricingDemand = "demand" // they follow demand, supply and time, inside of the rails
+	PricingFixed   = "fixed"   // prices are what the levels say
+	PricingTiers   = "tiers"   // they go through a published list, by time or by what is sold
+	PricingDemand  = "demand"  // they follow demand, supply and time, inside of the rails
+	PricingPropose = "propose" // likewise, but each change waits until an operator approves it
 )
 
 // MaxTiers bounds the tiers of a level, and the points of a curve.
 const MaxTiers = 32
 
 // Rails limit a level's price. Of the fields, tiers alone belong to mode tiers and freeze to
-// both modes; all others belong to mode demand.
+// all modes; all others belong to the modes demand and propose.
 type Rails struct {
 	Level     string   `json:"level"`
 	Floor     int64    `json:"floor,omitempty" file:"amount,default"`   // lowest total; default: the level's own
@@ -91,8 +93,11 @@ func (p PricingSpec) withDefaults(levels []Level) PricingSpec {
 	if p.Mode == "" {
 		p.Mode = PricingFixed
 	}
-	if p.Mode != PricingDemand {
+	if !p.FollowsDemand() {
 		return p
+	}
+	if p.Mode == PricingPropose && p.Approvals == 0 {
+		p.Approvals = 1
 	}
 	if p.Every == 0 {
 		p.Every = Duration(2 * time.Minute)
@@ -119,6 +124,11 @@ func (p PricingSpec) withDefaults(levels []Level) PricingSpec {
 	return p
 }
 
+// FollowsDemand reports whether prices move by demand, approved or not.
+func (p PricingSpec) FollowsDemand() bool {
+	return p.Mode == PricingDemand || p.Mode == PricingPropose
+}
+
 func setAmount(a *int64, otherwise int64) {
 	if *a == 0 {
 		*a = otherwise
@@ -140,7 +150,7 @@ func (p PricingSpec) RailsOf(level string) (r Rails, ok bool) {
 // Bounds returns the lowest and the highest total that the price of a level can have which
 // costs opening at first. The rails have their defaults.
 func (r Rails) Bounds(mode string, opening int64) (floor, ceiling int64) {
-	if mode == PricingDemand {
+	if mode != PricingTiers {
 		return r.Floor, r.Ceiling
 	}
 	floor, ceiling = opening, opening

@@ -84,6 +84,8 @@ func TestPricingRules(t *testing.T) {
 		"tiers go back":    {tiered(func(r *Rails) { r.Tiers[1] = Tier{From: priced, Total: 14_000} }), "pricing.rails[0].tiers[1].from: "},
 		"too much sold":    {tiered(func(r *Rails) { r.Tiers[1].Sold = 101 }), "pricing.rails[0].tiers[1].sold: 101"},
 		"tier under fees":  {tiered(func(r *Rails) { r.Tiers[1].Total = 900 }), "pricing.rails[0].tiers[1].total: EUR 9.00"},
+		"approvals":        {moving(func(s *Spec) { s.Pricing.Approvals = 1 }), "pricing.approvals: belong to mode propose"},
+		"many approvals":   {moving(func(s *Spec) { s.Pricing.Mode, s.Pricing.Approvals = PricingPropose, 3 }), "pricing.approvals: 3"},
 		"tiers every":      {moving(func(s *Spec) { *s = tiered(func(*Rails) {}); s.Pricing.Every = Duration(time.Minute) }), "pricing.every: belongs to mode demand"},
 		"tiers of weights": {moving(func(s *Spec) { *s = tiered(func(*Rails) {}); s.Pricing.Weights.Time = 1 }), "pricing.weights: belong to mode demand"},
 	} {
@@ -127,6 +129,7 @@ func TestPricingChangesOnceOpen(t *testing.T) {
 		"round":       {moving(nil), rail(func(r *Rails) { r.Round = RoundWhole }), "pricing.rails[0].round: "},
 		"direction":   {moving(nil), moving(func(s *Spec) { s.Pricing.Rails[1].Direction = PriceBoth }), "pricing.rails[1].direction: "},
 		"tiers":       {tiered(func(*Rails) {}), tiered(func(r *Rails) { r.Tiers[0].Total++ }), "pricing.rails[0].tiers: "},
+		"approvals":   {moving(func(s *Spec) { s.Pricing.Mode, s.Pricing.Approvals = PricingPropose, 2 }), moving(func(s *Spec) { s.Pricing.Mode = PricingPropose }), "pricing.approvals: "},
 		"frozen tier": {tiered(func(*Rails) {}), tiered(func(r *Rails) { r.Freeze = true }), ""},
 	} {
 		err := Event{Spec: c.was}.CheckChange(Event{Spec: c.is}, priced)

@@ -30,12 +30,12 @@ func (s Spec) checkPricing(f *faults) {
 	switch p.Mode {
 	case PricingFixed:
 		if rest := (PricingSpec{Mode: p.Mode}); !reflect.DeepEqual(p, rest) {
-			f.add("pricing.mode", "prices are fixed, so no other rule does anything: write %s or %s, or leave the rules out", PricingTiers, PricingDemand)
+			f.add("pricing.mode", "prices are fixed, so no other rule does anything: write %s, %s or %s, or leave the rules out", PricingTiers, PricingDemand, PricingPropose)
 		}
 		return
-	case PricingTiers, PricingDemand:
+	case PricingTiers, PricingDemand, PricingPropose:
 	default:
-		f.add("pricing.mode", "%q: write %s, %s or %s", p.Mode, PricingFixed, PricingTiers, PricingDemand)
+		f.add("pricing.mode", "%q: write %s, %s, %s or %s", p.Mode, PricingFixed, PricingTiers, PricingDemand, PricingPropose)
 		return
 	}
 	f.duration("pricing.quiet_before", p.QuietBefore, 0, Duration(24*time.Hour))
@@ -72,10 +72,15 @@ func (s Spec) checkPricing(f *faults) {
 	}
 }
 
-// checkDemand checks what belongs to mode demand alone.
+// checkDemand checks what belongs to the modes that follow demand alone.
 func (s Spec) checkDemand(f *faults) {
 	p := s.Pricing
-	if p.Mode != PricingDemand {
+	if p.Mode != PricingPropose && p.Approvals != 0 {
+		f.add("pricing.approvals", "belong to mode %s", PricingPropose)
+	} else if p.Mode == PricingPropose {
+		f.number("pricing.approvals", p.Approvals, 1, 2)
+	}
+	if !p.FollowsDemand() {
 		if p.Every != 0 {
 			f.add("pricing.every", "belongs to mode %s: tiers say themselves when they begin", PricingDemand)
 		}
@@ -93,7 +98,7 @@ func (s Spec) checkDemand(f *faults) {
 	}
 	end := s.PlannedEnd()
 	if s.OpensAt.IsZero() || end.IsZero() {
-		f.add("pricing.mode", "%s compares the sale with a plan, which needs opens_at, and sale_ends_at or starts_at", PricingDemand)
+		f.add("pricing.mode", "%s compares the sale with a plan, which needs opens_at, and sale_ends_at or starts_at", p.Mode)
 		return
 	}
 	if len(p.Curve) > MaxTiers {
@@ -232,6 +237,9 @@ func (s Spec) checkPricingChange(f *faults, next Spec) {
 		if !c.same {
 			f.add("pricing."+c.key, told, s.ID)
 		}
+	}
+	if is.Approvals < was.Approvals {
+		f.add("pricing.approvals", "%d were told: there can only be more", was.Approvals)
 	}
 	if is.Every < was.Every {
 		f.add("pricing.every", "%v was told: it can only become longer", was.Every)

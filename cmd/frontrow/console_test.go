@@ -130,6 +130,9 @@ func everyAct(t *testing.T, shipped *natstest.Shipped, at string) {
 		{"frontrow.inventory.retry-capture.show", `{"all":true,"why":"the key was wrong","by":"ann"}`, `"captures":0`},
 		{"frontrow.inventory.write-off.show", fmt.Sprintf(`{"order":%q,"why":"a closed account","by":"ann"}`, bought.text("order")), `invalid`},
 		{"frontrow.pricing.status.show", "{}", `"all"`},
+		{"frontrow.pricing.propose.show", `{"level":"all","total":6000,"why":"a hunch","by":"ann"}`, `invalid`},
+		{"frontrow.pricing.approve.show", `{"on":1,"why":"fine","by":"ann"}`, `invalid`},
+		{"frontrow.pricing.reject.show", `{"on":1,"why":"no","by":"ann"}`, `invalid`},
 		{"frontrow.pricing.freeze.show", `{"level":"all","why":"a rumour","by":"ann"}`, `invalid`}, // its price is fixed
 		{"frontrow.pricing.resume.show", `{"why":"a rumour","by":"ann"}`, `invalid`},
 		{"frontrow.pricing.set.show", `{"level":"all","total":6000,"why":"a rumour","by":"ann"}`, `invalid`},

@@ -151,7 +151,7 @@ func (m *Market) Signals(r wire.PriceRules, tick time.Duration, now time.Time) w
 	s := wire.Signals{Missing: map[string]string{}}
 	part := perPart * time.Duration(r.Pricing.Every)
 	m.stocked(&s, now)
-	if r.Pricing.Mode != wire.PricingDemand {
+	if !r.Pricing.FollowsDemand() {
 		return trimmed(s)
 	}
 	m.sold(&s, r, part, now)

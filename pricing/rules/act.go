@@ -11,26 +11,48 @@ import (
 // ErrNothing means that an act would change nothing.
 var ErrNothing = errors.New("it would change nothing")
 
-// Apply returns the prices after an act, from those before it: what the pricer does before it
-// stores an act, and what replay does to check it. Of the act, Levels are not used. The error
-// is ErrNothing, or a *wire.Problem that says why an operator's act is refused.
-func Apply(a wire.PriceAct, state State) (State, error) {
+// Apply returns an act with the prices and the proposal after it, from the act before it:
+// what is done before an act is stored, and what replay does to check it. The error is
+// ErrNothing, or a *wire.Problem that says why an operator's act is refused.
+func Apply(a, last wire.PriceAct) (wire.PriceAct, error) {
+	state := State(last.Levels)
+	a.N, a.Proposal = last.N+1, last.Proposal
+	var next State
+	var err error
 	switch a.Kind {
 	case wire.PriceActRules:
-		signals := wire.Signals{}
-		if a.Signals != nil {
-			signals = *a.Signals
+		next, err = State(nil), ErrNothing
+		if n, changed := Decide(a.Rules, state, signals(a), a.At); changed {
+			next, err = n, nil
 		}
-		if next, changed := Decide(a.Rules, state, signals, a.At); changed {
-			return next, nil
-		}
-		return nil, ErrNothing
 	case wire.PriceActSet:
-		return set(a, state)
+		next, err = set(a, state)
 	case wire.PriceActFreeze, wire.PriceActResume:
-		return freeze(a, state, a.Kind == wire.PriceActFreeze)
+		next, err = freeze(a, state, a.Kind == wire.PriceActFreeze)
+	case wire.PriceActPropose:
+		next = state
+		a.Proposal, err = propose(a, last)
+	case wire.PriceActApprove:
+		a.Proposal, next, err = approve(a, last)
+	case wire.PriceActReject:
+		next = state
+		a.Proposal, err = reject(a, last)
+	default:
+		err = refused("There is no act %q on prices.", a.Kind)
 	}
-	return nil, wire.Refuse(wire.CodeInvalid, fmt.Sprintf("There is no act %q on prices.", a.Kind))
+	a.Levels = next
+	return a, err
+}
+
+func signals(a wire.PriceAct) wire.Signals {
+	if a.Signals == nil {
+		return wire.Signals{}
+	}
+	return *a.Signals
+}
+
+func refused(format string, a ...any) *wire.Problem {
+	return wire.Refuse(wire.CodeInvalid, fmt.Sprintf(format, a...))
 }
 
 // freeze stops the levels that rules move, or lets them go again.
@@ -46,60 +68,82 @@ func freeze(a wire.PriceAct, state State, frozen bool) (State, error) {
 	}
 	switch {
 	case !known:
-		return nil, wire.Refuse(wire.CodeInvalid, "No rule moves the price of such a level.")
+		return nil, refused("No rule moves the price of such a level.")
 	case !changed:
 		return nil, ErrNothing
 	}
 	return next, nil
 }
 
-// set gives a level a price that its rules could have given it, but for demand: it keeps
-// inside of the rails, of the step and of the order, and waits for the cool-down.
+// set gives a level a price at once. Where changes are approved, this one must be, too.
 func set(a wire.PriceAct, state State) (State, error) {
-	refused := func(format string, args ...any) (State, error) {
-		return nil, wire.Refuse(wire.CodeInvalid, fmt.Sprintf(format, args...))
+	if a.Rules.Pricing.Mode == wire.PricingPropose {
+		return nil, refused("Changes of these prices need approval: propose it.")
 	}
-	r := a.Rules
-	amount := func(minor int64) string { return wire.FormatAmount(minor, r.Currency) }
-	for i, at := range r.Levels {
-		l := level{PriceLevel: at, was: state[at.ID]}
-		if l.rails, l.moves = r.Pricing.RailsOf(at.ID); at.ID != a.Level {
-			continue
-		}
-		switch {
-		case !l.moves || r.Pricing.Mode != wire.PricingDemand:
-			return refused("What %q costs is in the event's spec: apply another.", a.Level)
-		case a.At.Before(r.OpensAt) || l.was.Version == 0:
-			return refused("The sale has not opened: apply another spec.")
-		}
-		l.reach(a.At, resting(r, state, a.At))
-		l.to = a.Total
-		switch l.round(r.Currency); {
-		case a.Total == l.was.Total:
-			return nil, ErrNothing
-		case a.Total < l.lo || a.Total > l.hi:
-			return refused("The rails let %q cost from %s to %s now.", a.Level, amount(l.lo), amount(l.hi))
-		case l.to != a.Total:
-			return refused("%s is not where its prices end (%s).", amount(a.Total), l.rails.Round)
-		case r.Pricing.Spread && i > 0 && a.Total > state[r.Levels[i-1].ID].Total:
-			return refused("It would cost more than %q, which is better.", r.Levels[i-1].ID)
-		case r.Pricing.Spread && i+1 < len(r.Levels) && a.Total < state[r.Levels[i+1].ID].Total:
-			return refused("It would cost less than %q, which is worse.", r.Levels[i+1].ID)
-		}
-		return l.bySomebody(a, state), nil
-	}
-	return refused("There is no level %q.", a.Level)
+	return moved(a, state, asked(a, state), "set by an operator")
 }
 
-// bySomebody is the state with what an operator set. The parts stay those that demand last
-// used: they say what a missing signal leaves as it was.
-func (l *level) bySomebody(a wire.PriceAct, state State) State {
-	next, after := maps.Clone(state), l.was
-	after.Amounts = wire.NewAmounts(a.Total-l.ServiceFee-l.FacilityFee, l.ServiceFee, l.FacilityFee)
-	after.Version, after.At, after.Why = l.was.Version+1, a.At.UTC(), "set by an operator"
-	if after.Parts == nil {
-		after.Parts = &wire.PriceParts{} // it is no longer what the spec says
+// asked is what an operator asks for, in the form of what the rules propose. The parts stay
+// those that demand last used: they say what a missing signal leaves as it was.
+func asked(a wire.PriceAct, state State) map[string]wire.ProposedPrice {
+	was := state[a.Level]
+	p := wire.ProposedPrice{Total: a.Total, From: was.Version, Wanted: was.Wanted, Parts: was.Parts, QueueAt: was.QueueAt}
+	if p.Parts == nil {
+		p.Parts = &wire.PriceParts{} // it is no longer what the spec says
 	}
-	next[l.ID] = after
-	return next
+	return map[string]wire.ProposedPrice{a.Level: p}
+}
+
+// moved returns the state with other prices, all of which the rules allow: inside of rails,
+// step and order, ending where they may, after the cool-down, and frozen or not.
+func moved(a wire.PriceAct, state State, to map[string]wire.ProposedPrice, why string) (State, error) {
+	r, next, left := a.Rules, maps.Clone(state), len(to)
+	for i, at := range r.Levels {
+		p, moves := to[at.ID]
+		if !moves {
+			continue
+		}
+		left--
+		l := level{PriceLevel: at, was: state[at.ID]}
+		if err := l.allows(a, p.Total, state); err != nil {
+			return nil, err
+		}
+		after := l.was
+		after.Price = wire.Price{Amounts: wire.NewAmounts(p.Total-l.ServiceFee-l.FacilityFee, l.ServiceFee, l.FacilityFee),
+			Version: l.was.Version + 1, At: a.At.UTC(), Why: why + p.Why, Wanted: p.Wanted, Parts: p.Parts}
+		after.QueueAt = p.QueueAt
+		next[r.Levels[i].ID] = after
+	}
+	if left > 0 {
+		return nil, refused("There is no level %q.", a.Level)
+	}
+	for i := 1; r.Pricing.Spread && i < len(r.Levels); i++ {
+		if better, worse := r.Levels[i-1].ID, r.Levels[i].ID; next[worse].Total > next[better].Total {
+			return nil, refused("%q would cost more than %q, which is better.", worse, better)
+		}
+	}
+	return next, nil
+}
+
+// allows says why a level may not have a price now, if it may not.
+func (l *level) allows(a wire.PriceAct, total int64, state State) error {
+	r := a.Rules
+	switch l.rails, l.moves = r.Pricing.RailsOf(l.ID); {
+	case !l.moves || !r.Pricing.FollowsDemand():
+		return refused("What %q costs is in the event's spec: apply another.", l.ID)
+	case a.At.Before(r.OpensAt) || l.was.Version == 0:
+		return refused("The sale has not opened: apply another spec.")
+	}
+	amount := func(minor int64) string { return wire.FormatAmount(minor, r.Currency) }
+	l.reach(a.At, resting(r, state, a.At))
+	l.to = total
+	switch l.round(r.Currency); {
+	case total == l.was.Total:
+		return ErrNothing
+	case total < l.lo || total > l.hi:
+		return refused("The rails let %q cost from %s to %s now.", l.ID, amount(l.lo), amount(l.hi))
+	case l.to != total && a.Kind != wire.PriceActApprove: // the rules may propose what the order of levels asks for
+		return refused("%s is not where its prices end (%s).", amount(total), l.rails.Round)
+	}
+	return nil
 }

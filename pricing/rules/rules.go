@@ -17,7 +17,25 @@ const WhySpec = "from the event's spec"
 // Decide returns the prices that follow state. The levels that changed have a new version;
 // changed is false if none has, and then next is state.
 func Decide(r wire.PriceRules, state State, s wire.Signals, now time.Time) (next State, changed bool) {
-	d := decision{PriceRules: r, Signals: s, now: now, pause: resting(r, state, now), planned: planned(r, now), ending: ending(r, now)}
+	d, levels := decided(r, state, s, now)
+	next = maps.Clone(state)
+	if next == nil {
+		next = State{}
+	}
+	for _, l := range levels {
+		if after, moved := d.after(&l); moved && !d.proposes(&l) {
+			next[l.ID], changed = after, true
+		}
+	}
+	if !changed {
+		return state, false
+	}
+	return next, true
+}
+
+// decided decides all levels.
+func decided(r wire.PriceRules, state State, s wire.Signals, now time.Time) (*decision, []level) {
+	d := &decision{PriceRules: r, Signals: s, now: now, pause: resting(r, state, now), planned: planned(r, now), ending: ending(r, now)}
 	rails := make(map[string]wire.Rails, len(r.Pricing.Rails))
 	for _, l := range r.Pricing.Rails {
 		rails[l.Level] = l
@@ -30,19 +48,7 @@ func Decide(r wire.PriceRules, state State, s wire.Signals, now time.Time) (next
 	if r.Pricing.Spread {
 		keepOrder(levels)
 	}
-	next = maps.Clone(state)
-	if next == nil {
-		next = State{}
-	}
-	for _, l := range levels {
-		if after, moved := d.after(&l); moved {
-			next[l.ID], changed = after, true
-		}
-	}
-	if !changed {
-		return state, false
-	}
-	return next, true
+	return d, levels
 }
 
 // resting reports whether rules may change no price of the event now. An instant before
@@ -86,7 +92,7 @@ type level struct {
 
 func (d *decision) level(at wire.PriceLevel, was wire.LevelPrice, rails wire.Rails, moves bool) level {
 	l := level{PriceLevel: at, was: was, next: was, rails: rails, moves: moves}
-	demand := d.Pricing.Mode == wire.PricingDemand
+	demand := d.Pricing.FollowsDemand()
 	switch unopened := d.now.Before(d.OpensAt) && was.Parts == nil; {
 	case !l.moves, was.Version == 0, demand && unopened:
 		l.moves = false // so far it is what the spec says

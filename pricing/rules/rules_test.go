@@ -328,11 +328,11 @@ func TestActs(t *testing.T) {
 	t.Parallel()
 	s, now := demo(nil), opens.Add(50*time.Hour)
 	act := func(kind string, state State, total int64, at time.Time) (State, string) {
-		next, err := Apply(wire.PriceAct{Kind: kind, Level: "a", Total: total, At: at, Rules: s.PriceRules(), Signals: &wire.Signals{Stock: map[string]wire.StockSignal{"a": {Places: 100, Sold: 60}}}}, state)
+		next, err := Apply(wire.PriceAct{Kind: kind, Level: "a", Total: total, At: at, Rules: s.PriceRules(), Signals: &wire.Signals{Stock: map[string]wire.StockSignal{"a": {Places: 100, Sold: 60}}}}, wire.PriceAct{Levels: state})
 		if err != nil {
 			return state, err.Error()
 		}
-		return next, ""
+		return next.Levels, ""
 	}
 	state := opening(s)
 	for _, c := range []struct {
@@ -360,6 +360,78 @@ func TestActs(t *testing.T) {
 		}
 	}
 	if p := state["a"]; p.Total != 12_800 || p.Version != 4 || p.Frozen {
+		t.Errorf("%+v", p)
+	}
+}
+
+// Where changes need approval nothing moves without it: not by the proposer, not twice by the
+// same, not of a proposal that isn't open, or is stale.
+func TestProposals(t *testing.T) {
+	t.Parallel()
+	s := demo(func(s *wire.Spec) { s.Pricing.Mode, s.Pricing.Approvals = wire.PricingPropose, 2 })
+	if err := s.Validate(nil); err != nil {
+		t.Fatal(err)
+	}
+	r, start := s.PriceRules(), opens.Add(50*time.Hour)
+	last := wire.PriceAct{N: 1, Levels: opening(s)}
+	stock := func(sold int64) *wire.Signals {
+		return &wire.Signals{Stock: map[string]wire.StockSignal{"a": {Places: 100, Sold: sold}}}
+	}
+	for i, c := range []struct {
+		kind, by string
+		after    time.Duration
+		total    int64 // asked for
+		on       int64
+		sold     int64
+		want     string
+		costs    int64
+	}{
+		{kind: wire.PriceActRules, sold: 90, want: ErrNothing.Error(), costs: 12_000},
+		{kind: wire.PriceActSet, by: "ann", total: 12_300, want: "invalid: Changes of these prices need approval", costs: 12_000},
+		{kind: wire.PriceActPropose, sold: 90, costs: 12_000}, // act 2
+		{kind: wire.PriceActPropose, sold: 52, after: time.Second, want: ErrNothing.Error(), costs: 12_000},
+		{kind: wire.PriceActApprove, by: "ann", on: 1, want: "invalid: That is not the proposal", costs: 12_000},
+		{kind: wire.PriceActApprove, by: "ann", on: 2, after: time.Minute, costs: 12_000},
+		{kind: wire.PriceActApprove, by: "ann", on: 2, after: time.Minute, want: "invalid: ann has approved", costs: 12_000},
+		{kind: wire.PriceActPropose, sold: 52, after: 5 * time.Minute, want: ErrNothing.Error(), costs: 12_000}, // somebody has approved the other
+		{kind: wire.PriceActApprove, by: "bob", on: 2, after: 6 * time.Minute, costs: 12_500},
+		{kind: wire.PriceActApprove, by: "cy", on: 2, after: 6 * time.Minute, want: "invalid: That is not the proposal", costs: 12_500},
+		{kind: wire.PriceActPropose, by: "ann", total: 13_001, after: time.Hour, want: "invalid: The rails let", costs: 12_500},
+		{kind: wire.PriceActPropose, by: "ann", total: 12_700, after: time.Hour, costs: 12_500}, // act 5
+		{kind: wire.PriceActPropose, sold: 90, after: time.Hour + 4*time.Minute, want: ErrNothing.Error(), costs: 12_500},
+		{kind: wire.PriceActApprove, by: "ann", on: 5, after: time.Hour, want: "invalid: Whoever proposes", costs: 12_500},
+		{kind: wire.PriceActApprove, by: "bob", on: 5, after: time.Hour + 11*time.Minute, want: "invalid: The proposal is stale", costs: 12_500},
+		{kind: wire.PriceActPropose, sold: 90, after: time.Hour + 12*time.Minute, costs: 12_500}, // act 6
+		{kind: wire.PriceActReject, by: "ann", on: 6, after: time.Hour + 13*time.Minute, costs: 12_500},
+		{kind: wire.PriceActApprove, by: "bob", on: 6, after: time.Hour + 13*time.Minute, want: "invalid: That is not the proposal", costs: 12_500},
+		{kind: wire.PriceActPropose, sold: 90, after: time.Hour + 22*time.Minute, want: ErrNothing.Error(), costs: 12_500},
+		{kind: wire.PriceActPropose, sold: 90, after: time.Hour + 24*time.Minute, costs: 12_500}, // act 8
+		{kind: wire.PriceActFreeze, by: "ann", after: time.Hour + 25*time.Minute, costs: 12_500},
+		{kind: wire.PriceActApprove, by: "ann", on: 8, after: time.Hour + 25*time.Minute, costs: 12_500},
+		{kind: wire.PriceActApprove, by: "bob", on: 8, after: time.Hour + 25*time.Minute, costs: 13_000}, // people may, whatever the rules rest
+	} {
+		act := wire.PriceAct{Kind: c.kind, By: c.by, At: start.Add(c.after), Rules: r, On: c.on}
+		if c.total > 0 {
+			act.Level, act.Total = "a", c.total
+		}
+		if c.sold > 0 {
+			act.Signals = stock(c.sold)
+		}
+		next, err := Apply(act, last)
+		got := ""
+		if err == nil {
+			if wrong := Verify(last, next); len(wrong) > 0 {
+				t.Errorf("%d: %v", i, wrong)
+			}
+			last = next
+		} else {
+			got = err.Error()
+		}
+		if !strings.HasPrefix(got, c.want) || c.want == "" && got != "" || last.Levels["a"].Total != c.costs {
+			t.Errorf("%d, %s by %q: %q, costs %d; want %q, %d", i, c.kind, c.by, got, last.Levels["a"].Total, c.want, c.costs)
+		}
+	}
+	if p := last.Levels["a"]; p.Version != 3 || !strings.HasPrefix(p.Why, "approved: +8.33 % to the opening: sales +") {
 		t.Errorf("%+v", p)
 	}
 }
@@ -404,8 +476,8 @@ func FuzzVerify(f *testing.F) {
 			return
 		}
 		act.Levels = nil
-		if next, err := Apply(act, last.Levels); err == nil {
-			act.Levels = next
+		if next, err := Apply(act, last); err == nil {
+			act = next
 		}
 		Verify(last, act)
 	})

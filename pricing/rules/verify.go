@@ -24,13 +24,16 @@ func Verify(last, act wire.PriceAct) (wrong []string) {
 		}
 		return wrong
 	}
-	next, err := Apply(act, last.Levels)
+	next, err := Apply(act, last)
 	if err != nil {
 		fault("the rules refuse it: %v", err)
 		return wrong
 	}
-	for _, id := range levelsOf(next, act.Levels) {
-		if is, again := text(act.Levels[id]), text(next[id]); is != again {
+	if is, again := text(act.Proposal), text(next.Proposal); is != again {
+		fault("the log has the proposal %s, computed again it is %s", is, again)
+	}
+	for _, id := range levelsOf(next.Levels, act.Levels) {
+		if is, again := text(act.Levels[id]), text(next.Levels[id]); is != again {
 			fault("%s: the log has %s, computed again it is %s", id, is, again)
 		}
 	}
@@ -56,7 +59,7 @@ func levelsOf(states ...map[string]wire.LevelPrice) (ids []string) {
 	return slices.Compact(ids)
 }
 
-func text(l wire.LevelPrice) string {
-	raw, _ := json.Marshal(l) // numbers, texts and instants: can't fail
+func text(v any) string {
+	raw, _ := json.Marshal(v) // numbers, texts and instants: can't fail
 	return string(raw)
 }

@@ -124,6 +124,12 @@ var list = []mutant{
 		{"pricing/pricing.go", "if err = nil; check {", "if err = nil; false {"}}},
 	{"a replay takes what the log says", "pricing", "TestReplayFindsAMinorUnit", []edit{
 		{"pricing/rules/verify.go", "is != again {", "is != again && false {"}}},
+	{"whoever proposes approves", "pricing/rules", "TestProposals", []edit{
+		{"pricing/rules/propose.go", "case p.By == a.By:", "case false:"}}},
+	{"one operator approves for two", "pricing/rules", "TestProposals", []edit{
+		{"pricing/rules/propose.go", "case slices.Contains(p.Approved, a.By):", "case false:"}}},
+	{"a stale proposal is approved", "pricing/rules", "TestProposals", []edit{
+		{"pricing/rules/propose.go", "case over(a, p, last.Levels):", "case false:"}}},
 	{"a hold costs more than its fan was shown", "inventory/seating", "TestHoldsForNoMoreThanWasShown", []edit{
 		{"inventory/seating/choose.go", "if total <= *expect {", "if total >= 0 {"}}},
 	{"a flag of a file that is written in two lines is its first", "cmd/frontrow", "TestConfigsAreStrict", []edit{
