@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"frontrow/internal/natstest"
 	"frontrow/wire"
@@ -41,10 +43,38 @@ func TestRoles(t *testing.T) {
 	for _, line := range shipped.Refused() {
 		t.Errorf("NATS refused a service: %s", line)
 	}
+	t.Run("prices", func(t *testing.T) { pricesMove(t, d, at) })
 	t.Run("inboxes", func(t *testing.T) { inboxes(t, shipped) })
 	t.Run("forbidden", func(t *testing.T) { forbiddenActs(t, shipped) })
 	t.Run("borrowed voice", func(t *testing.T) { borrowedVoice(t, shipped) })
 	t.Run("console", func(t *testing.T) { everyAct(t, shipped, at) })
+}
+
+// A price goes through its tiers while fans buy, all pay what they were quoted, and every
+// price is computed again from the log.
+func pricesMove(t *testing.T, d *deployment, at string) {
+	d.tool("event", "apply", "-f", eventFileOf(t, theatreOf(t, "dear", "480s")+fmt.Sprintf(`pricing:
+  mode: tiers
+  rails:
+    - {level: all, tiers: [{from: %s, total: EUR 99.00}]}
+`, time.Now().Add(5*time.Second).UTC().Format(time.RFC3339))))
+	bought := 0
+	prices := map[string]any{}
+	for ctx := deadline(t); ctx.Err() == nil && prices["total"] != 9900.0; {
+		_, err := newFan(t, at, "dear", 600+bought).purchase(ctx, make(chan struct{}, 3))
+		must(t, err)
+		bought++
+		a, err := newFan(t, at, "dear", 599).do(ctx, "GET", "/v1/events/dear/prices", nil)
+		must(t, err)
+		prices = a.Body["levels"].([]any)[0].(map[string]any)["price"].(map[string]any)
+	}
+	d.sold("dear", 2*bought)
+	if r := string(d.tool("pricing", "replay", "dear")); !strings.Contains(r, `"acts": 2`) || prices["total"] != 9900.0 {
+		t.Errorf("%v: %s", prices, r)
+	}
+	for _, line := range d.shipped.Refused() {
+		t.Errorf("NATS refused a service: %s", line)
+	}
 }
 
 // Two regions joined as leaves: fans join the queue of theirs, are called and buy.

@@ -83,6 +83,7 @@ func forms() []form {
 		row(`\.bin/frontrow dev --data /tmp/rehearsal --event (\S+)`,
 			`serve $$TMP/other/pid .bin/frontrow dev --data $$TMP/other --http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0 --event $1 && end $$TMP/other/pid`),
 		row(`\.bin/frontrow event check -f (\S+)`, `.bin/frontrow event check -f $1 && ! .bin/frontrow event check -f go.mod`),
+		row(`\.bin/frontrow pricing replay (\S+)`, `.bin/frontrow pricing replay --nats $$NATS_URL $1 | grep '"acts": [1-9]' && ! .bin/frontrow pricing replay`),
 		row(`\.bin/frontrow event apply --dry-run -f (\S+)`, `.bin/frontrow event apply --dry-run --nats $$NATS_URL -f $1
 			sed 's/base: 14500/base: EUR 155.00/' $1 >$$TMP/dearer.yaml
 			code=0; .bin/frontrow event apply --dry-run --nats $$NATS_URL -f $$TMP/dearer.yaml >$$TMP/changes || code=$$?
