@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -98,7 +99,7 @@ func pricesOnPage(l levelPrices, of pricesReply, ev *events.Event, now time.Time
 	money := func(minor int64) *pages.Money { return pages.MoneyOf(minor, of.Currency, of.Digits) }
 	p := pages.PriceLevel{ID: l.ID, Name: l.Name, Now: money(l.Price.Total), Opening: money(l.Opening), Floor: money(l.Floor), Ceiling: money(l.Ceiling), Moves: l.Rails != nil}
 	if l.Rails != nil && l.Rails.Step > 0 {
-		p.Step, p.CoolDown = money(l.Rails.Step), time.Duration(l.Rails.CoolDown)*time.Second
+		p.Step, p.CoolDown = money(l.Rails.Step), spoken(time.Duration(l.Rails.CoolDown)*time.Second)
 	}
 	var points []pages.Point
 	for i, was := range l.History {
@@ -107,4 +108,19 @@ func pricesOnPage(l levelPrices, of pricesReply, ev *events.Event, now time.Time
 	}
 	p.Chart = pages.ChartOf(points, l.Floor, l.Ceiling, now)
 	return p
+}
+
+// spoken writes a time that is told in an event file: "2 minutes".
+func spoken(d time.Duration) string {
+	n, unit := int64(d/time.Second), "second"
+	switch {
+	case d%time.Hour == 0:
+		n, unit = int64(d/time.Hour), "hour"
+	case d%time.Minute == 0:
+		n, unit = int64(d/time.Minute), "minute"
+	}
+	if n == 1 {
+		return unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
 }

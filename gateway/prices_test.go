@@ -42,7 +42,7 @@ func TestPricesAreExplained(t *testing.T) {
 		}
 		page := at.send("GET", "/e/show/prices", "")
 		body := string(page.body)
-		for _, want := range []string{"Standard €58.50 of €50.00 to €80.00 step €2.00 2m0s", "€54.50 because &lt;of&gt; it", "M0.0 102.0H"} {
+		for _, want := range []string{"Standard €58.50 of €50.00 to €80.00 step €2.00 2 minutes", "€54.50 because &lt;of&gt; it", "M0.0 102.0H"} {
 			if page.StatusCode != http.StatusOK || !strings.Contains(body, want) {
 				t.Errorf("the page has no %q: %d %s", want, page.StatusCode, body)
 			}

@@ -59,8 +59,9 @@ func (b *book) catchUp(ctx context.Context, act wire.PriceAct) error {
 // what is to be decided, by which rules. The error is rules.ErrNothing or a *wire.Problem
 // if nothing was stored; the prices of the last act are published nevertheless.
 func (b *book) act(ctx context.Context, act wire.PriceAct) (wire.PriceAct, error) {
-	for try := 1; ; try++ {
-		done, err := b.append(ctx, act)
+	for try, doubt := 1, false; ; try++ {
+		done, err := b.append(ctx, act, doubt)
+		doubt = doubt || errors.Is(err, kv.ErrUnknown)
 		if err == nil {
 			b.note(done)
 			return done, b.publish(ctx)
@@ -71,11 +72,15 @@ func (b *book) act(ctx context.Context, act wire.PriceAct) (wire.PriceAct, error
 	}
 }
 
-// append stores an act behind the last one.
-func (b *book) append(ctx context.Context, act wire.PriceAct) (wire.PriceAct, error) {
+// append stores an act behind the last one. With doubt, it may be the last one: an attempt to
+// store it had no answer.
+func (b *book) append(ctx context.Context, act wire.PriceAct, doubt bool) (wire.PriceAct, error) {
 	last, at, err := b.last(ctx)
 	if err != nil {
 		return act, err
+	}
+	if doubt && last.Pricer == b.pricer && last.Kind == act.Kind && last.At.Equal(act.At) && last.By == act.By {
+		return last, nil
 	}
 	if last.N == 0 { // a version without this log may have published prices
 		if adopted, err := b.adopt(ctx, act, last, at); err != nil || adopted {

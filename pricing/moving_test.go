@@ -198,7 +198,7 @@ func TestActsAreFinishedByTheNext(t *testing.T) {
 		_, err := b.act(w.ctx(), wire.PriceAct{Kind: wire.PriceActRules, At: w.clock.now().UTC(), Rules: r})
 		must(t, err)
 		stock := &wire.Signals{Stock: map[string]wire.StockSignal{"a": {Places: 10, Sold: 9}}}
-		_, err = b.append(w.ctx(), wire.PriceAct{Kind: wire.PriceActRules, At: w.clock.now().Add(time.Second).UTC(), Rules: r, Signals: stock})
+		_, err = b.append(w.ctx(), wire.PriceAct{Kind: wire.PriceActRules, At: w.clock.now().Add(time.Second).UTC(), Rules: r, Signals: stock}, false)
 		must(t, err)
 		if got := w.replay().Wrong; len(got) != 1 || !strings.HasPrefix(got[0], "PRICES demo.a: ") {
 			t.Errorf("prices behind the log: %v", got)

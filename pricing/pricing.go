@@ -140,12 +140,19 @@ func (s *Service) lead(ctx context.Context, e *leader.Event, start func(func() e
 	defer checks.Stop()
 	defer looks.Stop()
 	for check := true; ; {
-		spec := e.Record().Spec.WithDefaults()
+		record := e.Record()
+		spec := record.Spec.WithDefaults()
 		if spec.Pricing.Mode != wire.PricingFixed && seen == nil {
 			seen = &sale{}
 			start(func() error { return s.watch(ctx, e.ID, seen) })
 		}
-		if err := s.decide(ctx, b, spec, seen, check); err != nil && ctx.Err() == nil {
+		var err error
+		if rests := record.State == wire.EventClosed && seen != nil; !rests {
+			err = s.decide(ctx, b, spec, seen, check)
+		} else if check {
+			err = b.publish(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			s.cfg.Logger.Warn("prices not written yet", "event", e.ID, "err", err)
 		}
 		check = true

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -67,6 +68,16 @@ func pricesMove(t *testing.T, d *deployment, at string) {
 		a, err := newFan(t, at, "dear", 599).do(ctx, "GET", "/v1/events/dear/prices", nil)
 		must(t, err)
 		prices = a.Body["levels"].([]any)[0].(map[string]any)["price"].(map[string]any)
+	}
+	resp, err := http.Get(at + "/e/dear/prices")
+	must(t, err)
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	must(t, err)
+	for _, want := range []string{"Prices of A night out", "by a published list", `<path d="M0.0 120.0H`, "tier 1: from ", `<data value="EUR 99.00">`, "</html>"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page has no %q:\n%s", want, page)
+		}
 	}
 	d.sold("dear", 2*bought)
 	if r := string(d.tool("pricing", "replay", "dear")); !strings.Contains(r, `"acts": 2`) || prices["total"] != 9900.0 {

@@ -1,7 +1,5 @@
 package pages
 
-import "time"
-
 // Page is what every template is executed with. All files of templates/ are parsed as one
 // set and a page is executed by its file name; shared pieces are {{define}}d once, under
 // their own names:
@@ -130,7 +128,7 @@ type PriceLevel struct {
 	Now, Opening, Floor, Ceiling *Money
 	Moves                        bool
 	Step                         *Money        // at a time; nil: it goes through a list
-	CoolDown                     time.Duration // between two changes
+	CoolDown                     string        // between two changes: "2 minutes"
 	History                      []PriceChange // the newest first
 	Chart                        *Chart        // nil: nothing to see
 }

@@ -30,7 +30,8 @@
 //  1. Each price lies inside of its rails: the rounding and the order of levels too. A price
 //     that finds itself outside, because the rails were narrowed, goes to the nearest rail.
 //  2. It changes by at most its step, not before its cool-down nor twice within the event's
-//     interval, and not in the quiet times around the opening; nor when the clock goes back.
+//     interval, not in the quiet times around the opening nor after the sale; nor when the
+//     clock goes back.
 //  3. A signal that raises a factor lowers no price.
 //  4. A factor whose signal is missing keeps the part that it had when the price last changed;
 //     if all that can be missing are, no price moves.

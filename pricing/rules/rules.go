@@ -58,6 +58,9 @@ func resting(r wire.PriceRules, state State, now time.Time) bool {
 	if !r.OpensAt.IsZero() && !now.Before(r.OpensAt.Add(-time.Duration(p.QuietBefore))) && now.Before(r.OpensAt.Add(time.Duration(p.QuietAfter))) {
 		return true
 	}
+	if !r.EndsAt.IsZero() && !now.Before(r.EndsAt) { // the sale is over
+		return true
+	}
 	for _, l := range state {
 		if l.Version > 1 && now.Before(l.At.Add(time.Duration(p.Every))) {
 			return true
