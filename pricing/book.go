@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 
+	"frontrow/internal/failpoint"
 	"frontrow/internal/records"
 	"frontrow/kv"
 	"frontrow/pricing/rules"
@@ -63,6 +64,7 @@ func (b *book) act(ctx context.Context, act wire.PriceAct) (wire.PriceAct, error
 		done, err := b.append(ctx, act, doubt)
 		doubt = doubt || errors.Is(err, kv.ErrUnknown)
 		if err == nil {
+			failpoint.Here(failpoint.PricesLogged)
 			b.note(done)
 			return done, b.publish(ctx)
 		}

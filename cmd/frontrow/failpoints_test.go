@@ -83,6 +83,7 @@ func crashes() []crash {
 		{failpoint.ActLogged, 1, "purchase"}, // as the event is put up
 		{failpoint.StreamsMade, 1, "purchase"},
 		{failpoint.EventStored, 1, "purchase"},
+		{failpoint.PricesLogged, 1, "purchase"},
 		{failpoint.SeatsOpened, 1, "purchase"},
 		{failpoint.SeatsWritten, 1, "purchase"},
 		{failpoint.RefundLogged, 1, "given back"},

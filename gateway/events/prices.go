@@ -32,8 +32,11 @@ type levelPrices struct {
 func (l *levelPrices) set(p wire.Price, at kv.Revision) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if at <= l.newest {
+	switch {
+	case at == l.newest:
 		return // a watch that began again
+	case at < l.newest: // the bucket was made anew, or restored
+		l.seen, l.oldest, l.whole = nil, at, false
 	}
 	l.newest, l.seen = at, slices.Insert(l.seen, 0, p)
 	if len(l.seen) > mostPrices {

@@ -59,6 +59,12 @@ const (
 	EventStored Point = "event-stored"
 )
 
+// At the prices (pricing).
+const (
+	// PricesLogged: an act on prices is in the sale log. PRICES says what it said before.
+	PricesLogged Point = "prices-logged"
+)
+
 // In the register (kv).
 const (
 	// BatchAcknowledged: a group commit is stored. None of its callers is told:
@@ -162,7 +168,7 @@ const (
 // All lists every point, in the order of a purchase where that applies.
 func All() []Point {
 	return []Point{
-		ActLogged, StreamsMade, EventStored, GuardSeized, SoldRebuilt, SeatsOpened, SeatsWritten,
+		ActLogged, StreamsMade, EventStored, PricesLogged, GuardSeized, SoldRebuilt, SeatsOpened, SeatsWritten,
 		DrawStored, CodeClaimed, PlaceStored, BatchAcknowledged, CallStored, CallLogged, BoardPublished, CodeSpent, PassStored, PassChanged, PassesWithdrawn,
 		Decided, FlushStored, HoldGranted, HoldGivenUp, HoldExpired, CheckoutMarked, OrderPublished,
 		OrderDelivered, OrderBegun, HoldExtended, ConfirmationAsked, OrderParked, ParkedDue, ParkedEnded, WebhookTaken, PaymentAuthorized,
