@@ -178,28 +178,23 @@ func (b *book) set(ctx context.Context, level string, p wire.Price) error {
 	}
 	for try := 1; ; try++ {
 		e, err := b.prices.Get(ctx, key)
-		if err != nil && !errors.Is(err, kv.ErrNotFound) {
-			return err
-		}
-		if now, bad := records.Read[wire.Price](b.spoiled, b.prices.Name(), e); err == nil && bad == nil {
+		if err == nil {
+			now, junk := records.Read[wire.Price](b.spoiled, b.prices.Name(), e)
 			switch {
 			case string(e.Value) == string(value):
 				return nil
-			case now.Version > p.Version:
-				last, _, err := b.last(ctx)
-				if err != nil {
+			case wire.SpoiledKind(junk) == wire.SpoiledNewer:
+				return junk
+			case junk == nil && now.Version > p.Version:
+				if p, err = b.later(ctx, level, now.Version); err != nil {
 					return err
 				}
-				if last.Levels[level].Version < now.Version {
-					return errBehind
-				}
-				p = last.Levels[level].Price
-				if value, err = json.Marshal(p); err != nil {
+				if value, err = json.Marshal(p); err != nil || string(e.Value) == string(value) {
 					return err
 				}
 			}
-		} else if wire.SpoiledKind(bad) == wire.SpoiledNewer {
-			return bad
+		} else if !errors.Is(err, kv.ErrNotFound) {
+			return err
 		}
 		if _, err = b.prices.Update(ctx, key, value, e.Revision); err == nil {
 			b.spoiled.Note(b.prices.Name(), key, "")
@@ -209,6 +204,15 @@ func (b *book) set(ctx context.Context, level string, p wire.Price) error {
 			return err
 		}
 	}
+}
+
+// later returns the price of a level by the last act, if that has a version of it.
+func (b *book) later(ctx context.Context, level string, version int64) (wire.Price, error) {
+	last, _, err := b.last(ctx)
+	if err == nil && last.Levels[level].Version < version {
+		err = errBehind
+	}
+	return last.Levels[level].Price, err
 }
 
 // note logs the prices that an act changed.

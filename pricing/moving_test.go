@@ -19,6 +19,8 @@ import (
 	"frontrow/kv"
 	"frontrow/pricing/rules"
 	"frontrow/wire"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 var opens = time.Date(2040, 5, 1, 8, 0, 0, 0, time.UTC)
@@ -357,4 +359,20 @@ func TestTheLogOfSeatsIsFollowed(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	w.right(3)
+}
+
+// A price that isn't there yet is no spoiled record.
+func TestFirstPricesAreNoJunk(t *testing.T) {
+	t.Parallel()
+	w, reg := newWorld(t, natstest.Run(t)), prometheus.NewRegistry()
+	b := w.book()
+	b.spoiled = records.NewSpoiled(slog.New(slog.DiscardHandler), reg)
+	_, err := b.act(w.ctx(), wire.PriceAct{Kind: wire.PriceActRules, At: w.clock.now().UTC(), Rules: w.moving(nil).PriceRules()})
+	must(t, err)
+	all, err := reg.Gather()
+	must(t, err)
+	for _, family := range all {
+		t.Errorf("%v", family)
+	}
+	w.right(2)
 }

@@ -118,7 +118,7 @@ func TestProposals(t *testing.T) {
 			t.Errorf("%d, %s by %q: %q, costs %d; want %q, %d", i, c.kind, c.by, got, last.Levels["a"].Total, c.want, c.costs)
 		}
 	}
-	if p := last.Levels["a"]; p.Version != 3 || !strings.HasPrefix(p.Why, "approved: +8.33 % to the opening: sales +") {
+	if p := last.Levels["a"]; p.Version != 3 || !strings.HasPrefix(p.Why, "approved: +8.33 % against the opening: sales +") {
 		t.Errorf("%+v", p)
 	}
 }

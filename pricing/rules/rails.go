@@ -88,7 +88,10 @@ func (l *level) whyDemand(unknown map[string]string) string {
 			parts = append(parts, name+" "+percent(of[i]))
 		}
 	}
-	why := fmt.Sprintf("%s to the opening", percent(change(l.Total, l.to)))
+	why := "as at the opening"
+	if by := change(l.Total, l.to); by != 0 {
+		why = percent(by) + " against the opening"
+	}
 	if len(parts) > 0 {
 		why += ": " + strings.Join(parts, ", ")
 	}

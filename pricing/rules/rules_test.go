@@ -229,12 +229,12 @@ func TestReasons(t *testing.T) {
 		total   int64
 		why     string
 	}{
-		"limited": {nil, wire.Signals{Stock: ahead}, 12_500, "+4.16 % to the opening: sales +10 %; limited to the step of EUR 5.00"},
+		"limited": {nil, wire.Signals{Stock: ahead}, 12_500, "+4.16 % against the opening: sales +10 %; limited to the step of EUR 5.00"},
 		"step of one percent": {func(s *wire.Spec) { s.Pricing.Rails[0].Step = 120 }, wire.Signals{Queue: &wire.QueueSignal{Waiting: 900, Called: 100, Bought: 200, Unsold: 100}, Missing: map[string]string{"stock": "none"}},
-			12_120, "+1 % to the opening: queue +1 %; not counted: stock"},
-		"free again": {nil, wire.Signals{Sales: map[string]wire.SalesSignal{"a": {Bought: 10, Lapsed: 10}}}, 11_700, "−2.5 % to the opening: lapsed −2.5 %"},
-		"ceiling":    {func(s *wire.Spec) { s.Pricing.Rails[0].Ceiling = 12_100 }, wire.Signals{Stock: ahead}, 12_100, "+0.83 % to the opening: sales +10 %; limited to the ceiling"},
-		"ends in 99": {func(s *wire.Spec) { s.Pricing.Rails[0].Round = wire.RoundNinety }, wire.Signals{Stock: ahead}, 12_499, "+4.15 % to the opening: sales +10 %; limited to the step of EUR 5.00"},
+			12_120, "+1 % against the opening: queue +1 %; not counted: stock"},
+		"free again": {nil, wire.Signals{Sales: map[string]wire.SalesSignal{"a": {Bought: 10, Lapsed: 10}}}, 11_700, "−2.5 % against the opening: lapsed −2.5 %"},
+		"ceiling":    {func(s *wire.Spec) { s.Pricing.Rails[0].Ceiling = 12_100 }, wire.Signals{Stock: ahead}, 12_100, "+0.83 % against the opening: sales +10 %; limited to the ceiling"},
+		"ends in 99": {func(s *wire.Spec) { s.Pricing.Rails[0].Round = wire.RoundNinety }, wire.Signals{Stock: ahead}, 12_499, "+4.15 % against the opening: sales +10 %; limited to the step of EUR 5.00"},
 	} {
 		s := demo(c.change)
 		if err := s.Validate(nil); err != nil {
