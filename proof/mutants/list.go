@@ -123,7 +123,7 @@ var list = []mutant{
 	{"an act that a crash left unpublished stays so", "pricing", "TestActsAreFinishedByTheNext/R1", []edit{
 		{"pricing/pricing.go", "if err = nil; check {", "if err = nil; false {"}}},
 	{"a replay takes what the log says", "pricing", "TestReplayFindsAMinorUnit", []edit{
-		{"pricing/rules/verify.go", "is != again {", "is != again && false {"}}},
+		{"pricing/rules/verify.go", "text(next.Levels[id]); is != again {", "text(next.Levels[id]); is != again && false {"}}},
 	{"whoever proposes approves", "pricing/rules", "TestProposals", []edit{
 		{"pricing/rules/propose.go", "case p.By == a.By:", "case false:"}}},
 	{"one operator approves for two", "pricing/rules", "TestProposals", []edit{
