@@ -289,49 +289,6 @@ func TestPricesAreAdoptedAndRepaired(t *testing.T) {
 	})
 }
 
-// A log in which a price is off by a minor unit is found, wherever it is wrong.
-func TestReplayFindsAMinorUnit(t *testing.T) {
-	t.Parallel()
-	s := wire.Spec{ID: "demo", Currency: "EUR", OpensAt: opens, SaleEndsAt: opens.Add(100 * time.Hour), Levels: []wire.Level{{ID: "a", Base: 12_000}},
-		Pricing: wire.PricingSpec{Mode: wire.PricingDemand, Rails: []wire.Rails{{Level: "a", Floor: 10_000, Ceiling: 12_500, Step: 500}}}}.WithDefaults()
-	first := wire.PriceAct{N: 1, Kind: wire.PriceActRules, At: opens, Rules: s.PriceRules()}
-	first, err := rules.Apply(first, wire.PriceAct{})
-	must(t, err)
-	second := func(change func(*wire.PriceAct)) wire.PriceAct {
-		a := wire.PriceAct{N: 2, Kind: wire.PriceActRules, At: opens.Add(50 * time.Hour), Rules: s.PriceRules(), Signals: &wire.Signals{Stock: map[string]wire.StockSignal{"a": {Places: 10, Sold: 9}}}}
-		a, err := rules.Apply(a, first)
-		must(t, err)
-		change(&a)
-		return a
-	}
-	price := func(a *wire.PriceAct, to int64) {
-		l := a.Levels["a"]
-		l.Amounts = wire.NewAmounts(to, 0, 0)
-		a.Levels["a"] = l
-	}
-	for name, c := range map[string]struct {
-		change func(*wire.PriceAct)
-		want   string
-	}{
-		"nothing":       {func(*wire.PriceAct) {}, ""},
-		"a minor unit":  {func(a *wire.PriceAct) { price(a, 12_499) }, "act 2: a: the log has "},
-		"out of rails":  {func(a *wire.PriceAct) { price(a, 12_501) }, "outside of 10000 to 12500"},
-		"signals":       {func(a *wire.PriceAct) { a.Signals.Stock["a"] = wire.StockSignal{Places: 10, Sold: 5} }, "the rules refuse it"},
-		"the instant":   {func(a *wire.PriceAct) { a.At = a.At.Add(time.Hour) }, "act 2: a: the log has "},
-		"a gap":         {func(a *wire.PriceAct) { a.N = 3 }, "the one before it is act 1"},
-		"who did it":    {func(a *wire.PriceAct) { a.Kind = wire.PriceActSet; a.Level = "a" }, "the rules refuse it"},
-		"other rails":   {func(a *wire.PriceAct) { a.Rules.Pricing.Rails[0].Ceiling = 12_400 }, "outside of 10000 to 12400"},
-		"adopted later": {func(a *wire.PriceAct) { a.Kind = wire.PriceActAdopt }, "it had lost some acts"},
-	} {
-		act := second(c.change)
-		got := fmt.Sprint(rules.Verify(first, act))
-		if c.want == "" && got != "[]" || !strings.Contains(got, c.want) {
-			t.Errorf("%s: %s", name, got)
-		}
-		s.Pricing.Rails[0].Ceiling = 12_500
-	}
-}
-
 func (w *world) book() *book {
 	log := slog.New(slog.DiscardHandler)
 	return &book{event: "demo", pricer: "test", acts: kv.OpenStream(w.js, wire.SaleLogStream), prices: kv.Open(w.js, wire.PricesBucket),
@@ -375,4 +332,28 @@ func TestFirstPricesAreNoJunk(t *testing.T) {
 		t.Errorf("%v", family)
 	}
 	w.right(2)
+}
+
+// Junk in the log ends nothing: the next act goes on from the last that can be read, and the
+// replay names the junk.
+func TestJunkInTheLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, natstest.Run(t))
+	r, b := w.moving(nil).PriceRules(), w.book()
+	act := func(kind string) (wire.PriceAct, error) {
+		return b.act(w.ctx(), wire.PriceAct{Kind: kind, At: opens.Add(50 * time.Hour), By: "ann", Rules: r})
+	}
+	_, err := act(wire.PriceActRules)
+	must(t, err)
+	w.put(wire.LogSubject("demo", wire.LogPrices), "junk")
+	if a, err := act(wire.PriceActFreeze); err != nil || a.N != 2 || !a.Levels["a"].Frozen {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if got := w.replay().Wrong; len(got) != 1 || !strings.HasPrefix(got[0], "behind act 1: record is spoiled") {
+		t.Errorf("%v", got)
+	}
+	w.put(wire.LogSubject("demo", wire.LogPrices), map[string]any{"v": wire.RecordVersion + 1})
+	if _, err := act(wire.PriceActResume); wire.SpoiledKind(err) != wire.SpoiledNewer {
+		t.Errorf("behind an act of a later version: %v", err)
+	}
 }
