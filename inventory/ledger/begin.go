@@ -17,7 +17,7 @@ func (l *Ledger) Begin(ctx context.Context, m wire.OrderMessage) (Order, error) 
 	return l.begins.Do(ctx, m)
 }
 
-func (l *Ledger) begin(ctx context.Context, tx pgx.Tx, items []wire.OrderMessage, results []group.Result[Order]) error {
+func (l *Ledger) begin(ctx context.Context, tx pgx.Tx, items []wire.OrderMessage, results []group.Result[Order], _ bool) error {
 	messages, index := distinct(items, func(m wire.OrderMessage) string { return m.Order })
 	placed, err := l.place(ctx, tx, messages)
 	if err != nil {

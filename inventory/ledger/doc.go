@@ -20,7 +20,9 @@
 // Begin, Commit, Fail, GiveUp and Park are group commits: calls that arrive while a
 // transaction of their kind is in flight share the next one, which is a few
 // statements over arrays. Many orders share a round trip and an fsync, and
-// each caller gets its own outcome.
+// each caller gets its own outcome. Commit writes before it reads: it presumes that all
+// of a batch win, since whoever commits holds the seats, and counts the rows it changed.
+// If somebody lost, that attempt is rolled back and the next one reads and decides.
 //
 //	schema/    forward-only migrations
 //	ledger.go  Config, Open, Run        flush.go   a group's transaction, retries, splitting

@@ -43,7 +43,7 @@ func (l *Ledger) GiveUp(ctx context.Context, order, event, fan string) (wire.Ord
 	return o.Reply(), nil
 }
 
-func (l *Ledger) fail(ctx context.Context, tx pgx.Tx, items []failure, results []group.Result[Order]) error {
+func (l *Ledger) fail(ctx context.Context, tx pgx.Tx, items []failure, results []group.Result[Order], _ bool) error {
 	failures, _ := distinct(items, func(f failure) string { return f.order })
 	if err := l.insertPending(ctx, tx, failures); err != nil {
 		return err

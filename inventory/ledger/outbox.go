@@ -81,7 +81,8 @@ type End struct {
 // alone. A capture that is done is forgotten: its payment says so. One that is refused
 // waits for an operator (Refused).
 func (l *Ledger) Finish(ctx context.Context, ends []End) error {
-	var captures, others, again claims
+	var others, again claims
+	captures := map[int][]int64{} // by attempts, which is mostly the first
 	var at []time.Time
 	var refused []End
 	for _, e := range ends {
@@ -92,7 +93,7 @@ func (l *Ledger) Finish(ctx context.Context, ends []End) error {
 			again.add(e.Task)
 			at = append(at, e.Again)
 		case e.Kind == KindCapture:
-			captures.add(e.Task)
+			captures[e.Attempts] = append(captures[e.Attempts], e.ID)
 		default:
 			others.add(e.Task)
 		}
@@ -100,8 +101,8 @@ func (l *Ledger) Finish(ctx context.Context, ends []End) error {
 	err := l.transact(ctx, "finish", func(ctx context.Context, tx pgx.Tx) error {
 		now := l.cfg.Now()
 		var b pgx.Batch
-		if len(captures.id) > 0 {
-			b.Queue(endCaptures, captures.id, captures.attempts, now)
+		for attempts, ids := range captures {
+			b.Queue(endCaptures, ids, attempts, now)
 		}
 		if len(others.id) > 0 {
 			b.Queue(endOthers, others.id, others.attempts, now)
@@ -128,16 +129,18 @@ func (c *claims) add(t Task) {
 }
 
 // How tasks end, at $3, or when they are due again: those of which the claims
-// v(id, attempts) are still whose they were.
+// v(id, attempts) are still whose they were. Every paid order has a capture to end:
+// coalesce keeps endCaptures from reading all of outbox_due, whose dead entries a sale
+// leaves behind by the ten thousand.
 const (
 	still       = "o.id = v.id AND o.attempts = v.attempts AND o.done_at IS NULL"
 	endCaptures = `
 		WITH done AS (
-			DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint[]) AS v (id, attempts)
-			WHERE ` + still + `
-			RETURNING o.order_id)
-		UPDATE payments p SET state = 'captured', updated_at = $3
-		FROM done d WHERE p.order_id = d.order_id AND p.state = 'authorized'`
+			DELETE FROM outbox
+			WHERE id = ANY ($1::bigint[]) AND attempts = $2 AND coalesce(done_at, 'infinity') = 'infinity'
+			RETURNING order_id)
+		UPDATE payments SET state = 'captured', updated_at = $3
+		WHERE order_id = ANY (ARRAY (SELECT order_id FROM done)) AND state = 'authorized'`
 	retryLater = `
 		UPDATE outbox o SET next_at = v.next_at FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) AS v (id, attempts, next_at)
 		WHERE ` + still

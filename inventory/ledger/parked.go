@@ -31,7 +31,7 @@ func (l *Ledger) Park(ctx context.Context, p Parked, until time.Time) (Order, er
 	return l.parks.Do(ctx, parking{p, until})
 }
 
-func (l *Ledger) park(ctx context.Context, tx pgx.Tx, items []parking, results []group.Result[Order]) error {
+func (l *Ledger) park(ctx context.Context, tx pgx.Tx, items []parking, results []group.Result[Order], _ bool) error {
 	waiting, _ := distinct(items, func(p parking) string { return p.Order.Order })
 	var order, event, message []string
 	var since, until []time.Time

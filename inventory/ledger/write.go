@@ -15,16 +15,13 @@ type writes struct {
 	lost  int
 	taken map[string]Task // by order: captures that their committers have taken
 
-	orders struct{ id, state, reason []string }
-	seats  struct {
+	paid, failed []string // pending orders
+	seats        struct {
 		event, seat, order, ticket, fan, label []string
 		revision                               []int64
 	}
-	payments struct {
-		order, provider, reference, currency []string
-		amount                               []int64
-	}
-	captures struct {
+	charged, voided payments // of paid orders, and of the others
+	captures        struct {
 		order, payload []string
 		attempts       []int32
 		next           []time.Time
@@ -33,8 +30,8 @@ type writes struct {
 }
 
 func (w *writes) win(p Purchase, o Order) {
-	w.setState(o)
-	if w.charge(p) {
+	w.paid = append(w.paid, o.ID)
+	if w.charged.add(p) {
 		c := &w.captures
 		c.order, c.payload = append(c.order, o.ID), append(c.payload, payload(p.Reference, o.Total, o.Currency))
 		t := Task{Kind: KindCapture, Order: o.ID, Reference: p.Reference, Amount: o.Total, Currency: o.Currency}
@@ -53,31 +50,30 @@ func (w *writes) win(p Purchase, o Order) {
 }
 
 func (w *writes) lose(p Purchase, o Order) {
-	w.setState(o)
+	w.failed = append(w.failed, o.ID)
 	w.void(p)
 }
 
 func (w *writes) void(p Purchase) {
 	w.lost++
-	if w.charge(p) {
+	if w.voided.add(p) {
 		v := &w.voids
 		v.order, v.payload = append(v.order, p.Order.Order), append(v.payload, payload(p.Reference, p.Order.Total, p.Order.Currency))
 	}
 }
 
-func (w *writes) setState(o Order) {
-	w.orders.id = append(w.orders.id, o.ID)
-	w.orders.state = append(w.orders.state, string(o.State))
-	w.orders.reason = append(w.orders.reason, o.Reason)
+// payments are authorisations.
+type payments struct {
+	order, provider, reference, currency []string
+	amount                               []int64
 }
 
-// charge adds the authorisation and reports whether there is one: the provider was
+// add adds the authorisation and reports whether there is one: the provider was
 // never asked about a free order.
-func (w *writes) charge(p Purchase) bool {
+func (c *payments) add(p Purchase) bool {
 	if p.Order.Total == 0 {
 		return false
 	}
-	c := &w.payments
 	c.order, c.provider, c.reference = append(c.order, p.Order.Order), append(c.provider, p.Provider), append(c.reference, p.Reference)
 	c.amount, c.currency = append(c.amount, p.Order.Total), append(c.currency, p.Order.Currency)
 	return true
@@ -92,11 +88,12 @@ func payload(reference string, amount int64, currency string) string {
 func (l *Ledger) write(ctx context.Context, tx pgx.Tx, w *writes) error {
 	now := w.now
 	var b pgx.Batch
-	if o := w.orders; len(o.id) > 0 {
-		exactly(b.Queue(`
-			UPDATE orders o SET state = v.state, reason = v.reason, updated_at = $4
-			FROM unnest($1::text[], $2::text[], $3::text[]) AS v (order_id, state, reason)
-			WHERE o.order_id = v.order_id AND o.state = 'pending'`, o.id, o.state, o.reason, now), len(o.id))
+	if len(w.paid) > 0 {
+		exactly(b.Queue(setPaid, w.paid, now), len(w.paid))
+	}
+	if len(w.failed) > 0 {
+		exactly(b.Queue(`UPDATE orders SET state = 'failed', reason = $3, updated_at = $2
+			WHERE order_id = ANY ($1::text[]) AND state = 'pending'`, w.failed, now, ReasonSeatGone), len(w.failed))
 	}
 	if s := w.seats; len(s.seat) > 0 {
 		exactly(b.Queue(`
@@ -115,12 +112,11 @@ func (l *Ledger) write(ctx context.Context, tx pgx.Tx, w *writes) error {
 			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS v (ticket_id, event_id, seat_id, order_id, fan_id, label)`,
 			s.ticket, s.event, s.seat, s.order, s.fan, s.label)
 	}
-	if c := w.payments; len(c.order) > 0 {
-		b.Queue(`
-			INSERT INTO payments (order_id, provider, reference, state, amount, currency, created_at, updated_at)
-			SELECT v.order_id, v.provider, v.reference, 'authorized', v.amount, v.currency, $6, $6
-			FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[]) AS v (order_id, provider, reference, amount, currency)
-			ON CONFLICT (order_id) DO NOTHING`, c.order, c.provider, c.reference, c.amount, c.currency, now)
+	if c := w.charged; len(c.order) > 0 {
+		b.Queue(putPayments, c.order, c.provider, c.reference, c.amount, c.currency, now)
+	}
+	if c := w.voided; len(c.order) > 0 { // which Settle may have found already
+		b.Queue(putPayments+" ON CONFLICT (order_id) DO NOTHING", c.order, c.provider, c.reference, c.amount, c.currency, now)
 	}
 	if c := w.captures; len(c.order) > 0 {
 		b.Queue(putCaptures, c.order, c.payload, c.attempts, c.next).Query(w.number)
@@ -137,6 +133,14 @@ func (l *Ledger) write(ctx context.Context, tx pgx.Tx, w *writes) error {
 	l.metrics.lost.Add(float64(w.lost))
 	return nil
 }
+
+const setPaid = "UPDATE orders SET state = 'paid', updated_at = $2 WHERE order_id = ANY ($1::text[]) AND state = 'pending'"
+
+// putPayments adds authorisations. A pending order has none.
+const putPayments = `
+	INSERT INTO payments (order_id, provider, reference, state, amount, currency, created_at, updated_at)
+	SELECT v.order_id, v.provider, v.reference, 'authorized', v.amount, v.currency, $6, $6
+	FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[]) AS v (order_id, provider, reference, amount, currency)`
 
 // putCaptures adds tasks to capture. An order gets one, as it leaves pending.
 const putCaptures = `

@@ -200,7 +200,7 @@ var list = []mutant{
 	{"a parked order is two workers' at once", "inventory/ledger", "TestParked", []edit{
 		{"inventory/ledger/parked.go", "woken_at = $1, next_at = $2\n", "woken_at = $1, next_at = least($1, $2)\n"}}},
 	{"a claim that has passed on ends its task", "inventory/ledger", "TestLateClaim", []edit{
-		{"inventory/ledger/outbox.go", "o.id = v.id AND o.attempts = v.attempts", "o.id = v.id AND v.attempts > 0"}}},
+		{"inventory/ledger/outbox.go", "AND attempts = $2 AND coalesce", "AND $2 > 0 AND coalesce"}}},
 	{"a refund overtakes its capture", "inventory/ledger", "TestRefundBeforeCapture", []edit{
 		{"inventory/ledger/outbox.go", "AND NOT (kind = 'refund' AND EXISTS", "AND NOT (kind = 'none' AND EXISTS"}}},
 	{"the refunds of an order share a key", "inventory/ledger", "TestRefundSeatBySeat", []edit{
