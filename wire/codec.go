@@ -28,9 +28,16 @@ type parser interface {
 	parse(text string) (rest string, ok bool)
 }
 
+// usual is room for most of what is written here: to grow there by doubling would copy it
+// several times.
+const usual = 256
+
 // Append appends the JSON of v to b.
 func Append(b []byte, v any) ([]byte, error) {
 	if a, ok := v.(appender); ok {
+		if b == nil {
+			b = make([]byte, 0, usual)
+		}
 		return a.AppendJSON(b), nil
 	}
 	raw, err := json.Marshal(v)

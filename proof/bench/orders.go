@@ -205,29 +205,29 @@ func (s *shop) begin(ctx context.Context, event string, pair [2]string) (wire.Or
 // settlements are those who wait for their orders.
 type settlements struct {
 	mu      sync.Mutex
-	waiting map[string]chan wire.Notice
+	waiting map[string]chan *wire.Notice
 }
 
 // of is where the news of an order arrives.
-func (s *settlements) of(order string) <-chan wire.Notice { return s.channel(order) }
+func (s *settlements) of(order string) <-chan *wire.Notice { return s.channel(order) }
 
-func (s *settlements) channel(order string) chan wire.Notice {
+func (s *settlements) channel(order string) chan *wire.Notice {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting[order] == nil {
-		s.waiting[order] = make(chan wire.Notice, 8)
+		s.waiting[order] = make(chan *wire.Notice, 8)
 	}
 	return s.waiting[order]
 }
 
 // listen routes the notices of an event to those who wait for them.
 func (s *shop) listen(event string) (*settlements, error) {
-	settled := &settlements{waiting: map[string]chan wire.Notice{}}
+	settled := &settlements{waiting: map[string]chan *wire.Notice{}}
 	_, err := s.nc.Subscribe(wire.NoticeAll(event), func(m *nats.Msg) {
 		var n wire.Notice
-		if json.Unmarshal(m.Data, &n) == nil && n.Order != "" {
+		if wire.Unmarshal(m.Data, &n) == nil && n.Order != "" {
 			select {
-			case settled.channel(n.Order) <- n:
+			case settled.channel(n.Order) <- &n:
 			default: // told often enough
 			}
 		}
@@ -239,7 +239,7 @@ func (s *shop) listen(event string) (*settlements, error) {
 }
 
 // buy publishes an order as the gateway does and waits for its end.
-func (s *shop) buy(ctx context.Context, o wire.OrderMessage, settled <-chan wire.Notice) error {
+func (s *shop) buy(ctx context.Context, o wire.OrderMessage, settled <-chan *wire.Notice) error {
 	raw, err := json.Marshal(o)
 	if err != nil {
 		return err
