@@ -45,7 +45,8 @@ func TestAnotherCard(t *testing.T) {
 		if action != "" { // the bank's page was open all the while
 			decide(t, action, "approve")
 		}
-		if o := w.ask(m); o.State != wire.OrderFailed || o.Hold != nil {
+		w.wait("the seats are sold", func(context.Context) bool { o = w.ask(m); return o.Hold == nil })
+		if o.State != wire.OrderFailed {
 			t.Errorf("%s, once the second is paid: %+v", first, o)
 		}
 	}
