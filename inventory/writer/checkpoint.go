@@ -32,7 +32,7 @@ const (
 	restBehind  = 400 * time.Millisecond // a round begins when nothing else is to do
 	loadBehind  = 4 * time.Second        // or when the oldest flush has waited so long
 	mostBehind  = 10 * time.Second       // then flushes wait for the round
-	mostActs    = 50_000                 // likewise: they bound what the next writer has to read
+	mostActs    = 100_000                // likewise: they bound what the next writer has to read
 	roundPart   = kv.MaxBatch - 1        // records of one batch
 	roundShare  = 4                      // times as long as the last batch took, flushes have the store to themselves
 	partTimeout = time.Minute            // for a batch, with all its tries

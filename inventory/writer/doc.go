@@ -72,7 +72,7 @@
 //
 // seat.<id> is one readable record a seat, for the nats CLI and for a quick start. It is
 // written in rounds: at most a second behind at rest; under load as flushes leave room, and
-// at the latest when the log is ten seconds or 50,000 acts ahead, for then flushes wait. A
+// at the latest when the log is ten seconds or 100,000 acts ahead, for then flushes wait. A
 // round is one or more atomic batches. Each has the record checkpoint, which names the flush
 // up to which all records are true, and the sum of their hashes as they are stored with it;
 // and each is under a fence of its own, the guard records, so that no flush meets it. Every

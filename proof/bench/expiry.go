@@ -53,12 +53,17 @@ func benchExpiry(ctx context.Context, b *bench) error {
 	}); err != nil {
 		return err
 	}
+	// Before the deadline there is time to write the seats' records.
+	offset.Store(int64(time.Until(frozen)))
+	running.Store(true)
+	if err := region.atRest(ctx, asks, event); err != nil {
+		return err
+	}
 	ttl := time.Duration(region.event(event).Spec.Hold.TTL)
 	due := frozen.Add(ttl)
-	offset.Store(int64(time.Until(due)))
 	b.meter = startMeter()
 	before, began := ourSeconds(), time.Now()
-	running.Store(true)
+	offset.Store(int64(time.Until(due)))
 	late, err := region.untilFree(ctx, asks, event, began)
 	if err != nil {
 		return err
