@@ -3,8 +3,8 @@ package pricing
 import (
 	"context"
 	"fmt"
-	"time"
 
+	"frontrow/internal/salelog"
 	"frontrow/kv"
 	"frontrow/pricing/rules"
 	"frontrow/wire"
@@ -20,10 +20,7 @@ type Replay struct {
 	Wrong   []string `json:"wrong,omitempty"`
 }
 
-const (
-	mostWrong   = 50               // faults that are told
-	replayQuiet = 10 * time.Second // for the next record of a log that has one
-)
+const mostWrong = 50 // faults that are told
 
 // Recompute reads an event's log and computes each price again, from the rules and signals
 // that the log has for it. Wrong is empty if all are the same to the minor unit and inside
@@ -36,8 +33,8 @@ func Recompute(ctx context.Context, js jetstream.JetStream, event string) (Repla
 		}
 	}
 	var last wire.PriceAct
-	err := eachAct(ctx, js, wire.LogSubject(event, wire.LogPrices), func(raw []byte) {
-		act, err := wire.Read[wire.PriceAct]("", raw)
+	err := salelog.Each(ctx, kv.JetStream(js), wire.LogSubject(event, wire.LogPrices), func(e kv.Entry) {
+		act, err := wire.Read[wire.PriceAct]("", e.Value)
 		if err != nil {
 			fault("behind act %d: %v", last.N, err) // the pricer goes on behind the last that can be read
 			return
@@ -69,39 +66,4 @@ func Recompute(ctx context.Context, js jetstream.JetStream, event string) (Repla
 		}
 	}
 	return r, nil
-}
-
-// eachAct gives the records of a subject of the sale log that there are now, in order.
-func eachAct(ctx context.Context, js jetstream.JetStream, subject string, take func(raw []byte)) error {
-	stream, err := js.Stream(ctx, wire.SaleLogStream)
-	if err != nil {
-		return err
-	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject))
-	if err != nil {
-		return err
-	}
-	left := info.State.Subjects[subject]
-	if left == 0 {
-		return nil
-	}
-	consumer, err := js.OrderedConsumer(ctx, wire.SaleLogStream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
-	if err != nil {
-		return err
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	for ; left > 0; left-- {
-		next, cancel := context.WithTimeout(ctx, replayQuiet)
-		m, err := messages.Next(jetstream.NextContext(next))
-		cancel()
-		if err != nil {
-			return fmt.Errorf("read %s: %w", subject, err)
-		}
-		take(m.Data())
-	}
-	return nil
 }

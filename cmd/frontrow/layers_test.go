@@ -43,7 +43,7 @@ var layers = []struct {
 	{"admission/passes", []string{"wire"}},
 	{"admission/queue", []string{"admission/passes", "kv", "wire"}},
 	{"admission/sale", []string{"internal/leader", "internal/records", "kv", "wire"}},
-	{"pricing", []string{"pricing/market", "pricing/rules", "internal/failpoint", "internal/leader", "internal/operator", "internal/records", "kv", "wire"}},
+	{"pricing", []string{"pricing/market", "pricing/rules", "internal/failpoint", "internal/leader", "internal/operator", "internal/records", "internal/salelog", "kv", "wire"}},
 	{"pricing/market", []string{"wire"}},
 	{"pricing/rules", []string{"wire"}},
 	{"inventory", []string{"inventory/refund", "inventory/writer", "internal/asking", "internal/bus", "internal/leader", "internal/operator", "internal/records", "internal/salelog", "kv", "wire", "plan"}},

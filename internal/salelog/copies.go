@@ -41,12 +41,17 @@ func LastCopy(ctx context.Context, store kv.Store, event string, from uint64) (c
 // Copies gives take all copies of an event's log records that can be read, in the order in
 // which they were made: a record that was stored again comes again.
 func Copies(ctx context.Context, store kv.Store, event string, take func(Copy)) error {
-	log, key := kv.NewStream(store, wire.SaleLogStream), wire.LogSubject(event, wire.LogSeats)
-	entry := func(e kv.Entry) {
+	return Each(ctx, store, wire.LogSubject(event, wire.LogSeats), func(e kv.Entry) {
 		if c, ok := readCopy(e.Value); ok {
 			take(c)
 		}
-	}
+	})
+}
+
+// Each gives take the records that the sale log has under a key, in their order: all that
+// were stored when it was called.
+func Each(ctx context.Context, store kv.Store, key string, take func(kv.Entry)) error {
+	log := kv.NewStream(store, wire.SaleLogStream)
 	from, err := log.ReadBehind(ctx, key, kv.Position{}, func(kv.Entry) {}) // the last one alone
 	if err != nil {
 		return err
@@ -58,8 +63,8 @@ func Copies(ctx context.Context, store kv.Store, event string, take func(Copy)) 
 	if err != nil {
 		return err
 	}
-	entry(first)
-	_, err = log.ReadBehind(ctx, key, kv.Position{Made: from.Made, Revision: first.Revision}, entry)
+	take(first)
+	_, err = log.ReadBehind(ctx, key, kv.Position{Made: from.Made, Revision: first.Revision}, take)
 	return err
 }
 
