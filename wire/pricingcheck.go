@@ -215,7 +215,8 @@ func (s Spec) checkSpread(f *faults) {
 }
 
 // checkPricingChange refuses changes of what fans were told about prices once the sale is
-// open: rails may become narrower, and levels may be frozen; nothing else changes.
+// open: floors, ceilings and steps may only fall, times between changes only grow, and
+// levels may be frozen; nothing else changes.
 func (s Spec) checkPricingChange(f *faults, next Spec) {
 	was, is := s.Pricing, next.Pricing
 	const told = "fans were told it, and the sale of %q has opened: it can't change any more"
@@ -245,7 +246,7 @@ func (s Spec) checkPricingChange(f *faults, next Spec) {
 		f.add("pricing.every", "%v was told: it can only become longer", was.Every)
 	}
 	for i, r := range is.Rails {
-		s.checkNarrower(f, fmt.Sprintf("pricing.rails[%d].", i), r)
+		s.checkKept(f, fmt.Sprintf("pricing.rails[%d].", i), r)
 	}
 	for _, r := range was.Rails {
 		if _, ok := is.RailsOf(r.Level); !ok {
@@ -262,8 +263,8 @@ func (s Spec) checkPricingChange(f *faults, next Spec) {
 
 func (l Level) amounts() [3]int64 { return [...]int64{l.Base, l.ServiceFee, l.FacilityFee} }
 
-// checkNarrower refuses rails of a level that let its price do what the previous ones did not.
-func (s Spec) checkNarrower(f *faults, key string, is Rails) {
+// checkKept refuses rails of a level that are not what fans were told, or better for them.
+func (s Spec) checkKept(f *faults, key string, is Rails) {
 	was, moved := s.Pricing.RailsOf(is.Level)
 	if !moved {
 		f.add(key+"level", "the price of %q was told to be fixed", is.Level)

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
 	"frontrow/inventory/audit"
 	"frontrow/inventory/ledger"
 	"frontrow/pricing"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 const auditTimeout = 5 * time.Minute
@@ -32,9 +29,7 @@ func (a *auditCmd) Run(ctx context.Context, c terminal) error {
 	if err != nil {
 		return err
 	}
-	out := json.NewEncoder(c.stdout)
-	out.SetIndent("", "  ")
-	if err := out.Encode(report); err != nil {
+	if err := c.report(report); err != nil {
 		return err
 	}
 	if !report.OK {
@@ -46,15 +41,11 @@ func (a *auditCmd) Run(ctx context.Context, c terminal) error {
 func auditEvent(ctx context.Context, at natsFlags, dsn, event string) (audit.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
 	defer cancel()
-	nc, err := at.connect("frontrow-audit")
+	js, err := at.jetStream("frontrow-audit")
 	if err != nil {
 		return audit.Report{}, err
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return audit.Report{}, err
-	}
+	defer js.Conn().Close()
 	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn})
 	if err != nil {
 		return audit.Report{}, err

@@ -19,8 +19,6 @@ import (
 	"frontrow/keyring"
 	"frontrow/kv"
 	"frontrow/wire"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // maxCodeLife keeps a code's seal checkable: secret keys are kept for longer.
@@ -218,15 +216,11 @@ func (c terminal) explain(a wire.AccessCode) {
 
 // used says who has used a code, in this region and at the home region's door.
 func (c terminal) used(ctx context.Context, at natsFlags, a wire.AccessCode) error {
-	nc, err := at.connect("frontrow-codes")
+	js, err := at.jetStream("frontrow-codes")
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
+	defer js.Conn().Close()
 	for _, in := range []struct{ bucket, key, where string }{
 		{wire.CodesBucket(a.Event), wire.CodeKey(a.ID), "to join"}, {wire.PassesBucket(a.Event), wire.ClaimKey(a.ID), "for a pass"},
 	} {

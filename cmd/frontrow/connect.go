@@ -51,6 +51,19 @@ func (n natsFlags) connect(name string, more ...nats.Option) (*nats.Conn, error)
 	return nc, nil
 }
 
+// jetStream connects a tool, which closes the connection (Conn) when it is done.
+func (n natsFlags) jetStream(name string) (jetstream.JetStream, error) {
+	nc, err := n.connect(name)
+	if err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		nc.Close()
+	}
+	return js, err
+}
+
 // readyPoll spaces the questions while services come up.
 const readyPoll = 50 * time.Millisecond
 

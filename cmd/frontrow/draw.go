@@ -57,9 +57,7 @@ func (d *drawCmd) Run(ctx context.Context, c terminal) error {
 	if err != nil {
 		return err
 	}
-	e := json.NewEncoder(c.stdout)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return c.report(r)
 }
 
 func checkDraw(b wire.Board, lane, region string, number uint64, commitment string) (drawn, error) {

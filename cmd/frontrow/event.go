@@ -145,15 +145,11 @@ type eventListCmd struct {
 }
 
 func (e *eventListCmd) Run(ctx context.Context, c terminal) error {
-	nc, err := e.connect("frontrow-event")
+	js, err := e.jetStream("frontrow-event")
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
+	defer js.Conn().Close()
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
 	entries, err := kv.Open(js, wire.EventsBucket).All(ctx, ">")

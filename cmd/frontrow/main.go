@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,13 @@ type cli struct {
 // terminal is what every command writes to.
 type terminal struct {
 	stdout, stderr io.Writer
+}
+
+// report prints what a command has found, in JSON for people.
+func (c terminal) report(found any) error {
+	out := json.NewEncoder(c.stdout)
+	out.SetIndent("", "  ")
+	return out.Encode(found)
 }
 
 // usageError is a command line that can't be meant. The exit status is 2.

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"frontrow/pricing"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // errPrices: some price is another.
@@ -24,24 +21,18 @@ compared to the minor unit with what the log and PRICES say.`
 }
 
 func (r *pricingReplayCmd) Run(ctx context.Context, c terminal) error {
-	nc, err := r.connect("frontrow-pricing-replay")
+	js, err := r.jetStream("frontrow-pricing-replay")
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
+	defer js.Conn().Close()
 	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
 	defer cancel()
 	replay, err := pricing.Recompute(ctx, js, r.Event)
 	if err != nil {
 		return err
 	}
-	out := json.NewEncoder(c.stdout)
-	out.SetIndent("", "  ")
-	if err := out.Encode(replay); err != nil {
+	if err := c.report(replay); err != nil {
 		return err
 	}
 	if len(replay.Wrong) > 0 {

@@ -98,7 +98,7 @@ func asked(a wire.PriceAct, state State) map[string]wire.ProposedPrice {
 // step and order, ending where they may, after the cool-down, and frozen or not.
 func moved(a wire.PriceAct, state State, to map[string]wire.ProposedPrice, why string) (State, error) {
 	r, next, left := a.Rules, maps.Clone(state), len(to)
-	for i, at := range r.Levels {
+	for _, at := range r.Levels {
 		p, moves := to[at.ID]
 		if !moves {
 			continue
@@ -112,7 +112,7 @@ func moved(a wire.PriceAct, state State, to map[string]wire.ProposedPrice, why s
 		after.Price = wire.Price{Amounts: wire.NewAmounts(p.Total-l.ServiceFee-l.FacilityFee, l.ServiceFee, l.FacilityFee),
 			Version: l.was.Version + 1, At: a.At.UTC(), Why: why + p.Why, Wanted: p.Wanted, Parts: p.Parts}
 		after.QueueAt = p.QueueAt
-		next[r.Levels[i].ID] = after
+		next[at.ID] = after
 	}
 	if left > 0 {
 		return nil, refused("There is no level %q.", a.Level)

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // mutant is a mistake and the tests, of one package, that must find it.
 type mutant struct {
 	name  string
@@ -11,8 +13,11 @@ type mutant struct {
 // edit replaces the only occurrence of old in file.
 type edit struct{ file, old, new string }
 
-// list is ordered from the server up: register, seats, ledger, checkout, admission, gateway.
-var list = []mutant{
+// list is all of them.
+var list = slices.Concat(sale, prices)
+
+// sale is ordered from the server up: register, seats, ledger, checkout, admission, gateway.
+var sale = []mutant{
 	{"no answer taken for not stored", "kv", "TestConformance/R1/GuardedUnknown", []edit{
 		{"kv/errors.go", "case invalid(err):\n\t\treturn err\n\t}\n\treturn fmt.Errorf(\"%w: %w\", ErrUnknown, err)", "case invalid(err):\n\t\treturn err\n\t}\n\treturn fmt.Errorf(\"%w: %w\", ErrBusy, err)"}}},
 	{"committer takes a conflict for stored", "kv", "TestConformance/R1/Commit", []edit{
@@ -96,40 +101,6 @@ var list = []mutant{
 		{"wire/change.go", "case begun && now.Before(is.OpensAt):", "case false:"}}},
 	{"a price with a point is taken for minor units", "eventfile", "TestMessages", []edit{
 		{"eventfile/value.go", "\t\tamount := wire.FormatAmount(bare, f.currency)\n", "\t\tv.SetInt(bare)\n\t\treturn\n\t\tamount := \"\"\n"}}},
-	{"a price rises above its ceiling", "pricing/rules", "TestPricesKeepToTheirRails", []edit{
-		{"pricing/rules/rails.go", "min(l.now+l.rails.Step, l.rails.Ceiling)", "l.now + l.rails.Step"}}},
-	{"a price falls by more than its step", "pricing/rules", "TestPricesKeepToTheirRails", []edit{
-		{"pricing/rules/rails.go", "max(l.now-l.rails.Step, l.rails.Floor)", "l.rails.Floor"}}},
-	{"a price changes again before its cool-down", "pricing/rules", "TestPricesKeepToTheirRails", []edit{
-		{"pricing/rules/rails.go", "stays || cooling || ", "stays || cooling && false || "}}},
-	{"a price is rounded out of its step", "pricing/rules", "TestPricesKeepToTheirRails", []edit{
-		{"pricing/rules/rails.go", "l.to = max(l.now, l.to-over)", "l.to += unit - over"}}},
-	{"a worse level costs more than a better one", "pricing/rules", "TestPricesKeepToTheirRails", []edit{
-		{"pricing/rules/rules.go", "if r.Pricing.Spread {", "if false {"}}},
-	{"a clock that goes back moves prices", "pricing/rules", "TestPricesKeepToTheirRails", []edit{
-		{"pricing/rules/rules.go", "if l.Version > 1 && now.Before(l.At.Add(time.Duration(p.Every))) {", "if l.Version > 1 && !now.Before(l.At) && now.Before(l.At.Add(time.Duration(p.Every))) {"}, {"pricing/rules/rails.go", "l.was.Version > 1 && now.Before(", "l.was.Version > 1 && !now.Before(l.was.At) && now.Before("}}},
-	{"a signal that is gone counts as none", "pricing/rules", "TestMissingSignalsMoveNothing", []edit{
-		{"pricing/rules/factors.go", "parts = *l.was.Parts", "parts.Queue = l.was.Parts.Queue"}}},
-	{"who joins moves prices freely", "pricing/rules", "TestQueueMovesAStepAnHour", []edit{
-		{"pricing/rules/factors.go", "if seen == was || now.Before(l.was.QueueAt.Add(queueChange)) {", "if seen == was {"}}},
-	{"who holds moves prices", "pricing/market", "TestWhoBuysNothingMovesLittle", []edit{
-		{"pricing/market/market.go", "Sold: int64(c.Sold)", "Sold: int64(c.Sold + c.Held)"}}},
-	{"who gives back and never buys is counted", "pricing/market", "TestLapsed", []edit{
-		{"pricing/market/market.go", " || !d.bought && m.tickets[d.fan] == 0", ""}}},
-	{"one network counts as many", "pricing/market", "TestBursts", []edit{
-		{"pricing/market/market.go", "nets[i][kind+d.net] > perNet", "nets[i][kind+d.net] > 1<<30"}}},
-	{"two pricers make the same version", "pricing", "TestManyPricersMakeEachVersionOnce/R1", []edit{
-		{"pricing/book.go", "_, err = b.acts.Update(ctx, wire.LogSubject(b.event, wire.LogPrices), value, behind)", "_, err = b.acts.Publish(ctx, []kv.Msg{{Subject: wire.LogSubject(b.event, wire.LogPrices), Data: value}})"}}},
-	{"an act that a crash left unpublished stays so", "pricing", "TestActsAreFinishedByTheNext/R1", []edit{
-		{"pricing/pricing.go", "if err = nil; check {", "if err = nil; false {"}}},
-	{"a replay takes what the log says", "pricing", "TestReplayFindsAMinorUnit", []edit{
-		{"pricing/rules/verify.go", "text(next.Levels[id]); is != again {", "text(next.Levels[id]); is != again && false {"}}},
-	{"whoever proposes approves", "pricing/rules", "TestProposals", []edit{
-		{"pricing/rules/propose.go", "case p.By == a.By:", "case false:"}}},
-	{"one operator approves for two", "pricing/rules", "TestProposals", []edit{
-		{"pricing/rules/propose.go", "case slices.Contains(p.Approved, a.By):", "case false:"}}},
-	{"a stale proposal is approved", "pricing/rules", "TestProposals", []edit{
-		{"pricing/rules/propose.go", "case over(a, p, last.Levels):", "case false:"}}},
 	{"a hold costs more than its fan was shown", "inventory/seating", "TestHoldsForNoMoreThanWasShown", []edit{
 		{"inventory/seating/choose.go", "if total <= *expect {", "if total >= 0 {"}}},
 	{"a flag of a file that is written in two lines is its first", "cmd/frontrow", "TestConfigsAreStrict", []edit{
