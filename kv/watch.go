@@ -121,6 +121,9 @@ func (t *tail) follow(ctx context.Context) error {
 		}
 	}
 	for round := 1; ; {
+		if ctx.Err() != nil { // Entry or Current has ended the watch: what has come since isn't seen
+			return ctx.Err()
+		}
 		e, err := f.Next(ctx)
 		if err != nil {
 			return err
@@ -170,11 +173,7 @@ func (s *Stream) All(ctx context.Context, filter string) ([]Entry, error) {
 	defer cancel()
 	last, done := map[string]Entry{}, false
 	err := s.Watch(ctx, filter, Watcher{
-		Entry: func(e Entry) {
-			if !done {
-				last[e.Key] = e
-			}
-		},
+		Entry:   func(e Entry) { last[e.Key] = e },
 		Current: func() { done = true; cancel() },
 	})
 	if !done {
@@ -191,14 +190,7 @@ func (s *Stream) ReadBehind(ctx context.Context, filter string, behind Position,
 	defer cancel()
 	done := false
 	t := &tail{stream: s, filters: []string{s.Subject(filter)}, at: behind, once: true}
-	t.Watcher = Watcher{
-		Entry: func(e Entry) {
-			if !done {
-				entry(e)
-			}
-		},
-		Current: func() { done = true; cancel() },
-	}
+	t.Watcher = Watcher{Entry: entry, Current: func() { done = true; cancel() }}
 	err := t.run(reading)
 	if done {
 		return t.at, nil
@@ -225,7 +217,6 @@ func (s *Stream) ReadBehindTo(ctx context.Context, filters []string, behind Revi
 	done := false
 	t := &tail{stream: s, at: Position{Revision: behind}, filters: []string{s.Subject(key)}, Watcher: Watcher{Current: func() {}, Entry: func(e Entry) {
 		switch {
-		case done:
 		case e.Key != key:
 			entry(e)
 		case e.Revision >= r:
