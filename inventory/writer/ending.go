@@ -48,7 +48,7 @@ func (t *term) log(ctx context.Context, at wire.Checkpoint) (tale, error) {
 		return tale{}, broken
 	}
 	for _, f := range all.whole {
-		if f.n == at.Flush && wire.Digest(f.raw) == at.Digest {
+		if f.n == at.Flush && f.digest == at.Digest {
 			return all, nil // its revision is another
 		}
 	}

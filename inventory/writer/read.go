@@ -1,10 +1,10 @@
 package writer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -18,7 +18,7 @@ import (
 // Bounds of what is read.
 const (
 	decodePart  = 2000 // records decoded by one goroutine
-	logPart     = 64   // likewise, of the log
+	logPart     = 8    // likewise, of the log
 	readTimeout = 30 * time.Second
 	readStall   = 3 * time.Second // without a record: the server that sent them may be gone
 	readAttempt = 2 * time.Second
@@ -66,25 +66,50 @@ func unlessStalled[R any](ctx context.Context, read func(ctx context.Context, go
 	}
 }
 
-// readRecords reads the last record of each seat in the order of their revisions, and that
-// of their guard among them: when it has come at the revision just written, all before it
-// have, from whichever replica, and nothing of earlier terms is stored after.
-func (t *term) readRecords(ctx context.Context) (*stored, error) {
-	guard := t.recorder.Fence().Revision
-	read, err := reading(ctx, func(ctx context.Context, goes func()) (*stored, error) {
-		read := &stored{index: t.event.index}
-		err := t.stream.ReadTo(ctx, []string{wire.SeatPrefix + ">"}, wire.RecordsKey, guard, func(e kv.Entry) {
-			goes()
-			read.add(record{key: e.Key, raw: e.Value, revision: uint64(e.Revision)})
-		})
-		return read, err
-	})
-	if err != nil {
-		return nil, err
+// gathering is what is being read, and decoded in parts meanwhile.
+type gathering[T any] struct {
+	size     int // of a part
+	decode   func(*T)
+	parts    [][]T
+	decoding sync.WaitGroup
+}
+
+func (g *gathering[T]) add(one T) {
+	last := len(g.parts) - 1
+	if last < 0 || len(g.parts[last]) == cap(g.parts[last]) {
+		g.begin()
+		g.parts = append(g.parts, make([]T, 0, g.size))
+		last++
 	}
-	read.decode()
-	read.decoding.Wait()
-	return read, nil
+	g.parts[last] = append(g.parts[last], one)
+}
+
+// begin decodes the last part, beside who reads.
+func (g *gathering[T]) begin() {
+	if len(g.parts) == 0 {
+		return
+	}
+	part := g.parts[len(g.parts)-1]
+	g.decoding.Go(func() {
+		for i := range part {
+			g.decode(&part[i])
+		}
+	})
+}
+
+// end waits until all is decoded, in the order in which it was read.
+func (g *gathering[T]) end() iter.Seq[*T] {
+	g.begin()
+	g.decoding.Wait()
+	return func(yield func(*T) bool) {
+		for _, part := range g.parts {
+			for i := range part {
+				if !yield(&part[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // record is a seat's, as it was read and decoded.
@@ -98,58 +123,43 @@ type record struct {
 	wire.Seat
 }
 
-// stored are all records, decoded in parts, while others are being read.
-type stored struct {
-	index    *plan.Index
-	parts    [][]record
-	decoding sync.WaitGroup
-}
-
-func (r *stored) add(one record) {
-	last := len(r.parts) - 1
-	if last < 0 || len(r.parts[last]) == cap(r.parts[last]) {
-		r.decode()
-		r.parts = append(r.parts, make([]record, 0, min(decodePart, r.index.Len())))
-		last++
-	}
-	r.parts[last] = append(r.parts[last], one)
-}
-
-// decode begins with the last part.
-func (r *stored) decode() {
-	if len(r.parts) == 0 {
+func (r *record) decode(index *plan.Index) {
+	id, _ := wire.SeatOfKey(r.key)
+	seat, ok := index.Lookup(id)
+	if r.seat = seat; !ok {
+		r.seat = -1
 		return
 	}
-	part := r.parts[len(r.parts)-1]
-	r.decoding.Go(func() {
-		for i := range part {
-			one := &part[i]
-			id, _ := wire.SeatOfKey(one.key)
-			seat, ok := r.index.Lookup(id)
-			if one.seat = seat; !ok {
-				one.seat = -1
-				continue
-			}
-			one.sum = wire.SumOf(one.key, one.raw)
-			var err error
-			one.Seat, err = wire.Read[wire.Seat](one.key, one.raw)
-			one.spoiled = err != nil
-		}
-	})
+	r.sum = wire.SumOf(r.key, r.raw)
+	var err error
+	r.Seat, err = wire.Read[wire.Seat](r.key, r.raw)
+	r.spoiled = err != nil
 }
 
-// last returns the last record of each seat, in the order of the plan; nil where there is
-// none.
-func (r *stored) last() []*record {
-	last := make([]*record, r.index.Len())
-	for _, part := range r.parts {
-		for i := range part {
-			if seat := part[i].seat; seat >= 0 {
-				last[seat] = &part[i]
-			}
+// readRecords reads the last record of each seat, in the order of the plan; nil where there is
+// none. They come in the order of their revisions, and that of their guard among them: when
+// it has come at the revision just written, all before it have, from whichever replica, and
+// nothing of earlier terms is stored after.
+func (t *term) readRecords(ctx context.Context) ([]*record, error) {
+	guard := t.recorder.Fence().Revision
+	read, err := reading(ctx, func(ctx context.Context, goes func()) (*gathering[record], error) {
+		read := &gathering[record]{size: min(decodePart, t.event.index.Len()), decode: func(r *record) { r.decode(t.event.index) }}
+		err := t.stream.ReadTo(ctx, []string{wire.SeatPrefix + ">"}, wire.RecordsKey, guard, func(e kv.Entry) {
+			goes()
+			read.add(record{key: e.Key, raw: e.Value, revision: uint64(e.Revision)})
+		})
+		return read, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	last := make([]*record, t.event.index.Len())
+	for r := range read.end() {
+		if r.seat >= 0 {
+			last[r.seat] = r
 		}
 	}
-	return last
+	return last, nil
 }
 
 // logged is a record of the log, as it was read and decoded.
@@ -158,36 +168,50 @@ type logged struct {
 	n        uint64
 	raw      []byte
 	revision uint64
+	digest   string
+	places   []int // of its Changes, one after the other; -1: not of the plan
 	err      error
+}
+
+func (l *logged) decode(index *plan.Index) {
+	l.digest = wire.Digest(l.raw)
+	l.Flush, l.err = wire.Read[wire.Flush](wire.LogKey(l.n), l.raw)
+	for c := range l.Seats {
+		for _, id := range l.Seats[c].IDs {
+			seat, ok := index.Lookup(id)
+			if !ok {
+				seat = -1
+			}
+			l.places = append(l.places, seat)
+		}
+	}
 }
 
 // readLog reads the log records behind a revision, and returns those from number on, in the
 // order of their numbers. One that was stored again counts as it was stored last.
 func (t *term) readLog(ctx context.Context, behind kv.Revision, from uint64) ([]logged, error) {
 	guard := t.guard.Fence().Revision
-	found, err := reading(ctx, func(ctx context.Context, goes func()) (map[uint64]logged, error) {
-		found := map[uint64]logged{}
+	read, err := reading(ctx, func(ctx context.Context, goes func()) (*gathering[logged], error) {
+		read := &gathering[logged]{size: logPart, decode: func(l *logged) { l.decode(t.event.index) }}
 		err := t.stream.ReadBehindTo(ctx, []string{wire.LogPrefix + "*"}, behind, wire.WriterKey, guard, func(e kv.Entry) {
 			goes()
 			if n := wire.LogNumber(e.Key); n >= from {
-				found[n] = logged{n: n, raw: e.Value, revision: uint64(e.Revision)}
+				read.add(logged{n: n, raw: e.Value, revision: uint64(e.Revision)})
 			}
 		})
-		return found, err
+		return read, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
-	log := slices.SortedFunc(maps.Values(found), func(a, b logged) int { return cmp.Compare(a.n, b.n) })
-	var decoding sync.WaitGroup
-	for part := range slices.Chunk(log, logPart) {
-		decoding.Go(func() {
-			for i := range part {
-				part[i].Flush, part[i].err = wire.Read[wire.Flush](wire.LogKey(part[i].n), part[i].raw)
-			}
-		})
+	found := map[uint64]*logged{}
+	for l := range read.end() {
+		found[l.n] = l
 	}
-	decoding.Wait()
+	log := make([]logged, 0, len(found))
+	for _, n := range slices.Sorted(maps.Keys(found)) {
+		log = append(log, *found[n])
+	}
 	return log, nil
 }
 
@@ -203,7 +227,7 @@ func chain(log []logged, at wire.Checkpoint) (whole, junk []logged, err error) {
 	whole, junk = log[:end], log[end:]
 	n, digest, rest := uint64(0), "", whole
 	if at.Flush > 0 {
-		if len(whole) == 0 || whole[0].n != at.Flush || whole[0].revision != at.Revision || wire.Digest(whole[0].raw) != at.Digest {
+		if len(whole) == 0 || whole[0].n != at.Flush || whole[0].revision != at.Revision || whole[0].digest != at.Digest {
 			return nil, nil, &brokenLog{at.Flush, notAsNamed}
 		}
 		n, digest, rest = at.Flush, at.Digest, whole[1:]
@@ -217,7 +241,7 @@ func chain(log []logged, at wire.Checkpoint) (whole, junk []logged, err error) {
 		case !f.Old() && f.Prev != digest:
 			return nil, nil, &brokenLog{n, fmt.Sprintf("it is not the record that %s names", wire.LogKey(f.n))}
 		}
-		n, digest = f.n, wire.Digest(f.raw)
+		n, digest = f.n, f.digest
 	}
 	return whole, junk, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"frontrow/internal/failpoint"
@@ -27,9 +28,11 @@ func (t *term) load(ctx context.Context) (err error) {
 	if t.recorder, err = kv.Seize(ctx, t.stream, wire.RecordsKey, t.cfg.Name, t.number); err != nil {
 		return err
 	}
-	t.engine = seating.NewEngine(t.event.facts.Record(), t.event.index)
-	decide(t.engine, t.event.now(), t.cfg.Now().UTC())
-	if err := t.restore(ctx); err != nil {
+	stored, err := t.read(ctx)
+	if err == nil {
+		err = t.restore(ctx, stored)
+	}
+	if err != nil {
 		return err
 	}
 	// Records read while somebody else was writer already would be a torn
@@ -37,59 +40,85 @@ func (t *term) load(ctx context.Context) (err error) {
 	return t.guard.Check(ctx)
 }
 
-// restore gives the engine what the records and the log behind them say of every seat. If
-// the records are not those that the last writer has left, the log alone counts, all of it.
-func (t *term) restore(ctx context.Context) error {
+// stored is what a new writer finds.
+type stored struct {
+	at     wire.Checkpoint // how far the records have come
+	last   []*record       // of each seat, in the order of the plan; nil: none
+	log    tale            // behind the checkpoint, if there is one
+	broken error           // the log is
+}
+
+// read reads the records and the log behind them at once, and meanwhile makes an engine of an
+// event none of whose seats has a record.
+func (t *term) read(ctx context.Context) (s *stored, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	at, err := t.readCheckpoint(ctx)
-	if err != nil {
-		return err
+	s = &stored{}
+	if s.at, err = t.readCheckpoint(ctx); err != nil {
+		return nil, err
 	}
-	stored, err := t.readRecords(ctx)
-	if err != nil {
-		return err
+	var beside sync.WaitGroup
+	beside.Go(func() {
+		t.engine = seating.NewEngine(t.event.facts.Record(), t.event.index)
+		decide(t.engine, t.event.now(), t.cfg.Now().UTC())
+	})
+	if s.at.Sum != "" {
+		beside.Go(func() { s.log, s.broken = t.log(ctx, s.at) })
 	}
-	last := stored.last()
-	t.behind.at = at
-	for seat, r := range last {
+	if s.last, err = t.readRecords(ctx); err != nil {
+		cancel()
+	}
+	beside.Wait()
+	return s, err
+}
+
+// restore gives the engine what the records and the log behind them say of every seat. If
+// the records are not those that the last writer has left, the log alone counts, all of it.
+func (t *term) restore(ctx context.Context, s *stored) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	t.behind.at = s.at
+	for seat, r := range s.last {
 		if r != nil {
 			t.behind.sums[seat] = r.sum
 			t.behind.sum += r.sum
 		}
 	}
-	if at.Sum == "" {
-		older, err := t.adopts(ctx, last)
+	if s.at.Sum == "" {
+		older, err := t.adopts(ctx, s.last)
 		if err != nil {
 			return err
 		}
 		if older {
-			return t.adopt(ctx, last)
+			return t.adopt(ctx, s.last)
 		}
 	}
-	whole := at.Sum != strconv.FormatUint(t.behind.sum, 16)
-	if whole && at.Sum != "" {
-		t.cfg.Logger.Error("the seats' records are not as a writer left them: all of the log is read", "event", t.event.id)
-		at = wire.Checkpoint{}
+	whole := s.at.Sum != strconv.FormatUint(t.behind.sum, 16)
+	if whole {
+		if s.at.Sum != "" {
+			t.cfg.Logger.Error("the seats' records are not as a writer left them: all of the log is read", "event", t.event.id)
+			s.at = wire.Checkpoint{}
+		}
+		s.log, s.broken = t.log(ctx, s.at)
 	}
-	log, err := t.log(ctx, at)
-	if err != nil {
-		return err
+	if s.broken != nil {
+		return s.broken
 	}
-	if !whole && at.Flush > 0 && log.from == 0 {
+	if !whole && s.at.Flush > 0 && s.log.from == 0 {
 		t.foreign(wire.CheckpointKey)
 		whole, t.behind.at = true, wire.Checkpoint{}
 	}
-	if err := t.replay(ctx, log); err != nil {
+	told, err := t.replay(ctx, s.log)
+	if err != nil {
 		return err
 	}
 	if whole {
 		t.behind.stale = true
-		t.distrust(last)
-	} else if err := t.ahead(last); err != nil {
+		t.distrust(s.last, told)
+	} else if err := t.ahead(s.last); err != nil {
 		return err
 	}
-	return t.restoreSeats(ctx, last)
+	return t.restoreSeats(ctx, s.last, told)
 }
 
 // readCheckpoint returns how far the records have come; a checkpoint that can't be read is
@@ -114,32 +143,35 @@ func (t *term) readCheckpoint(ctx context.Context) (at wire.Checkpoint, err erro
 	return at, nil
 }
 
-// replay notes what the log says of the seats, and how far it goes.
-func (t *term) replay(ctx context.Context, log tale) error {
+// replay returns what the log says of each seat last, and notes how far it goes.
+func (t *term) replay(ctx context.Context, log tale) (told []stand, err error) {
 	var at time.Time
+	told = make([]stand, t.event.index.Len())
 	for i := range log.whole {
 		f := &log.whole[i]
-		t.flushN, t.flushed, t.digest = f.n, f.revision, wire.Digest(f.raw)
+		t.flushN, t.flushed, t.digest = f.n, f.revision, f.digest
 		at = f.At
 		if f.n == log.from || f.Old() {
 			continue
 		}
 		t.behind.acts += len(f.Acts)
+		places := f.places
 		for c := range f.Seats {
-			for k, id := range f.Seats[c].IDs {
-				if seat, ok := t.event.index.Lookup(id); ok {
-					t.behind.waiting[seat] = stand{&f.Seats[c], k, f.n, f.revision}
+			for k := range f.Seats[c].IDs {
+				if seat := places[k]; seat >= 0 {
+					told[seat] = stand{&f.Seats[c], k, f.n, f.revision}
 				}
 			}
+			places = places[len(f.Seats[c].IDs):]
 		}
 	}
 	t.behind.since = t.cfg.Now()
-	return t.ends(ctx, at, log.junk)
+	return told, t.ends(ctx, at, log.junk)
 }
 
 // distrust notes which records are not what a writer has left, now that all of the log is
 // known: it says what every seat is.
-func (t *term) distrust(last []*record) {
+func (t *term) distrust(last []*record, told []stand) {
 	foreign := 0
 	defer func() {
 		if foreign == 0 && t.behind.at.Sum != "" {
@@ -147,11 +179,11 @@ func (t *term) distrust(last []*record) {
 		}
 	}()
 	for seat, r := range last {
-		s, ok := t.behind.waiting[seat]
+		s := told[seat]
 		switch {
-		case !ok && r == nil:
+		case s.flush == 0 && r == nil:
 			continue
-		case !ok: // the log doesn't know it: it is being adopted
+		case s.flush == 0: // the log doesn't know it: it is being adopted
 			t.adopted = true
 			continue
 		case r == nil:
@@ -168,7 +200,7 @@ func (t *term) distrust(last []*record) {
 			t.foreign(r.key)
 		}
 		if same {
-			delete(t.behind.waiting, seat)
+			told[seat] = stand{}
 		} else {
 			r.Flush = 0 // the log counts
 			t.behind.disown(seat)
@@ -178,20 +210,17 @@ func (t *term) distrust(last []*record) {
 
 // restoreSeats gives the engine the last of each seat: what the log says, if that is later
 // than its record. A seat of which both say nothing that can be read is repaired.
-func (t *term) restoreSeats(ctx context.Context, last []*record) error {
+func (t *term) restoreSeats(ctx context.Context, last []*record, told []stand) error {
 	var spoiled []record
 	for seat, r := range last {
 		var is wire.Seat
 		if r != nil {
 			is = r.Seat
 		}
-		if s, ok := t.behind.waiting[seat]; ok {
-			if s.flush > is.Flush {
-				is = s.change.Record(s.k, s.flush, s.revision)
-			} else {
-				delete(t.behind.waiting, seat) // a round has come as far, and not to its end
-			}
-		} else if r != nil && r.spoiled {
+		if s := told[seat]; s.flush > is.Flush { // else a round has come as far, and not to its end
+			is = s.change.Record(s.k, s.flush, s.revision)
+			t.behind.waiting[seat] = s
+		} else if s.flush == 0 && r != nil && r.spoiled {
 			spoiled = append(spoiled, *r)
 			continue
 		}

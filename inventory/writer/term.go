@@ -98,8 +98,8 @@ func newTerm(w *Writer, e *Event, number uint64, stock *stockPublisher) *term {
 }
 
 // run returns when ctx ends, when somebody else is writer (kv.ErrFenced), or when
-// it has to start anew (errRestart).
-func (t *term) run(ctx context.Context) error {
+// it has to start anew (errRestart). It calls opened when it has all seats.
+func (t *term) run(ctx context.Context, opened func()) error {
 	started := t.cfg.Now()
 	defer t.spoiled.Forget(t.stream.Name()) // the next to read them notes them
 	if err := t.load(ctx); err != nil {
@@ -108,6 +108,7 @@ func (t *term) run(ctx context.Context) error {
 	if err := t.open(ctx); err != nil {
 		return fmt.Errorf("open seats of %s: %w", t.event.id, err)
 	}
+	opened()
 	unsubscribe, err := t.cfg.Bus.Subscribe(wire.SeatsAll(t.event.id), t.receive)
 	if err != nil {
 		return err

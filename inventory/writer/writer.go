@@ -113,14 +113,14 @@ func (w *Writer) Run(ctx context.Context, e *Event, number uint64) error {
 	defer cancel()
 	stock := newStockPublisher(kv.NewBucket(w.cfg.Store, wire.StockBucket), e.id, w.cfg.Logger)
 	wg.Go(func() { stock.run(ctx) })
-	wg.Go(func() { w.introduce(ctx, e) })
+	introduce := sync.OnceFunc(func() { wg.Go(func() { w.introduce(ctx, e) }) })
 	return leader.Restarting(ctx, w.cfg.Logger.With("event", e.id, "term", number), func(ctx context.Context) error {
-		return newTerm(w, e, number, stock).run(ctx)
+		return newTerm(w, e, number, stock).run(ctx, introduce)
 	})
 }
 
-// introduce makes the event known to the ledger, however long that takes;
-// holds don't wait for it.
+// introduce makes the event known to the ledger, however long that takes; holds don't wait
+// for it, and it begins when nobody waits for the seats to be read any more.
 func (w *Writer) introduce(ctx context.Context, e *Event) {
 	seats := make([]string, e.index.Len())
 	for i := range seats {

@@ -64,7 +64,7 @@ var sale = []mutant{
 	{"the log goes on changing with its holds", "proof/sim", "TestPurchases", []edit{
 		{"inventory/seating/take.go", "\t\t\tr.Until, r.HeldUntil = copied(r.Until), copied(r.HeldUntil)\n", ""}}},
 	{"the records' sum is not looked at", "inventory/writer", "TestSpoiledSeatsAreStoredAgain/R1", []edit{
-		{"inventory/writer/recover.go", "whole := at.Sum != strconv.FormatUint(t.behind.sum, 16)", "_, whole := strconv.FormatUint, at.Sum == \"\""}}},
+		{"inventory/writer/recover.go", "whole := s.at.Sum != strconv.FormatUint(t.behind.sum, 16)", "_, whole := strconv.FormatUint, s.at.Sum == \"\""}}},
 	{"a forged record counts as one of the records", "inventory/writer", "TestForgedRecordsOutlastNoWriter", []edit{
 		{"inventory/writer/recover.go", "\t\t\tt.behind.disown(seat)\n", ""}}},
 	{"a log from a backup passes for all there was", "inventory", "TestDamagedLog/restored_from_an_older_backup$", []edit{
@@ -72,7 +72,7 @@ var sale = []mutant{
 	{"a map believes records that no writer has left", "inventory", "TestDamagedRecords/forged,_of_a_flush_to_come", []edit{
 		{"internal/salelog/records.go", "point.Sum != f.sum()", "point.Sum == \"\""}}},
 	{"a later record loses against the log", "proof/sim", "TestPurchases", []edit{
-		{"inventory/writer/recover.go", "if s.flush > is.Flush {", "if s.flush != is.Flush {"}}},
+		{"inventory/writer/recover.go", "s.flush > is.Flush {", "s.flush != is.Flush {"}}},
 	{"answers that store nothing wait for no vouch", "inventory/writer", "TestLateWriterRefusesNothing", []edit{
 		{"inventory/writer/serve.go", "\t\tlast, err := t.store(ctx)\n\t\tt.landed", "\t\tlast, err := kv.Revision(0), error(nil)\n\t\tif b.stores {\n\t\t\tlast, err = t.store(ctx)\n\t\t}\n\t\tt.landed"}}},
 	{"another's record passes for one's own in doubt", "inventory/writer", "TestVouchInDoubt", []edit{
