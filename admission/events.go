@@ -44,11 +44,12 @@ func (s *Service) apply(ctx context.Context, r operator.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	next := wire.Event{Spec: spec, Plan: req.Plan, Places: plan.NewIndex(p).Len(), State: wire.EventOpen}
 	file.CheckSpec("spec.", req.Spec, p.CategoryNames())
+	file.Check("spec.", spec.CheckPlaces(next.Places))
 	if err := file.Err(); err != nil {
 		return nil, invalid(err)
 	}
-	next := wire.Event{Spec: spec, Plan: req.Plan, Places: plan.NewIndex(p).Len(), State: wire.EventOpen}
 	now := s.cfg.Now()
 	old, _, err := s.read(ctx, spec.ID)
 	switch {

@@ -67,6 +67,10 @@ func other(v reflect.Value) {
 		v.Set(reflect.ValueOf([]wire.Tier{{Sold: 5, Total: 5}}))
 	case []wire.CurvePoint:
 		v.Set(reflect.ValueOf([]wire.CurvePoint{{Sold: 5}}))
+	case []wire.PastSale:
+		v.Set(reflect.ValueOf([]wire.PastSale{{Event: "past"}}))
+	case []wire.SharePoint:
+		v.Set(reflect.ValueOf([]wire.SharePoint{{BasisPoints: 5}}))
 	case *float64:
 		band := *x + 0.5
 		v.Set(reflect.ValueOf(&band))

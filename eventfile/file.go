@@ -78,6 +78,9 @@ func (f *File) CheckSpec(prefix string, s wire.Spec, categories []string) {
 	if !f.Sound(prefix+"levels") || !f.Sound(prefix+"opens_at") || !f.Sound(prefix+"pricing.mode") || !f.Sound(prefix+"currency") {
 		s.Pricing = wire.PricingSpec{} // its rules compare with these
 	}
+	if !f.Sound(prefix+"venue") || !f.Sound(prefix+"starts_at") || !f.Sound(prefix+"timezone") {
+		s.Pricing.Comparable = wire.Comparable{} // likewise
+	}
 	f.Check(prefix, s.WithDefaults().Validate(categories))
 }
 

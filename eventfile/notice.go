@@ -64,6 +64,8 @@ func effect(key string) (more, less string) {
 		return "more operators must approve a change", "fewer operators must approve a change"
 	case "pricing.every", "rails.cool_down":
 		return "prices change less often", "prices change more often"
+	case "pricing.curve", "pricing.comparable.curve":
+		return "the sale is compared with another", ""
 	case "rails.floor":
 		return "the price may fall less", "the price may fall further"
 	case "rails.ceiling":

@@ -31,7 +31,7 @@ func (d *differ) rails(was, is []wire.Rails) {
 	}
 }
 
-// list writes tiers, and the points of a curve; ok is false for anything else.
+// list writes tiers, the points of a curve, and past sales; ok is false for anything else.
 func (w writer) list(v any) (text string, ok bool) {
 	var all []string
 	switch list := v.(type) {
@@ -42,6 +42,14 @@ func (w writer) list(v any) (text string, ok bool) {
 	case []wire.CurvePoint:
 		for _, c := range list {
 			all = append(all, fmt.Sprintf("%d %% by %s", c.Sold, wire.FormatInstant(c.At, w.zone)))
+		}
+	case []wire.SharePoint:
+		for _, c := range list {
+			all = append(all, fmt.Sprintf("%d.%02d %% after %s", c.BasisPoints/100, c.BasisPoints%100, spoken(c.After)))
+		}
+	case []wire.PastSale:
+		for _, p := range list {
+			all = append(all, fmt.Sprintf("%s (%s, %s, %d places)", p.Event, p.Venue, wire.FormatInstant(p.StartsAt, w.zone), p.Places))
 		}
 	default:
 		return "", false
@@ -98,7 +106,14 @@ func Explain(s wire.Spec) (lines []string) {
 		if len(p.Curve) > 0 {
 			plan, _ = w.list(p.Curve)
 		}
-		lines = append(lines, "the sale is compared with this plan: "+plan, "prices follow "+weights(p.Weights)+"; what joins or holds without buying moves them by at most a step an hour")
+		lines = append(lines, "the sale is compared with this plan: "+plan)
+		if past, _ := w.list(p.Comparable.Sales); len(p.Comparable.Sales) > 0 {
+			lines = append(lines, "and with how these sold: "+past)
+		}
+		if stale := s.PriceRules().Stale(); stale != "" {
+			lines = append(lines, "comparable counts nothing: "+stale)
+		}
+		lines = append(lines, "prices follow "+weights(p.Weights)+"; what joins or holds without buying moves them by at most a step an hour")
 	}
 	return lines
 }

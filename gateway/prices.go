@@ -18,9 +18,16 @@ type pricesReply struct {
 	QuietBefore int           `json:"quiet_before_seconds,omitempty"` // the opening
 	QuietAfter  int           `json:"quiet_after_seconds,omitempty"`  // it
 	Spread      bool          `json:"spread,omitempty"`
+	Comparable  *comparable   `json:"comparable,omitempty"`
 	Currency    string        `json:"currency"`
 	Digits      int           `json:"currency_digits"`
 	Levels      []levelPrices `json:"levels"`
+}
+
+// comparable is what the factor of that name compares the sale with.
+type comparable struct {
+	wire.Comparable
+	Unused string `json:"unused,omitempty"` // why it doesn't count, if it doesn't
 }
 
 // levelPrices are those of a level, in the order of the event.
@@ -52,6 +59,9 @@ func (g *Gateway) pricesOf(r *request) (pricesReply, error) {
 	p := s.Pricing
 	reply := pricesReply{Event: ev.ID(), Mode: p.Mode, Every: seconds(p.Every), QuietBefore: seconds(p.QuietBefore), QuietAfter: seconds(p.QuietAfter), Spread: p.Spread,
 		Currency: s.Currency, Digits: wire.CurrencyDigits(s.Currency)}
+	if len(p.Comparable.Curve) > 0 {
+		reply.Comparable = &comparable{p.Comparable, s.PriceRules().Stale()}
+	}
 	for _, l := range s.Levels {
 		is := levelPrices{ID: l.ID, Name: l.Name, Price: ev.Price(l), Opening: l.Total(), History: []wire.Price{}}
 		is.Floor, is.Ceiling = s.Bounds(l)
@@ -87,6 +97,11 @@ func (g *Gateway) pricesPage(w http.ResponseWriter, r *request) error {
 		return wire.Busy("The history of the prices can't be read just now. Please try again in a moment.")
 	}
 	page := &pages.Prices{Event: g.pageEvent(r.event)}
+	if c := reply.Comparable; c != nil && c.Unused == "" {
+		for _, sale := range c.Sales {
+			page.Comparable = append(page.Comparable, pages.PastSale{Event: sale.Event, StartsAt: pages.InstantOf(sale.StartsAt, r.event.Zone()), Places: sale.Places})
+		}
+	}
 	for _, l := range reply.Levels {
 		page.Levels = append(page.Levels, pricesOnPage(l, reply, r.event, g.cfg.Now()))
 	}

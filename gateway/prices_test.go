@@ -15,8 +15,10 @@ func TestPricesAreExplained(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	spec := spec()
-	spec.OpensAt, spec.SaleEndsAt = time.Now().Add(-time.Hour).UTC(), time.Now().Add(time.Hour).UTC()
-	spec.Pricing = wire.PricingSpec{Mode: wire.PricingDemand, QuietAfter: wire.Duration(10 * time.Minute), Rails: []wire.Rails{{Level: "standard", Floor: 5000, Ceiling: 8000, Step: 200}}}
+	spec.OpensAt, spec.SaleEndsAt, spec.StartsAt = time.Now().Add(-time.Hour).UTC(), time.Now().Add(time.Hour).UTC(), time.Now().Add(time.Hour).UTC()
+	spec.Pricing = wire.PricingSpec{Mode: wire.PricingDemand, QuietAfter: wire.Duration(10 * time.Minute), Rails: []wire.Rails{{Level: "standard", Floor: 5000, Ceiling: 8000, Step: 200}},
+		Comparable: wire.Comparable{Sales: []wire.PastSale{{Event: "last-year", Venue: "Hall", StartsAt: spec.StartsAt.AddDate(0, 0, -364), Places: 100}}, Curve: []wire.SharePoint{{After: wire.Duration(time.Hour), BasisPoints: 5000}}}}
+	spec = spec.WithDefaults()
 	rec := *s.event(show).Record()
 	rec.Spec = spec
 	s.put(wire.EventsBucket, show, rec)
@@ -37,12 +39,12 @@ func TestPricesAreExplained(t *testing.T) {
 		})
 		l := p.Levels[0]
 		if l.Price.Total != 5850 || l.Opening != 5450 || l.Floor != 5000 || l.Ceiling != 8000 || l.Rails == nil || l.Rails.Step != 200 || l.Rails.CoolDown != 120 ||
-			l.History[0].Version != 3 || l.History[2].Total != 5450 || l.History[1].Parts.Sales != 1000 || p.Every != 120 || p.QuietAfter != 600 || p.Currency != "EUR" {
+			l.History[0].Version != 3 || l.History[2].Total != 5450 || l.History[1].Parts.Sales != 1000 || p.Every != 120 || p.QuietAfter != 600 || p.Comparable == nil || p.Comparable.Unused != "" || p.Comparable.Curve[0].BasisPoints != 5000 || p.Comparable.Sales[0].Event != "last-year" || p.Currency != "EUR" {
 			t.Errorf("%+v", p)
 		}
 		page := at.send("GET", "/e/show/prices", "")
 		body := string(page.body)
-		for _, want := range []string{"Standard €58.50 of €50.00 to €80.00 step €2.00 2 minutes", "€54.50 because &lt;of&gt; it", "M0.0 102.0H"} {
+		for _, want := range []string{"like last-year of 100", "Standard €58.50 of €50.00 to €80.00 step €2.00 2 minutes", "€54.50 because &lt;of&gt; it", "M0.0 102.0H"} {
 			if page.StatusCode != http.StatusOK || !strings.Contains(body, want) {
 				t.Errorf("the page has no %q: %d %s", want, page.StatusCode, body)
 			}

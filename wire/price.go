@@ -18,22 +18,23 @@ type Price struct {
 // PriceParts is by how many basis points of the price at the opening each factor raises, or
 // with a minus lowers, what demand alone would ask for.
 type PriceParts struct {
-	Sales  int64 `json:"sales,omitempty"`
-	Pace   int64 `json:"pace,omitempty"`
-	Queue  int64 `json:"queue,omitempty"`
-	Lapsed int64 `json:"lapsed,omitempty"`
-	Supply int64 `json:"supply,omitempty"`
-	Time   int64 `json:"time,omitempty"`
+	Sales      int64 `json:"sales,omitempty"`
+	Pace       int64 `json:"pace,omitempty"`
+	Comparable int64 `json:"comparable,omitempty"`
+	Queue      int64 `json:"queue,omitempty"`
+	Lapsed     int64 `json:"lapsed,omitempty"`
+	Supply     int64 `json:"supply,omitempty"`
+	Time       int64 `json:"time,omitempty"`
 }
 
 // Factors names the factors in the order of PriceParts.Of and PricingWeights.Of.
-func Factors() [6]string {
-	return [...]string{"sales", "pace", "queue", "lapsed", "supply", "time"}
+func Factors() [7]string {
+	return [...]string{"sales", "pace", "comparable", "queue", "lapsed", "supply", "time"}
 }
 
 // Of returns the parts in the order of Factors.
-func (p PriceParts) Of() [6]int64 {
-	return [...]int64{p.Sales, p.Pace, p.Queue, p.Lapsed, p.Supply, p.Time}
+func (p PriceParts) Of() [7]int64 {
+	return [...]int64{p.Sales, p.Pace, p.Comparable, p.Queue, p.Lapsed, p.Supply, p.Time}
 }
 
 // Sum is what they make together.

@@ -16,6 +16,7 @@ type PricingSpec struct {
 	Spread      bool           `json:"spread,omitempty"`                     // no level ever costs more than one that stands before it in levels
 	Weights     PricingWeights `json:"weights,omitzero"`                     // of demand's factors
 	Curve       []CurvePoint   `json:"curve,omitempty"`                      // the planned sale; none: evenly from the opening to the sale's end
+	Comparable  Comparable     `json:"comparable,omitzero"`                  // how past sales of such events went; none: they don't count
 	Rails       []Rails        `json:"rails,omitempty"`                      // the levels whose prices move; those of others are fixed
 }
 
@@ -73,20 +74,21 @@ type CurvePoint struct {
 }
 
 // PricingWeights are percents by which demand's factors count (package pricing/rules says
-// what each is). If all are zero each counts fully; if any is given, those left out count
-// nothing.
+// what each is). If all are zero each counts fully, comparable only if there is something to
+// compare with; if any is given, those left out count nothing.
 type PricingWeights struct {
-	Sales  int `json:"sales,omitempty"`
-	Pace   int `json:"pace,omitempty"`
-	Queue  int `json:"queue,omitempty"`
-	Lapsed int `json:"lapsed,omitempty"`
-	Supply int `json:"supply,omitempty"`
-	Time   int `json:"time,omitempty"`
+	Sales      int `json:"sales,omitempty"`
+	Pace       int `json:"pace,omitempty"`
+	Comparable int `json:"comparable,omitempty"`
+	Queue      int `json:"queue,omitempty"`
+	Lapsed     int `json:"lapsed,omitempty"`
+	Supply     int `json:"supply,omitempty"`
+	Time       int `json:"time,omitempty"`
 }
 
 // Of returns the weights in the order of Factors.
-func (w PricingWeights) Of() [6]int {
-	return [...]int{w.Sales, w.Pace, w.Queue, w.Lapsed, w.Supply, w.Time}
+func (w PricingWeights) Of() [7]int {
+	return [...]int{w.Sales, w.Pace, w.Comparable, w.Queue, w.Lapsed, w.Supply, w.Time}
 }
 
 func (p PricingSpec) withDefaults(levels []Level) PricingSpec {
@@ -103,7 +105,10 @@ func (p PricingSpec) withDefaults(levels []Level) PricingSpec {
 		p.Every = Duration(2 * time.Minute)
 	}
 	if p.Weights == (PricingWeights{}) {
-		p.Weights = PricingWeights{100, 100, 100, 100, 100, 100}
+		p.Weights = PricingWeights{Sales: 100, Pace: 100, Queue: 100, Lapsed: 100, Supply: 100, Time: 100}
+		if len(p.Comparable.Curve) > 0 {
+			p.Weights.Comparable = 100
+		}
 	}
 	p.Rails = slices.Clone(p.Rails)
 	for i := range p.Rails {

@@ -28,6 +28,63 @@ func tiered(change func(*Rails)) Spec {
 	})
 }
 
+// liked is an event of 100 places with past sales to compare with.
+func liked(change func(*Comparable)) Spec {
+	return moving(func(s *Spec) {
+		s.Venue, s.StartsAt = "Hall", priced.AddDate(0, 2, 0)
+		c := Comparable{Sales: []PastSale{{"last-year", " hall", s.StartsAt.AddDate(0, 0, -364), 100}}, Curve: []SharePoint{{0, 100}, {Duration(time.Hour), 5000}, {Duration(2 * time.Hour), 5000}}}
+		change(&c)
+		s.Pricing.Comparable = c
+	})
+}
+
+// What is old is told, and counts nothing; so is what is asked for and isn't there.
+func TestStaleComparable(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]Spec{
+		"":                                 liked(func(*Comparable) {}),
+		"the newest past sale is that of ": liked(func(c *Comparable) { c.Sales[0].StartsAt = c.Sales[0].StartsAt.AddDate(0, 0, -7*160) }),
+		"there is no past sale":            moving(func(s *Spec) { s.Pricing.Weights.Comparable = 50 }),
+	} {
+		s = s.WithDefaults()
+		if err := s.Validate(nil); err != nil {
+			t.Error(err)
+		}
+		if got := s.PriceRules().Stale(); want == "" && got != "" || !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if r := moving(nil).WithDefaults().PriceRules(); r.Stale() != "" || r.Pricing.Weights.Comparable != 0 {
+		t.Errorf("nobody asked for it: %+v", r.Pricing)
+	}
+}
+
+// Past sales are of such events: the venue, the day, the size.
+func TestLike(t *testing.T) {
+	t.Parallel()
+	s := liked(func(*Comparable) {})
+	s.Timezone = "Pacific/Auckland" // where the day begins earlier
+	for want, change := range map[string]func(*PastSale){
+		"":               func(*PastSale) {},
+		`was at "Barn"`:  func(p *PastSale) { p.Venue = "Barn" },
+		"was on a ":      func(p *PastSale) { p.StartsAt = p.StartsAt.AddDate(0, 0, 1) },
+		"had 74 places":  func(p *PastSale) { p.Places = 74 },
+		"had 134 places": func(p *PastSale) { p.Places = 134 },
+	} {
+		p := s.Pricing.Comparable.Sales[0]
+		change(&p)
+		if err := p.Like(s, 100); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	for _, places := range []int{75, 133} {
+		p := s.Pricing.Comparable.Sales[0]
+		if p.Places = places; p.Like(s, 100) != nil {
+			t.Error(places)
+		}
+	}
+}
+
 // A rule that contradicts another, or that nothing would act upon, is refused, at its key.
 func TestPricingRules(t *testing.T) {
 	t.Parallel()
@@ -47,47 +104,56 @@ func TestPricingRules(t *testing.T) {
 		spec Spec
 		want string
 	}{
-		"no mode":          {moving(func(s *Spec) { s.Pricing.Mode = "" }), "pricing.mode: prices are fixed, so no other rule"},
-		"another mode":     {moving(func(s *Spec) { s.Pricing.Mode = "surge" }), `pricing.mode: "surge"`},
-		"no end":           {moving(func(s *Spec) { s.SaleEndsAt = time.Time{} }), "pricing.mode: demand compares"},
-		"at once":          {moving(func(s *Spec) { s.OpensAt, s.Pricing.QuietAfter = time.Time{}, 1 }), "pricing: quiet times"},
-		"too often":        {moving(func(s *Spec) { s.Pricing.Every = Duration(59 * time.Second) }), "pricing.every: 59s"},
-		"no rails":         {moving(func(s *Spec) { s.Pricing.Rails = nil }), "pricing.rails: 0 of them"},
-		"no such level":    {rail(func(r *Rails) { r.Level = "x" }), `pricing.rails[0].level: "x"`},
-		"twice":            {moving(func(s *Spec) { s.Pricing.Rails[1].Level = "a" }), "pricing.rails[1].level: the rails of \"a\" are in rails[0]"},
-		"a free level":     {rail(func(r *Rails) { *r = Rails{Level: "c", Ceiling: 100, Step: 1} }), `pricing.rails[0].level: "c" is free`},
-		"below fees":       {rail(func(r *Rails) { r.Floor = 999 }), "pricing.rails[0].floor: EUR 9.99"},
-		"a floor above":    {rail(func(r *Rails) { r.Floor = 12_001 }), "pricing.rails[0].floor: EUR 120.01"},
-		"below zero":       {rail(func(r *Rails) { r.Floor = -1 }), "pricing.rails[0].floor: EUR -0.01"},
-		"a ceiling below":  {rail(func(r *Rails) { r.Ceiling = 11_999 }), "pricing.rails[0].ceiling: EUR 119.99"},
-		"a huge ceiling":   {rail(func(r *Rails) { r.Ceiling = 1 << 62 }), "pricing.rails[0].ceiling: EUR 46116860184273879.04"},
-		"no step":          {rail(func(r *Rails) { r.Step = 0 }), "pricing.rails[0].step: EUR 0.00"},
-		"a step between":   {rail(func(r *Rails) { r.Round = RoundHalf; r.Step = 75 }), "pricing.rails[0].step: EUR 0.75: write the largest change at a time, a multiple of EUR 0.50"},
-		"no way to move":   {rail(func(r *Rails) { r.Floor, r.Ceiling = 0, 0 }), "pricing.rails[0].level: its floor is its ceiling"},
-		"never so low":     {rail(func(r *Rails) { r.Direction = PriceUp }), "pricing.rails[0].floor: a price that only rises"},
-		"never so high":    {rail(func(r *Rails) { r.Direction = PriceDown }), "pricing.rails[0].ceiling: a price that only falls"},
-		"sideways":         {rail(func(r *Rails) { r.Direction = "left" }), `pricing.rails[0].direction: "left"`},
-		"no rest":          {rail(func(r *Rails) { r.CoolDown = 1 }), "pricing.rails[0].cool_down: 1ns"},
-		"odd rounding":     {rail(func(r *Rails) { r.Round = ".25" }), `pricing.rails[0].round: ".25"`},
-		"yen have no .99":  {moving(func(s *Spec) { s.Currency = "JPY"; s.Pricing.Rails[0].Round = RoundNinety }), `pricing.rails[0].round: ".99"`},
-		"tiers in demand":  {rail(func(r *Rails) { r.Tiers = []Tier{{Sold: 1, Total: 2}} }), "pricing.rails[0].tiers: belong to mode tiers"},
-		"a worse ceiling":  {moving(func(s *Spec) { s.Pricing.Rails[1].Ceiling = 19_000 }), `pricing.spread: "b" could not`},
-		"a worse opening":  {moving(func(s *Spec) { s.Levels[2].Base = 5_001 }), `pricing.spread: "c" could not`},
-		"weights":          {moving(func(s *Spec) { s.Pricing.Weights.Pace = 401 }), "pricing.weights.pace: 401"},
-		"a curve back":     {moving(func(s *Spec) { s.Pricing.Curve = []CurvePoint{{priced.Add(2), 50}, {priced.Add(1), 40}} }), "pricing.curve[1].at: "},
-		"an early curve":   {moving(func(s *Spec) { s.Pricing.Curve = []CurvePoint{{priced, 50}} }), "pricing.curve[0].at: "},
-		"a full curve":     {moving(func(s *Spec) { s.Pricing.Curve = []CurvePoint{{priced.Add(2), 101}} }), "pricing.curve[0].sold: 101"},
-		"demand in tiers":  {tiered(func(r *Rails) { r.Step = 5; r.Round = RoundWhole }), "pricing.rails[0].round: belongs to mode demand: tiers say each price themselves\npricing.rails[0].step: belongs"},
-		"no tiers":         {tiered(func(r *Rails) { r.Tiers = nil }), "pricing.rails[0].tiers: 0 of them"},
-		"a tier of both":   {tiered(func(r *Rails) { r.Tiers[0].Sold = 1 }), "pricing.rails[0].tiers[0]: write from when"},
-		"a tier of none":   {tiered(func(r *Rails) { r.Tiers[1].Sold = 0 }), "pricing.rails[0].tiers[1]: write from when"},
-		"tiers go back":    {tiered(func(r *Rails) { r.Tiers[1] = Tier{From: priced, Total: 14_000} }), "pricing.rails[0].tiers[1].from: "},
-		"too much sold":    {tiered(func(r *Rails) { r.Tiers[1].Sold = 101 }), "pricing.rails[0].tiers[1].sold: 101"},
-		"tier under fees":  {tiered(func(r *Rails) { r.Tiers[1].Total = 900 }), "pricing.rails[0].tiers[1].total: EUR 9.00"},
-		"approvals":        {moving(func(s *Spec) { s.Pricing.Approvals = 1 }), "pricing.approvals: belong to mode propose"},
-		"many approvals":   {moving(func(s *Spec) { s.Pricing.Mode, s.Pricing.Approvals = PricingPropose, 3 }), "pricing.approvals: 3"},
-		"tiers every":      {moving(func(s *Spec) { *s = tiered(func(*Rails) {}); s.Pricing.Every = Duration(time.Minute) }), "pricing.every: belongs to mode demand"},
-		"tiers of weights": {moving(func(s *Spec) { *s = tiered(func(*Rails) {}); s.Pricing.Weights.Time = 1 }), "pricing.weights: belong to mode demand"},
+		"no mode":           {moving(func(s *Spec) { s.Pricing.Mode = "" }), "pricing.mode: prices are fixed, so no other rule"},
+		"another mode":      {moving(func(s *Spec) { s.Pricing.Mode = "surge" }), `pricing.mode: "surge"`},
+		"no end":            {moving(func(s *Spec) { s.SaleEndsAt = time.Time{} }), "pricing.mode: demand compares"},
+		"at once":           {moving(func(s *Spec) { s.OpensAt, s.Pricing.QuietAfter = time.Time{}, 1 }), "pricing: quiet times"},
+		"too often":         {moving(func(s *Spec) { s.Pricing.Every = Duration(59 * time.Second) }), "pricing.every: 59s"},
+		"no rails":          {moving(func(s *Spec) { s.Pricing.Rails = nil }), "pricing.rails: 0 of them"},
+		"no such level":     {rail(func(r *Rails) { r.Level = "x" }), `pricing.rails[0].level: "x"`},
+		"twice":             {moving(func(s *Spec) { s.Pricing.Rails[1].Level = "a" }), "pricing.rails[1].level: the rails of \"a\" are in rails[0]"},
+		"a free level":      {rail(func(r *Rails) { *r = Rails{Level: "c", Ceiling: 100, Step: 1} }), `pricing.rails[0].level: "c" is free`},
+		"below fees":        {rail(func(r *Rails) { r.Floor = 999 }), "pricing.rails[0].floor: EUR 9.99"},
+		"a floor above":     {rail(func(r *Rails) { r.Floor = 12_001 }), "pricing.rails[0].floor: EUR 120.01"},
+		"below zero":        {rail(func(r *Rails) { r.Floor = -1 }), "pricing.rails[0].floor: EUR -0.01"},
+		"a ceiling below":   {rail(func(r *Rails) { r.Ceiling = 11_999 }), "pricing.rails[0].ceiling: EUR 119.99"},
+		"a huge ceiling":    {rail(func(r *Rails) { r.Ceiling = 1 << 62 }), "pricing.rails[0].ceiling: EUR 46116860184273879.04"},
+		"no step":           {rail(func(r *Rails) { r.Step = 0 }), "pricing.rails[0].step: EUR 0.00"},
+		"a step between":    {rail(func(r *Rails) { r.Round = RoundHalf; r.Step = 75 }), "pricing.rails[0].step: EUR 0.75: write the largest change at a time, a multiple of EUR 0.50"},
+		"no way to move":    {rail(func(r *Rails) { r.Floor, r.Ceiling = 0, 0 }), "pricing.rails[0].level: its floor is its ceiling"},
+		"never so low":      {rail(func(r *Rails) { r.Direction = PriceUp }), "pricing.rails[0].floor: a price that only rises"},
+		"never so high":     {rail(func(r *Rails) { r.Direction = PriceDown }), "pricing.rails[0].ceiling: a price that only falls"},
+		"sideways":          {rail(func(r *Rails) { r.Direction = "left" }), `pricing.rails[0].direction: "left"`},
+		"no rest":           {rail(func(r *Rails) { r.CoolDown = 1 }), "pricing.rails[0].cool_down: 1ns"},
+		"odd rounding":      {rail(func(r *Rails) { r.Round = ".25" }), `pricing.rails[0].round: ".25"`},
+		"yen have no .99":   {moving(func(s *Spec) { s.Currency = "JPY"; s.Pricing.Rails[0].Round = RoundNinety }), `pricing.rails[0].round: ".99"`},
+		"tiers in demand":   {rail(func(r *Rails) { r.Tiers = []Tier{{Sold: 1, Total: 2}} }), "pricing.rails[0].tiers: belong to mode tiers"},
+		"a worse ceiling":   {moving(func(s *Spec) { s.Pricing.Rails[1].Ceiling = 19_000 }), `pricing.spread: "b" could not`},
+		"a worse opening":   {moving(func(s *Spec) { s.Levels[2].Base = 5_001 }), `pricing.spread: "c" could not`},
+		"weights":           {moving(func(s *Spec) { s.Pricing.Weights.Pace = 401 }), "pricing.weights.pace: 401"},
+		"a curve back":      {moving(func(s *Spec) { s.Pricing.Curve = []CurvePoint{{priced.Add(2), 50}, {priced.Add(1), 40}} }), "pricing.curve[1].at: "},
+		"an early curve":    {moving(func(s *Spec) { s.Pricing.Curve = []CurvePoint{{priced, 50}} }), "pricing.curve[0].at: "},
+		"a full curve":      {moving(func(s *Spec) { s.Pricing.Curve = []CurvePoint{{priced.Add(2), 101}} }), "pricing.curve[0].sold: 101"},
+		"no sales":          {liked(func(c *Comparable) { c.Sales = nil }), "pricing.comparable.sales: 0 of them"},
+		"no past curve":     {liked(func(c *Comparable) { c.Curve = nil }), "pricing.comparable.curve: 0 points"},
+		"another venue":     {liked(func(c *Comparable) { c.Sales[0].Venue = "Barn" }), `pricing.comparable.sales[0]: last-year was at "Barn"`},
+		"no places":         {liked(func(c *Comparable) { c.Sales[0].Places = 0 }), "pricing.comparable.sales[0].places: 0"},
+		"a sale to come":    {liked(func(c *Comparable) { c.Sales[0].StartsAt = c.Sales[0].StartsAt.AddDate(0, 0, 728) }), "pricing.comparable.sales[0].starts_at: "},
+		"one sale twice":    {liked(func(c *Comparable) { c.Sales = append(c.Sales, c.Sales[0]) }), "pricing.comparable.sales[1]: last-year is named twice"},
+		"a past back":       {liked(func(c *Comparable) { c.Curve[2].After = c.Curve[1].After }), "pricing.comparable.curve[2].after: "},
+		"a past that falls": {liked(func(c *Comparable) { c.Curve[2].BasisPoints = 4999 }), "pricing.comparable.curve[2].basis_points: 4999"},
+		"a past too full":   {liked(func(c *Comparable) { c.Curve[2].BasisPoints = 10_001 }), "pricing.comparable.curve[2].basis_points: 10001"},
+		"demand in tiers":   {tiered(func(r *Rails) { r.Step = 5; r.Round = RoundWhole }), "pricing.rails[0].round: belongs to mode demand: tiers say each price themselves\npricing.rails[0].step: belongs"},
+		"no tiers":          {tiered(func(r *Rails) { r.Tiers = nil }), "pricing.rails[0].tiers: 0 of them"},
+		"a tier of both":    {tiered(func(r *Rails) { r.Tiers[0].Sold = 1 }), "pricing.rails[0].tiers[0]: write from when"},
+		"a tier of none":    {tiered(func(r *Rails) { r.Tiers[1].Sold = 0 }), "pricing.rails[0].tiers[1]: write from when"},
+		"tiers go back":     {tiered(func(r *Rails) { r.Tiers[1] = Tier{From: priced, Total: 14_000} }), "pricing.rails[0].tiers[1].from: "},
+		"too much sold":     {tiered(func(r *Rails) { r.Tiers[1].Sold = 101 }), "pricing.rails[0].tiers[1].sold: 101"},
+		"tier under fees":   {tiered(func(r *Rails) { r.Tiers[1].Total = 900 }), "pricing.rails[0].tiers[1].total: EUR 9.00"},
+		"approvals":         {moving(func(s *Spec) { s.Pricing.Approvals = 1 }), "pricing.approvals: belong to mode propose"},
+		"many approvals":    {moving(func(s *Spec) { s.Pricing.Mode, s.Pricing.Approvals = PricingPropose, 3 }), "pricing.approvals: 3"},
+		"tiers every":       {moving(func(s *Spec) { *s = tiered(func(*Rails) {}); s.Pricing.Every = Duration(time.Minute) }), "pricing.every: belongs to mode demand"},
+		"tiers of weights":  {moving(func(s *Spec) { *s = tiered(func(*Rails) {}); s.Pricing.Weights.Time = 1 }), "pricing.weights: belong to mode demand"},
 	} {
 		err := c.spec.WithDefaults().Validate(nil)
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {

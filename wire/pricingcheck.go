@@ -90,12 +90,16 @@ func (s Spec) checkDemand(f *faults) {
 		if len(p.Curve) > 0 {
 			f.add("pricing.curve", "belongs to mode %s", PricingDemand)
 		}
+		if !p.Comparable.same(Comparable{}) {
+			f.add("pricing.comparable", "belongs to mode %s", PricingDemand)
+		}
 		return
 	}
 	f.duration("pricing.every", p.Every, Duration(time.Minute), Duration(5*time.Minute))
 	for i, name := range Factors() {
 		f.number("pricing.weights."+name, p.Weights.Of()[i], 0, maxWeightPercent)
 	}
+	s.checkComparable(f)
 	end := s.PlannedEnd()
 	if s.OpensAt.IsZero() || end.IsZero() {
 		f.add("pricing.mode", "%s compares the sale with a plan, which needs opens_at, and sale_ends_at or starts_at", p.Mode)
@@ -234,6 +238,7 @@ func (s Spec) checkPricingChange(f *faults, next Spec) {
 		{"quiet_before", was.QuietBefore == is.QuietBefore}, {"quiet_after", was.QuietAfter == is.QuietAfter},
 		{"spread", was.Spread == is.Spread}, {"weights", was.Weights == is.Weights},
 		{"curve", slices.EqualFunc(was.Curve, is.Curve, func(a, b CurvePoint) bool { return a.At.Equal(b.At) && a.Sold == b.Sold })},
+		{"comparable", was.Comparable.same(is.Comparable)},
 	} {
 		if !c.same {
 			f.add("pricing."+c.key, told, s.ID)

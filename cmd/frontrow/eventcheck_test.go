@@ -122,6 +122,17 @@ func TestEventCheckExplainsPrices(t *testing.T) {
     the sale is compared with this plan: evenly from the opening to Tue 19 Jun 2040, 20:00 (Berlin time)
     prices follow sales (100 %), pace (100 %), queue (100 %), lapsed (100 %), supply (100 %), time (100 %); what joins or holds without buying moves them by at most a step an hour
 `},
+		"comparable": {pricedTour + `  comparable:
+    sales:
+      - {event: last-year, venue: Test Theatre, starts_at: 2039-06-21 20:00, places: 360}
+      - {event: tour-38, venue: test theatre, starts_at: 2038-06-22 20:00, places: 420}
+    curve:
+      - {after: 10m, basis_points: 1250}
+      - {after: 240h, basis_points: 9000}
+`, `
+    and with how these sold: last-year (Test Theatre, Tue 21 Jun 2039, 20:00 (Berlin time), 360 places), then tour-38 (test theatre, Tue 22 Jun 2038, 20:00 (Berlin time), 420 places)
+    prices follow sales (100 %), pace (100 %), comparable (100 %), queue (100 %), lapsed (100 %), supply (100 %), time (100 %); what joins or holds without buying moves them by at most a step an hour
+`},
 		"tiers": {tiers, `
   what prices will do
     stalls (Stalls) stays at EUR 88.00
@@ -134,6 +145,7 @@ func TestEventCheckExplainsPrices(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ raw, want string }{
 		"contradiction": {strings.Replace(pricedTour, "round: .50", "round: .50, direction: up", 1), `:20:23: pricing.rails[0].floor: a price that only rises never comes below the opening's, EUR 88.00`},
+		"another size":  {pricedTour + "  comparable:\n    sales: [{event: past, venue: Test Theatre, starts_at: 2039-06-21 20:00, places: 299}]\n    curve: [{after: 1h, basis_points: 1}]\n", `:22:75: pricing.comparable.sales[0].places: past had 299 places, and this event has 400: they may differ by a quarter`},
 		"fixed":         {strings.Replace(pricedTour, "mode: demand", "mode: fixed", 1), `:16:3: pricing.mode: prices are fixed, so no other rule does anything`},
 		"misspelt":      {strings.Replace(pricedTour, "ceiling: EUR", "celing: EUR", 1), `:20:41: pricing.rails[0].celing: no such key: did you mean ceiling?`},
 		"cents":         {strings.Replace(pricedTour, "EUR 2.50", "2.50", 1), `:20:68: pricing.rails[0].step: 2.50 could mean two things`},

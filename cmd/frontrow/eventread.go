@@ -50,6 +50,9 @@ func (c terminal) readEvent(name string) (*eventRead, error) {
 		categories = f.plan.CategoryNames()
 	}
 	file.CheckSpec("", f.Spec, categories)
+	if f.plan != nil {
+		file.Check("", f.Spec.CheckPlaces(plan.NewIndex(f.plan).Len()))
+	}
 	return f, file.Err()
 }
 

@@ -118,8 +118,16 @@ type Entrants struct {
 
 // Prices are what an event's levels cost, and have cost.
 type Prices struct {
-	Event  *Event
-	Levels []PriceLevel
+	Event      *Event
+	Levels     []PriceLevel
+	Comparable []PastSale // that the sale is compared with; none: it isn't
+}
+
+// PastSale is a sale of an event like this one.
+type PastSale struct {
+	Event    string
+	StartsAt *Instant
+	Places   int
 }
 
 // PriceLevel is a level's price with what its rules allow.

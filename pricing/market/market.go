@@ -156,6 +156,9 @@ func (m *Market) Signals(r wire.PriceRules, tick time.Duration, now time.Time) w
 	}
 	m.sold(&s, r, part, now)
 	m.waited(&s, part, max(minBeat, 3*tick), now)
+	if stale := r.Stale(); stale != "" {
+		s.Missing["comparable"] = stale
+	}
 	return trimmed(s)
 }
 

@@ -2,9 +2,9 @@
 // what is known of the sale, of the event's rules and of the time. It is what replay runs
 // again, so it uses integers alone, and nothing that isn't in the log.
 //
-//	state ─┐            ┌─ tiers:  the last that was reached ────────────────────┐
-//	rules ─┼─► mode ────┼─ demand: six factors ─► sum ─► wanted ─► reach ─► order ├─► prices with reasons
-//	signals┤            └─ fixed:  the opening's ────────────────────────────────┘
+//	state ─┐            ┌─ tiers:  the last that was reached ──────────────────────┐
+//	rules ─┼─► mode ────┼─ demand: seven factors ─► sum ─► wanted ─► reach ─► order ├─► prices with reasons
+//	signals┤            └─ fixed:  the opening's ──────────────────────────────────┘
 //	now ───┘
 //
 // Demand wants a price that is a function of the signals: the price at the opening, raised
@@ -14,12 +14,13 @@
 //
 // # Factors
 //
-//	sales    the share of the level that is sold, ahead of the planned curve or behind it
-//	pace     what was bought in the last window, beside what the curve has for it
-//	queue    what those who wait will buy, going by those who were called, beside what is unsold
-//	lapsed   what fans who buy held, and didn't buy
-//	supply   that little is unsold
-//	time     near the end: what is left then becomes dearer if it is little, cheaper if it is much
+//	sales       the share of the level that is sold, ahead of the planned curve or behind it
+//	pace        what was bought in the last window, beside what the curve has for it
+//	comparable  the share of the house that is sold, ahead of past sales of such events or behind them
+//	queue       what those who wait will buy, going by those who were called, beside what is unsold
+//	lapsed      what fans who buy held, and didn't buy
+//	supply      that little is unsold
+//	time        near the end: what is left then becomes dearer if it is little, cheaper if it is much
 //
 // Only what costs money moves a price freely. Joining costs nothing, so the queue's part
 // changes by at most one step an hour, whatever is seen of the queue; holds count as unsold,

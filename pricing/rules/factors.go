@@ -13,6 +13,7 @@ const whole = 10_000
 // The factors' parts, in basis points of the price at the opening, at a weight of 100.
 const (
 	mostSales  = 2_000 // either way: a part is as large as the share by which the sale is ahead of plan
+	mostLike   = 1_000 // either way: comparable is as large as the share by which the house is ahead of past sales
 	mostPace   = 1_000 // at three times the planned pace or more; half of it, downwards, if nothing is bought
 	mostQueue  = 1_000 // when thrice what is unsold will be asked for; half of it, downwards, if nobody waits
 	mostLapsed = 500   // downwards: if all that was held is given back
@@ -50,6 +51,9 @@ func (d *decision) factors(l *level) (wire.PriceParts, time.Time) {
 			parts.Pace = weighed(pace(sales.Bought, stock.Places, due), w.Pace)
 		}
 	}
+	if sold, past, ok := d.like(); ok {
+		parts.Comparable = weighed(limited(sold-past, mostLike), w.Comparable)
+	}
 	if sales, ok := d.Sales[l.ID]; ok {
 		held := saturated(sales.Bought, sales.Lapsed)
 		parts.Lapsed = weighed(-share(sales.Lapsed, held)*mostLapsed/whole, w.Lapsed)
@@ -59,6 +63,37 @@ func (d *decision) factors(l *level) (wire.PriceParts, time.Time) {
 		parts.Queue, queueAt = l.queue(parts.Queue, weighed(beside(wanted(*q), max(1, q.Unsold), mostQueue), w.Queue), d.now)
 	}
 	return parts, queueAt
+}
+
+// like returns the share of all places that is sold, and that which comparable sales had sold
+// by now. Levels differ from event to event, so it is the house that is compared; ok is false
+// if the counters lack a level.
+func (d *decision) like() (sold, past int64, ok bool) {
+	if d.Pricing.Weights.Comparable == 0 || d.stale != "" {
+		return 0, 0, false
+	}
+	var places, gone int64
+	for _, l := range d.Levels {
+		stock, ok := d.Stock[l.ID]
+		if !ok {
+			return 0, 0, false
+		}
+		places, gone = saturated(places, stock.Places), saturated(gone, stock.Sold)
+	}
+	return share(gone, places), passed(d.Pricing.Comparable.Curve, d.now.Sub(d.OpensAt)), true
+}
+
+// passed is the share that a curve has some time after the opening.
+func passed(curve []wire.SharePoint, after time.Duration) int64 {
+	at, share := time.Duration(0), int64(0)
+	for _, p := range curve {
+		next := int64(p.BasisPoints)
+		if after < time.Duration(p.After) {
+			return share + scaled(int64((after-at)/time.Millisecond), next-share, max(1, int64((time.Duration(p.After)-at)/time.Millisecond)))
+		}
+		at, share = time.Duration(p.After), next
+	}
+	return share
 }
 
 // queue lets the queue's part come nearer to what is seen of it: by one step an hour.

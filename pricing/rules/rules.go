@@ -35,7 +35,7 @@ func Decide(r wire.PriceRules, state State, s wire.Signals, now time.Time) (next
 
 // decided decides all levels.
 func decided(r wire.PriceRules, state State, s wire.Signals, now time.Time) (*decision, []level) {
-	d := &decision{PriceRules: r, Signals: s, now: now, pause: resting(r, state, now), planned: planned(r, now), ending: ending(r, now)}
+	d := &decision{PriceRules: r, Signals: s, now: now, pause: resting(r, state, now), planned: planned(r, now), ending: ending(r, now), stale: r.Stale()}
 	rails := make(map[string]wire.Rails, len(r.Pricing.Rails))
 	for _, l := range r.Pricing.Rails {
 		rails[l.Level] = l
@@ -76,6 +76,7 @@ type decision struct {
 	now             time.Time
 	pause           bool  // rules may change no price now
 	planned, ending int64 // see there
+	stale           string
 }
 
 // level is a level while it is decided. All amounts are totals.

@@ -26,9 +26,14 @@ func drawn(t *rapid.T) wire.Spec {
 	if rapid.Bool().Draw(t, "curve") {
 		s.Pricing.Curve = []wire.CurvePoint{{At: opens.Add(time.Hour), Sold: 40}, {At: opens.Add(50 * time.Hour), Sold: 90}}
 	}
+	if rapid.Bool().Draw(t, "comparable") {
+		s.Venue, s.StartsAt = "Hall", ends
+		s.Pricing.Comparable = wire.Comparable{Sales: []wire.PastSale{{Event: "past", Venue: "Hall", StartsAt: ends.AddDate(0, 0, -7*rapid.IntRange(1, 300).Draw(t, "weeks")), Places: 100}},
+			Curve: []wire.SharePoint{{After: wire.Duration(time.Hour), BasisPoints: rapid.IntRange(0, 9000).Draw(t, "past")}, {After: wire.Duration(30 * time.Hour), BasisPoints: 9000}}}
+	}
 	if rapid.Bool().Draw(t, "weighted") {
 		w := rapid.IntRange(0, 400)
-		s.Pricing.Weights = wire.PricingWeights{Sales: w.Draw(t, "sales"), Pace: w.Draw(t, "pace"), Queue: w.Draw(t, "queue"), Lapsed: w.Draw(t, "lapsed"), Supply: w.Draw(t, "supply"), Time: 1}
+		s.Pricing.Weights = wire.PricingWeights{Sales: w.Draw(t, "sales"), Pace: w.Draw(t, "pace"), Queue: w.Draw(t, "queue"), Lapsed: w.Draw(t, "lapsed"), Comparable: w.Draw(t, "like"), Supply: w.Draw(t, "supply"), Time: 1}
 	}
 	round, unit := "", int64(1)
 	if rapid.Bool().Draw(t, "rounded") {
@@ -266,6 +271,51 @@ func TestMissingSignalsMoveNothing(t *testing.T) {
 	later, changed := Decide(r, next, wire.Signals{Sales: map[string]wire.SalesSignal{"a": {Bought: 1}}}, now.Add(time.Hour))
 	if changed {
 		t.Errorf("without stock it became %+v", later["a"])
+	}
+}
+
+// A sale is compared, as a whole, with those before it; one of which too little is known, or
+// that is too old, counts nothing and is named.
+func TestComparable(t *testing.T) {
+	t.Parallel()
+	now, two := opens.Add(50*time.Hour), map[string]wire.StockSignal{"a": {Places: 300, Sold: 120}, "b": {Places: 100, Sold: 80}}
+	for name, c := range map[string]struct {
+		past  func(*wire.Spec)
+		stock map[string]wire.StockSignal
+		parts wire.PriceParts
+		why   string
+	}{
+		"ahead":  {nil, two, wire.PriceParts{Sales: -1000, Comparable: 700}, "−3 % against the opening: sales −10 %, comparable +7 %"},
+		"behind": {func(s *wire.Spec) { s.Pricing.Comparable.Curve[1].BasisPoints = 9000 }, two, wire.PriceParts{Sales: -1000, Comparable: -500}, "−4.16 % against the opening: sales −10 %, comparable −5 %; limited to the step of EUR 5.00"},
+		"bounded": {func(s *wire.Spec) {
+			s.Pricing.Comparable.Curve[1].BasisPoints = 1000
+			s.Pricing.Comparable.Curve[0].BasisPoints = 0
+		}, two, wire.PriceParts{Sales: -1000, Comparable: 1000}, ""},
+		"its end":   {func(s *wire.Spec) { s.Pricing.Comparable.Curve = s.Pricing.Comparable.Curve[:1] }, two, wire.PriceParts{Sales: -1000, Comparable: 1000}, ""},
+		"unknown":   {nil, map[string]wire.StockSignal{"a": {Places: 300, Sold: 120}}, wire.PriceParts{Sales: -1000}, "−4.16 % against the opening: sales −10 %; limited to the step of EUR 5.00"},
+		"too old":   {func(s *wire.Spec) { s.Pricing.Comparable.Sales[0].StartsAt = ends.AddDate(0, 0, -7*200) }, two, wire.PriceParts{Sales: -1000}, "−4.16 % against the opening: sales −10 %; limited to the step of EUR 5.00; not counted: comparable"},
+		"no weight": {func(s *wire.Spec) { s.Pricing.Weights.Sales = 100 }, two, wire.PriceParts{Sales: -1000}, "−4.16 % against the opening: sales −10 %; limited to the step of EUR 5.00"},
+	} {
+		s := demo(func(s *wire.Spec) {
+			s.Venue, s.StartsAt = "Hall", ends
+			s.Levels = append(s.Levels, wire.Level{ID: "b", Base: 100})
+			s.Pricing.Comparable = wire.Comparable{Sales: []wire.PastSale{{Event: "past", Venue: "Hall", StartsAt: ends.AddDate(0, 0, -7*50), Places: 400}},
+				Curve: []wire.SharePoint{{After: wire.Duration(25 * time.Hour), BasisPoints: 2000}, {After: wire.Duration(75 * time.Hour), BasisPoints: 6600}}}
+			if c.past != nil {
+				c.past(s)
+			}
+		})
+		if err := s.Validate(nil); err != nil {
+			t.Fatal(name, err)
+		}
+		g := wire.Signals{Stock: c.stock}
+		if stale := s.PriceRules().Stale(); stale != "" { // as package market tells it
+			g.Missing = map[string]string{"comparable": stale}
+		}
+		next, _ := Decide(s.PriceRules(), opening(s), g, now)
+		if p := next["a"]; p.Parts == nil && c.parts.Sum() != 0 || p.Parts != nil && *p.Parts != c.parts || c.why != "" && p.Why != c.why {
+			t.Errorf("%s: %+v, %q", name, p.Parts, p.Why)
+		}
 	}
 }
 
