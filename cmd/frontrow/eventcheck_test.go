@@ -145,7 +145,7 @@ func TestEventCheckExplainsPrices(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ raw, want string }{
 		"contradiction": {strings.Replace(pricedTour, "round: .50", "round: .50, direction: up", 1), `:20:23: pricing.rails[0].floor: a price that only rises never comes below the opening's, EUR 88.00`},
-		"another size":  {pricedTour + "  comparable:\n    sales: [{event: past, venue: Test Theatre, starts_at: 2039-06-21 20:00, places: 299}]\n    curve: [{after: 1h, basis_points: 1}]\n", `:22:75: pricing.comparable.sales[0].places: past had 299 places, and this event has 400: they may differ by a quarter`},
+		"another size":  {pricedTour + "  comparable:\n    sales: [{event: past, venue: Test Theatre, starts_at: 2039-06-21 20:00, places: 299}]\n    curve: [{after: 1h, basis_points: 1}]\n", `:22:77: pricing.comparable.sales[0].places: past had 299 places, and this event has 400: they may differ by a quarter`},
 		"fixed":         {strings.Replace(pricedTour, "mode: demand", "mode: fixed", 1), `:16:3: pricing.mode: prices are fixed, so no other rule does anything`},
 		"misspelt":      {strings.Replace(pricedTour, "ceiling: EUR", "celing: EUR", 1), `:20:41: pricing.rails[0].celing: no such key: did you mean ceiling?`},
 		"cents":         {strings.Replace(pricedTour, "EUR 2.50", "2.50", 1), `:20:68: pricing.rails[0].step: 2.50 could mean two things`},

@@ -16,7 +16,7 @@ var layers = []struct {
 	folder string
 	may    []string
 }{
-	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing",
+	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing", "pricing/curve",
 		"gateway/abuse", "gateway/abuse/challenge", "gateway/abuse/challenge/siteverify", "gateway/abuse/limit", "gateway/client", "gateway/listener", "web", "internal/asking", "internal/bus", "internal/natsd", "internal/pgd", "internal/ops", "eventfile", "kv", "internal/streams", "keyring", "wire", "plan"}},
 
 	{"gateway", []string{"gateway/abuse", "gateway/abuse/challenge", "gateway/abuse/limit", "gateway/events",
@@ -43,7 +43,8 @@ var layers = []struct {
 	{"admission/passes", []string{"wire"}},
 	{"admission/queue", []string{"admission/passes", "kv", "wire"}},
 	{"admission/sale", []string{"internal/leader", "internal/records", "kv", "wire"}},
-	{"pricing", []string{"pricing/market", "pricing/rules", "internal/failpoint", "internal/leader", "internal/operator", "internal/records", "internal/salelog", "kv", "wire"}},
+	{"pricing", []string{"pricing/curve", "pricing/market", "pricing/rules", "internal/failpoint", "internal/leader", "internal/operator", "internal/records", "internal/salelog", "kv", "wire"}},
+	{"pricing/curve", []string{"wire"}},
 	{"pricing/market", []string{"wire"}},
 	{"pricing/rules", []string{"wire"}},
 	{"inventory", []string{"inventory/refund", "inventory/writer", "internal/asking", "internal/bus", "internal/leader", "internal/operator", "internal/records", "internal/salelog", "kv", "wire", "plan"}},

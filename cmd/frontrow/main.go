@@ -37,6 +37,8 @@ type cli struct {
 	Inventory inventoryCmd `cmd:"" group:"Services:" help:"Decides who gets which seat; checkout and ledger."`
 	Pricing   struct {
 		Serve  pricingCmd       `cmd:"" default:"withargs" help:"Moves prices by the events' rules, and publishes them (\"frontrow pricing\" does, too)."`
+		Export pricingExportCmd `cmd:"" help:"Write how a sale went, as CSV."`
+		Import pricingImportCmd `cmd:"" help:"Put into an event file what past sales it is compared with."`
 		Replay pricingReplayCmd `cmd:"" help:"Compute every price of an event again from the sale log. Exit status 1: one is another."`
 	} `cmd:"" group:"Services:" help:"Moves prices by the events' rules, and publishes them."`
 

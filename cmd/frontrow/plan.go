@@ -109,14 +109,12 @@ func (c terminal) writePlan(file string, p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	if file == "-" {
-		_, err := c.stdout.Write(raw)
+	if err := c.save(file, raw); err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, raw, 0o644); err != nil {
-		return err
+	if file != "-" {
+		c.describe(c.stderr, p)
 	}
-	c.describe(c.stderr, p)
 	return nil
 }
 
