@@ -46,6 +46,7 @@ var layers = []struct {
 	{"pricing", []string{"pricing/curve", "pricing/market", "pricing/rules", "internal/failpoint", "internal/leader", "internal/operator", "internal/records", "internal/salelog", "kv", "wire"}},
 	{"pricing/curve", []string{"wire"}},
 	{"pricing/market", []string{"wire"}},
+	{"pricing/simulate", []string{"pricing/curve", "pricing/market", "pricing/rules", "wire"}},
 	{"pricing/rules", []string{"wire"}},
 	{"inventory", []string{"inventory/refund", "inventory/writer", "internal/asking", "internal/bus", "internal/leader", "internal/operator", "internal/records", "internal/salelog", "kv", "wire", "plan"}},
 	{"inventory/refund", []string{"inventory/ledger", "internal/failpoint", "internal/operator", "kv", "wire"}},

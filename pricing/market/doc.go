@@ -15,7 +15,8 @@
 //     fewer than half of them is not heard. Of the queue's length, too, the median counts.
 //   - Those who wait count for what those who were called have bought: places of people who
 //     never buy lower what each place counts, in the measure in which they raise the number
-//     of places.
+//     of places. Before the sale is as old as the window those who were called can't have
+//     bought yet, so nothing is made of the queue: it would speak against its own sale.
 //
 // # Invariants
 //

@@ -155,7 +155,7 @@ func (m *Market) Signals(r wire.PriceRules, tick time.Duration, now time.Time) w
 		return trimmed(s)
 	}
 	m.sold(&s, r, part, now)
-	m.waited(&s, part, max(minBeat, 3*tick), now)
+	m.waited(&s, r, part, max(minBeat, 3*tick), now)
 	if stale := r.Stale(); stale != "" {
 		s.Missing["comparable"] = stale
 	}
@@ -194,7 +194,7 @@ func (m *Market) sold(s *wire.Signals, r wire.PriceRules, part time.Duration, no
 		s.Missing["sales"] = s.Missing["stock"]
 		return
 	case now.Before(r.OpensAt.Add(window)):
-		s.Missing["sales"] = "the sale is younger than the window of " + window.String()
+		s.Missing["sales"] = young(window)
 		return
 	}
 	s.Sales = map[string]wire.SalesSignal{}
@@ -207,6 +207,10 @@ func (m *Market) sold(s *wire.Signals, r wire.PriceRules, part time.Duration, no
 			s.Sales[id] = sales
 		}
 	}
+}
+
+func young(window time.Duration) string {
+	return "the sale is younger than the window of " + window.String()
 }
 
 // medians returns by level how many tickets were bought, and how many lapsed, in the median
@@ -250,8 +254,11 @@ func (m *Market) medians(part time.Duration, now time.Time) map[string][2]int64 
 	return all
 }
 
-func (m *Market) waited(s *wire.Signals, part, beat time.Duration, now time.Time) {
+func (m *Market) waited(s *wire.Signals, r wire.PriceRules, part, beat time.Duration, now time.Time) {
 	switch {
+	case now.Before(r.OpensAt.Add(parts * part)): // who has just been called hasn't bought yet, and would count as one who won't
+		s.Missing["queue"] = young(parts * part)
+		return
 	case m.board == nil:
 		s.Missing["queue"] = "there is no board yet"
 		return

@@ -202,6 +202,23 @@ func TestLapsed(t *testing.T) {
 	}
 }
 
+// At the opening many wait and nobody can have bought yet: that doesn't speak against the sale.
+func TestAYoungQueueSaysNothing(t *testing.T) {
+	t.Parallel()
+	s, h := demo(), &house{places: 10_000, joined: 60_000, waiting: 58_000, at: opens}
+	h.Read()
+	r := s.PriceRules()
+	state, _ := rules.Decide(r, nil, wire.Signals{}, opens.Add(-time.Hour))
+	for minute := range 29 {
+		h.at = opens.Add(time.Duration(minute) * time.Minute)
+		h.publish()
+		g := h.Signals(r, 30*time.Second, h.at)
+		if next, _ := rules.Decide(r, state, g, h.at); g.Queue != nil || next["a"].Parts != nil && next["a"].Parts.Queue != 0 {
+			t.Fatalf("minute %d: %+v, %q", minute, g.Queue, next["a"].Why)
+		}
+	}
+}
+
 // What can't be vouched for is left out, and it is said why.
 func TestMissing(t *testing.T) {
 	t.Parallel()
@@ -226,7 +243,7 @@ func TestMissing(t *testing.T) {
 		"counters behind":  {fresh(), 0, func(h *house) { h.flush("g", "", 1, 1, wire.Sold) }, "map[]"},
 		"counters stopped": {fresh(), 2 * time.Minute, func(h *house) { h.at = h.at.Add(time.Minute); h.flush("g", "", 1, 1, wire.Sold) }, "map[queue:the board is 2m0s old sales:the counters and the log tell of different times stock:the counters and the log tell of different times]"},
 		"log stopped":      {fresh(), 2 * time.Minute, func(h *house) { h.n++; h.publish() }, "map[queue:the board is 2m0s old sales:the counters and the log tell of different times stock:the counters and the log tell of different times]"},
-		"too young":        {fresh(), -40 * time.Minute, func(h *house) {}, "map[sales:the sale is younger than the window of 30m0s]"},
+		"too young":        {fresh(), -40 * time.Minute, func(h *house) {}, "map[queue:the sale is younger than the window of 30m0s sales:the sale is younger than the window of 30m0s]"},
 	} {
 		now := c.house.at.Add(c.after)
 		c.then(c.house)
