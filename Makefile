@@ -16,6 +16,7 @@ FUZZTIME ?= 100000x
 IN       ?= .
 SOCKETS  ?= 10000
 DOC      ?= docs/capacity.md
+CHARTS   ?= docs/pricing
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SLOGLINT    := go run go-simpler.org/sloglint/cmd/sloglint@v0.12.0
@@ -26,7 +27,7 @@ LOG_KEYS := act acts at attempts blockers bucket change code command component d
 	region regions route seat seats server service sign stack state status step stream subject surplus \
 	term took total until value version why
 
-.PHONY: help run audit clean test check smoke lint mutants fuzz bench pair figures millions sim endurance defences halfopen lines build nats web
+.PHONY: help run audit clean test check smoke lint mutants fuzz charts bench pair figures millions sim endurance defences halfopen lines build nats web
 
 #### run and try
 
@@ -130,6 +131,11 @@ build: ## frontrow, in .bin
 nats: ## the nats CLI, in .bin
 	@deploy/install $(GO)
 	GOBIN=$(CURDIR)/.bin go install github.com/nats-io/natscli/nats@v0.5.1
+
+charts: build ## draw the simulated sales of docs/pricing.md again
+	@deploy/install $(GO)
+	@set -e; tmp=$$(mktemp -d); trap 'rm -rf $$tmp' EXIT; for crowd in hot cold; do \
+		.bin/frontrow pricing simulate $(addprefix -f docs/pricing/,fixed.yaml tiers.yaml demand.yaml) --synthetic $$crowd -o $$tmp/$$crowd --svg $(CHARTS)/$$crowd; done
 
 web: ## rebuild the pages' scripts (npm is for type checking only)
 	@deploy/install $(GO) npm=npm

@@ -16,7 +16,7 @@ var layers = []struct {
 	folder string
 	may    []string
 }{
-	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing", "pricing/curve",
+	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing", "pricing/curve", "pricing/simulate", "pricing/simulate/report",
 		"gateway/abuse", "gateway/abuse/challenge", "gateway/abuse/challenge/siteverify", "gateway/abuse/limit", "gateway/client", "gateway/listener", "web", "internal/asking", "internal/bus", "internal/natsd", "internal/pgd", "internal/ops", "eventfile", "kv", "internal/streams", "keyring", "wire", "plan"}},
 
 	{"gateway", []string{"gateway/abuse", "gateway/abuse/challenge", "gateway/abuse/limit", "gateway/events",
@@ -33,7 +33,7 @@ var layers = []struct {
 	{"gateway/events", []string{"gateway/live", "internal/failpoint", "internal/records", "internal/salelog", "kv", "wire"}},
 	{"gateway/listener", []string{"gateway/client", "gateway/client/ja4"}},
 	{"gateway/live", []string{"gateway/listener", "gateway/pages", "internal/salelog", "kv", "wire", "plan"}},
-	{"gateway/pages", []string{"wire"}},
+	{"gateway/pages", []string{"internal/chart", "wire"}},
 	{"gateway/visitor", []string{"gateway/client", "gateway/client/ja4", "gateway/listener", "gateway/visitor/proof", "keyring", "kv", "wire"}},
 	{"gateway/visitor/proof", nil},
 	{"eventfile", []string{"wire"}},
@@ -46,6 +46,7 @@ var layers = []struct {
 	{"pricing", []string{"pricing/curve", "pricing/market", "pricing/rules", "internal/failpoint", "internal/leader", "internal/operator", "internal/records", "internal/salelog", "kv", "wire"}},
 	{"pricing/curve", []string{"wire"}},
 	{"pricing/market", []string{"wire"}},
+	{"pricing/simulate/report", []string{"internal/chart", "pricing/curve", "pricing/simulate", "wire"}},
 	{"pricing/simulate", []string{"pricing/curve", "pricing/market", "pricing/rules", "wire"}},
 	{"pricing/rules", []string{"wire"}},
 	{"inventory", []string{"inventory/refund", "inventory/writer", "internal/asking", "internal/bus", "internal/leader", "internal/operator", "internal/records", "internal/salelog", "kv", "wire", "plan"}},
@@ -62,6 +63,7 @@ var layers = []struct {
 
 	{"internal/asking", []string{"wire"}},
 	{"internal/bus", nil},
+	{"internal/chart", nil},
 	{"internal/consume", nil},
 	{"internal/leader", []string{"internal/records", "kv", "wire"}},
 	{"internal/operator", []string{"internal/failpoint", "kv", "wire"}},

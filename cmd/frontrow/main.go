@@ -36,10 +36,11 @@ type cli struct {
 	Admission admissionCmd `cmd:"" group:"Services:" help:"Calls fans from the queue and issues passes; applies events."`
 	Inventory inventoryCmd `cmd:"" group:"Services:" help:"Decides who gets which seat; checkout and ledger."`
 	Pricing   struct {
-		Serve  pricingCmd       `cmd:"" default:"withargs" help:"Moves prices by the events' rules, and publishes them (\"frontrow pricing\" does, too)."`
-		Export pricingExportCmd `cmd:"" help:"Write how a sale went, as CSV."`
-		Import pricingImportCmd `cmd:"" help:"Put into an event file what past sales it is compared with."`
-		Replay pricingReplayCmd `cmd:"" help:"Compute every price of an event again from the sale log. Exit status 1: one is another."`
+		Serve    pricingCmd         `cmd:"" default:"withargs" help:"Moves prices by the events' rules, and publishes them (\"frontrow pricing\" does, too)."`
+		Export   pricingExportCmd   `cmd:"" help:"Write how a sale went, as CSV."`
+		Import   pricingImportCmd   `cmd:"" help:"Put into an event file what past sales it is compared with."`
+		Replay   pricingReplayCmd   `cmd:"" help:"Compute every price of an event again from the sale log. Exit status 1: one is another."`
+		Simulate pricingSimulateCmd `cmd:"" help:"Play a sale against the rules of event files, and write a report."`
 	} `cmd:"" group:"Services:" help:"Moves prices by the events' rules, and publishes them."`
 
 	Event struct {

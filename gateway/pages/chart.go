@@ -1,9 +1,9 @@
 package pages
 
 import (
-	"fmt"
-	"strings"
 	"time"
+
+	"frontrow/internal/chart"
 )
 
 // Size of a chart, in the units of its viewBox.
@@ -32,18 +32,10 @@ func ChartOf(points []Point, floor, ceiling int64, now time.Time) *Chart {
 		return nil
 	}
 	from := points[0].At
-	span := max(now.Sub(from), points[len(points)-1].At.Sub(from), 1)
-	x := func(t time.Time) float64 {
-		return chartWidth * min(1, max(0, float64(t.Sub(from))/float64(span)))
+	f := chart.Frame{Width: chartWidth, Height: chartHeight, To: max(now.Sub(from), points[len(points)-1].At.Sub(from), 1), Low: floor, High: ceiling}
+	var drawn []chart.Point
+	for _, p := range points {
+		drawn = append(drawn, chart.Point{After: p.At.Sub(from), Value: p.Total})
 	}
-	y := func(total int64) float64 {
-		return chartHeight * min(1, max(0, float64(ceiling-total)/float64(ceiling-floor)))
-	}
-	var path strings.Builder
-	fmt.Fprintf(&path, "M%.1f %.1f", x(from), y(points[0].Total))
-	for _, p := range points[1:] { // a price stands until the next
-		fmt.Fprintf(&path, "H%.1fV%.1f", x(p.At), y(p.Total))
-	}
-	fmt.Fprintf(&path, "H%d", chartWidth)
-	return &Chart{chartWidth, chartHeight, path.String()}
+	return &Chart{chartWidth, chartHeight, f.Steps(drawn)}
 }
