@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -16,50 +15,59 @@ var errStyle = errors.New("it is not written with each key in a line of its own:
 // from zero, and its first has the name of what it is. Read the result before you keep it.
 func (f *File) Splice(raw []byte, under, name string, block []string) ([]byte, error) {
 	lines := strings.SplitAfter(string(raw), "\n")
-	if at, ok := f.at[under+"."+name]; ok {
-		return spliced(lines, at, at.line-1+length(lines[at.line-1:], at.column), block)
-	}
-	first := position{}
-	for key, at := range f.at {
-		if child, ok := strings.CutPrefix(key, under+"."); ok && !strings.ContainsAny(child, ".[") && (first.line == 0 || at.line < first.line) {
-			first = at
+	at, there := f.at[under+"."+name]
+	for key, child := range f.at {
+		if sub, ok := strings.CutPrefix(key, under+"."); ok && !there && !strings.ContainsAny(sub, ".[") && child.line > at.line {
+			at = child // behind the last
 		}
 	}
-	if first.line == 0 {
+	if at.line == 0 {
 		return nil, fmt.Errorf("%s: there is no %s", f.name, under)
 	}
-	return spliced(lines, first, first.line-1, block)
-}
-
-// spliced puts a block where a key stands, before the line numbered until, from zero.
-func spliced(lines []string, at position, until int, block []string) ([]byte, error) {
-	indent, end := lines[at.line-1][:min(at.column-1, len(lines[at.line-1]))], "\n"
+	indent := lines[at.line-1][:min(at.column-1, len(lines[at.line-1]))]
 	if strings.Trim(indent, " ") != "" {
 		return nil, errStyle
 	}
-	if strings.HasSuffix(lines[0], "\r\n") {
-		end = "\r\n"
+	from, to := at.line-1, at.line-1+length(lines[at.line-1:], at.column)
+	if !there {
+		from = to
 	}
-	var text bytes.Buffer
-	for i, line := range slices.Concat(lines[:at.line-1], make([]string, len(block)), lines[until:]) {
-		if k := i - (at.line - 1); k >= 0 && k < len(block) {
-			line = indent + block[k] + end
-		}
-		text.WriteString(line)
-	}
-	return text.Bytes(), nil
+	return spliced(lines[:from], indent, block, lines[to:]), nil
 }
 
-// length is how many lines a key's value takes that stands in a column: those that are
-// indented further, and the empty ones between them.
+// spliced puts the lines of a block between others, each of which has its end.
+func spliced(before []string, indent string, block, after []string) []byte {
+	var text bytes.Buffer
+	end := "\n"
+	for _, line := range before {
+		text.WriteString(line)
+	}
+	if raw := text.String(); strings.Contains(raw, "\r\n") {
+		end = "\r\n"
+	}
+	if n := len(before); n > 0 && !strings.HasSuffix(before[n-1], "\n") {
+		text.WriteString(end)
+	}
+	for _, line := range block {
+		text.WriteString(indent + line + end)
+	}
+	for _, line := range after {
+		text.WriteString(line)
+	}
+	return text.Bytes()
+}
+
+// length is how many lines a key takes that stands in a column, with its value: those that
+// are indented further or are items of its list, and the empty ones between them.
 func length(lines []string, column int) int {
 	n := 1
 	for i, line := range lines[1:] {
-		text := strings.TrimRight(line, " \r\n")
-		if text == "" {
+		text := strings.TrimLeft(line, " ")
+		indent := len(line) - len(text)
+		if text = strings.TrimRight(text, " \r\n"); text == "" {
 			continue
 		}
-		if len(text)-len(strings.TrimLeft(text, " ")) < column {
+		if indent < column-1 || indent == column-1 && !strings.HasPrefix(text, "- ") {
 			break
 		}
 		n = i + 2
