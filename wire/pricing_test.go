@@ -182,6 +182,12 @@ func TestPricingChangesOnceOpen(t *testing.T) {
 		"spread":      {moving(nil), moving(func(s *Spec) { s.Pricing.Spread = false }), "pricing.spread: "},
 		"curve":       {moving(nil), moving(func(s *Spec) { s.Pricing.Curve = []CurvePoint{{priced.Add(1), 1}} }), "pricing.curve: "},
 		"weights":     {moving(nil), moving(func(s *Spec) { s.Pricing.Weights.Time = 1 }), "pricing.weights: "},
+		"past sales":  {liked(func(*Comparable) {}), liked(func(c *Comparable) { c.Sales[0].Event = "other" }), "pricing.comparable: "},
+		"past curve":  {liked(func(*Comparable) {}), liked(func(c *Comparable) { c.Curve[0].BasisPoints++ }), "pricing.comparable: "},
+		"a past": {moving(nil), moving(func(s *Spec) {
+			s.Pricing = liked(func(*Comparable) {}).Pricing
+			s.Venue, s.StartsAt = "Hall", priced.AddDate(0, 2, 0)
+		}), "pricing.comparable: "},
 		"quiet":       {moving(nil), moving(func(s *Spec) { s.Pricing.QuietAfter = 1 }), "pricing.quiet_after: "},
 		"more often":  {moving(nil), moving(func(s *Spec) { s.Pricing.Every = Duration(time.Minute) }), "pricing.every: "},
 		"base":        {moving(nil), moving(func(s *Spec) { s.Levels[0].Base++ }), "levels[0].base: "},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -88,5 +89,74 @@ func TestPricingImport(t *testing.T) {
 	}
 	if _, err := said(t, "pricing", "export", "demo", "--every", "1.5s"); !errors.As(err, &usageError{}) {
 		t.Error(err)
+	}
+}
+
+// A sale is played against several rules, and what came of it is written; from the same
+// crowd the same bytes.
+func TestPricingSimulate(t *testing.T) {
+	t.Parallel()
+	moving, fixed := eventFileOf(t, pricedTour), eventFileOf(t, tour)
+	out := filepath.Join(t.TempDir(), "out")
+	simulate := func(args ...string) (map[string]string, string, error) {
+		text, err := said(t, append([]string{"pricing", "simulate", "-o", out, "--svg", out}, args...)...)
+		files := map[string]string{}
+		for _, name := range []string{out + ".html", out + ".csv", filepath.Join(out, "price-stalls.svg"), filepath.Join(out, "sold.svg")} {
+			raw, _ := os.ReadFile(name)
+			files[filepath.Ext(name)+filepath.Base(name)] = string(raw)
+		}
+		return files, text, err
+	}
+	files, text, err := simulate("-f", moving, "-f", fixed, "--synthetic", "hot", "--for", "1h")
+	if err != nil || !strings.Contains(text, "Revenue") || !strings.Contains(text, "all the same") {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for name, raw := range files {
+		if len(raw) < 1000 {
+			t.Errorf("%s: %q", name, raw)
+		}
+	}
+	if html := files[".htmlout.html"]; !strings.Contains(html, "stalls (Stalls) may rise from EUR 88.00") || strings.Contains(html, "<script") {
+		t.Errorf("%s", html)
+	}
+	if again, _, err := simulate("-f", moving, "-f", fixed, "--synthetic", "hot", "--for", "1h"); err != nil || !reflect.DeepEqual(files, again) {
+		t.Errorf("another report of the same sale: %v", err)
+	}
+	past := soldCurve(t, nil, 0, 100, 150)
+	if other, text, err := simulate("-f", moving, "--curve", past, "--elasticity", "1.5"); err != nil || !strings.Contains(other[".htmlout.html"], "Elasticity 1.50: one percent dearer") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	smaller := eventFileOf(t, changed("seats: 400", "seats: 300"))
+	for want, args := range map[string][]string{
+		"missing flags: --curve=FILE or --synthetic=KIND": {"-f", moving},
+		"--curve and --synthetic can't be used together":  {"-f", moving, "--curve", past, "--synthetic", "hot"},
+		`there is no crowd "tepid"`:                       {"-f", moving, "--synthetic", "tepid"},
+		"--for 1s: write a time from 1m":                  {"-f", moving, "--synthetic", "hot", "--for", "1s"},
+		`"0.05": write a number from 0.1 to 10`:           {"-f", moving, "--curve", past, "--elasticity", "0.05"},
+		`"NaN": write a number`:                           {"-f", moving, "--curve", past, "--elasticity", "NaN"},
+		"its levels, places or currency are not those of": {"-f", moving, "-f", smaller, "--synthetic", "hot"},
+		":1: want frontrow sales curve":                   {"-f", moving, "--curve", moving},
+		`it knows nothing of level "circle"`:              {"-f", moving, "--curve", soldCurve(t, func(s *curve.Sale) { s.Levels, s.Rows = s.Levels[:1], s.Rows[:2] }, 0, 100)},
+		":21:15: pricing.comparable: want keys":           {"-f", eventFileOf(t, pricedTour+"  comparable: 5\n"), "--synthetic", "hot"},
+	} {
+		if _, _, err := simulate(args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %s", args, err, want)
+		}
+	}
+}
+
+// How far a simulation is shows on a terminal alone.
+func TestSimulationProgress(t *testing.T) {
+	t.Parallel()
+	if (terminal{stderr: &bytes.Buffer{}}).progress("x", 0, 1) != nil {
+		t.Error("nobody looks")
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if (terminal{stderr: file}).progress("x", 0, 1) != nil {
+		t.Error("a file is no terminal")
 	}
 }

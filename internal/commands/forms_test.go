@@ -83,6 +83,11 @@ func forms() []form {
 		row(`\.bin/frontrow dev --data /tmp/rehearsal --event (\S+)`,
 			`serve $$TMP/other/pid .bin/frontrow dev --data $$TMP/other --http 127.0.0.1:0 --ops 127.0.0.1:0 --nats 127.0.0.1:0 --event $1 && end $$TMP/other/pid`),
 		row(`\.bin/frontrow event check -f (\S+)`, `.bin/frontrow event check -f $1 && ! .bin/frontrow event check -f go.mod`),
+		row(`\.bin/frontrow pricing export (\S+) -o \S+`, `.bin/frontrow pricing export --nats $$NATS_URL --every 5s $1 -o $$TMP/sold.csv && grep -E '^[0-9]+,[a-z0-9-]+,[0-9]+,[1-9]' $$TMP/sold.csv
+			.bin/frontrow pricing simulate -f deploy/demo/arena.yaml --curve $$TMP/sold.csv -o $$TMP/again && grep -q '</html>' $$TMP/again.html`),
+		row(`\.bin/frontrow pricing import -f (\S+) (\S+)`, `.bin/frontrow pricing import -f $1 $2 | grep 'basis_points: [1-9]' && ! .bin/frontrow pricing import -f $1 go.mod`),
+		row(`\.bin/frontrow pricing simulate (.*)`, `.bin/frontrow pricing simulate $1 -o $$TMP/simulated && grep -q '</html>' $$TMP/simulated.html`),
+		row(`make charts`, `make charts CHARTS=$$TMP/charts && for crowd in hot cold; do diff -r docs/pricing/$$crowd $$TMP/charts/$$crowd; done`),
 		row(`\.bin/frontrow pricing replay (\S+)`, `.bin/frontrow pricing replay --nats $$NATS_URL $1 | grep '"acts": [1-9]' && ! .bin/frontrow pricing replay`),
 		row(`\.bin/frontrow event apply --dry-run -f (\S+)`, `.bin/frontrow event apply --dry-run --nats $$NATS_URL -f $1
 			sed 's/base: 14500/base: EUR 155.00/' $1 >$$TMP/dearer.yaml

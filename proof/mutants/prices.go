@@ -36,4 +36,22 @@ var prices = []mutant{
 		{"pricing/rules/propose.go", "case slices.Contains(p.Approved, a.By):", "case false:"}}},
 	{"a stale proposal is approved", "pricing/rules", "TestProposals", []edit{
 		{"pricing/rules/propose.go", "case over(a, p, last.Levels):", "case false:"}}},
+	{"a past sale that is too old counts", "pricing/rules", "TestComparable", []edit{
+		{"pricing/rules/factors.go", `if d.Pricing.Weights.Comparable == 0 || d.stale != "" {`, "if d.Pricing.Weights.Comparable == 0 {"}}},
+	{"past sales are exchanged while the sale is open", "wire", "TestPricingChangesOnceOpen", []edit{
+		{"wire/pricingcheck.go", "was.Comparable.same(is.Comparable)", "true"}}},
+	{"a past sale of another day counts", "wire", "TestLike", []edit{
+		{"wire/comparable.go", "case day(p.StartsAt) != day(s.StartsAt):", "case false:"}}},
+	{"a curve sells more places than there are", "pricing/curve", "TestReadIsStrict", []edit{
+		{"pricing/curve/curve.go", "case r.Sold > r.Places || r.Held > r.Places-r.Sold:", "case false:"}}},
+	{"a curve has a hole", "pricing/curve", "TestReadIsStrict", []edit{
+		{"pricing/curve/read.go", "fields[0] != want || fields[1] != s.Levels[k]", "fields[1] != s.Levels[k]"}}},
+	{"a curve of a gigabyte is kept", "pricing/curve", "TestAGigabyte", []edit{
+		{"pricing/curve/read.go", "if i == MaxSamples {", "if i == 1<<30 {"}}},
+	{"who has just been called speaks against the sale", "pricing/market", "TestAYoungQueueSaysNothing", []edit{
+		{"pricing/market/market.go", "case now.Before(r.OpensAt.Add(parts * part)): //", "case false: //"}}},
+	{"a simulated fan pays more than a ticket is worth", "pricing/simulate", "TestRecorded|TestSales$", []edit{
+		{"pricing/simulate/run.go", "case price.Total > s.Crowd.levels[level].Opening*f.worth/whole:", "case false:"}}},
+	{"a simulated hold follows the price", "pricing/simulate", "TestSalesKeepToTheirRails", []edit{
+		{"pricing/simulate/result.go", "total := h.quotes[0].Price.Total", "total := h.quotes[0].Price.Total + int64(r.Bought%2)"}}},
 }
