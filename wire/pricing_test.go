@@ -187,7 +187,7 @@ func TestPricingChangesOnceOpen(t *testing.T) {
 		"a past": {moving(nil), moving(func(s *Spec) {
 			s.Pricing = liked(func(*Comparable) {}).Pricing
 			s.Venue, s.StartsAt = "Hall", priced.AddDate(0, 2, 0)
-		}), "pricing.comparable: "},
+		}), "pricing.weights: "},
 		"quiet":       {moving(nil), moving(func(s *Spec) { s.Pricing.QuietAfter = 1 }), "pricing.quiet_after: "},
 		"more often":  {moving(nil), moving(func(s *Spec) { s.Pricing.Every = Duration(time.Minute) }), "pricing.every: "},
 		"base":        {moving(nil), moving(func(s *Spec) { s.Levels[0].Base++ }), "levels[0].base: "},
