@@ -80,7 +80,7 @@ func TestExport(t *testing.T) {
 	if _, err := Export(w.ctx(), w.js, "demo", 0, opens.Add(-time.Minute)); err == nil || !strings.Contains(err.Error(), "it has not opened") {
 		t.Error(err)
 	}
-	if _, err := Export(w.ctx(), w.js, "demo", time.Second, opens.Add(time.Hour)); err == nil || !strings.Contains(err.Error(), "take one every 2m0s") {
+	if _, err := Export(w.ctx(), w.js, "demo", time.Second, opens.Add(time.Hour)); err == nil || !strings.Contains(err.Error(), "take one every 1m0s") {
 		t.Error(err)
 	}
 	if _, err := Export(w.ctx(), w.js, "none", 0, opens); err == nil {
