@@ -21,7 +21,7 @@ var ErrCarryExpired = errors.New("link has expired")
 const (
 	carryContext  = "frontrow carry v1\n"
 	digitsContext = "frontrow carry digits v1\n"
-	carryParts    = 11 // 10 before fans had more than one turn
+	carryParts    = 12 // 11 before fans were promised prices, 10 before they had more than one turn
 )
 
 // SignCarry renders a token that makes another device the fan of a place until expires.
@@ -30,7 +30,7 @@ const (
 func (k *Keyring) SignCarry(p wire.Place, expires time.Time) string {
 	return k.seal(carryContext, []byte(strings.Join([]string{
 		strconv.FormatInt(expires.Unix(), 10), p.Event, p.Lane, p.Region, strconv.FormatUint(p.Number, 10), p.Fan,
-		strconv.FormatInt(p.At.UnixMilli(), 10), p.Code, p.Channel, strconv.Itoa(p.Limit), strconv.Itoa(p.Turn)}, ".")))
+		strconv.FormatInt(p.At.UnixMilli(), 10), p.Code, p.Channel, strconv.Itoa(p.Limit), strconv.Itoa(p.Turn), strconv.FormatInt(p.Priced, 10)}, ".")))
 }
 
 // CarryDigits are the six digits that must be typed to open a link: they are shown where
@@ -49,13 +49,13 @@ func (k *Keyring) CarryDigits(token string) string {
 func (k *Keyring) OpenCarry(token string, now time.Time) (wire.Place, time.Time, error) {
 	raw, _, ok := k.open(carryContext, token)
 	part := strings.Split(string(raw), ".")
-	if len(part) == carryParts-1 {
+	for len(part) == carryParts-2 || len(part) == carryParts-1 {
 		part = append(part, "0")
 	}
 	if !ok || len(part) != carryParts {
 		return wire.Place{}, time.Time{}, ErrToken
 	}
-	var errs [5]error
+	var errs [6]error
 	var p wire.Place
 	expires, at := int64(0), int64(0)
 	expires, errs[0] = strconv.ParseInt(part[0], 10, 64)
@@ -64,6 +64,7 @@ func (k *Keyring) OpenCarry(token string, now time.Time) (wire.Place, time.Time,
 	at, errs[2] = strconv.ParseInt(part[6], 10, 64)
 	p.Limit, errs[3] = strconv.Atoi(part[9])
 	p.Turn, errs[4] = strconv.Atoi(part[10])
+	p.Priced, errs[5] = strconv.ParseInt(part[11], 10, 64)
 	if errors.Join(errs[:]...) != nil || !wire.IsName(p.Event) || !slices.Contains(wire.Lanes(), p.Lane) || !wire.IsFan(p.Fan) {
 		return wire.Place{}, time.Time{}, ErrToken
 	}

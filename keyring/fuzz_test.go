@@ -113,7 +113,7 @@ func FuzzPass(f *testing.F) {
 // What SignPass signs is read without the library, if the signature is good and only then.
 func TestOwnPassesArePlain(t *testing.T) {
 	k, now := New(), time.Unix(1_900_000_000, 0)
-	for _, r := range []wire.PassRecord{{ID: "p", Limit: 1}, {ID: "p", Fan: wire.NewFan(), Lane: wire.LaneSlow, Limit: 4, Channel: "c", Device: "d", Key: "k"}} {
+	for _, r := range []wire.PassRecord{{ID: "p", Limit: 1}, {ID: "p", Fan: wire.NewFan(), Lane: wire.LaneSlow, Limit: 4, Channel: "c", Device: "d", Key: "k", Priced: 1 << 50}} {
 		r.At, r.Expires = now, now.Add(time.Hour)
 		token := mustSign(t, k, r)
 		pass, plain, err := k.Public().plain(token)

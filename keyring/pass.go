@@ -33,6 +33,7 @@ type Pass struct {
 	Limit                int    `json:"limit"`             // tickets the fan may have in all
 	Channel              string `json:"channel,omitempty"` // whose seats the fan may have too
 	Device               string `json:"dev,omitempty"`     // Hash of the device's id; empty: any device of the fan
+	Priced               int64  `json:"priced,omitempty"`  // what the fan was promised on joining: see wire.PlaceRecord
 
 	Confirm *Confirmation `json:"cnf,omitempty"` // nil: the pass and the cookies are enough
 }
@@ -53,7 +54,7 @@ func (p *Pass) Key() string {
 
 // Claims returns what a gateway passes on to the writer instead of the pass.
 func (p *Pass) Claims() wire.Claims {
-	return wire.Claims{Pass: p.ID, Fan: p.Subject, Limit: p.Limit, Expires: p.ExpiresAt.Time, Channel: p.Channel}
+	return wire.Claims{Pass: p.ID, Fan: p.Subject, Limit: p.Limit, Expires: p.ExpiresAt.Time, Channel: p.Channel, Priced: p.Priced}
 }
 
 // NewPass fills a pass from its record.
@@ -63,7 +64,7 @@ func NewPass(event string, r wire.PassRecord) *Pass {
 			Issuer: PassIssuer, Subject: r.Fan, Audience: jwt.ClaimStrings{event}, ID: r.ID,
 			IssuedAt: jwt.NewNumericDate(r.At), NotBefore: jwt.NewNumericDate(r.At), ExpiresAt: jwt.NewNumericDate(r.Expires),
 		},
-		Lane: r.Lane, Limit: r.Limit, Channel: r.Channel, Device: r.Device,
+		Lane: r.Lane, Limit: r.Limit, Channel: r.Channel, Device: r.Device, Priced: r.Priced,
 	}
 	if r.Key != "" {
 		p.Confirm = &Confirmation{r.Key}
@@ -92,7 +93,7 @@ const passRoom = 320
 
 // claims returns what a token says of the pass: exactly what package jwt would.
 func (p *Pass) claims() wire.PassClaims {
-	c := wire.PassClaims{Issuer: p.Issuer, Fan: p.Subject, Events: p.Audience, ID: p.ID, Lane: p.Lane, Limit: p.Limit, Channel: p.Channel, Device: p.Device,
+	c := wire.PassClaims{Issuer: p.Issuer, Fan: p.Subject, Events: p.Audience, ID: p.ID, Lane: p.Lane, Limit: p.Limit, Channel: p.Channel, Device: p.Device, Priced: p.Priced,
 		Expires: seconds(p.ExpiresAt), NotBefore: seconds(p.NotBefore), At: seconds(p.IssuedAt)}
 	if p.Confirm != nil {
 		c.Confirm = &wire.KeyClaim{Thumbprint: p.Confirm.Key}
@@ -166,7 +167,7 @@ func (p *PublicKeys) plain(token string) (pass *Pass, plain bool, err error) {
 	}
 	pass = &Pass{RegisteredClaims: jwt.RegisteredClaims{Issuer: c.Issuer, Subject: c.Fan, Audience: c.Events,
 		ExpiresAt: dates[0], NotBefore: dates[1], IssuedAt: dates[2], ID: c.ID},
-		Lane: c.Lane, Limit: c.Limit, Channel: c.Channel, Device: c.Device}
+		Lane: c.Lane, Limit: c.Limit, Channel: c.Channel, Device: c.Device, Priced: c.Priced}
 	if c.Confirm != nil {
 		pass.Confirm = &Confirmation{c.Confirm.Thumbprint}
 	}

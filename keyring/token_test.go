@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ func TestDeviceCookie(t *testing.T) {
 
 func TestCarry(t *testing.T) {
 	k, now := New(), time.Unix(2e9, 0)
-	p := wire.Place{Event: "demo", Lane: wire.LanePriority, Region: "eu-west", Number: 1<<64 - 1, Fan: wire.NewFan(), At: now.Add(time.Millisecond).UTC(),
+	p := wire.Place{Event: "demo", Lane: wire.LanePriority, Region: "eu-west", Number: 1<<64 - 1, Fan: wire.NewFan(), At: now.Add(time.Millisecond).UTC(), Priced: 1234,
 		Grant: wire.Grant{Code: CodeID("s", "demo", "f", wire.LanePriority, "presale"), Channel: "presale", Limit: 4}}
 	token := k.SignCarry(p, now.Add(CarryTTL))
 	if len(token) > 300 {
@@ -108,10 +109,16 @@ func TestCarry(t *testing.T) {
 	if got, _, err := k.OpenCarry(k.SignCarry(bare, now), now.Add(-time.Second)); err != nil || got != bare {
 		t.Errorf("got %+v, %v", got, err)
 	}
+	for _, before := range []string{"", ".0"} { // links of versions without turns, and without promises
+		old := k.seal(carryContext, []byte("2000000000.demo.general.home.1."+p.Fan+"."+strconv.FormatInt(bare.At.UnixMilli(), 10)+"...0"+before))
+		if got, _, err := k.OpenCarry(old, now.Add(-time.Second)); err != nil || got != bare {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	}
 	bad := spoiled(token, []byte("9999999999.demo.general.home.1."+p.Fan+".0...0"), New().SignCarry(p, now.Add(CarryTTL)))
 	bad["a receipt"], bad["a cookie"] = k.SignReceipt(p), k.SignFan(p.Fan, p.At)
 	for i, sealed := range []string{"", "...", "x.demo.general.home.1." + p.Fan + ".0...0", "1.de*mo.general.home.1." + p.Fan + ".0...0",
-		"1.demo.vip.home.1." + p.Fan + ".0...0", "1.demo.general.home.-1." + p.Fan + ".0...0", "1.demo.general.home.1.f_x.0...0", "1.demo.general.home.1." + p.Fan + ".0...0.0.0"} {
+		"1.demo.vip.home.1." + p.Fan + ".0...0", "1.demo.general.home.-1." + p.Fan + ".0...0", "1.demo.general.home.1.f_x.0...0", "1.demo.general.home.1." + p.Fan + ".0...0.0.0.0"} {
 		bad[fmt.Sprint("sealed ", i)] = k.seal(carryContext, []byte(sealed))
 	}
 	for name, bad := range bad {
@@ -202,7 +209,7 @@ func TestBarcodes(t *testing.T) {
 func TestPasses(t *testing.T) {
 	k := New()
 	now := time.Unix(2e9, 0).UTC()
-	rec := wire.PassRecord{ID: "x", Fan: wire.NewFan(), Lane: wire.LanePriority, Limit: 6, Channel: "presale", Device: "dev", At: now, Expires: now.Add(time.Minute)}
+	rec := wire.PassRecord{ID: "x", Fan: wire.NewFan(), Lane: wire.LanePriority, Limit: 6, Channel: "presale", Device: "dev", Priced: 17, At: now, Expires: now.Add(time.Minute)}
 	sign := func(change func(*Pass)) string {
 		p := NewPass("demo", rec)
 		change(p)

@@ -28,6 +28,7 @@ type Board struct {
 	Pace     *Pace                `json:"pace,omitempty"`
 	Currency string               `json:"currency"`
 	Levels   []LevelBoard         `json:"levels"`
+	Priced   int64                `json:"priced,omitempty"`  // PriceState of the prices in Levels, of an event that promises those who join what it shows
 	Message  string               `json:"message,omitempty"` // from the operator
 	Draw     *DrawBoard           `json:"draw,omitempty"`    // of an event with a lottery
 }

@@ -38,6 +38,9 @@ func (e Event) CheckChange(next Event, now time.Time) error {
 	if room && was.Admission.Lottery != is.Admission.Lottery {
 		f.add("admission.lottery", "fans have joined %q by the rule that was published: it can't change any more", was.ID)
 	}
+	if room && was.Pricing.Promises() && !is.Pricing.Promises() {
+		f.add("pricing.promise", "fans have joined %q for it: it can't be taken back", was.ID)
+	}
 	if begun {
 		was.checkPricingChange(&f, is)
 	}

@@ -34,6 +34,7 @@ type Act struct {
 	Fan     string     `json:"fan,omitempty"`
 	Seats   []string   `json:"seats,omitempty"`
 	Prices  []Amounts  `json:"prices,omitempty"` // of a hold, seat by seat
+	Priced  int64      `json:"priced,omitempty"` // of a hold: Claims.Priced
 	Until   *time.Time `json:"until,omitempty"`
 	By      string     `json:"by,omitempty"` // operator
 	Why     string     `json:"why,omitempty"`

@@ -227,6 +227,7 @@ func (a *Act) appendJSON(b []byte) []byte {
 		o.key("prices")
 		o.b = appendAll(o.b, a.Prices, (*Amounts).appendJSON)
 	}
+	o.nonzero("priced", a.Priced)
 	if a.Until != nil {
 		o.time("until", *a.Until)
 	}
@@ -256,6 +257,9 @@ func (a *Act) parse(text string) (rest string, ok bool) {
 	}
 	if m.next("prices") {
 		a.Prices = listOf(&m, "},{", (*members).amounts)
+	}
+	if m.next("priced") {
+		a.Priced = m.number()
 	}
 	if m.next("until") {
 		a.Until = m.instant()

@@ -16,6 +16,7 @@ type Claims struct {
 	Expires time.Time `json:"expires"`
 	Channel string    `json:"channel,omitempty"` // opens the seats blocked for it, beside those on general sale
 	Net     string    `json:"net,omitempty"`     // Keyring.NetTag of where the request comes from; empty: nobody's network
+	Priced  int64     `json:"priced,omitempty"`  // what the fan was promised on joining: see PlaceRecord
 }
 
 // Best asks the writer to choose: Count seats together where it can.

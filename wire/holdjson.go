@@ -92,6 +92,7 @@ func (c *Claims) appendJSON(b []byte) []byte {
 	o.time("expires", c.Expires)
 	o.some("channel", c.Channel)
 	o.some("net", c.Net)
+	o.nonzero("priced", c.Priced)
 	return o.end()
 }
 
@@ -114,6 +115,9 @@ func (c *Claims) parse(text string) (rest string, ok bool) {
 	}
 	if m.next("net") {
 		c.Net = m.text()
+	}
+	if m.next("priced") {
+		c.Priced = m.number()
 	}
 	return m.end()
 }

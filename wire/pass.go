@@ -23,6 +23,7 @@ type PassRecord struct {
 	Device  string    `json:"device,omitempty"`
 	Session string    `json:"session,omitempty"` // that it was redeemed in
 	Key     string    `json:"key,omitempty"`     // thumbprint of the browser's key; empty: it has none
+	Priced  int64     `json:"priced,omitempty"`  // of the place: see PlaceRecord
 	At      time.Time `json:"at"`
 	Expires time.Time `json:"expires"`
 	Was     string    `json:"was,omitempty"`    // its ID on the device before, which is revoked
@@ -69,6 +70,7 @@ type PassClaims struct {
 	Limit     int       `json:"limit"`
 	Channel   string    `json:"channel,omitempty"`
 	Device    string    `json:"dev,omitempty"`
+	Priced    int64     `json:"priced,omitempty"` // see PlaceRecord
 	Confirm   *KeyClaim `json:"cnf,omitempty"`
 }
 

@@ -15,6 +15,7 @@ func (r PassRecord) AppendJSON(b []byte) []byte {
 	o.some("device", r.Device)
 	o.some("session", r.Session)
 	o.some("key", r.Key)
+	o.nonzero("priced", r.Priced)
 	o.time("at", r.At)
 	o.time("expires", r.Expires)
 	o.some("was", r.Was)
@@ -61,6 +62,9 @@ func (r *PassRecord) parse(text string) (rest string, ok bool) {
 	}
 	if m.next("key") {
 		r.Key = m.text()
+	}
+	if m.next("priced") {
+		r.Priced = m.number()
 	}
 	if m.next("at") {
 		r.At = m.time()
@@ -146,6 +150,7 @@ func (c PassClaims) AppendJSON(b []byte) []byte {
 	o.number("limit", int64(c.Limit))
 	o.some("channel", c.Channel)
 	o.some("dev", c.Device)
+	o.nonzero("priced", c.Priced)
 	if c.Confirm != nil {
 		o.key("cnf")
 		o.b = c.Confirm.appendJSON(o.b)
@@ -187,6 +192,9 @@ func (c *PassClaims) parse(text string) (rest string, ok bool) {
 	}
 	if m.next("dev") {
 		c.Device = m.text()
+	}
+	if m.next("priced") {
+		c.Priced = m.number()
 	}
 	if m.next("cnf") {
 		c.Confirm = new(KeyClaim)

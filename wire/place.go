@@ -26,6 +26,10 @@ type PlaceRecord struct {
 	At   time.Time `json:"at"`             // when the gateway took the arrival
 	Grant
 
+	// Priced is Board.Priced of the board that the gateway showed: what the fan pays at most.
+	// 0: nothing was promised, as in places of a version without promises.
+	Priced int64 `json:"priced,omitempty"`
+
 	Risk    int      `json:"risk,omitempty"`    // 0 to 100, as the gateway saw the arrival
 	Reasons []string `json:"reasons,omitempty"` // for it
 }
@@ -75,6 +79,7 @@ type Place struct {
 	Turn   int       `json:"turn,omitempty"` // see PlaceRecord
 	At     time.Time `json:"at"`
 	Grant
+	Priced int64 `json:"priced,omitempty"` // see PlaceRecord
 }
 
 // StandRequest asks the admitter whether a place is still good. StandReply says whether

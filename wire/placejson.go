@@ -9,6 +9,7 @@ func (r PlaceRecord) AppendJSON(b []byte) []byte {
 	o.nonzero("turn", int64(r.Turn))
 	o.time("at", r.At)
 	r.Grant.members(&o)
+	o.nonzero("priced", r.Priced)
 	o.nonzero("risk", int64(r.Risk))
 	o.list("reasons", r.Reasons)
 	return o.end()
@@ -26,6 +27,9 @@ func (r *PlaceRecord) parse(text string) (rest string, ok bool) {
 		r.At = m.time()
 	}
 	r.Grant.read(&m)
+	if m.next("priced") {
+		r.Priced = m.number()
+	}
 	if m.next("risk") {
 		r.Risk = m.count()
 	}
@@ -46,6 +50,7 @@ func (p Place) AppendJSON(b []byte) []byte {
 	o.nonzero("turn", int64(p.Turn))
 	o.time("at", p.At)
 	p.Grant.members(&o)
+	o.nonzero("priced", p.Priced)
 	return o.end()
 }
 
@@ -73,6 +78,9 @@ func (p *Place) parse(text string) (rest string, ok bool) {
 		p.At = m.time()
 	}
 	p.Grant.read(&m)
+	if m.next("priced") {
+		p.Priced = m.number()
+	}
 	return m.end()
 }
 

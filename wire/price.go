@@ -13,6 +13,32 @@ type Price struct {
 	// Of a price that demand moved: what it would be by demand alone, and what it is made of.
 	Wanted int64       `json:"wanted,omitempty"`
 	Parts  *PriceParts `json:"parts,omitempty"`
+
+	// What else is said of it to the public, under the same version: in PRICES alone.
+	Frozen   bool           `json:"frozen,omitempty"` // an operator has stopped the rules
+	Proposed *PriceProposed `json:"proposed,omitempty"`
+}
+
+// PriceProposed is what a price becomes if operators approve it in time.
+type PriceProposed struct {
+	Total int64     `json:"total"`
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until"` // it lapses then
+}
+
+// PriceState names a state of an event's prices: twice the sum of their versions. It rises
+// with each act that changes a price, so that one number says what every level cost. A number
+// between those of two states that follow each other means one of the two, level by level:
+// whoever is promised it is promised the lower. So is what is seen of PRICES while an act is
+// being published, one level after the other; no other act is made until it is.
+//
+// Before any price has been seen the number is 1, which is before the first act.
+func PriceState(levels []Level, prices map[string]Price) int64 {
+	sum := int64(0)
+	for _, l := range levels {
+		sum += prices[l.ID].Version
+	}
+	return max(2*sum, 1)
 }
 
 // PriceParts is by how many basis points of the price at the opening each factor raises, or

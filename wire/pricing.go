@@ -14,6 +14,9 @@ type PricingSpec struct {
 	QuietBefore Duration       `json:"quiet_before,omitzero" file:"default"` // before the opening, for which nothing changes
 	QuietAfter  Duration       `json:"quiet_after,omitzero" file:"default"`  // after it, likewise
 	Spread      bool           `json:"spread,omitempty"`                     // no level ever costs more than one that stands before it in levels
+	LeastApart  int64          `json:"least_apart,omitempty" file:"amount,default"` // with spread: a level costs so much less than the one before it, at least
+	MostApart   int64          `json:"most_apart,omitempty" file:"amount,default"`  // likewise, at most; default: no limit
+	Promise     string         `json:"promise,omitempty" file:"default"`            // PromiseJoin; default: none
 	Weights     PricingWeights `json:"weights,omitzero"`                     // of demand's factors
 	Curve       []CurvePoint   `json:"curve,omitempty"`                      // the planned sale; none: evenly from the opening to the sale's end
 	Comparable  Comparable     `json:"comparable,omitzero"`                  // how past sales of such events went; none: they don't count
@@ -27,6 +30,10 @@ const (
 	PricingDemand  = "demand"  // they follow demand, supply and time, inside of the rails
 	PricingPropose = "propose" // likewise, but each change waits until an operator approves it
 )
+
+// PromiseJoin promises each fan to pay for no level more than the board showed when they
+// joined the queue, however the price moves until they hold: see PriceState.
+const PromiseJoin = "join"
 
 // MaxTiers bounds the tiers of a level, and the points of a curve.
 const MaxTiers = 32
@@ -95,6 +102,7 @@ func (p PricingSpec) withDefaults(levels []Level) PricingSpec {
 	if p.Mode == "" {
 		p.Mode = PricingFixed
 	}
+	p.Spread = p.Spread || p.LeastApart != 0 || p.MostApart != 0
 	if !p.FollowsDemand() {
 		return p
 	}
@@ -133,6 +141,15 @@ func (p PricingSpec) withDefaults(levels []Level) PricingSpec {
 func (p PricingSpec) FollowsDemand() bool {
 	return p.Mode == PricingDemand || p.Mode == PricingPropose
 }
+
+// Apart reports whether what a level costs and what the next one does are as far apart as
+// they are to be. Any two are unless there is a spread.
+func (p PricingSpec) Apart(better, worse int64) bool {
+	return !p.Spread || better-worse >= p.LeastApart && (p.MostApart == 0 || better-worse <= p.MostApart)
+}
+
+// Promises reports whether fans are promised what the board showed when they joined.
+func (p PricingSpec) Promises() bool { return p.Promise == PromiseJoin }
 
 func setAmount(a *int64, otherwise int64) {
 	if *a == 0 {

@@ -128,6 +128,12 @@ func TestPricingRules(t *testing.T) {
 		"odd rounding":      {rail(func(r *Rails) { r.Round = ".25" }), `pricing.rails[0].round: ".25"`},
 		"yen have no .99":   {moving(func(s *Spec) { s.Currency = "JPY"; s.Pricing.Rails[0].Round = RoundNinety }), `pricing.rails[0].round: ".99"`},
 		"tiers in demand":   {rail(func(r *Rails) { r.Tiers = []Tier{{Sold: 1, Total: 2}} }), "pricing.rails[0].tiers: belong to mode tiers"},
+		"another promise":  {moving(func(s *Spec) { s.Pricing.Promise = "always" }), `pricing.promise: "always"`},
+		"a fixed promise":  {moving(func(s *Spec) { s.Pricing = PricingSpec{Promise: PromiseJoin} }), "pricing.mode: prices are fixed"},
+		"apart below zero": {moving(func(s *Spec) { s.Pricing.LeastApart = -1 }), "pricing.least_apart: EUR -0.01"},
+		"less than least":  {moving(func(s *Spec) { s.Pricing.LeastApart, s.Pricing.MostApart = 2, 1 }), "pricing.spread: \"b\" could not always be kept as far below \"a\" as is said"},
+		"never so near":    {moving(func(s *Spec) { s.Pricing.MostApart = 6_000 }), `pricing.spread: "b" could not always be kept as far`},
+		"apart off grid":   {moving(func(s *Spec) { s.Pricing.LeastApart = 25; s.Pricing.Rails[0].Round = RoundHalf }), "pricing.least_apart: EUR 0.25: prices of \"a\" end where they are EUR 0.50 apart"},
 		"a worse ceiling":   {moving(func(s *Spec) { s.Pricing.Rails[1].Ceiling = 19_000 }), `pricing.spread: "b" could not`},
 		"a worse opening":   {moving(func(s *Spec) { s.Levels[2].Base = 5_001 }), `pricing.spread: "c" could not`},
 		"weights":           {moving(func(s *Spec) { s.Pricing.Weights.Pace = 401 }), "pricing.weights.pace: 401"},
@@ -180,6 +186,8 @@ func TestPricingChangesOnceOpen(t *testing.T) {
 		"mode":        {moving(nil), moving(func(s *Spec) { s.Pricing = PricingSpec{} }), "pricing.mode: "},
 		"to demand":   {moving(func(s *Spec) { s.Pricing = PricingSpec{} }), moving(nil), "pricing.mode: "},
 		"spread":      {moving(nil), moving(func(s *Spec) { s.Pricing.Spread = false }), "pricing.spread: "},
+		"promise":     {moving(nil), moving(func(s *Spec) { s.Pricing.Promise = PromiseJoin }), ""},
+		"distance":    {moving(nil), moving(func(s *Spec) { s.Pricing.MostApart = 90_000 }), "pricing.most_apart: "},
 		"curve":       {moving(nil), moving(func(s *Spec) { s.Pricing.Curve = []CurvePoint{{priced.Add(1), 1}} }), "pricing.curve: "},
 		"weights":     {moving(nil), moving(func(s *Spec) { s.Pricing.Weights.Time = 1 }), "pricing.weights: "},
 		"past sales":  {liked(func(*Comparable) {}), liked(func(c *Comparable) { c.Sales[0].Event = "other" }), "pricing.comparable: "},
@@ -214,6 +222,22 @@ func TestPricingChangesOnceOpen(t *testing.T) {
 		}
 		if err := (Event{Spec: c.was}).CheckChange(Event{Spec: c.is}, priced.Add(-1)); err != nil {
 			t.Errorf("%s, before the opening: %v", name, err)
+		}
+	}
+}
+
+// What fans joined for is not taken back once they could join.
+func TestPromisesStay(t *testing.T) {
+	t.Parallel()
+	promising := moving(func(s *Spec) { s.Pricing.Promise, s.Admission.RoomOpensAt = PromiseJoin, priced.Add(-time.Hour) })
+	bare := promising
+	bare.Pricing.Promise = ""
+	for at, want := range map[time.Duration]string{-2 * time.Hour: "", -time.Hour: "pricing.promise: fans have joined", time.Hour: "pricing.promise: fans have joined"} {
+		if err := (Event{Spec: promising}).CheckChange(Event{Spec: bare}, priced.Add(at)); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("taken back %v around the opening: %v", at, err)
+		}
+		if err := (Event{Spec: bare}).CheckChange(Event{Spec: promising}, priced.Add(at)); err != nil {
+			t.Errorf("given %v around the opening: %v", at, err)
 		}
 	}
 }

@@ -38,6 +38,9 @@ func (s Spec) checkPricing(f *faults) {
 		f.add("pricing.mode", "%q: write %s, %s, %s or %s", p.Mode, PricingFixed, PricingTiers, PricingDemand, PricingPropose)
 		return
 	}
+	if p.Promise != "" && !p.Promises() {
+		f.add("pricing.promise", "%q: write %s, or leave it out", p.Promise, PromiseJoin)
+	}
 	f.duration("pricing.quiet_before", p.QuietBefore, 0, Duration(24*time.Hour))
 	f.duration("pricing.quiet_after", p.QuietAfter, 0, Duration(24*time.Hour))
 	if s.OpensAt.IsZero() && p.QuietBefore+p.QuietAfter > 0 {
@@ -70,6 +73,7 @@ func (s Spec) checkPricing(f *faults) {
 	if p.Spread && len(*f) == before {
 		s.checkSpread(f)
 	}
+	s.checkApart(f)
 }
 
 // checkDemand checks what belongs to the modes that follow demand alone.
@@ -205,14 +209,45 @@ func (s Spec) checkTiers(f *faults, key string, r Rails, l Level) {
 	}
 }
 
-// checkSpread refuses levels that could not always be kept in their order: each must
-// have its floor and its ceiling at or below those of the level before.
+// checkApart refuses distances between levels that can't be kept by any prices.
+func (s Spec) checkApart(f *faults) {
+	p, amount := s.Pricing, func(minor int64) string { return FormatAmount(minor, s.Currency) }
+	for _, a := range []struct {
+		key   string
+		minor int64
+	}{{"pricing.least_apart", p.LeastApart}, {"pricing.most_apart", p.MostApart}} {
+		if a.minor < 0 || a.minor > maxTotal {
+			f.add(a.key, "%s: write an amount up to %s", amount(a.minor), amount(maxTotal))
+			continue
+		}
+		for _, r := range p.Rails {
+			if unit, _, ok := Grid(r.Round, s.Currency); ok && a.minor%unit != 0 {
+				f.add(a.key, "%s: prices of %q end where they are %s apart, so write a multiple of that", amount(a.minor), r.Level, amount(unit))
+				break
+			}
+		}
+	}
+	if p.MostApart != 0 && p.MostApart < p.LeastApart {
+		f.add("pricing.most_apart", "%s: write an amount from least_apart, %s, on", amount(p.MostApart), amount(p.LeastApart))
+	}
+}
+
+// checkSpread refuses levels that could not always be kept in their order, and as far apart
+// as they are to be: what is so of their prices at the opening, of their floors and of their
+// ceilings can be kept between those.
 func (s Spec) checkSpread(f *faults) {
+	p, amount := s.Pricing, func(minor int64) string { return FormatAmount(minor, s.Currency) }
 	for i := 1; i < len(s.Levels); i++ {
 		better, worse := s.Levels[i-1], s.Levels[i]
 		floor, ceiling := s.Bounds(worse)
 		above, top := s.Bounds(better)
-		if worse.Total() > better.Total() || floor > above || ceiling > top {
+		if p.Apart(better.Total(), worse.Total()) && p.Apart(above, floor) && p.Apart(top, ceiling) {
+			continue
+		}
+		switch {
+		case p.LeastApart != 0 || p.MostApart != 0:
+			f.add("pricing.spread", "%q could not always be kept as far below %q as is said: at the opening they are %s apart, at their floors %s, at their ceilings %s", worse.ID, better.ID, amount(better.Total()-worse.Total()), amount(above-floor), amount(top-ceiling))
+		default:
 			f.add("pricing.spread", "%q could not always be kept at or below %q, which stands before it: neither its price at the opening nor its floor nor its ceiling may be above the other's", worse.ID, better.ID)
 		}
 	}
@@ -236,7 +271,7 @@ func (s Spec) checkPricingChange(f *faults, next Spec) {
 		same bool
 	}{
 		{"quiet_before", was.QuietBefore == is.QuietBefore}, {"quiet_after", was.QuietAfter == is.QuietAfter},
-		{"spread", was.Spread == is.Spread}, {"weights", was.Weights == is.Weights},
+		{"spread", was.Spread == is.Spread}, {"least_apart", was.LeastApart == is.LeastApart}, {"most_apart", was.MostApart == is.MostApart}, {"weights", was.Weights == is.Weights},
 		{"curve", slices.EqualFunc(was.Curve, is.Curve, func(a, b CurvePoint) bool { return a.At.Equal(b.At) && a.Sold == b.Sold })},
 		{"comparable", was.Comparable.same(is.Comparable)},
 	} {
