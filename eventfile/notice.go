@@ -78,6 +78,12 @@ func effect(key string) (more, less string) {
 		return "the price stays where it is", "the price moves again"
 	case "pricing.spread":
 		return "a worse level never costs more than a better one", "a worse level may cost more than a better one"
+	case "pricing.least_apart":
+		return "levels are further apart", "levels may be closer together"
+	case "pricing.most_apart":
+		return "levels may be further apart", "levels are closer together"
+	case "pricing.promise":
+		return "fans are promised other prices", ""
 	case "pricing.quiet_before", "pricing.quiet_after":
 		return "prices are quiet for longer around the opening", "prices are quiet for less time around the opening"
 	}
@@ -86,7 +92,7 @@ func effect(key string) (more, less string) {
 
 // rises reports whether a value becomes larger, later or true. No limit is more than any.
 func rises(key string, was, is reflect.Value) bool {
-	if endless := key == "sale_ends_at" || key == "admission.rate_per_minute"; endless && (was.IsZero() || is.IsZero()) {
+	if endless := key == "sale_ends_at" || key == "admission.rate_per_minute" || key == "pricing.most_apart"; endless && (was.IsZero() || is.IsZero()) {
 		return is.IsZero()
 	}
 	switch {

@@ -89,8 +89,18 @@ func Explain(s wire.Spec) (lines []string) {
 			lines = append(lines, w.rails(l, r))
 		}
 	}
-	if p.Spread {
+	switch {
+	case p.LeastApart != 0 && p.MostApart != 0:
+		lines = append(lines, fmt.Sprintf("a level always costs between %s and %s less than the one that stands before it", w.amount(p.LeastApart), w.amount(p.MostApart)))
+	case p.LeastApart != 0:
+		lines = append(lines, fmt.Sprintf("a level always costs at least %s less than the one that stands before it", w.amount(p.LeastApart)))
+	case p.MostApart != 0:
+		lines = append(lines, fmt.Sprintf("no level ever costs more than the one that stands before it, nor less by more than %s", w.amount(p.MostApart)))
+	case p.Spread:
 		lines = append(lines, "no level ever costs more than one that stands before it")
+	}
+	if p.Promises() {
+		lines = append(lines, "nobody pays more for a level than the board showed when they joined the queue, however long they wait: who joins before the opening pays the price of then at most")
 	}
 	if p.QuietBefore > 0 {
 		lines = append(lines, fmt.Sprintf("nothing changes for %s before the opening", spoken(p.QuietBefore)))

@@ -95,8 +95,23 @@ func (b *book) append(ctx context.Context, act wire.PriceAct, doubt bool) (wire.
 	if act, err = rules.Apply(act, last); err != nil {
 		return act, err
 	}
+	if moves(last, act) { // what is seen of PRICES is of this act or the last, never of one before
+		if err := b.publishAct(ctx, last); err != nil {
+			return act, err
+		}
+	}
 	act.Pricer = b.pricer
 	return act, b.store(ctx, act, at)
+}
+
+// moves reports whether an act changes prices.
+func moves(last, act wire.PriceAct) bool {
+	for level, l := range act.Levels {
+		if l.Version != last.Levels[level].Version {
+			return true
+		}
+	}
+	return false
 }
 
 // adopt stores the prices that PRICES has and the log behind its last act has not.
@@ -145,6 +160,7 @@ func (b *book) published(ctx context.Context, r wire.PriceRules) (map[string]wir
 			return nil, fmt.Errorf("price %s: %w", e.Key, err)
 		}
 		if err == nil {
+			p.Frozen, p.Proposed = false, nil // of the act, not of the price
 			all[l.ID] = wire.LevelPrice{Price: p}
 		}
 	}
@@ -157,8 +173,12 @@ func (b *book) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for level, l := range last.Levels {
-		if err := b.set(ctx, level, l.Price); err != nil {
+	return b.publishAct(ctx, last)
+}
+
+func (b *book) publishAct(ctx context.Context, act wire.PriceAct) error {
+	for level := range act.Levels {
+		if err := b.set(ctx, level, rules.Published(act, level)); err != nil {
 			return fmt.Errorf("price of %s: %w", level, err)
 		}
 	}
@@ -168,8 +188,8 @@ func (b *book) publish(ctx context.Context) error {
 // errBehind means that the log doesn't say what PRICES does.
 var errBehind = errors.New("PRICES has a later version than the log")
 
-// set publishes a level's price, if PRICES has an earlier version of it or junk. A later
-// one is of an act that was stored meanwhile.
+// set publishes a level's price, if PRICES has an earlier version of it or junk. A later one,
+// or something else said of the same, may be of an act that was stored meanwhile.
 func (b *book) set(ctx context.Context, level string, p wire.Price) error {
 	key := wire.PriceKey(b.event, level)
 	value, err := json.Marshal(p)
@@ -185,7 +205,7 @@ func (b *book) set(ctx context.Context, level string, p wire.Price) error {
 				return nil
 			case wire.SpoiledKind(junk) == wire.SpoiledNewer:
 				return junk
-			case junk == nil && now.Version > p.Version:
+			case junk == nil && now.Version >= p.Version:
 				if p, err = b.later(ctx, level, now.Version); err != nil {
 					return err
 				}
@@ -206,13 +226,13 @@ func (b *book) set(ctx context.Context, level string, p wire.Price) error {
 	}
 }
 
-// later returns the price of a level by the last act, if that has a version of it.
+// later returns the price of a level by the last act, if that has this version of it or a later one.
 func (b *book) later(ctx context.Context, level string, version int64) (wire.Price, error) {
 	last, _, err := b.last(ctx)
 	if err == nil && last.Levels[level].Version < version {
 		err = errBehind
 	}
-	return last.Levels[level].Price, err
+	return rules.Published(last, level), err
 }
 
 // note logs the prices that an act changed.

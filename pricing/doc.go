@@ -13,11 +13,13 @@
 // # Invariants
 //
 //  1. An act is stored only behind the act that it was decided on: two pricers at once can
-//     not both make version n of a price, and the log has no gaps.
+//     not both make version n of a price, and the log has no gaps. One that changes prices is
+//     stored once those of the act before are published: what is seen of PRICES, level by
+//     level, is of one act or of the next (wire.PriceState, by which fans are promised prices).
 //  2. A price is published once the act that made it is stored, by compare-and-swap over
 //     what was published before: PRICES never says what the log doesn't.
-//  3. A price's version rises by one with each change, and a price that is equal is never
-//     written again: the history in PRICES is the history of changes.
+//  3. A price's version rises by one with each change. It is written again under the same
+//     version only to say that it is frozen, or proposed to change, or no longer so.
 //  4. Total is the sum of its parts; all amounts are minor units of the event's currency.
 //  5. Every act has all that it was decided by, so that Replay finds the same prices.
 //

@@ -117,6 +117,10 @@ func (s *Service) status(ctx context.Context, r operator.Request) (any, error) {
 				continue // junk was never in force
 			}
 			state.Now = &p
+			if len(state.History) > 0 && state.History[0].Version == p.Version { // something else was said of it
+				state.History[0] = p
+				continue
+			}
 			state.History = append([]wire.Price{p}, state.History...)
 		}
 		status.Levels[l.ID] = state

@@ -133,6 +133,13 @@ func TestEventCheckExplainsPrices(t *testing.T) {
     and with how these sold: last-year (Test Theatre, Tue 21 Jun 2039, 20:00 (Berlin time), 360 places), then tour-38 (test theatre, Tue 22 Jun 2038, 20:00 (Berlin time), 420 places)
     prices follow sales (100 %), pace (100 %), comparable (100 %), queue (100 %), lapsed (100 %), supply (100 %), time (100 %); what joins or holds without buying moves them by at most a step an hour
 `},
+		"distances": {strings.Replace(strings.Replace(pricedTour, "spread: true", "least_apart: EUR 10.00\n  promise: join", 1), "  quiet_after: 30m\n", "", 1), `
+    circle (Circle) stays at EUR 50.00
+    a level always costs at least EUR 10.00 less than the one that stands before it
+    nobody pays more for a level than the board showed when they joined the queue, however long they wait: who joins before the opening pays the price of then at most
+    the sale is compared with this plan: evenly from the opening to Tue 19 Jun 2040, 20:00 (Berlin time)
+    prices follow sales (100 %), pace (100 %), queue (100 %), lapsed (100 %), supply (100 %), time (100 %); what joins or holds without buying moves them by at most a step an hour
+`},
 		"tiers": {tiers, `
   what prices will do
     stalls (Stalls) stays at EUR 88.00

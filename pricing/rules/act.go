@@ -117,9 +117,14 @@ func moved(a wire.PriceAct, state State, to map[string]wire.ProposedPrice, why s
 	if left > 0 {
 		return nil, refused("There is no level %q.", a.Level)
 	}
-	for i := 1; r.Pricing.Spread && i < len(r.Levels); i++ {
-		if better, worse := r.Levels[i-1].ID, r.Levels[i].ID; next[worse].Total > next[better].Total {
+	for i := 1; i < len(r.Levels); i++ {
+		better, worse := r.Levels[i-1].ID, r.Levels[i].ID
+		switch by := next[better].Total - next[worse].Total; {
+		case r.Pricing.Apart(next[better].Total, next[worse].Total):
+		case by < 0:
 			return nil, refused("%q would cost more than %q, which is better.", worse, better)
+		default:
+			return nil, refused("%q would cost %s less than %q: the event's rules want another distance.", worse, wire.FormatAmount(by, r.Currency), better)
 		}
 	}
 	return next, nil

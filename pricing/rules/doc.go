@@ -36,5 +36,6 @@
 //  3. A signal that raises a factor lowers no price.
 //  4. A factor whose signal is missing keeps the part that it had when the price last changed;
 //     if all that can be missing are, no price moves.
-//  5. With spread, no level costs more than one before it.
+//  5. With spread, no level costs more than one before it; and they are as far apart as the
+//     event says, at least and at most.
 package rules

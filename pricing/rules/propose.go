@@ -21,7 +21,7 @@ func (d *decision) proposes(l *level) bool {
 // over reports whether a proposal can't be approved any more: it is too old, or the prices
 // that it was made on have changed. An instant before it is one of a clock that went back.
 func over(a wire.PriceAct, p *wire.PriceProposal, state State) bool {
-	if a.At.After(p.At.Add(lives * time.Duration(a.Rules.Pricing.Every))) {
+	if a.At.After(lapses(a.Rules, p)) {
 		return true
 	}
 	for id, to := range p.Levels {
@@ -30,6 +30,25 @@ func over(a wire.PriceAct, p *wire.PriceProposal, state State) bool {
 		}
 	}
 	return false
+}
+
+// Published is a level's price after an act as PRICES says it: with whether it is frozen, and
+// what it becomes if the open proposal is approved.
+func Published(act wire.PriceAct, level string) wire.Price {
+	l := act.Levels[level]
+	p := l.Price
+	p.Frozen, p.Proposed = l.Frozen, nil
+	if open := act.Proposal; open != nil && !open.Rejected {
+		if to, ok := open.Levels[level]; ok && to.From == l.Version {
+			p.Proposed = &wire.PriceProposed{Total: to.Total, At: open.At, Until: lapses(act.Rules, open)}
+		}
+	}
+	return p
+}
+
+// lapses is when a proposal can't be approved any more.
+func lapses(r wire.PriceRules, p *wire.PriceProposal) time.Time {
+	return p.At.Add(lives * time.Duration(r.Pricing.Every))
 }
 
 // propose returns the proposal of an operator or, if the act names none, of the rules. Those

@@ -76,6 +76,42 @@ func keepOrder(levels []level) {
 	}
 }
 
+// far is a distance that no two prices have.
+const far = 1 << 60
+
+// keepApart lets each level cost least to most less than the one before it; most is zero if
+// that has no limit. What levels may become includes what they are, which is so; and of two
+// sets of prices that are so, the lower and the higher of each level's are so, too. So there
+// is a lowest set, and a highest one below whatever is wanted of all of them, if that is not
+// below the lowest: they become that.
+func keepApart(levels []level, least, most int64) {
+	if most == 0 {
+		most = far
+	}
+	lowest, to := make([]int64, len(levels)), make([]int64, len(levels))
+	for i := len(levels) - 1; i >= 0; i-- {
+		if lowest[i] = levels[i].lo; i+1 < len(levels) {
+			lowest[i] = max(lowest[i], lowest[i+1]+least)
+		}
+	}
+	for i := range levels {
+		if i > 0 {
+			lowest[i] = max(lowest[i], lowest[i-1]-most)
+		}
+		if to[i] = max(levels[i].to, lowest[i]); i > 0 {
+			to[i] = min(to[i], to[i-1]-least)
+		}
+	}
+	for i := len(levels) - 1; i >= 0; i-- {
+		if i+1 < len(levels) {
+			to[i] = min(to[i], to[i+1]+most)
+		}
+		if l := &levels[i]; to[i] != l.to { // were they not so before, the rails would come first
+			l.to, l.hint = min(max(to[i], l.lo), l.hi), "kept at its distance from the levels beside it"
+		}
+	}
+}
+
 // whyDemand says of which parts a change is made, in percents of the price at the opening.
 func (l *level) whyDemand(unknown map[string]string) string {
 	if l.was.Total < l.rails.Floor || l.was.Total > l.rails.Ceiling {

@@ -45,7 +45,10 @@ func decided(r wire.PriceRules, state State, s wire.Signals, now time.Time) (*de
 		limits, moves := rails[at.ID]
 		levels[i] = d.level(at, state[at.ID], limits, moves && r.Pricing.Mode != wire.PricingFixed)
 	}
-	if r.Pricing.Spread {
+	switch p := r.Pricing; {
+	case p.LeastApart != 0 || p.MostApart != 0:
+		keepApart(levels, p.LeastApart, p.MostApart)
+	case p.Spread:
 		keepOrder(levels)
 	}
 	return d, levels

@@ -135,8 +135,8 @@ func kept(t *rapid.T, s wire.Spec, was, is State, changed bool, g wire.Signals, 
 		if b.Total < r.Floor || b.Total > r.Ceiling || b.Amounts != wire.NewAmounts(b.Total-7, 7, 0) || b.Base < 0 {
 			t.Fatalf("%s: %+v outside of %+v", l.ID, b.Amounts, r)
 		}
-		if i > 0 && s.Pricing.Spread && b.Total > is[s.Levels[i-1].ID].Total {
-			t.Fatalf("%s at %d is dearer than the level before it at %d", l.ID, b.Total, is[s.Levels[i-1].ID].Total)
+		if i > 0 && !s.Pricing.Apart(is[s.Levels[i-1].ID].Total, b.Total) {
+			t.Fatalf("%s at %d beside the level before it at %d", l.ID, b.Total, is[s.Levels[i-1].ID].Total)
 		}
 		if a.Total == b.Total {
 			if !reflect.DeepEqual(a, b) {
