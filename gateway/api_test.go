@@ -54,6 +54,7 @@ func TestJoinReplyIsJSON(t *testing.T) {
 	for _, r := range []joinReply{
 		{Place: keys.SignReceipt(wire.Place{Event: show, Fan: wire.NewFan(), Number: 7, At: time.Now()}), Lane: wire.LaneGeneral, Region: "home", Number: 7},
 		{Place: "a.b_-.c", Lane: wire.LanePriority, Region: "eu-1~2", Number: 1 << 63, Ahead: 1<<64 - 1, Again: true},
+		{Place: "a", Lane: wire.LaneGeneral, Region: "home", Number: 1, Joined: time.Now().UTC(), Priced: 1 << 50},
 	} {
 		want, err := json.Marshal(r)
 		must(t, err)

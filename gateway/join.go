@@ -40,6 +40,9 @@ type joinReply struct {
 	Ahead  uint64 `json:"ahead"`
 	Again  bool   `json:"again,omitempty"` // a new place at the end: the previous one is used up
 
+	Joined time.Time `json:"joined_at,omitzero"` // of an event that promises what its board showed then,
+	Priced int64     `json:"priced,omitempty"`   // which GET …/prices/{priced} says
+
 	Slow *abuse.Slow `json:"slow,omitempty"` // in the slow lane: why, and how to leave
 }
 
@@ -53,6 +56,10 @@ func (j *joinReply) appendJSON(b []byte) []byte {
 	b = strconv.AppendUint(append(b, `,"ahead":`...), j.Ahead, 10)
 	if j.Again {
 		b = append(b, `,"again":true`...)
+	}
+	if j.Priced != 0 {
+		b = append(j.Joined.AppendFormat(append(b, `,"joined_at":"`...), time.RFC3339Nano), `","priced":`...)
+		b = strconv.AppendInt(b, j.Priced, 10)
 	}
 	return append(b, '}')
 }
@@ -102,6 +109,9 @@ func (g *Gateway) join(w http.ResponseWriter, r *request) error {
 	ahead, _, _ := ev.Turn(place)
 	reply := joinReply{Place: g.cfg.Keys.SignReceipt(place), Lane: place.Lane, Region: place.Region, Number: place.Number, Ahead: ahead,
 		Again: fresh && place.Turn > 0}
+	if place.Priced != 0 {
+		reply.Joined, reply.Priced = place.At, place.Priced
+	}
 	if place.Lane == wire.LaneSlow {
 		reply.Slow = g.defences.WhySlow(v, ev)
 		return writeJSON(w, status, reply)
@@ -119,6 +129,11 @@ func joinable(ev *events.Event, now time.Time) *wire.Problem {
 	}
 	if b := ev.Board(); ev.Record().Spec.Admission.Lottery && (b == nil || b.Draw == nil) {
 		p := wire.Refuse(wire.CodeNotOpen, "The draw has not been committed to yet. Try again in a moment.")
+		p.RetryAfterMS = waitMin.Milliseconds()
+		return p
+	}
+	if b := ev.Board(); ev.Record().Spec.Pricing.Promises() && (b == nil || b.Priced == 0) {
+		p := wire.Refuse(wire.CodeNotOpen, "The prices are not published yet. Try again in a moment.")
 		p.RetryAfterMS = waitMin.Milliseconds()
 		return p
 	}
@@ -162,6 +177,9 @@ func (g *Gateway) arrive(r *request, req joinRequest) (place wire.Place, fresh b
 // enter gives a fan their place for a turn, unless they must prove something first.
 func (g *Gateway) enter(r *request, turn int, in entrance, req joinRequest) (wire.Place, bool, error) {
 	rec := wire.PlaceRecord{Fan: r.visitor.Fan(), Turn: turn, At: g.cfg.Now().UTC(), Grant: in.grant}
+	if r.event.Record().Spec.Pricing.Promises() {
+		rec.Priced = r.event.Board().Promised() // which joinable has seen
+	}
 	lane, err := g.defences.Screen(r.Context(), r.visitor, r.event, &rec, in.lane, req.Challenge)
 	if err != nil {
 		return wire.Place{}, false, err

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"frontrow/gateway/events"
@@ -19,6 +20,9 @@ type pricesReply struct {
 	QuietAfter  int           `json:"quiet_after_seconds,omitempty"`  // it
 	Spread      bool          `json:"spread,omitempty"`
 	Comparable  *comparable   `json:"comparable,omitempty"`
+	LeastApart  int64         `json:"least_apart,omitempty"` // a level and the next
+	MostApart   int64         `json:"most_apart,omitempty"`  // likewise
+	Promise     string        `json:"promise,omitempty"`     // wire.Promise…
 	Currency    string        `json:"currency"`
 	Digits      int           `json:"currency_digits"`
 	Levels      []levelPrices `json:"levels"`
@@ -40,6 +44,9 @@ type levelPrices struct {
 	Ceiling int64        `json:"ceiling"` // nor above
 	Rails   *rails       `json:"rails,omitempty"`
 	History []wire.Price `json:"history"` // the newest first
+
+	Frozen   bool                `json:"frozen,omitempty"` // no rule moves it, until an operator says so
+	Proposed *wire.PriceProposed `json:"proposed,omitempty"`
 }
 
 // rails are how a level's price may move.
@@ -57,7 +64,7 @@ func (g *Gateway) pricesOf(r *request) (pricesReply, error) {
 	ev := r.event
 	s := ev.Record().Spec
 	p := s.Pricing
-	reply := pricesReply{Event: ev.ID(), Mode: p.Mode, Every: seconds(p.Every), QuietBefore: seconds(p.QuietBefore), QuietAfter: seconds(p.QuietAfter), Spread: p.Spread,
+	reply := pricesReply{Event: ev.ID(), Mode: p.Mode, Every: seconds(p.Every), QuietBefore: seconds(p.QuietBefore), QuietAfter: seconds(p.QuietAfter), Spread: p.Spread, LeastApart: p.LeastApart, MostApart: p.MostApart, Promise: p.Promise,
 		Currency: s.Currency, Digits: wire.CurrencyDigits(s.Currency)}
 	if len(p.Comparable.Curve) > 0 {
 		reply.Comparable = &comparable{p.Comparable, s.PriceRules().Stale()}
@@ -73,7 +80,15 @@ func (g *Gateway) pricesOf(r *request) (pricesReply, error) {
 			return reply, err
 		}
 		if is.History = append(is.History, history...); len(history) > 0 {
-			is.Price = history[0].Amounts // of one moment
+			newest := history[0]
+			is.Price = newest.Amounts // of one moment
+			is.Frozen = newest.Frozen || is.Rails != nil && is.Rails.Freeze
+			if newest.Proposed != nil && g.cfg.Now().Before(newest.Proposed.Until) {
+				is.Proposed = newest.Proposed
+			}
+		}
+		for i := range is.History {
+			is.History[i].Frozen, is.History[i].Proposed = false, nil // they are no change of the price
 		}
 		reply.Levels = append(reply.Levels, is)
 	}
@@ -90,17 +105,51 @@ func (g *Gateway) prices(w http.ResponseWriter, r *request) error {
 	return writeJSON(w, http.StatusOK, reply)
 }
 
+// promisedReply says what fans pay at most who joined when prices were in a state.
+type promisedReply struct {
+	Event    string           `json:"event"`
+	Priced   int64            `json:"priced"` // the state: wire.PriceState
+	Currency string           `json:"currency"`
+	Levels   map[string]int64 `json:"levels"` // totals
+}
+
+// promised answers GET /v1/events/{event}/prices/{priced}: the same for all who joined then,
+// and for ever.
+func (g *Gateway) promised(w http.ResponseWriter, r *request) error {
+	ev := r.event
+	priced, err := strconv.ParseInt(r.PathValue("priced"), 10, 64)
+	s := ev.Record().Spec
+	if err != nil || priced <= 0 || !s.Pricing.Promises() {
+		return wire.Refuse(wire.CodeNotFound, "Nothing was promised by this number.")
+	}
+	most, err := ev.Most(r.Context(), priced)
+	if err != nil {
+		return wire.Busy("The history of the prices can't be read just now. Please try again in a moment.")
+	}
+	if most == nil {
+		return wire.Refuse(wire.CodeNotFound, "This gateway doesn't know any more what the prices were then. What was promised is kept.")
+	}
+	w.Header().Set("Cache-Control", immutable)
+	return writeJSON(w, http.StatusOK, promisedReply{ev.ID(), priced, s.Currency, most})
+}
+
 // pricesPage answers GET /e/{event}/prices: the same for people.
 func (g *Gateway) pricesPage(w http.ResponseWriter, r *request) error {
 	reply, err := g.pricesOf(r)
 	if err != nil {
 		return wire.Busy("The history of the prices can't be read just now. Please try again in a moment.")
 	}
-	page := &pages.Prices{Event: g.pageEvent(r.event)}
+	page := &pages.Prices{Event: g.pageEvent(r.event), Promises: reply.Promise != "", Spread: reply.Spread}
 	if c := reply.Comparable; c != nil && c.Unused == "" {
 		for _, sale := range c.Sales {
 			page.Comparable = append(page.Comparable, pages.PastSale{Event: sale.Event, StartsAt: pages.InstantOf(sale.StartsAt, r.event.Zone()), Places: sale.Places})
 		}
+	}
+	if reply.LeastApart != 0 {
+		page.LeastApart = pages.MoneyOf(reply.LeastApart, reply.Currency, reply.Digits)
+	}
+	if reply.MostApart != 0 {
+		page.MostApart = pages.MoneyOf(reply.MostApart, reply.Currency, reply.Digits)
 	}
 	for _, l := range reply.Levels {
 		page.Levels = append(page.Levels, pricesOnPage(l, reply, r.event, g.cfg.Now()))
@@ -113,6 +162,10 @@ func (g *Gateway) pricesPage(w http.ResponseWriter, r *request) error {
 func pricesOnPage(l levelPrices, of pricesReply, ev *events.Event, now time.Time) pages.PriceLevel {
 	money := func(minor int64) *pages.Money { return pages.MoneyOf(minor, of.Currency, of.Digits) }
 	p := pages.PriceLevel{ID: l.ID, Name: l.Name, Now: money(l.Price.Total), Opening: money(l.Opening), Floor: money(l.Floor), Ceiling: money(l.Ceiling), Moves: l.Rails != nil}
+	p.Frozen = l.Frozen
+	if l.Proposed != nil {
+		p.Proposed = money(l.Proposed.Total)
+	}
 	if l.Rails != nil && l.Rails.Step > 0 {
 		p.Step, p.CoolDown = money(l.Rails.Step), spoken(time.Duration(l.Rails.CoolDown)*time.Second)
 	}

@@ -16,7 +16,7 @@ func TestPricesAreExplained(t *testing.T) {
 	s := open(t)
 	spec := spec()
 	spec.OpensAt, spec.SaleEndsAt, spec.StartsAt = time.Now().Add(-time.Hour).UTC(), time.Now().Add(time.Hour).UTC(), time.Now().Add(time.Hour).UTC()
-	spec.Pricing = wire.PricingSpec{Mode: wire.PricingDemand, QuietAfter: wire.Duration(10 * time.Minute), Rails: []wire.Rails{{Level: "standard", Floor: 5000, Ceiling: 8000, Step: 200}},
+	spec.Pricing = wire.PricingSpec{Mode: wire.PricingDemand, MostApart: 100, QuietAfter: wire.Duration(10 * time.Minute), Rails: []wire.Rails{{Level: "standard", Floor: 5000, Ceiling: 8000, Step: 200}},
 		Comparable: wire.Comparable{Sales: []wire.PastSale{{Event: "last-year", Venue: "Hall", StartsAt: spec.StartsAt.AddDate(0, 0, -364), Places: 100}}, Curve: []wire.SharePoint{{After: wire.Duration(time.Hour), BasisPoints: 5000}}}}
 	spec = spec.WithDefaults()
 	rec := *s.event(show).Record()
@@ -39,7 +39,7 @@ func TestPricesAreExplained(t *testing.T) {
 		})
 		l := p.Levels[0]
 		if l.Price.Total != 5850 || l.Opening != 5450 || l.Floor != 5000 || l.Ceiling != 8000 || l.Rails == nil || l.Rails.Step != 200 || l.Rails.CoolDown != 120 ||
-			l.History[0].Version != 3 || l.History[2].Total != 5450 || l.History[1].Parts.Sales != 1000 || p.Every != 120 || p.QuietAfter != 600 || p.Comparable == nil || p.Comparable.Unused != "" || p.Comparable.Curve[0].BasisPoints != 5000 || p.Comparable.Sales[0].Event != "last-year" || p.Currency != "EUR" {
+			l.History[0].Version != 3 || l.History[2].Total != 5450 || l.History[1].Parts.Sales != 1000 || p.Every != 120 || !p.Spread || p.MostApart != 100 || p.QuietAfter != 600 || p.Comparable == nil || p.Comparable.Unused != "" || p.Comparable.Curve[0].BasisPoints != 5000 || p.Comparable.Sales[0].Event != "last-year" || p.Currency != "EUR" {
 			t.Errorf("%+v", p)
 		}
 		page := at.send("GET", "/e/show/prices", "")

@@ -65,6 +65,7 @@ func (g *Gateway) table() []route {
 		{"GET /v1/events/{event}/plan/map", g.getMap, limit.Read, anEvent, api},
 		{"GET /v1/events/{event}/board", g.getBoard, limit.Read, anEvent, api},
 		{"GET /v1/events/{event}/prices", g.prices, limit.Read, anEvent, api},
+		{"GET /v1/events/{event}/prices/{priced}", g.promised, limit.Read, anEvent, api},
 		{"GET /v1/events/{event}/availability", g.availability, limit.Read, anEvent, api},
 		{"GET /v1/events/{event}/live", g.live, limit.Live, anEvent | cookies, api},
 		{"GET /v1/events/{event}/challenge", g.getChallenge, limit.Challenge, anEvent | newFan, api},

@@ -63,7 +63,7 @@ func testPages() fstest.MapFS {
 		"templates/orders.html":  file(`{{range .Orders.List}}<p>{{.Name}} {{.Status}} {{with .Total}}{{.Plain}}{{end}} {{with .Refunded}}{{.Plain}}{{end}}{{range .Seats}} {{.Label}}={{.Ticket}}{{end}}</p>{{end}}{{.Orders.Older}}`),
 		"templates/carry.html":   file(`{{with .Carry}}<form method="post">{{.Event}} {{.Number}} this={{.ThisFan}} other={{.OtherFan}} {{.Wrong}}</form>{{end}}`),
 		"templates/draw.html":    file(`{{with .Draw}}{{.Origin}} {{.Commitment}} held={{.Held}} {{.Secret}}{{range .Lanes}} {{.Lane}}{{range .Regions}} {{.Region}}={{.Fans}}{{end}}{{end}}{{end}}`),
-		"templates/prices.html":  file(`{{with .Prices}}{{range .Comparable}}like {{.Event}} of {{.Places}} {{end}}{{range .Levels}}{{.Name}} {{.Now.Reading}} of {{.Floor.Reading}} to {{.Ceiling.Reading}}{{with .Step}} step {{.Reading}}{{end}} {{.CoolDown}}{{with .Chart}} {{.Path}}{{end}}{{range .History}} {{.Price.Reading}} {{.Why}}{{end}}{{end}}{{end}}`),
+		"templates/prices.html":  file(`{{with .Prices}}{{range .Comparable}}like {{.Event}} of {{.Places}} {{end}}{{range .Levels}}{{.Name}} {{.Now.Reading}}{{if .Frozen}} frozen{{end}}{{with .Proposed}} proposed {{.Reading}}{{end}} of {{.Floor.Reading}} to {{.Ceiling.Reading}}{{with .Step}} step {{.Reading}}{{end}} {{.CoolDown}}{{with .Chart}} {{.Path}}{{end}}{{range .History}} {{.Price.Reading}} {{.Why}}{{end}}{{end}}{{end}}`),
 		"templates/problem.html": file(`<h1>{{.Problem.Title}}</h1>{{.Problem.Detail}}`),
 		"dist/app.js":            file(strings.Repeat("console.log(1);", 200)),
 	}

@@ -8,19 +8,19 @@ import (
 // PricingSpec says whether and how an event's prices move. It is part of the event, and public.
 // All amounts are all-in totals; when a price moves, its base does, and its fees stay.
 type PricingSpec struct {
-	Mode        string         `json:"mode,omitempty" file:"default"`        // Pricing…; default fixed
-	Approvals   int            `json:"approvals,omitempty" file:"default"`   // of mode propose: operators, none of them the proposer, who must approve; default 1
-	Every       Duration       `json:"every,omitzero" file:"default"`        // between two changes at least; default 2 m, from 1 m to 5 m
-	QuietBefore Duration       `json:"quiet_before,omitzero" file:"default"` // before the opening, for which nothing changes
-	QuietAfter  Duration       `json:"quiet_after,omitzero" file:"default"`  // after it, likewise
-	Spread      bool           `json:"spread,omitempty"`                     // no level ever costs more than one that stands before it in levels
+	Mode        string         `json:"mode,omitempty" file:"default"`               // Pricing…; default fixed
+	Approvals   int            `json:"approvals,omitempty" file:"default"`          // of mode propose: operators, none of them the proposer, who must approve; default 1
+	Every       Duration       `json:"every,omitzero" file:"default"`               // between two changes at least; default 2 m, from 1 m to 5 m
+	QuietBefore Duration       `json:"quiet_before,omitzero" file:"default"`        // before the opening, for which nothing changes
+	QuietAfter  Duration       `json:"quiet_after,omitzero" file:"default"`         // after it, likewise
+	Spread      bool           `json:"spread,omitempty"`                            // no level ever costs more than one that stands before it in levels
 	LeastApart  int64          `json:"least_apart,omitempty" file:"amount,default"` // with spread: a level costs so much less than the one before it, at least
 	MostApart   int64          `json:"most_apart,omitempty" file:"amount,default"`  // likewise, at most; default: no limit
 	Promise     string         `json:"promise,omitempty" file:"default"`            // PromiseJoin; default: none
-	Weights     PricingWeights `json:"weights,omitzero"`                     // of demand's factors
-	Curve       []CurvePoint   `json:"curve,omitempty"`                      // the planned sale; none: evenly from the opening to the sale's end
-	Comparable  Comparable     `json:"comparable,omitzero"`                  // how past sales of such events went; none: they don't count
-	Rails       []Rails        `json:"rails,omitempty"`                      // the levels whose prices move; those of others are fixed
+	Weights     PricingWeights `json:"weights,omitzero"`                            // of demand's factors
+	Curve       []CurvePoint   `json:"curve,omitempty"`                             // the planned sale; none: evenly from the opening to the sale's end
+	Comparable  Comparable     `json:"comparable,omitzero"`                         // how past sales of such events went; none: they don't count
+	Rails       []Rails        `json:"rails,omitempty"`                             // the levels whose prices move; those of others are fixed
 }
 
 // Modes of pricing.

@@ -74,7 +74,7 @@ func round(v float64) float64 { return math.Round(100*v) / 100 }
 // worthABoard reports whether b has news to publish between two ticks. The rate and the
 // numbers of fans who have joined wait for the next tick.
 func worthABoard(last, b wire.Board) bool {
-	return (last.Draw == nil) != (b.Draw == nil) || b.Draw != nil && *last.Draw != *b.Draw || last.State != b.State || last.Message != b.Message || last.Currency != b.Currency || !slices.Equal(last.Levels, b.Levels)
+	return (last.Draw == nil) != (b.Draw == nil) || b.Draw != nil && *last.Draw != *b.Draw || last.State != b.State || last.Message != b.Message || last.Currency != b.Currency || last.Priced != b.Priced || !slices.Equal(last.Levels, b.Levels)
 }
 
 // published is the last board, as BOARD has it.

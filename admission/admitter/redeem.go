@@ -70,7 +70,7 @@ func (a *Admitter) Redeem(data []byte) wire.RedeemReply {
 	}
 	p, verdict := a.admit(s, place, wire.PassRecord{
 		ID: a.cfg.NewID(), Fan: place.Fan, Lane: place.Lane, Region: place.Region, Number: place.Number,
-		Limit: limit, Channel: place.Channel, Code: place.Code, Device: req.Device, Session: req.Session, Key: req.Key,
+		Limit: limit, Channel: place.Channel, Code: place.Code, Device: req.Device, Session: req.Session, Key: req.Key, Priced: place.Priced,
 		// A token counts in whole seconds, and the record says what the token says.
 		At: now.Truncate(time.Second), Expires: now.Add(time.Duration(s.Event.Spec.Admission.PassTTL)).Truncate(time.Second),
 	})

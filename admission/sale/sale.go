@@ -69,6 +69,9 @@ func (s Snapshot) Board(message string) wire.Board {
 		Event: s.Event.Spec.ID, At: s.Now.UTC(), State: s.State(), Lanes: map[string]wire.LaneBoard{},
 		Currency: s.Event.Spec.Currency, Levels: make([]wire.LevelBoard, 0, len(s.Event.Spec.Levels)), Message: message,
 	}
+	if s.Event.Spec.Pricing.Promises() {
+		b.Priced = wire.PriceState(s.Event.Spec.Levels, s.Prices)
+	}
 	for _, l := range s.Event.Spec.Levels {
 		total := wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee).Total
 		if p, ok := s.Prices[l.ID]; ok {

@@ -38,7 +38,11 @@ func (l *levelPrices) set(p wire.Price, at kv.Revision) {
 	case at < l.newest: // the bucket was made anew, or restored
 		l.seen, l.oldest, l.whole = nil, at, false
 	}
-	l.newest, l.seen = at, slices.Insert(l.seen, 0, p)
+	if l.newest = at; len(l.seen) > 0 && l.seen[0].Version == p.Version { // something else is said of it
+		l.seen[0] = p
+		return
+	}
+	l.seen = slices.Insert(l.seen, 0, p)
 	if len(l.seen) > mostPrices {
 		l.seen, l.whole = l.seen[:mostPrices], true
 	}
@@ -69,7 +73,7 @@ func (l *levelPrices) history(ctx context.Context, b *kv.Bucket, key string) ([]
 		l.mu.Lock()
 		if l.whole = l.whole || err != nil; err == nil {
 			l.oldest = e.Revision
-			if p, junk := wire.Read[wire.Price](key, e.Value); junk == nil {
+			if p, junk := wire.Read[wire.Price](key, e.Value); junk == nil && l.seen[len(l.seen)-1].Version != p.Version {
 				l.seen = append(l.seen, p)
 			}
 			l.whole = l.whole || len(l.seen) >= mostPrices

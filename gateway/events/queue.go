@@ -142,5 +142,5 @@ func (q *Queue) Again(ctx context.Context, p wire.Place) wire.Place {
 }
 
 func (q *Queue) of(rec wire.PlaceRecord, number kv.Revision, given time.Time) wire.Place {
-	return wire.Place{Event: q.event, Lane: q.lane, Region: q.line(given), Number: uint64(number), Fan: rec.Fan, Turn: rec.Turn, At: rec.At, Grant: rec.Grant}
+	return wire.Place{Event: q.event, Lane: q.lane, Region: q.line(given), Number: uint64(number), Fan: rec.Fan, Turn: rec.Turn, At: rec.At, Grant: rec.Grant, Priced: rec.Priced}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"frontrow/gateway/pages"
 	"frontrow/wire"
@@ -23,6 +24,22 @@ type Board struct {
 
 	frame  []byte
 	urgent uint64 // number of the last board that was urgent
+
+	was    int64     // Priced, until it changed last; 0: it never has
+	priced time.Time // when it did
+}
+
+// shownFor is how long fans may still be looking at a board after the next one came: caches
+// keep it for a second, and sockets are written to in turn.
+const shownFor = 5 * time.Second
+
+// Promised is what a fan who joins now is promised: what this board shows or, a moment after
+// prices have changed, the lower of that and of what the one before showed.
+func (b *Board) Promised() int64 {
+	if b.was != 0 && b.was < b.Priced && time.Since(b.priced) < shownFor {
+		return b.Priced - 1 // between the two: see wire.PriceState
+	}
+	return b.Priced
 }
 
 type stock struct{ frame []byte }
@@ -37,6 +54,11 @@ func (f *Feed) SetBoard(b wire.Board, revision uint64) error {
 		frame: encodeFrame(wire.LiveFrame{T: wire.FrameBoard, Board: &b})}, f.board.Load()
 	if v.urgent = b.Seq; last != nil && !urgent(&last.Board, &b) {
 		v.urgent = last.urgent
+	}
+	if last != nil && last.Priced == b.Priced {
+		v.was, v.priced = last.was, last.priced
+	} else if last != nil {
+		v.was, v.priced = last.Priced, time.Now()
 	}
 	f.board.Store(v)
 	return nil

@@ -257,3 +257,21 @@ func TestSocketsAreCounted(t *testing.T) {
 		t.Errorf("%d are open, %v and %v are counted", s.Open(), s.fans, s.addresses)
 	}
 }
+
+// A moment after prices have changed, fans are promised the lower of what the two boards
+// show: some still look at the first.
+func TestPromisedBetweenBoards(t *testing.T) {
+	t.Parallel()
+	var f Feed
+	for i, c := range []struct{ priced, want int64 }{{4, 4}, {4, 4}, {8, 7}, {8, 7}, {0, 0}, {6, 6}, {4, 4}} {
+		must(t, f.SetBoard(wire.Board{Seq: uint64(i), Priced: c.priced}, uint64(i)))
+		if got := f.Board().Promised(); got != c.want {
+			t.Errorf("board %d of %d: %d, want %d", i, c.priced, got, c.want)
+		}
+	}
+	must(t, f.SetBoard(wire.Board{Priced: 10}, 10))
+	b := *f.Board()
+	if b.priced = b.priced.Add(-shownFor); b.Promised() != 10 {
+		t.Errorf("once everybody sees the second: %d", b.Promised())
+	}
+}

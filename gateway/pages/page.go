@@ -119,8 +119,12 @@ type Entrants struct {
 // Prices are what an event's levels cost, and have cost.
 type Prices struct {
 	Event      *Event
+	Promises   bool // fans pay no more than the board showed when they joined
 	Levels     []PriceLevel
 	Comparable []PastSale // that the sale is compared with; none: it isn't
+
+	Spread                bool   // no level costs more than one before it,
+	LeastApart, MostApart *Money // but so much less; nil: anything
 }
 
 // PastSale is a sale of an event like this one.
@@ -137,6 +141,8 @@ type PriceLevel struct {
 	Moves                        bool
 	Step                         *Money        // at a time; nil: it goes through a list
 	CoolDown                     string        // between two changes: "2 minutes"
+	Frozen                       bool          // until an operator says so
+	Proposed                     *Money        // waits for operators' approval; nil: nothing
 	History                      []PriceChange // the newest first
 	Chart                        *Chart        // nil: nothing to see
 }

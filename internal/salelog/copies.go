@@ -68,6 +68,23 @@ func Each(ctx context.Context, store kv.Store, key string, take func(kv.Entry)) 
 	return err
 }
 
+// Tail gives w the records that the sale log has under a key, in their order, all that were
+// stored and then each new one, until ctx ends. There must be one already: the error is
+// kv.ErrNotFound if there isn't, and kv.ErrAnew once the stream has been made anew.
+func Tail(ctx context.Context, store kv.Store, key string, w kv.Watcher) error {
+	log := kv.NewStream(store, wire.SaleLogStream)
+	from, err := log.ReadBehind(ctx, key, kv.Position{}, func(kv.Entry) {}) // the last one alone
+	if err != nil {
+		return err
+	}
+	first, err := store.Get(ctx, log.Name(), kv.Query{Subject: key, Revision: 1})
+	if err != nil {
+		return err
+	}
+	w.Entry(first)
+	return log.WatchBehind(ctx, key, kv.Position{Made: from.Made, Revision: first.Revision}, w)
+}
+
 func readCopy(raw []byte) (Copy, bool) {
 	f, err := wire.Read[wire.Flush](wire.LogKey(NumberOf(raw)), raw)
 	return Copy{f, raw}, err == nil

@@ -86,6 +86,8 @@ type audit struct {
 	spoiled    map[string]string // how unreadable records are spoiled, by bucket and key
 	unreadable map[string]bool   // seats whose records can't be read
 	headless   bool              // the admitter's record is unreadable or missing
+
+	prices
 }
 
 // record is what is known of a seat, and the revision of the record that says it.
@@ -126,7 +128,7 @@ func Run(ctx context.Context, js jetstream.JetStream, l *ledger.Ledger, event st
 }
 
 func newAudit(now time.Time) *audit {
-	a := &audit{now: now, sums: map[string]uint64{}, spoiled: map[string]string{}, unreadable: map[string]bool{}, records: map[string]record{}, written: map[string]record{}, log: newLog()}
+	a := &audit{now: now, sums: map[string]uint64{}, spoiled: map[string]string{}, unreadable: map[string]bool{}, records: map[string]record{}, written: map[string]record{}, log: newLog(), prices: prices{promised: map[promised]string{}}}
 	a.feed = newFeed(&a.log)
 	return a
 }
@@ -138,7 +140,7 @@ func (a *audit) checks() []Check {
 	if a.event.Spec.ID == "" {
 		return all
 	}
-	return append(all, a.everySeatHasARecord(), a.soldIsBooked(), a.bookedIsSold(), a.pricesAreAsQuoted(), a.holdsEndInTime(), a.keepsAreBounded(),
+	return append(all, a.everySeatHasARecord(), a.soldIsBooked(), a.bookedIsSold(), a.pricesAreAsQuoted(), a.promisesAreKept(), a.holdsEndInTime(), a.keepsAreBounded(),
 		a.limitsAreKept(), a.passesAreUnderTheCeiling(), a.passesWereCalled(), a.logHasNoGaps(), a.logIsAChain(), a.logIsFed(), a.logReplays(), a.recordsFollowTheLog(),
 		a.ledgerIsSound())
 }
@@ -164,6 +166,9 @@ func (a *audit) read(ctx context.Context, js jetstream.JetStream, l *ledger.Ledg
 		return err
 	}
 	if err := a.compareSum(ctx, seats); err != nil {
+		return err
+	}
+	if err := a.readPrices(ctx, js); err != nil { // after the holds: of what was promised nothing is missing
 		return err
 	}
 	if err := a.readOthers(ctx, js, event); err != nil {

@@ -125,6 +125,10 @@ func TestEveryFaultBreaksItsRule(t *testing.T) {
 		"booked, and another hold's":    {booking(func(b *ledger.Booking) { b.Hold = "h_2" }), "a booked seat is"},
 		"booked twice":                  {func(a *scene) { a.bookings = append(a.bookings, a.bookings[0]) }, "a booked seat is"},
 		"booked, and only held":         {func(a *scene) { a.bookings[0].Seat.ID, a.bookings[0].Order = "A-2", "o_1" }, "a sold seat has|a booked seat is"},
+		"a promise kept":                {promisedFor(6, 300), ""},
+		"promised the lower of two":     {promisedFor(5, 101), "nobody is quoted more"},
+		"a promise broken":              {promisedFor(4, 101), "nobody is quoted more"},
+		"promised nobody knows what":    {promisedFor(99, 1), "nobody is quoted more"},
 		"booked for more":               {booking(func(b *ledger.Booking) { b.Seat.Price = wire.NewAmounts(101, 10, 1) }), "the price booked"},
 		"a price that doesn't add up":   {func(a *scene) { a.records["A-1"].Quote.Price.Total++; a.bookings[0].Seat.Price.Total++ }, "the price booked"},
 		"held for too long":             {func(a *scene) { *a.records["A-2"].Until = a.now.Add(-expireLate - 1) }, "no hold outlives"},
@@ -158,5 +162,18 @@ func TestEveryFaultBreaksItsRule(t *testing.T) {
 			c.fault(a)
 			broken(t, a.play(), c.rules)
 		})
+	}
+}
+
+// promisedFor has a hold quoted a total that was promised prices of a state: level a was at
+// 200 in state 2, at 100 in state 4, at 300 in state 6.
+func promisedFor(priced, total int64) func(*scene) {
+	return func(a *scene) {
+		a.event.Spec.Levels, a.event.Spec.Pricing.Promise = seatingtest.Concert().Spec.Levels, wire.PromiseJoin
+		for i, cost := range []int64{200, 100, 300} {
+			a.past.Note(map[string]wire.LevelPrice{"a": {Price: wire.Price{Amounts: wire.NewAmounts(cost, 0, 0), Version: int64(i + 1)}}})
+		}
+		act := &a.flushes[2].Acts[2]
+		act.Priced, act.Prices = priced, []wire.Amounts{wire.NewAmounts(total, 0, 0)}
 	}
 }

@@ -78,6 +78,7 @@ func (a *audit) flush(e kv.Entry) {
 		l.order.breaks("log.%d is of term %d, after term %d", f.N, f.Term, l.term)
 	}
 	a.replay(&f)
+	a.quoted(&f)
 	for i := range f.Seats {
 		c := &f.Seats[i]
 		for k, id := range c.IDs {

@@ -51,7 +51,7 @@ func (e *Engine) choose(r wire.HoldRequest, now time.Time) (seats []int, why str
 	hidden, back := e.aside(among, &r.Claims, now)
 	defer back()
 	if r.Best != nil {
-		seats, why, p = e.best(*r.Best, among, r.Hold)
+		seats, why, p = e.best(*r.Best, among, r.Hold, r.Claims.Priced)
 	} else {
 		seats, p = e.standing(r.Area, count, among)
 	}
@@ -121,12 +121,12 @@ func (e *Engine) standing(area string, count int, among *layer) ([]int, *wire.Pr
 	return seats, nil
 }
 
-func (e *Engine) best(b wire.Best, among *layer, hold string) ([]int, string, *wire.Problem) {
+func (e *Engine) best(b wire.Best, among *layer, hold string, priced int64) ([]int, string, *wire.Problem) {
 	w := wish{count: b.Count, levels: ^uint64(0), section: -1, among: among, seed: seedOf(hold), band: *e.spec.Best.Band}
 	if b.Level != "" || b.MaxTotal != 0 {
 		w.levels = 0
 		for i, l := range e.spec.Levels {
-			if (b.Level == "" || b.Level == l.ID) && (b.MaxTotal == 0 || e.prices[i].Total <= b.MaxTotal) {
+			if (b.Level == "" || b.Level == l.ID) && (b.MaxTotal == 0 || e.price(i, priced).Total <= b.MaxTotal) {
 				w.levels |= 1 << i
 			}
 		}
@@ -184,11 +184,24 @@ func (e *Engine) explain(c choice) string {
 	return how
 }
 
-func (e *Engine) quote(seats []int) ([]wire.SeatQuote, *wire.Problem) {
+// price is what a level costs a fan who was promised a state of the prices, or nothing: its
+// version is 0 as long as that isn't known.
+func (e *Engine) price(level int, priced int64) wire.Price {
+	now := e.prices[level]
+	if priced == 0 || !e.spec.Pricing.Promises() || now.Version == 0 {
+		return now
+	}
+	if most, known := e.past.Most(e.spec.Levels[level].ID, priced); !known || most.Total < now.Total {
+		return most
+	}
+	return now
+}
+
+func (e *Engine) quote(seats []int, priced int64) ([]wire.SeatQuote, *wire.Problem) {
 	quotes := make([]wire.SeatQuote, len(seats))
 	for k, i := range seats {
 		level := e.levelOf[i]
-		price := e.prices[level]
+		price := e.price(int(level), priced)
 		if price.Version == 0 {
 			return nil, wire.Busy("Prices are not published yet. Try again in a moment.")
 		}

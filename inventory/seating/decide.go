@@ -36,7 +36,7 @@ func (e *Engine) Hold(r wire.HoldRequest, now time.Time) wire.HoldReply {
 	if p != nil {
 		return refusal(p)
 	}
-	quotes, p := e.quote(seats)
+	quotes, p := e.quote(seats, r.Claims.Priced)
 	if p == nil {
 		p = e.shown(r.Expect, quotes)
 	}
@@ -48,7 +48,7 @@ func (e *Engine) Hold(r wire.HoldRequest, now time.Time) wire.HoldReply {
 	e.keepers.begin(h.fan, now, e.rest())
 	e.remember(h)
 	until := h.until
-	act := wire.Act{Kind: wire.ActKindHold, Hold: h.id, Fan: h.fan, Seats: e.ids(seats), Until: &until, Channel: r.Claims.Channel}
+	act := wire.Act{Kind: wire.ActKindHold, Hold: h.id, Fan: h.fan, Seats: e.ids(seats), Priced: r.Claims.Priced, Until: &until, Channel: r.Claims.Channel}
 	for k, i := range seats {
 		e.change(i, wire.Held, h, now)
 		act.Prices = append(act.Prices, quotes[k].Price)

@@ -30,7 +30,8 @@
 //  2. A fan's tickets, held and bought, never exceed their limit.
 //  3. A plain hold ends by its deadline. One in checkout never does: Expire
 //     returns it, for the ledger to be asked.
-//  4. A quote never changes once a hold has it.
+//  4. A quote never changes once a hold has it. It is what the level costs or, if that is
+//     less, what the fan was promised on joining.
 //  5. A request sent again is answered as before, even after the hold has ended.
 //  6. A companion seat goes only together with its accessible seat; once that is
 //     sold without it, it is a seat like any other. So what counts as free can

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"frontrow/internal/promise"
 	"frontrow/plan"
 	"frontrow/wire"
 )
@@ -21,6 +22,7 @@ type Engine struct {
 	index   *plan.Index
 	levelOf []uint8 // by seat: index in spec.Levels
 	prices  []wire.Price
+	past    promise.Past // what they have been
 
 	state    []wire.State
 	owner    []*hold // by seat: who holds or bought it; nil when available or blocked
@@ -167,6 +169,14 @@ func (e *Engine) SetPrice(id string, p wire.Price) {
 		}
 	}
 }
+
+// Promises reports whether fans are promised what the prices were when they joined, for
+// which NotePrices must have been told of them.
+func (e *Engine) Promises() bool { return e.spec.Pricing.Promises() }
+
+// NotePrices folds the prices after the next act of their log, for those who were promised
+// what they were.
+func (e *Engine) NotePrices(levels map[string]wire.LevelPrice) { e.past.Note(levels) }
 
 // Restore loads a seat's record at a revision, before any command.
 func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {

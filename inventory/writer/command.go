@@ -37,6 +37,7 @@ const (
 	actSpoiled  = "spoiled"  // *spoiledSeats → []string
 	actBook     = "book"     // *booked → wire.Reply
 	actRepair   = "repair"   // *repaired → wire.Reply
+	actPrices   = "prices"   // *pastPrices → nothing
 )
 
 type (
@@ -45,6 +46,8 @@ type (
 		event  wire.Event
 		prices map[string]wire.Price
 	}
+	// pastPrices are the prices after the next acts of their log.
+	pastPrices struct{ acts []map[string]wire.LevelPrice }
 	// expiry ends the holds whose deadline has passed, until about most records have changed.
 	expiry struct{ most int }
 	// expired are those it has freed, and those in checkout of which the ledger must

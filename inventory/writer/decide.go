@@ -54,6 +54,10 @@ func decide(e *seating.Engine, request any, now time.Time) (reply any, notices [
 		for level, p := range r.prices {
 			e.SetPrice(level, p)
 		}
+	case *pastPrices:
+		for _, levels := range r.acts {
+			e.NotePrices(levels)
+		}
 	case *expiry:
 		freed, overdue := e.Expire(now, r.most)
 		reply, notices = expired{freed, overdue}, holdNotices(freed, "expired", "", now)

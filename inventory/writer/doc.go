@@ -35,6 +35,7 @@
 //	command.go    what a command is, how it comes in and how its answer leaves
 //	together.go   many commands in one message
 //	decide.go     the decision
+//	prices.go     what prices have been, for those who were promised that
 //	serve.go      the loop: decide, launch, land, answer
 //	flush.go      a log record: encode it, store it, be certain
 //	checkpoint.go the seats' records behind the log

@@ -41,6 +41,9 @@ func (t *term) serve(ctx context.Context) error {
 	defer timer.Stop()
 	t.stockChanged = true
 	for {
+		if t.engine.Promises() {
+			t.promises()
+		}
 		t.expire(MaxSeats / 2) // so that commands have room as well
 		t.drain()
 		now := t.cfg.Now()
@@ -67,6 +70,8 @@ func (t *term) serve(ctx context.Context) error {
 			}
 		case <-t.event.facts.Changed():
 			t.decide(command{act: actFacts, request: t.event.now()})
+		case acts := <-t.priceActs:
+			t.decide(command{act: actPrices, request: &pastPrices{acts}})
 		case c := <-arrivals:
 			t.take(c)
 		case o := <-t.landed:

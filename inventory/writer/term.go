@@ -74,6 +74,9 @@ type serving struct {
 	confirmBeside func(command)       // asks the ledger about a confirmation, beside the serving goroutine
 	asked         map[string]bool     // the holds it is being asked about
 
+	promises  func()                            // has the event's prices of the past noted; once
+	priceActs chan []map[string]wire.LevelPrice // the prices after each act, for the serving goroutine
+
 	stockChanged bool // since it was published
 	stockAt      time.Time
 }
@@ -93,7 +96,7 @@ func newTerm(w *Writer, e *Event, number uint64, stock *stockPublisher) *term {
 		stream:  &kv.NewBucket(w.cfg.Store, wire.SeatsBucket(e.id)).Stream,
 		queue:   make(chan command, w.cfg.Queue),
 		answers: make(chan []command, maxReplies),
-		serving: serving{asked: map[string]bool{}, deciding: &batch{}, behind: newBehind(e.index.Len())},
+		serving: serving{asked: map[string]bool{}, deciding: &batch{}, behind: newBehind(e.index.Len()), priceActs: make(chan []map[string]wire.LevelPrice)},
 		flight:  flight{landed: make(chan outcome, 1)}}
 }
 
@@ -119,6 +122,7 @@ func (t *term) run(ctx context.Context, opened func()) error {
 	beside, end := context.WithCancel(ctx)
 	t.askBeside = func(h seating.Ended) { t.beside.Go(func() { t.askLedger(beside, h) }) }
 	t.confirmBeside = func(c command) { t.beside.Go(func() { t.confirmAsBooked(beside, c) }) }
+	t.promises = sync.OnceFunc(func() { t.beside.Go(func() { t.followPrices(beside) }) })
 	t.beside.Go(func() { t.reconcile(beside) })
 	t.beside.Go(t.sendAnswers)
 	err = errors.Join(t.serve(beside), unsubscribe())

@@ -29,8 +29,11 @@ export interface Stock { all: Count; sections: Record<string, Count>; levels: Re
 export interface Place {
   place: string; lane: string; region: string; number: number; ahead: number;
   again?: boolean; // a new place at the end: the one before is used up
+  joined_at?: string; priced?: number; // the event promises what its board showed then: see promised
   slow?: { why: string[]; detail: string; challenge: string }; // in the slow lane: why, and how to leave it
 }
+/** All-in prices by level. */
+export interface Promised { levels: Record<string, number> }
 /** A task whose answer shows that nobody joins a thousand times: ALTCHA's form, and a widget that would do instead. */
 export interface Challenge {
   parameters: Task & { data: { tries: number } };
@@ -137,6 +140,8 @@ export class Api {
   join(place?: string, code?: string, email?: string, challenge?: string): Promise<Place> {
     return json("POST", `${this.base}/places`, { place, code: code || undefined, email: email || undefined, challenge });
   }
+  /** What each level costs at most who joined when prices were in a state: it never changes. */
+  promised(priced: number): Promise<Promised> { return json("GET", `${this.base}/prices/${priced}`); }
   async redeem(place: string, challenge?: string): Promise<Pass> { return json("POST", `${this.base}/passes`, { place, challenge, key: await publicKey().catch(() => undefined) }); }
   /** Under one key a wish is held once, however often it is sent. */
   async hold(pass: string, wish: HoldWish, expect_total: number, key: string, challenge?: string): Promise<Hold> {

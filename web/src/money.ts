@@ -20,11 +20,6 @@ export function money(amount: number | undefined, currency: string): string {
   return formatter!.format(amount / 10 ** digits);
 }
 
-/** moneyRange renders a price range, and one price where both ends are equal. */
-export function moneyRange(from: number, to: number, currency: string): string {
-  return from === to ? money(from, currency) : `${money(from, currency)} – ${money(to, currency)}`;
-}
-
 /** count renders a whole number with the separators of the page's language. */
 export function count(n: number): string {
   return n.toLocaleString(document.documentElement.lang || undefined);

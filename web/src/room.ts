@@ -6,9 +6,9 @@ import { Access } from "./access";
 import { Carry } from "./carry";
 import { busy, by, el, fail, fill, say, text } from "./dom";
 import { before, drawn, left, waiting } from "./estimate";
-import { count, moneyRange, plural } from "./money";
+import { count, money, plural } from "./money";
 import { prove, proving } from "./proof";
-import { passEnded, type Store } from "./store";
+import { passEnded, type Saved, type Store } from "./store";
 import { type Turn, turn } from "./turn";
 
 /** Minutes at which a screen reader is told the rest, at most one message a minute. */
@@ -79,10 +79,13 @@ export class Room {
     const first = challenge ? await prove(challenge, false) : undefined;
     const old = this.store.saved.place, place = await proving((answer) => this.api.join(old?.place, code, email, answer ?? first));
     const other = old?.number !== place.number || old.lane !== place.lane || old.region !== place.region;
-    this.store.set({ place, ended: undefined, ...(other ? { aheadAtFirst: undefined } : {}) });
+    if (other) this.store.set({ aheadAtFirst: undefined, promised: undefined });
+    this.store.set({ place, ended: undefined });
+    // What is promised is kept whether this page knows it or not.
+    if (place.priced && !this.store.saved.promised) this.api.promised(place.priced).then((promised) => this.store.set({ promised }), () => {});
     if (other) this.known();
     this.refused = "";
-    if (byHand || other) say(entered(place, old));
+    if (byHand || other) say(entered(place, !!old && other));
     this.render();
   }
 
@@ -129,6 +132,7 @@ export class Room {
     const mine = this.turn();
     if (!place || !mine) return;
 
+    if (board) text(by("promise"), promise(board, this.store.saved));
     by("slow").hidden = !place.slow;
     text(by("slow-why"), place.slow ? [...place.slow.why, place.slow.detail].join(" ") : "");
     if (aheadAtFirst === undefined || mine.ahead > aheadAtFirst) this.store.set({ aheadAtFirst: mine.ahead });
@@ -174,7 +178,7 @@ export class Room {
       return el("li", { "data-level": l.id, "data-stock": l.free ? low ? "low" : "free" : "none" },
         el("span", { class: "name" }, l.name),
         el("span", { class: "stock" }, l.free ? `${low ? "Only " : ""}${count(l.free)} left` : "Sold out"),
-        el("strong", { class: "price" }, moneyRange(l.from, l.to, board.currency)));
+        el("strong", { class: "price" }, money(l.from, board.currency)));
     }));
     for (const l of board.levels ?? []) {
       if (l.free) this.gone.delete(l.id);
@@ -225,10 +229,14 @@ export class Room {
   }
 }
 
-/** What a fan is told of a place, given the one that this browser knew of before. */
-function entered(place: Place, old: Place | undefined): string {
+/** What a fan is told of a place: another than the one that this browser knew of before, if it knew of one. */
+function entered(place: Place, other: boolean): string {
   const number = `Your number is ${count(place.number)}.`;
   if (place.again) return `Your time to buy had ended: you are in the queue again, at its end. ${number}`;
-  const other = old && (old.number !== place.number || old.lane !== place.lane || old.region !== place.region);
   return other ? `Your place in the queue has changed. ${number}` : `You are in the queue. ${number}`;
+}
+
+/** What the fan pays at most, and why; "" if the event doesn't promise it. */
+function promise({ levels, currency }: Board, { place, promised }: Saved): string {
+  return promised ? `Your price is at most ${levels?.map((l) => `${money(promised.levels[l.id], currency)} for ${l.name}`).join(", ")}, because you joined at ${new Date(place!.joined_at!).toLocaleTimeString()}.` : "";
 }

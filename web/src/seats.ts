@@ -1,13 +1,13 @@
 // Choosing places: the live states of all of them, and asking for a hold of what
 // this fan has chosen, of the best available, or of n places of an area.
 
-import { type Api, type Board, type EventInfo, type Hold, type HoldWish, newKey, Problem, type Stock } from "./api";
+import { type Api, type Board, type EventInfo, type Hold, type HoldWish, type Level, newKey, Problem, type Stock } from "./api";
 import { Basket, Forms } from "./basket";
 import { busy, by, el, fail, fill, say, text } from "./dom";
 import { SeatList } from "./list";
 import type { Live, SeatFrame } from "./live";
 import { colours, SeatMap } from "./map";
-import { count, money, moneyRange } from "./money";
+import { count, money } from "./money";
 import { noteWords, notesOf } from "./notes";
 import { proving } from "./proof";
 import { type Area, Plan, type Section } from "./plan";
@@ -109,10 +109,12 @@ export class Seats {
 
   level(place: number): number { return this.levelOf[this.plan.category[place]]; }
 
-  /** The all-in price of a place in minor units: the board's if it says, for prices move. */
-  amount(place: number): number {
-    const level = this.info.levels[this.level(place)];
-    return this.prices?.find((l) => l.id === level.id)?.from ?? level.price.total;
+  /** The all-in price of a place in minor units. */
+  amount(place: number): number { return this.cost(this.info.levels[this.level(place)]); }
+
+  /** What a level costs this fan: the board's price if it says, for prices move, and no more than was promised. */
+  private cost({ id, price }: Level): number {
+    return Math.min(this.prices?.find((l) => l.id === id)?.from ?? price.total, this.store.saved.promised?.levels[id] ?? Infinity);
   }
 
   price(place: number): string { return money(this.amount(place), this.info.currency); }
@@ -235,8 +237,7 @@ export class Seats {
   private renderLegend(): void {
     const levels = this.info.levels.map((l, i) => {
       const b = this.prices?.find((p) => p.id === l.id);
-      const price = b ? moneyRange(b.from, b.to, this.info.currency) : money(l.price.total, this.info.currency);
-      return el("li", {}, el("i", { class: `dot level-${i % colours}` }), `${l.name} `, el("strong", {}, price), b && !b.free ? " sold out" : "");
+      return el("li", {}, el("i", { class: `dot level-${i % colours}` }), `${l.name} `, el("strong", {}, money(this.cost(l), this.info.currency)), b && !b.free ? " sold out" : "");
     });
     fill(by("legend"), ...levels);
   }
@@ -267,7 +268,7 @@ export class Seats {
       if (this.passLost(p)) return;
       if (p.code === "price-changed") {
         this.dearer = { wish: same, total: p.total }; // who asks again has read it
-        return fail(`The price has changed: it is ${money(p.total, this.info.currency)} now instead of ${money(expect, this.info.currency)}. Nothing is held yet. Press again to hold ${"seats" in wish ? "these seats" : "the places"} at the new price.`);
+        return fail(`The price has changed: it is ${money(p.total, this.info.currency)} now, not ${money(expect, this.info.currency)}. Nothing is held yet. Press again to hold.`);
       }
       if (p.code !== "taken") return fail(p.message);
       const gone = p.seats.map((id) => this.plan.find(id)).filter((i) => i >= 0);

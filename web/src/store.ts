@@ -1,13 +1,14 @@
 // What must survive a reload: the tokens that a place, a pass and a hold are.
 // One record an event in localStorage, so that two tabs are one fan.
 
-import { type Hold, type Pass, type Place, now } from "./api";
+import { type Hold, type Pass, type Place, type Promised, now } from "./api";
 
 /** Why a place is used up when its time to buy is over, whether it was used or not. */
 export const passEnded = "Your time to buy has ended.";
 
 export interface Saved {
   place?: Place;
+  promised?: Promised; // of the place: what the fan pays at most
   aheadAtFirst?: number; // for the progress bar
   commitment?: string; // of the draw, as it was first seen
   pass?: Pass;
