@@ -11,7 +11,7 @@ var prices = []mutant{
 	{"a price is rounded out of its step", "pricing/rules", "TestPricesKeepToTheirRails", []edit{
 		{"pricing/rules/rails.go", "l.to = max(l.now, l.to-over)", "l.to += unit - over"}}},
 	{"a worse level costs more than a better one", "pricing/rules", "TestPricesKeepToTheirRails", []edit{
-		{"pricing/rules/rules.go", "if r.Pricing.Spread {", "if false {"}}},
+		{"pricing/rules/rules.go", "case p.Spread:", "case false:"}}},
 	{"a clock that goes back moves prices", "pricing/rules", "TestPricesKeepToTheirRails", []edit{
 		{"pricing/rules/rules.go", "if l.Version > 1 && now.Before(l.At.Add(time.Duration(p.Every))) {", "if l.Version > 1 && !now.Before(l.At) && now.Before(l.At.Add(time.Duration(p.Every))) {"}, {"pricing/rules/rails.go", "l.was.Version > 1 && now.Before(", "l.was.Version > 1 && !now.Before(l.was.At) && now.Before("}}},
 	{"a signal that is gone counts as none", "pricing/rules", "TestMissingSignalsMoveNothing", []edit{
@@ -34,6 +34,28 @@ var prices = []mutant{
 		{"pricing/rules/propose.go", "case p.By == a.By:", "case false:"}}},
 	{"one operator approves for two", "pricing/rules", "TestProposals", []edit{
 		{"pricing/rules/propose.go", "case slices.Contains(p.Approved, a.By):", "case false:"}}},
+	{"levels come closer than they are to be", "pricing/rules", "TestKeepApart", []edit{
+		{"pricing/rules/rails.go", "to[i] = min(to[i], to[i-1]-least)", "to[i] = min(to[i], to[i-1])"}}},
+	{"levels go further apart than they are to be", "pricing/rules", "TestPricesStayApart", []edit{
+		{"pricing/rules/rails.go", "to[i] = min(to[i], to[i+1]+most)", "to[i] = min(to[i], to[i+1]+far)"}}},
+	{"an act is made before the one before it is published", "pricing", "TestActsFollowWhatIsPublished/R1", []edit{
+		{"pricing/book.go", "if moves(last, act) {", "if false {"}}},
+	{"a promise is no ceiling", "inventory/seating", "TestPromisedOnJoining", []edit{
+		{"inventory/seating/choose.go", "!known || most.Total < now.Total {", "!known {"}}},
+	{"a promise that isn't known is guessed", "inventory/seating", "TestPromisesOfNothing", []edit{
+		{"inventory/seating/choose.go", "!known || most.Total < now.Total {", "known && most.Total < now.Total {"}}},
+	{"between two acts the later is promised", "internal/promise", "TestMostIsWhatWasShown", []edit{
+		{"internal/promise/past.go", "ok && before.Total < most.Total {", "ok && false {"}}},
+	{"a promise is lost on the way through the pass", "admission", "TestPassesCarryThePromise/R1", []edit{
+		{"admission/admitter/redeem.go", ", Priced: place.Priced,", ","}}},
+	{"who joins is promised the newest board alone", "gateway/live", "TestPromisedBetweenBoards", []edit{
+		{"gateway/live/feed.go", "return b.Priced - 1 // between", "return b.Priced // between"}}},
+	{"a place forgets what it was promised", "gateway", "TestJoinersArePromisedWhatTheBoardShows", []edit{
+		{"gateway/events/queue.go", ", Priced: rec.Priced}", "}"}}},
+	{"a broken promise passes the audit", "inventory/audit", "TestEveryFaultBreaksItsRule", []edit{
+		{"inventory/audit/promise.go", "p.total > most.Total {", "false {"}}},
+	{"promises are taken back", "wire", "TestPromisesStay", []edit{
+		{"wire/change.go", "if room && was.Pricing.Promises()", "if false && was.Pricing.Promises()"}}},
 	{"a stale proposal is approved", "pricing/rules", "TestProposals", []edit{
 		{"pricing/rules/propose.go", "case over(a, p, last.Levels):", "case false:"}}},
 	{"a past sale that is too old counts", "pricing/rules", "TestComparable", []edit{

@@ -81,6 +81,7 @@
 //	I7        at rest nothing is held; without faults no hold outlives its deadline by 1 s
 //	I8        the price captured = in the record = in the log = published at the hold
 //	I10       log numbers have no gaps and are written once; the log replays to the records
+//	I13       nobody is quoted more than they were promised when they joined
 //	I15       no deadline is later than a hold may stand, but for time in which we were waited
 //	          for; a fan who let a seat lapse has it again only after it has rested
 //	limit     nobody holds, or has bought, more tickets than they may

@@ -26,6 +26,9 @@ type fan struct {
 	*process
 	*rand.Rand // their own: chance must not depend on who runs first
 	id         string
+
+	priced   int64            // what they were promised when they joined; 0: nothing
+	promised map[string]int64 // by it: what a level costs them at most
 }
 
 func (w *world) fan() {
@@ -58,7 +61,40 @@ func (f *fan) sleep(d time.Duration) bool {
 
 func (f *fan) chance(p float64) bool { return f.Float64() < p }
 
+// join has the fan promised what the board shows now or, if it has just changed, the lower
+// of that and of what it showed before.
+func (f *fan) join() {
+	joined, kind := make(chan struct{}), f.IntN(4)
+	if !f.submit("fan", "joins", func() {
+		defer close(joined)
+		f.priced, f.promised = 0, map[string]int64{}
+		now := f.w.shown()
+		if kind == 0 {
+			return
+		}
+		f.priced = wire.PriceState(f.w.event.Spec.Levels, now)
+		for level, p := range now {
+			f.promised[level] = p.Total
+			if before := f.w.prices[level]; kind == 1 && p.At.Equal(f.w.repriced) && len(before) > 1 {
+				f.promised[level] = min(p.Total, before[len(before)-2].Total)
+			}
+		}
+		if kind == 1 {
+			f.priced--
+		}
+	}) {
+		return
+	}
+	select {
+	case <-joined:
+	case <-f.dead:
+	}
+}
+
 func (f *fan) buy() {
+	if f.promised == nil || f.chance(0.3) {
+		f.join()
+	}
 	hold, ok := f.hold()
 	if !ok || !f.sleep(between(f.Rand, 0, 4*time.Second)) {
 		return
@@ -105,7 +141,8 @@ func (f *fan) pay(hold wire.HoldReply) {
 // hold asks for seats until there is an answer, with the same id.
 func (f *fan) hold() (reply wire.HoldReply, ok bool) {
 	w := f.w
-	r := wire.HoldRequest{Hold: f.key("h_"), Claims: wire.Claims{Pass: "p", Fan: f.id, Limit: perFan, Expires: time.Now().Add(time.Hour)}}
+	r := wire.HoldRequest{Hold: f.key("h_"), Claims: wire.Claims{Pass: "p", Fan: f.id, Limit: perFan, Expires: time.Now().Add(time.Hour), Priced: f.priced}}
+	promised := f.promised
 	switch n := 1 + f.IntN(3); f.IntN(3) {
 	case 0:
 		r.Best = &wire.Best{Count: n}
@@ -125,7 +162,10 @@ func (f *fan) hold() (reply wire.HoldReply, ok bool) {
 		f.submit("fan", "is refused", func() { w.counts.Refusals++ })
 		return reply, false
 	}
-	f.submit("fan", "holds", func() { w.check.held(f.id, reply) })
+	f.submit("fan", "holds", func() {
+		w.check.held(f.id, reply)
+		w.check.keeps(promised, reply)
+	})
 	if r.Expect != nil && reply.Total > *r.Expect {
 		f.submit("fan", "pays more than was shown", func() { w.violate("I8", "hold %s costs %d, its fan was shown %d", reply.Hold, reply.Total, *r.Expect) })
 	}

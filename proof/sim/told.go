@@ -52,6 +52,15 @@ func (c *checker) held(fan string, r wire.HoldReply) {
 	}
 }
 
+// keeps: what was promised to whoever joined.
+func (c *checker) keeps(promised map[string]int64, r wire.HoldReply) {
+	for _, q := range r.Seats {
+		if most, ok := promised[q.Level]; ok && q.Price.Total > most {
+			c.w.violate("I13", "hold %s costs %d for a seat of %s, of which its fan was promised %d", r.Hold, q.Price.Total, q.Level, most)
+		}
+	}
+}
+
 // paying: what a fan pays for is what they were told they hold.
 func (c *checker) paying(told, now wire.HoldReply) {
 	if s := c.state(now.Order); s == wire.OrderPaid || s == wire.OrderRefunded {

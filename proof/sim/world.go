@@ -80,6 +80,9 @@ type world struct {
 	index  *plan.Index
 	event  wire.Event
 	prices map[string][]wire.Price // by level: all that were published
+	acts   int64                   // on them
+
+	repriced time.Time // when any changed last
 
 	memory     *memory.Store
 	followers  []*follower
@@ -153,9 +156,10 @@ func newWorld(cfg Config) *world {
 	w.index = hall(1+w.IntN(3), 4+w.IntN(6), w.IntN(6))
 	w.ttl = time.Duration(w.seconds(5, 11))
 	w.event = wire.Event{State: wire.EventOpen, Spec: wire.Spec{ID: eventID, Name: "Demo", Currency: "EUR",
-		Levels: []wire.Level{{ID: "a", Categories: []string{"front"}}, {ID: "b", Categories: []string{"floor"}}},
-		Limits: wire.Limits{PerFan: perFan},
-		Hold:   wire.HoldSpec{TTL: w.seconds(5, 30, 120), Checkout: w.seconds(10, 30, 180)}}.WithDefaults()}
+		Levels:  []wire.Level{{ID: "a", Categories: []string{"front"}}, {ID: "b", Categories: []string{"floor"}}},
+		Limits:  wire.Limits{PerFan: perFan},
+		Hold:    wire.HoldSpec{TTL: w.seconds(5, 30, 120), Checkout: w.seconds(10, 30, 180)},
+		Pricing: wire.PricingSpec{Promise: wire.PromiseJoin}}.WithDefaults()}
 	for _, bucket := range []string{wire.EventsBucket, wire.PricesBucket, wire.LeasesBucket, wire.StockBucket, wire.CheckoutsBucket, wire.SeatsBucket(eventID)} {
 		w.memory.Create(jetstream.StreamConfig{Name: wire.KVStream(bucket), Subjects: []string{wire.KVSubject(bucket, ">")}})
 	}
@@ -212,16 +216,34 @@ func (w *world) reprice(level string) {
 	n := int64(len(w.prices[level]) + 1)
 	p := wire.Price{Amounts: wire.NewAmounts(1000+w.Int64N(9000), 90, 30), Version: n, At: time.Now()}
 	w.prices[level] = append(w.prices[level], p)
+	w.repriced = p.At
+	w.acts++
+	act := wire.PriceAct{N: w.acts, Kind: wire.PriceActRules, At: p.At, Levels: map[string]wire.LevelPrice{}}
+	for level, p := range w.shown() {
+		act.Levels[level] = wire.LevelPrice{Price: p}
+	}
+	w.record(wire.LogSubject(eventID, wire.LogPrices), act)
 	w.put(wire.PricesBucket, wire.PriceKey(eventID, level), p)
 }
 
+// shown is what the levels cost.
+func (w *world) shown() map[string]wire.Price {
+	now := map[string]wire.Price{}
+	for level, all := range w.prices {
+		now[level] = all[len(all)-1]
+	}
+	return now
+}
+
 // put stores a record of the world's.
-func (w *world) put(bucket, key string, record any) {
+func (w *world) put(bucket, key string, record any) { w.record(wire.KVSubject(bucket, key), record) }
+
+func (w *world) record(subject string, record any) {
 	raw, err := json.Marshal(record)
 	if err != nil {
 		panic(err) // plain records
 	}
-	msgs := []kv.Msg{{Subject: wire.KVSubject(bucket, key), Data: raw}}
+	msgs := []kv.Msg{{Subject: subject, Data: raw}}
 	ack, err := w.memory.Publish(context.Background(), msgs)
 	if err != nil {
 		panic(err) // nothing refuses it
