@@ -72,3 +72,16 @@ func TestPassesCarryThePromise(t *testing.T) {
 		}
 	})
 }
+
+// A price is on the board long before the next one is due, right behind the one before.
+func TestPricesDontWaitForABeat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, natstest.Run(t))
+	w.event(demo(func(e *wire.Event) { e.Spec.Admission.Tick = wire.Duration(time.Hour) }))
+	w.start("one", func(s *Service) { s.term.Beat = time.Hour })
+	w.board("the first board", func(wire.Board) bool { return true })
+	for version := int64(1); version <= 3; version++ {
+		w.put(wire.PricesBucket, wire.PriceKey("demo", "a"), wire.Price{Amounts: wire.NewAmounts(5000+version, 600, 0), Version: version})
+		w.board("the price", func(b wire.Board) bool { return b.Levels[0].From == 5600+version })
+	}
+}

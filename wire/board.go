@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/base64"
+	"slices"
 	"time"
 )
 
@@ -68,6 +69,11 @@ type Pace struct {
 type DrawBoard struct {
 	Commitment string `json:"commitment"`
 	Secret     string `json:"secret,omitempty"` // base64url, from the opening on
+}
+
+// SamePrices reports whether two boards show the same prices.
+func (b *Board) SamePrices(o *Board) bool {
+	return b.Priced == o.Priced && slices.EqualFunc(b.Levels, o.Levels, func(x, y LevelBoard) bool { return x.From == y.From && x.To == y.To })
 }
 
 // DrawOf is the draw of a lane as the board shows it; ok is false before it is held, if

@@ -31,6 +31,8 @@ const (
 	boardTimeout    = 3 * time.Second       // of confirming the guard: one attempt that fails, and another
 	maxRedeems      = 16384                 // under way at once
 	minTick         = 10 * time.Millisecond // between two ticks, whatever the spec says
+
+	settle = 100 * time.Millisecond // after a price has changed: others change with it, one after the other
 )
 
 // Config is what an admitter works with. All but NewID and Registerer are required.
@@ -200,12 +202,14 @@ func (a *Admitter) serve() error {
 	return a.loop(a.ctx)
 }
 
-// loop ticks, and checks once a beat whether a board is due between ticks.
+// loop ticks, and checks once a beat whether a board is due between ticks; and as soon as
+// prices have changed, for those who look at them.
 func (a *Admitter) loop(ctx context.Context) error {
 	every := a.every()
 	tick, beat := time.NewTicker(every), time.NewTicker(a.cfg.Beat)
 	defer tick.Stop()
 	defer beat.Stop()
+	priced, settled := a.priced(), (<-chan time.Time)(nil)
 	for {
 		due := false
 		select {
@@ -213,6 +217,15 @@ func (a *Admitter) loop(ctx context.Context) error {
 		case <-tick.C:
 			due = true
 		case <-beat.C:
+		case <-a.cfg.View.Changed(a.event):
+			now := a.priced()
+			if now != priced && settled == nil {
+				settled = time.After(settle)
+			}
+			priced = now
+			continue
+		case <-settled:
+			settled = nil
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -232,6 +245,12 @@ func (a *Admitter) loop(ctx context.Context) error {
 			tick.Reset(every)
 		}
 	}
+}
+
+// priced is the state of the event's prices, as far as seen.
+func (a *Admitter) priced() int64 {
+	s := a.cfg.View.Snapshot(a.event, a.cfg.Now())
+	return wire.PriceState(s.Event.Spec.Levels, s.Prices)
 }
 
 func fired(t *time.Ticker) bool {

@@ -96,7 +96,8 @@ func (a *Admitter) publish(ctx context.Context, s sale.Snapshot, always bool) er
 		}
 	}
 	b := a.board(s)
-	if !always && (time.Since(a.turn.board.at) < a.cfg.Beat/2 || !worthABoard(a.turn.board.last, b)) {
+	soon := time.Since(a.turn.board.at) < a.cfg.Beat/2 && b.SamePrices(&a.turn.board.last)
+	if !always && (soon || !worthABoard(a.turn.board.last, b)) {
 		return nil
 	}
 	b.Seq = a.turn.board.last.Seq + 1

@@ -75,6 +75,14 @@ func (v *View) Event(id string) (wire.Event, bool) {
 	return wire.Event{}, false
 }
 
+// Changed holds a token when an event's record or a price of it is new. It has one reader.
+func (v *View) Changed(id string) <-chan struct{} {
+	if e := v.events.Event(id); e != nil {
+		return e.Changed()
+	}
+	return nil
+}
+
 // Snapshot returns an event at now, as far as seen. Its admitter sets Paused and Draining.
 func (v *View) Snapshot(id string, now time.Time) Snapshot {
 	s := Snapshot{Now: now}

@@ -36,9 +36,9 @@ func cadence(b *wire.Board, ahead uint64) time.Duration {
 }
 
 // urgent reports whether a board has news that everybody must get at once: the sale opens,
-// pauses or ends, a level is sold out or back, the draw, an operator's message.
+// pauses or ends, a level is sold out or back, the draw, an operator's message, prices.
 func urgent(last, b *wire.Board) bool {
-	if last.State != b.State || last.Message != b.Message || (last.Draw == nil) != (b.Draw == nil) ||
+	if !last.SamePrices(b) || last.State != b.State || last.Message != b.Message || (last.Draw == nil) != (b.Draw == nil) ||
 		b.Draw != nil && *last.Draw != *b.Draw || len(last.Levels) != len(b.Levels) {
 		return true
 	}

@@ -16,7 +16,8 @@ import (
 const (
 	// liveTick is how long seat changes are gathered into one frame.
 	liveTick = 100 * time.Millisecond
-	// boardEvery is how often the hub checks who is due a board; stockEvery is the least
+	// boardEvery is how often the hub checks who is due a board, beside boards that everybody
+	// must get at once; stockEvery is the least
 	// time between two stock frames.
 	boardEvery = time.Second
 	stockEvery = 500 * time.Millisecond
@@ -76,14 +77,15 @@ func (h *Hub) Run(ctx context.Context) error {
 	var (
 		last             *stock
 		boardAt, stockAt time.Time
+		urgent           uint64 // number of the last board that was, and was told
 	)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case now := <-ticker.C:
-			if b := h.feed.board.Load(); b != nil && now.Sub(boardAt) >= boardEvery {
-				boardAt = now
+			if b := h.feed.board.Load(); b != nil && (now.Sub(boardAt) >= boardEvery || b.urgent != urgent) {
+				boardAt, urgent = now, b.urgent
 				h.board(b, now)
 			}
 			if s := h.feed.stock.Load(); s != last && now.Sub(stockAt) >= stockEvery {

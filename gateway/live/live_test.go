@@ -126,10 +126,10 @@ func TestCadenceByDistance(t *testing.T) {
 		}
 	}
 	h := open(t)
-	seq := uint64(0)
+	seq, price := uint64(0), int64(100)
 	tell := func(state string, head uint64) {
 		seq++
-		must(t, h.feed.SetBoard(wire.Board{Seq: seq, State: state,
+		must(t, h.feed.SetBoard(wire.Board{Seq: seq, State: state, Levels: []wire.LevelBoard{{ID: "a", Free: 1, From: price, To: price}},
 			Lanes: map[string]wire.LaneBoard{wire.LaneGeneral: {Regions: map[string]wire.Head{"home": {Head: head}}}}}, seq))
 	}
 	tell(wire.SaleOpen, 0)
@@ -161,6 +161,17 @@ func TestCadenceByDistance(t *testing.T) {
 	}
 	if heard > 1 && time.Since(began) < cadenceFar/2 { // one after they said where they stand
 		t.Errorf("a fan far back heard %d of 3 boards", heard)
+	}
+	began = time.Now()
+	for range 5 {
+		price++
+		tell(wire.SalePaused, 3)
+		if got := far.next(wire.FrameBoard).Board; got.Levels[0].From != price {
+			t.Errorf("a fan far back sees the price of %d, not %d", got.Levels[0].From, price)
+		}
+	}
+	if took := time.Since(began); took > 5*boardEvery/2 {
+		t.Errorf("five prices were told in %v", took)
 	}
 }
 

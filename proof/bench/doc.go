@@ -39,6 +39,8 @@
 //	redeem                 a called place becomes a pass, stored and signed       –
 //	frames                 the board told to 12,000 sockets of other processes    –
 //	position               one board stored, for a million fans                   Redis, ZRANK of each
+//	prices                 10,000 levels decided, each of which moves                   –
+//	prices shown           a price set, until the last of 2,000 sockets has read it     –
 //	14 million             joins, boards, the head, the last 10,000 passes        Redis, as many in a sorted set
 //
 // Rows end in " on three" where a cluster of three nats-servers, R3, runs them

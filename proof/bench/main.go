@@ -223,6 +223,7 @@ func rows() (all []row) {
 		{"recovery", 3, benchRecovery},
 		{"redeem", 3, benchRedeem},
 		{"position", 1, benchPosition},
+		{"prices", 1, benchPrices},
 		{alone, 1, benchMillions},
 	} {
 		all = append(all, row{r.name, 1, r.run})

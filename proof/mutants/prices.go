@@ -50,6 +50,10 @@ var prices = []mutant{
 		{"admission/admitter/redeem.go", ", Priced: place.Priced,", ","}}},
 	{"who joins is promised the newest board alone", "gateway/live", "TestPromisedBetweenBoards", []edit{
 		{"gateway/live/feed.go", "return b.Priced - 1 // between", "return b.Priced // between"}}},
+	{"a price comes to far sockets when it is their turn", "gateway/live", "TestCadenceByDistance", []edit{
+		{"gateway/live/cadence.go", "!last.SamePrices(b) || last.State", "last.State"}}},
+	{"a price waits for the next board", "admission", "TestPricesDontWaitForABeat", []edit{
+		{"admission/admitter/board.go", " && b.SamePrices(&a.turn.board.last)", ""}}},
 	{"a place forgets what it was promised", "gateway", "TestJoinersArePromisedWhatTheBoardShows", []edit{
 		{"gateway/events/queue.go", ", Priced: rec.Priced}", "}"}}},
 	{"a broken promise passes the audit", "inventory/audit", "TestEveryFaultBreaksItsRule", []edit{

@@ -46,6 +46,8 @@ func Marks() []Mark {
 		{Row: "recovery", Mode: "R1", Figure: Value, AtMost: true, Mark: 0.4, Aim: 0.2},
 		{Row: "recovery after a sell-out", Mode: "R1", Figure: Value, AtMost: true, Mark: 0.4, Aim: 0.2},
 		{Row: "frames", Mode: "R1", Figure: Value, Mark: 55_000, Aim: 80_000},
+		{Row: "prices", Mode: "-", Figure: Value, AtMost: true, Mark: 100},
+		{Row: "prices shown", Mode: "R1", Figure: Value, AtMost: true, Mark: 1},
 	}
 }
 
