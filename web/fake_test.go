@@ -59,10 +59,11 @@ type fake struct {
 	method  string // of the last checkout
 	viewers map[chan wire.LiveFrame]struct{}
 
-	keepsSeats bool  // after a payment that failed
-	rise       int64 // of each price, that no board has told yet
-	again      bool  // whoever joins gets another place, at the end
-	usedUp     bool  // the place is
+	keepsSeats bool             // after a payment that failed
+	rise       int64            // of each price, that no board has told yet
+	promised   map[string]int64 // by level, to those who join; nil: nothing is
+	again      bool             // whoever joins gets another place, at the end
+	usedUp     bool             // the place is
 
 	refuses map[string]wire.Code // by act: join, redeem, hold
 
@@ -145,6 +146,9 @@ func (f *fake) handler() http.Handler {
 	mux.HandleFunc("GET "+base, f.info)
 	mux.HandleFunc("GET "+base+"/plan/map", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(f.compact) })
 	mux.HandleFunc("GET "+base+"/board", func(w http.ResponseWriter, r *http.Request) { answer(w, 200, f.board()) })
+	mux.HandleFunc("GET "+base+"/prices/34", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, 200, map[string]any{"event": fakeEvent, "priced": 34, "currency": "EUR", "levels": f.promised})
+	})
 	mux.HandleFunc("GET "+base+"/availability", f.availability)
 	mux.HandleFunc("GET "+base+"/live", f.live)
 	mux.HandleFunc("GET "+base+"/challenge", f.challenge)
@@ -237,7 +241,11 @@ func (f *fake) join(w http.ResponseWriter, r *http.Request) {
 	}
 	ahead, again := max(0, fakeNumber-f.head-1), f.again
 	f.mu.Unlock()
-	answer(w, status, map[string]any{"place": fakeToken, "lane": lane, "region": "home", "number": fakeNumber, "ahead": ahead, "again": again})
+	place := map[string]any{"place": fakeToken, "lane": lane, "region": "home", "number": fakeNumber, "ahead": ahead, "again": again}
+	if f.promised != nil {
+		place["joined_at"], place["priced"] = "2027-03-05T09:30:07Z", 34
+	}
+	answer(w, status, place)
 }
 
 func (f *fake) carry(w http.ResponseWriter, r *http.Request) {

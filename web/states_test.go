@@ -84,7 +84,7 @@ func TestPriceRisesBeforeTheHold(t *testing.T) {
 	f.mu.Unlock()
 	b.holds(`(document.querySelector("#best-level").selectedIndex = 1, document.querySelector("#best-form").dispatchEvent(new Event("change")), true)`)
 	b.click("#best")
-	b.wait("that the price has changed", `error.textContent.startsWith("The price has changed: it is €") && error.textContent.includes("Nothing is held yet") && !best.disabled`, "error", "best")
+	b.wait("what the price was, and is", `(([, is, was]) => is - was === 10)(/^The price has changed: it is €([\d.]+) now, not €([\d.]+)\. Nothing is held yet\./.exec(error.textContent)) && !best.disabled`, "error", "best")
 	b.picture("dearer")
 	f.mu.Lock()
 	holds := f.holds
@@ -94,6 +94,28 @@ func TestPriceRisesBeforeTheHold(t *testing.T) {
 	}
 	b.click("#best")
 	b.wait("the hold", `document.body.dataset.view === "checkout"`)
+}
+
+// Who was promised what the board showed when they joined reads it while they wait and where
+// they choose, and sees no higher price, whatever the board says by then.
+func TestPromisedPrices(t *testing.T) {
+	t.Parallel()
+	f, url := newFake(t, true)
+	f.promised = map[string]int64{}
+	for _, l := range f.board().Levels {
+		f.promised[l.ID] = l.From
+	}
+	f.promised["gold"] = 9000
+	b := newTab(t, newBrowser(t), "promised", 390, 844, false)
+	f.call(0)
+	b.do(chromedp.Navigate(url + "/e/" + fakeEvent))
+	b.click("#join")
+	const told = `promise.textContent.startsWith("Your price is at most ") && promise.textContent.includes("€90.00 for Gold") && promise.textContent.includes(", because you joined at ") && promise.checkVisibility()`
+	b.wait("the promise in the queue", `document.body.dataset.view === "waiting" && `+told, "promise")
+	b.picture("promised")
+	f.call(fakeNumber)
+	b.wait("the promise beside the map", `document.body.dataset.view === "seats" && `+told, "promise")
+	b.wait("the price for this fan", `[...legend.querySelectorAll("li")].some((l) => l.textContent.startsWith("Gold €90.00"))`, "legend")
 }
 
 // The states of the page after the happy way, each with its way on.

@@ -79,10 +79,10 @@ export class Room {
     const first = challenge ? await prove(challenge, false) : undefined;
     const old = this.store.saved.place, place = await proving((answer) => this.api.join(old?.place, code, email, answer ?? first));
     const other = old?.number !== place.number || old.lane !== place.lane || old.region !== place.region;
-    if (other) this.store.set({ aheadAtFirst: undefined, promised: undefined });
-    this.store.set({ place, ended: undefined });
     // What is promised is kept whether this page knows it or not.
-    if (place.priced && !this.store.saved.promised) this.api.promised(place.priced).then((promised) => this.store.set({ promised }), () => {});
+    const promised = place.priced ? await this.api.promised(place.priced).catch(() => undefined) : undefined;
+    if (other) this.store.set({ aheadAtFirst: undefined });
+    this.store.set({ place, promised, ended: undefined });
     if (other) this.known();
     this.refused = "";
     if (byHand || other) say(entered(place, !!old && other));
