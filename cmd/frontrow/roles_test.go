@@ -56,9 +56,14 @@ func TestRoles(t *testing.T) {
 func pricesMove(t *testing.T, d *deployment, at string) {
 	d.tool("event", "apply", "-f", eventFileOf(t, theatreOf(t, "dear", "480s")+fmt.Sprintf(`pricing:
   mode: tiers
+  promise: join
   rails:
     - {level: all, tiers: [{from: %s, total: EUR 99.00}]}
 `, time.Now().Add(5*time.Second).UTC().Format(time.RFC3339))))
+	until(t, "a board names its prices", func() bool {
+		a, err := newFan(t, at, "dear", 598).do(deadline(t), "GET", "/v1/events/dear/board", nil)
+		return err == nil && a.Body["priced"] == 2.0
+	})
 	bought := 0
 	prices := map[string]any{}
 	for ctx := deadline(t); ctx.Err() == nil && prices["total"] != 9900.0; {
