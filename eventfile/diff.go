@@ -23,13 +23,14 @@ const instantLayout = "Mon 2006-01-02 15:04:05.999999999 -07:00"
 
 // Diff returns what changes from one spec to another, both with their defaults.
 func Diff(was, is wire.Spec) []Change {
-	d := differ{was: writer{was.Zone(), was.Currency}, is: writer{is.Zone(), is.Currency}}
+	d := differ{was: writer{was.Zone(), was.Currency}, is: writer{is.Zone(), is.Currency}, specs: [...]wire.Spec{was, is}}
 	d.structs("", reflect.ValueOf(was), reflect.ValueOf(is))
 	return d.changes
 }
 
 type differ struct {
 	was, is writer
+	specs   [2]wire.Spec
 	changes []Change
 }
 
@@ -84,11 +85,11 @@ func (d *differ) levels(was, is []wire.Level) {
 		delete(byID, l.ID)
 		key := "levels[" + l.ID + "]"
 		if !ok {
-			d.changes = append(d.changes, Change{Key: key, Is: wire.FormatAmount(allIn(l), d.is.currency), Notice: "it is new"})
+			d.changes = append(d.changes, Change{Key: key, Is: d.is.amount(d.specs[1].Opening(l).Total), Notice: "it is new"})
 			continue
 		}
 		d.structs(key+".", reflect.ValueOf(old), reflect.ValueOf(l))
-		if before, after := allIn(old), allIn(l); before != after {
+		if before, after := d.specs[0].Opening(old).Total, d.specs[1].Opening(l).Total; before != after {
 			word, by := "rises", after-before
 			if by < 0 {
 				word, by = "falls", -by
@@ -99,12 +100,10 @@ func (d *differ) levels(was, is []wire.Level) {
 	}
 	for _, l := range was {
 		if _, gone := byID[l.ID]; gone {
-			d.changes = append(d.changes, Change{Key: "levels[" + l.ID + "]", Was: wire.FormatAmount(allIn(l), d.was.currency), Notice: "it is gone"})
+			d.changes = append(d.changes, Change{Key: "levels[" + l.ID + "]", Was: d.was.amount(d.specs[0].Opening(l).Total), Notice: "it is gone"})
 		}
 	}
 }
-
-func allIn(l wire.Level) int64 { return l.Base + l.ServiceFee + l.FacilityFee }
 
 // writer writes values for people.
 type writer struct {

@@ -71,6 +71,12 @@ func other(v reflect.Value) {
 		v.Set(reflect.ValueOf([]wire.PastSale{{Event: "past"}}))
 	case []wire.SharePoint:
 		v.Set(reflect.ValueOf([]wire.SharePoint{{BasisPoints: 5}}))
+	case []wire.TaxRate:
+		v.Set(reflect.ValueOf([]wire.TaxRate{{Name: "VAT", Percent: 19_000}}))
+	case []wire.Concession:
+		v.Set(reflect.ValueOf([]wire.Concession{{ID: "child"}}))
+	case []wire.Promotion:
+		v.Set(reflect.ValueOf([]wire.Promotion{{ID: "spring"}}))
 	case *float64:
 		band := *x + 0.5
 		v.Set(reflect.ValueOf(&band))

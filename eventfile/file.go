@@ -75,7 +75,10 @@ func (f *File) CheckSpec(prefix string, s wire.Spec, categories []string) {
 			categories = nil // what a level has isn't known, so neither is what none has
 		}
 	}
-	if !f.Sound(prefix+"levels") || !f.Sound(prefix+"opens_at") || !f.Sound(prefix+"pricing.mode") || !f.Sound(prefix+"currency") {
+	if !f.Sound(prefix + "tax") {
+		s.Tax = wire.TaxSpec{}
+	}
+	if !f.Sound(prefix+"levels") || !f.Sound(prefix+"tax") || !f.Sound(prefix+"opens_at") || !f.Sound(prefix+"pricing.mode") || !f.Sound(prefix+"currency") {
 		s.Pricing = wire.PricingSpec{} // its rules compare with these
 	}
 	if !f.Sound(prefix+"venue") || !f.Sound(prefix+"starts_at") || !f.Sound(prefix+"timezone") {

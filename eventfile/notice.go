@@ -58,6 +58,10 @@ func effect(key string) (more, less string) {
 		return "who comes before the opening is called in drawn order", "who comes before the opening is called in the order of arrival"
 	case "admission.slow":
 		return "suspects may wait in a lane of their own", "suspects must pass the challenge"
+	case "tax.mode", "tax.rates":
+		return "receipts show other taxes", ""
+	case "concessions", "promotions":
+		return "other reductions are offered; who holds seats pays what they were quoted", ""
 	case "pricing.mode":
 		return "prices move by other rules, or don't move", ""
 	case "pricing.approvals":

@@ -31,13 +31,29 @@ func (d *differ) rails(was, is []wire.Rails) {
 	}
 }
 
-// list writes tiers, the points of a curve, and past sales; ok is false for anything else.
+// list writes tiers, the points of a curve, past sales, rates of taxes, concessions and
+// promotions; ok is false for anything else.
 func (w writer) list(v any) (text string, ok bool) {
 	var all []string
+	sep := ", then "
 	switch list := v.(type) {
 	case []wire.Tier:
 		for _, t := range list {
 			all = append(all, w.tier(t))
+		}
+	case []wire.TaxRate:
+		if len(list) > 0 {
+			all = []string{w.taxes(list)}
+		}
+	case []wire.Concession:
+		sep = "; "
+		for _, c := range list {
+			all = append(all, w.concession(c))
+		}
+	case []wire.Promotion:
+		sep = "; "
+		for _, p := range list {
+			all = append(all, w.promotion(p))
 		}
 	case []wire.CurvePoint:
 		for _, c := range list {
@@ -57,7 +73,7 @@ func (w writer) list(v any) (text string, ok bool) {
 	if len(all) == 0 {
 		return "none", true
 	}
-	return strings.Join(all, ", then "), true
+	return strings.Join(all, sep), true
 }
 
 func (w writer) tier(t wire.Tier) string {
@@ -66,6 +82,19 @@ func (w writer) tier(t wire.Tier) string {
 		from = "from " + wire.FormatInstant(t.From, w.zone)
 	}
 	return wire.FormatAmount(t.Total, w.currency) + " " + from
+}
+
+// AllIn says what a place of a level costs in all at the opening, and which taxes are in it.
+func AllIn(s wire.Spec, l wire.Level) string {
+	w, opening := writer{s.Zone(), s.Currency}, s.Opening(l)
+	if opening.Rate == 0 {
+		return w.amount(opening.Total) + ", all fees included"
+	}
+	var taxes []string
+	for _, t := range s.Tax.Taxes([]wire.SeatQuote{{Level: l.ID, Price: opening.Amounts}}) {
+		taxes = append(taxes, fmt.Sprintf("%s %v %%, %s", t.Name, t.Percent, w.amount(t.Amount)))
+	}
+	return w.amount(opening.Total) + ", all fees and taxes included: " + strings.Join(taxes, "; ")
 }
 
 // Explain says in plain words what a spec's rules will do with its prices, a line each. The
@@ -79,14 +108,14 @@ func Explain(s wire.Spec) (lines []string) {
 		r, moves := p.RailsOf(l.ID)
 		switch {
 		case !moves:
-			lines = append(lines, fmt.Sprintf("%s stays at %s", named(l), w.amount(l.Total())))
+			lines = append(lines, fmt.Sprintf("%s stays at %s", named(l), w.amount(s.Opening(l).Total)))
 		case r.Freeze:
 			lines = append(lines, fmt.Sprintf("%s is frozen: no rule moves it", named(l)))
 		case p.Mode == wire.PricingTiers:
 			text, _ := w.list(r.Tiers)
-			lines = append(lines, fmt.Sprintf("%s costs %s, then %s; a tier that was reached stays so", named(l), w.amount(l.Total()), text))
+			lines = append(lines, fmt.Sprintf("%s costs %s, then %s; a tier that was reached stays so", named(l), w.amount(s.Opening(l).Total), text))
 		default:
-			lines = append(lines, w.rails(l, r))
+			lines = append(lines, w.rails(l, s.Opening(l).Total, r))
 		}
 	}
 	switch {
@@ -129,13 +158,13 @@ func Explain(s wire.Spec) (lines []string) {
 }
 
 // rails says where a level's price may go, and how fast.
-func (w writer) rails(l wire.Level, r wire.Rails) string {
+func (w writer) rails(l wire.Level, opening int64, r wire.Rails) string {
 	var ways []string
 	if r.Direction != wire.PriceDown {
-		ways = append(ways, fmt.Sprintf("rise from %s to at most %s", w.amount(l.Total()), w.amount(r.Ceiling)))
+		ways = append(ways, fmt.Sprintf("rise from %s to at most %s", w.amount(opening), w.amount(r.Ceiling)))
 	}
 	if r.Direction != wire.PriceUp {
-		ways = append(ways, fmt.Sprintf("fall from %s to no less than %s", w.amount(l.Total()), w.amount(r.Floor)))
+		ways = append(ways, fmt.Sprintf("fall from %s to no less than %s", w.amount(opening), w.amount(r.Floor)))
 	}
 	text := fmt.Sprintf("%s may %s, in steps of at most %s every %s", named(l), strings.Join(ways, ", and "), w.amount(r.Step), spoken(r.CoolDown))
 	switch r.Round {

@@ -144,7 +144,8 @@ type orderReply struct {
 	Action   *wire.Action       `json:"action,omitempty"`
 	Tickets  []string           `json:"tickets"`
 	Seats    []heldSeat         `json:"seats"`
-	Hold     *wire.StandingHold `json:"hold,omitempty"` // still the fan's after a failed payment
+	Taxes    []wire.TaxLine     `json:"taxes,omitempty"` // that are in the seats' prices
+	Hold     *wire.StandingHold `json:"hold,omitempty"`  // still the fan's after a failed payment
 	Total    int64              `json:"total"`
 	Refunded int64              `json:"refunded,omitempty"` // of the total
 	Currency string             `json:"currency"`
@@ -166,8 +167,9 @@ func (g *Gateway) order(w http.ResponseWriter, r *request) error {
 	if o.Tickets == nil {
 		o.Tickets = []string{}
 	}
+	seats, taxes := g.heldSeats(o.Event, o.Seats)
 	return writeJSON(w, http.StatusOK, orderReply{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Action: o.Action, Hold: o.Hold,
-		Tickets: o.Tickets, Seats: g.heldSeats(o.Event, o.Seats), Total: o.Total, Refunded: o.Refunded, Currency: o.Currency})
+		Tickets: o.Tickets, Seats: seats, Taxes: taxes, Total: o.Total, Refunded: o.Refunded, Currency: o.Currency})
 }
 
 // findOrder asks the ledger. An order that the ledger doesn't know yet may still wait in
@@ -207,6 +209,7 @@ func (g *Gateway) findTicket(r *request) (wire.TicketReply, error) {
 		err = t.Problem
 	}
 	t.Notes = g.notes(t.Event, t.Seat)
+	t.Concession = g.specOf(t.Event).ConcessionName(t.Concession)
 	return t, err
 }
 

@@ -106,6 +106,16 @@ func refusalOf(code wire.Code) refusal {
 		return refusal{http.StatusForbidden, "The access code belongs to somebody else"}
 	case wire.CodeCodeUsed:
 		return refusal{http.StatusConflict, "The access code has been used"}
+	case wire.CodeConcession:
+		return refusal{http.StatusUnprocessableEntity, "Not at this price"}
+	case wire.CodePromotion:
+		return refusal{http.StatusUnprocessableEntity, "Unknown code"}
+	case wire.CodePromoTime:
+		return refusal{http.StatusGone, "The code can't be used now"}
+	case wire.CodePromoUsedUp:
+		return refusal{http.StatusConflict, "The code is used up"}
+	case wire.CodePromoIdle:
+		return refusal{http.StatusUnprocessableEntity, "The code does nothing for these seats"}
 	case wire.CodeLink:
 		return refusal{http.StatusNotFound, "This link doesn't work"}
 	case wire.CodeLinkExpired:

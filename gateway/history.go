@@ -33,8 +33,9 @@ func (g *Gateway) history(w http.ResponseWriter, r *request) error {
 	}
 	body := historyReply{Orders: []pastOrder{}, AsOf: h.AsOf}
 	for _, o := range h.Orders {
+		seats, taxes := g.heldSeats(o.Event, o.Seats)
 		body.Orders = append(body.Orders, pastOrder{Order: o.Order, Event: o.Event, State: o.State, Reason: o.Reason, Total: o.Total,
-			Refunded: o.Refunded, Currency: o.Currency, Created: o.Created, Seats: g.heldSeats(o.Event, o.Seats), Tickets: o.Tickets})
+			Refunded: o.Refunded, Currency: o.Currency, Created: o.Created, Seats: seats, Taxes: taxes, Tickets: o.Tickets})
 	}
 	if h.Next != nil {
 		body.Next = cursorOf(*h.Next)
@@ -59,6 +60,7 @@ type pastOrder struct {
 	Currency string          `json:"currency"`
 	Created  time.Time       `json:"created_at"`
 	Seats    []heldSeat      `json:"seats,omitempty"`
+	Taxes    []wire.TaxLine  `json:"taxes,omitempty"` // that are in the seats' prices
 	Tickets  []string        `json:"tickets,omitempty"`
 }
 
@@ -150,8 +152,8 @@ func (g *Gateway) ordersPage(w http.ResponseWriter, r *request) error {
 func (g *Gateway) pageOrder(o wire.PastOrder) pages.Order {
 	p := pages.Order{ID: o.Order, Event: o.Event, Name: o.Event, State: string(o.State), Reason: o.Reason}
 	zone, digits := time.UTC, wire.CurrencyDigits(o.Currency)
+	spec := g.specOf(o.Event)
 	if ev, err := g.events.Find(o.Event); err == nil {
-		spec := ev.Record().Spec
 		p.Name, p.Venue = spec.Name, spec.Venue
 		zone = ev.Zone()
 		p.Starts = pages.InstantOf(spec.StartsAt, zone)
@@ -163,7 +165,7 @@ func (g *Gateway) pageOrder(o wire.PastOrder) pages.Order {
 		p.Status = "Paid, partly refunded"
 	}
 	for i, q := range o.Seats {
-		s := pages.Seat{Label: q.Label, Notes: g.notes(o.Event, q.ID).Reading()}
+		s := pages.Seat{Label: q.Label, Notes: g.notes(o.Event, q.ID).Reading(), Concession: spec.ConcessionName(q.Concession)}
 		if o.State == wire.OrderPaid && i < len(o.Tickets) {
 			s.Ticket = o.Tickets[i]
 		}
@@ -171,6 +173,9 @@ func (g *Gateway) pageOrder(o wire.PastOrder) pages.Order {
 	}
 	if o.State != wire.OrderFailed {
 		p.Total = pages.MoneyOf(o.Total, o.Currency, digits)
+		for _, t := range spec.Tax.Taxes(o.Seats) {
+			p.Taxes = append(p.Taxes, pages.Tax{Name: t.Name, Percent: t.Percent.String(), Amount: pages.MoneyOf(t.Amount, o.Currency, digits)})
+		}
 	}
 	if o.Refunded > 0 {
 		p.Refunded = pages.MoneyOf(o.Refunded, o.Currency, digits)

@@ -79,33 +79,6 @@ func decoded[T any](raw []byte, err error) (reply T, _ error) {
 // holdRequest is the body of POST …/holds.
 type holdRequest wire.HoldWish
 
-// heldSeat is a seat of an order.
-type heldSeat struct {
-	ID    string       `json:"id"`
-	Label string       `json:"label"`
-	Level string       `json:"level,omitempty"`
-	Price wire.Amounts `json:"price"`
-	Notes wire.Notes   `json:"notes,omitzero"`
-}
-
-func (g *Gateway) heldSeats(event string, quotes []wire.SeatQuote) []heldSeat {
-	seats := make([]heldSeat, len(quotes))
-	for i, q := range quotes {
-		seats[i] = heldSeat{q.ID, q.Label, q.Level, q.Price, g.notes(event, q.ID)}
-	}
-	return seats
-}
-
-// notes returns what the plan says about a sold seat; nothing if its event is no longer
-// known here.
-func (g *Gateway) notes(event, seat string) wire.Notes {
-	ev, err := g.events.Find(event)
-	if err != nil {
-		return 0
-	}
-	return ev.Venue.Notes(seat)
-}
-
 // hold answers POST /v1/events/{event}/holds. The writer decides; what could not be granted
 // in any state of the seats is refused here.
 func (g *Gateway) hold(w http.ResponseWriter, r *request) error {

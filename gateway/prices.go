@@ -25,6 +25,7 @@ type pricesReply struct {
 	Promise     string        `json:"promise,omitempty"`     // wire.Promise…
 	Currency    string        `json:"currency"`
 	Digits      int           `json:"currency_digits"`
+	Tax         *taxReply     `json:"tax,omitempty"`
 	Levels      []levelPrices `json:"levels"`
 }
 
@@ -47,6 +48,8 @@ type levelPrices struct {
 
 	Frozen   bool                `json:"frozen,omitempty"` // no rule moves it, until an operator says so
 	Proposed *wire.PriceProposed `json:"proposed,omitempty"`
+
+	Concessions []concessionPrice `json:"concessions,omitempty"` // what a place costs with them now
 }
 
 // rails are how a level's price may move.
@@ -65,12 +68,12 @@ func (g *Gateway) pricesOf(r *request) (pricesReply, error) {
 	s := ev.Record().Spec
 	p := s.Pricing
 	reply := pricesReply{Event: ev.ID(), Mode: p.Mode, Every: seconds(p.Every), QuietBefore: seconds(p.QuietBefore), QuietAfter: seconds(p.QuietAfter), Spread: p.Spread, LeastApart: p.LeastApart, MostApart: p.MostApart, Promise: p.Promise,
-		Currency: s.Currency, Digits: wire.CurrencyDigits(s.Currency)}
+		Currency: s.Currency, Digits: wire.CurrencyDigits(s.Currency), Tax: taxOf(s)}
 	if len(p.Comparable.Curve) > 0 {
 		reply.Comparable = &comparable{p.Comparable, s.PriceRules().Stale()}
 	}
 	for _, l := range s.Levels {
-		is := levelPrices{ID: l.ID, Name: l.Name, Price: ev.Price(l), Opening: l.Total(), History: []wire.Price{}}
+		is := levelPrices{ID: l.ID, Name: l.Name, Price: ev.Price(l), Opening: s.Opening(l).Total, History: []wire.Price{}}
 		is.Floor, is.Ceiling = s.Bounds(l)
 		if r, moves := p.RailsOf(l.ID); moves {
 			is.Rails = &rails{Step: r.Step, Direction: r.Direction, CoolDown: seconds(r.CoolDown), Round: r.Round, Freeze: r.Freeze, Tiers: r.Tiers}
@@ -90,6 +93,7 @@ func (g *Gateway) pricesOf(r *request) (pricesReply, error) {
 		for i := range is.History {
 			is.History[i].Frozen, is.History[i].Proposed = false, nil // they are no change of the price
 		}
+		is.Concessions = concessionsOn(s, l.ID, is.Price.Total)
 		reply.Levels = append(reply.Levels, is)
 	}
 	return reply, nil
@@ -151,6 +155,9 @@ func (g *Gateway) pricesPage(w http.ResponseWriter, r *request) error {
 	if reply.MostApart != 0 {
 		page.MostApart = pages.MoneyOf(reply.MostApart, reply.Currency, reply.Digits)
 	}
+	if reply.Tax != nil {
+		page.Taxes = taxNames(reply.Tax.Rates)
+	}
 	for _, l := range reply.Levels {
 		page.Levels = append(page.Levels, pricesOnPage(l, reply, r.event, g.cfg.Now()))
 	}
@@ -168,6 +175,12 @@ func pricesOnPage(l levelPrices, of pricesReply, ev *events.Event, now time.Time
 	}
 	if l.Rails != nil && l.Rails.Step > 0 {
 		p.Step, p.CoolDown = money(l.Rails.Step), spoken(time.Duration(l.Rails.CoolDown)*time.Second)
+	}
+	if l.Price.Tax > 0 {
+		p.Tax = money(l.Price.Tax)
+	}
+	for _, c := range l.Concessions {
+		p.Variants = append(p.Variants, pages.Variant{Name: c.Name, Price: money(c.Total)})
 	}
 	var points []pages.Point
 	for i, was := range l.History {

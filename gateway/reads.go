@@ -35,8 +35,13 @@ type eventReply struct {
 	Levels   []eventLevel `json:"levels"`
 	Limits   wire.Limits  `json:"limits"`
 	Hold     holdRule     `json:"hold"`
-	Plan     string       `json:"plan"` // digest
-	Places   int          `json:"places"`
+	Tax      *taxReply    `json:"tax,omitempty"`
+
+	Concessions []concessionReply `json:"concessions,omitempty"`
+	Promotions  bool              `json:"promotions,omitempty"` // there are codes to be given with the terms of a hold
+
+	Plan   string `json:"plan"` // digest
+	Places int    `json:"places"`
 }
 
 type holdRule struct {
@@ -55,7 +60,8 @@ func (g *Gateway) eventReply(ev *events.Event) eventReply {
 	rec := ev.Record()
 	s := rec.Spec
 	e := eventReply{ID: ev.ID(), Name: s.Name, Venue: s.Venue, Timezone: s.Timezone, StartsAt: s.StartsAt, OpensAt: s.OpensAt, SaleEnds: s.SaleEndsAt, State: ev.State(g.cfg.Now()),
-		Currency: s.Currency, Digits: wire.CurrencyDigits(s.Currency), Limits: s.Limits, Hold: holdRule{seconds(s.Hold.TTL), seconds(s.Hold.MoreTime)}, Plan: rec.Plan, Places: ev.Venue.Index.Len()}
+		Currency: s.Currency, Digits: wire.CurrencyDigits(s.Currency), Limits: s.Limits, Hold: holdRule{seconds(s.Hold.TTL), seconds(s.Hold.MoreTime)}, Plan: rec.Plan, Places: ev.Venue.Index.Len(),
+		Tax: taxOf(s), Concessions: concessionsOf(s), Promotions: len(s.Promotions) > 0}
 	if b := ev.Board(); b != nil {
 		e.Message = b.Message
 	}

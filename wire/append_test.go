@@ -17,10 +17,11 @@ func TestAppendJSONIsJSON(t *testing.T) {
 	})
 	amounts := rapid.Custom(func(t *rapid.T) Amounts {
 		n := rapid.Int64()
-		return Amounts{n.Draw(t, "base"), n.Draw(t, "service"), n.Draw(t, "facility"), n.Draw(t, "total")}
+		return Amounts{n.Draw(t, "base"), n.Draw(t, "service"), n.Draw(t, "facility"), n.Draw(t, "total"), rapid.Int64Range(0, 9).Draw(t, "tax")}
 	})
 	quote := rapid.Custom(func(t *rapid.T) SeatQuote {
-		return SeatQuote{text.Draw(t, "id"), text.Draw(t, "label"), text.Draw(t, "level"), amounts.Draw(t, "price"), rapid.Int64().Draw(t, "version"), Notes(rapid.IntRange(0, 7).Draw(t, "notes"))}
+		return SeatQuote{text.Draw(t, "id"), text.Draw(t, "label"), text.Draw(t, "level"), amounts.Draw(t, "price"), rapid.Int64().Draw(t, "version"), Notes(rapid.IntRange(0, 7).Draw(t, "notes")),
+			text.Draw(t, "concession"), text.Draw(t, "promotion"), rapid.Int64Range(0, 9).Draw(t, "list")}
 	})
 	kept := rapid.Custom(func(t *rapid.T) Kept {
 		return Kept{text.Draw(t, "fan"), text.Draw(t, "net"), instant.Draw(t, "since"), instant.Draw(t, "until"), Duration(rapid.Int64().Draw(t, "spent"))}

@@ -41,6 +41,9 @@ func (e Event) CheckChange(next Event, now time.Time) error {
 	if room && was.Pricing.Promises() && !is.Pricing.Promises() {
 		f.add("pricing.promise", "fans have joined %q for it: it can't be taken back", was.ID)
 	}
+	if begun && (was.Tax.Mode != is.Tax.Mode || !slices.EqualFunc(was.Tax.Rates, is.Tax.Rates, TaxRate.same)) {
+		f.add("tax", "tickets of %q are sold with the taxes that receipts show: they can't change any more", was.ID)
+	}
 	if begun {
 		was.checkPricingChange(&f, is)
 	}

@@ -43,11 +43,15 @@ type Spec struct {
 	SaleEndsAt time.Time     `json:"sale_ends_at,omitzero"`             // nothing can be held from then on; default StartsAt; zero: never
 	Currency   string        `json:"currency"`                          // ISO 4217
 	Levels     []Level       `json:"levels"`
+	Tax        TaxSpec       `json:"tax,omitzero"`
 	Limits     Limits        `json:"limits"`
 	Hold       HoldSpec      `json:"hold"`
 	Best       BestSpec      `json:"best"`
 	Admission  AdmissionSpec `json:"admission"`
 	Pricing    PricingSpec   `json:"pricing,omitzero"`
+
+	Concessions []Concession `json:"concessions,omitempty"`
+	Promotions  []Promotion  `json:"promotions,omitempty"`
 }
 
 // Level is a price level: one or more categories of the plan at one price.
@@ -55,9 +59,9 @@ type Level struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name"`
 	Categories  []string `json:"categories"`
-	Base        int64    `json:"base" file:"required,amount"` // minor units
-	ServiceFee  int64    `json:"service_fee" file:"amount"`   // minor units
-	FacilityFee int64    `json:"facility_fee" file:"amount"`  // minor units
+	Base        int64    `json:"base" file:"required,amount"` // minor units; Spec.Tax says whether taxes are in it
+	ServiceFee  int64    `json:"service_fee" file:"amount"`   // likewise
+	FacilityFee int64    `json:"facility_fee" file:"amount"`  // likewise
 }
 
 // Limits is how many tickets one fan may have, over all holds and bookings.
@@ -166,7 +170,8 @@ func (s Spec) WithDefaults() Spec {
 	if s.Admission.Ceiling == 0 {
 		s.Admission.Ceiling = 2000
 	}
-	s.Pricing = s.Pricing.withDefaults(s.Levels)
+	s.Pricing = s.withPricing()
+	s.Promotions = s.withTerms()
 	return s
 }
 

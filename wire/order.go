@@ -137,6 +137,7 @@ type TicketReply struct {
 	State      string   `json:"state,omitempty"` // valid, void
 	Generation int      `json:"generation,omitempty"`
 	Barcode    string   `json:"barcode,omitempty"`
-	Notes      Notes    `json:"notes,omitzero"` // the gateway's, from the plan
+	Concession string   `json:"concession,omitempty"` // its id; from a gateway, its name, which the gate checks
+	Notes      Notes    `json:"notes,omitzero"`       // the gateway's, from the plan
 	Problem    *Problem `json:"problem,omitempty"`
 }

@@ -108,6 +108,9 @@ func (q *SeatQuote) appendJSON(b []byte) []byte {
 	if q.Notes != 0 {
 		o.list("notes", q.Notes.Words())
 	}
+	o.some("concession", q.Concession)
+	o.some("promotion", q.Promotion)
+	o.nonzero("list", q.List)
 	return o.end()
 }
 
@@ -133,6 +136,15 @@ func (q *SeatQuote) parse(text string) (rest string, ok bool) {
 			m.spoil()
 		}
 	}
+	if m.next("concession") {
+		q.Concession = m.text()
+	}
+	if m.next("promotion") {
+		q.Promotion = m.text()
+	}
+	if m.next("list") {
+		q.List = m.number()
+	}
 	return m.end()
 }
 
@@ -142,6 +154,9 @@ func (a Amounts) appendJSON(b []byte) []byte {
 	b = strconv.AppendInt(append(b, `,"service_fee":`...), a.ServiceFee, 10)
 	b = strconv.AppendInt(append(b, `,"facility_fee":`...), a.FacilityFee, 10)
 	b = strconv.AppendInt(append(b, `,"total":`...), a.Total, 10)
+	if a.Tax != 0 {
+		b = strconv.AppendInt(append(b, `,"tax":`...), a.Tax, 10)
+	}
 	return append(b, '}')
 }
 
@@ -159,6 +174,9 @@ func (m *members) amounts() (a Amounts) {
 	}
 	if in.next("total") {
 		a.Total = in.number()
+	}
+	if in.next("tax") {
+		a.Tax = in.number()
 	}
 	m.took(in.end())
 	return a

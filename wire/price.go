@@ -71,15 +71,22 @@ func (p PriceParts) Sum() (sum int64) {
 	return sum
 }
 
-// Amounts splits an all-in price. Total is always Base + ServiceFee + FacilityFee.
+// Amounts splits an all-in price. Total is always Base + ServiceFee + FacilityFee, and has the
+// taxes in it.
 type Amounts struct {
 	Base        int64 `json:"base"`
 	ServiceFee  int64 `json:"service_fee"`
 	FacilityFee int64 `json:"facility_fee"`
 	Total       int64 `json:"total"`
+	Tax         int64 `json:"tax,omitempty"` // of Total
 }
 
-// NewAmounts adds the parts up.
+// Sound reports whether the parts add up, and none is negative.
+func (a Amounts) Sound() bool {
+	return min(a.Base, a.ServiceFee, a.FacilityFee, a.Tax) >= 0 && a.Total == a.Base+a.ServiceFee+a.FacilityFee && a.Tax <= a.Total
+}
+
+// NewAmounts adds the parts up; no tax is in them.
 func NewAmounts(base, service, facility int64) Amounts {
 	return Amounts{Base: base, ServiceFee: service, FacilityFee: facility, Total: base + service + facility}
 }
@@ -92,4 +99,23 @@ type SeatQuote struct {
 	Price   Amounts `json:"price"`
 	Version int64   `json:"price_version"`
 	Notes   Notes   `json:"notes,omitzero"` // from the plan; the ledger keeps none
+
+	// Of a price that is less than the list's: see Terms.
+	Concession string `json:"concession,omitempty"` // id of the variant of the level
+	Promotion  string `json:"promotion,omitempty"`  // id of the promotion whose code counts for this seat
+	List       int64  `json:"list,omitempty"`       // the total without the two; 0 without either
+}
+
+// ListTotal is what the seat costs, or would cost, without concession and promotion.
+func (q SeatQuote) ListTotal() int64 {
+	if q.Concession == "" && q.Promotion == "" {
+		return q.Price.Total
+	}
+	return q.List
+}
+
+// Sound reports whether the price adds up, and is not above the list's.
+func (q SeatQuote) Sound() bool {
+	plain := q.Concession == "" && q.Promotion == ""
+	return q.Price.Sound() && (plain && q.List == 0 || !plain && q.List >= q.Price.Total)
 }

@@ -81,17 +81,18 @@ type PriceRules struct {
 	Currency string `json:"currency"`
 }
 
-// PriceLevel is a level's amounts at the opening.
+// PriceLevel is a level's amounts at the opening, and the taxes that are on it in all.
 type PriceLevel struct {
 	ID string `json:"id"`
 	Amounts
+	Rate Percent `json:"tax_percent,omitzero"`
 }
 
 // PriceRules returns the rules of a spec with its defaults.
 func (s Spec) PriceRules() PriceRules {
 	r := PriceRules{Pricing: s.Pricing, OpensAt: s.OpensAt, EndsAt: s.PlannedEnd(), Currency: s.Currency}
 	for _, l := range s.Levels {
-		r.Levels = append(r.Levels, PriceLevel{l.ID, NewAmounts(l.Base, l.ServiceFee, l.FacilityFee)})
+		r.Levels = append(r.Levels, s.Opening(l))
 	}
 	return r
 }

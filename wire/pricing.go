@@ -98,7 +98,9 @@ func (w PricingWeights) Of() [7]int {
 	return [...]int{w.Sales, w.Pace, w.Comparable, w.Queue, w.Lapsed, w.Supply, w.Time}
 }
 
-func (p PricingSpec) withDefaults(levels []Level) PricingSpec {
+// withPricing is the pricing with its defaults.
+func (s Spec) withPricing() PricingSpec {
+	p := s.Pricing
 	if p.Mode == "" {
 		p.Mode = PricingFixed
 	}
@@ -121,10 +123,11 @@ func (p PricingSpec) withDefaults(levels []Level) PricingSpec {
 	p.Rails = slices.Clone(p.Rails)
 	for i := range p.Rails {
 		r := &p.Rails[i]
-		for _, l := range levels {
+		for _, l := range s.Levels {
 			if l.ID == r.Level {
-				setAmount(&r.Floor, l.Total())
-				setAmount(&r.Ceiling, l.Total())
+				opening := s.Opening(l).Total
+				setAmount(&r.Floor, opening)
+				setAmount(&r.Ceiling, opening)
 			}
 		}
 		if r.Direction == "" {
@@ -157,9 +160,6 @@ func setAmount(a *int64, otherwise int64) {
 	}
 }
 
-// Total is what a place of the level costs in all at the opening.
-func (l Level) Total() int64 { return l.Base + l.ServiceFee + l.FacilityFee }
-
 // RailsOf returns the rails of a level; ok is false if its price is fixed.
 func (p PricingSpec) RailsOf(level string) (r Rails, ok bool) {
 	i := slices.IndexFunc(p.Rails, func(r Rails) bool { return r.Level == level })
@@ -184,10 +184,11 @@ func (r Rails) Bounds(mode string, opening int64) (floor, ceiling int64) {
 
 // Bounds returns the lowest and the highest total that a level's price can have.
 func (s Spec) Bounds(l Level) (floor, ceiling int64) {
+	opening := s.Opening(l).Total
 	if r, moves := s.Pricing.RailsOf(l.ID); moves {
-		return r.Bounds(s.Pricing.Mode, l.Total())
+		return r.Bounds(s.Pricing.Mode, opening)
 	}
-	return l.Total(), l.Total()
+	return opening, opening
 }
 
 // Grid returns the totals at which a rounding lets prices end: every unit, from an offset

@@ -133,12 +133,13 @@ func (s Spec) checkRails(f *faults, key string, r Rails, l Level) {
 	if len(r.Tiers) > 0 {
 		f.add(key+"tiers", "belong to mode %s", PricingTiers)
 	}
-	fees := l.ServiceFee + l.FacilityFee
-	if r.Floor < fees || r.Floor > l.Total() {
-		f.add(key+"floor", "%s: write an all-in total between the fees, %s, and what %q costs at the opening, %s", amount(r.Floor), amount(fees), l.ID, amount(l.Total()))
+	open := s.Opening(l)
+	opening, fees := open.Total, open.ServiceFee+open.FacilityFee
+	if r.Floor < fees || r.Floor > opening {
+		f.add(key+"floor", "%s: write an all-in total between the fees, %s, and what %q costs at the opening, %s", amount(r.Floor), amount(fees), l.ID, amount(opening))
 	}
-	if r.Ceiling < l.Total() || r.Ceiling > maxTotal {
-		f.add(key+"ceiling", "%s: write an all-in total from what %q costs at the opening, %s, to %s", amount(r.Ceiling), l.ID, amount(l.Total()), amount(maxTotal))
+	if r.Ceiling < opening || r.Ceiling > maxTotal {
+		f.add(key+"ceiling", "%s: write an all-in total from what %q costs at the opening, %s, to %s", amount(r.Ceiling), l.ID, amount(opening), amount(maxTotal))
 	}
 	if !slices.Contains([]string{PriceUp, PriceDown, PriceBoth}, r.Direction) {
 		f.add(key+"direction", "%q: write %s, %s or %s", r.Direction, PriceUp, PriceDown, PriceBoth)
@@ -153,7 +154,7 @@ func (s Spec) checkRails(f *faults, key string, r Rails, l Level) {
 	if len(*f) > before {
 		return
 	}
-	if l.Total() == 0 {
+	if opening == 0 {
 		f.add(key+"level", "%q is free at the opening, and demand moves a price by shares of that: leave it out of the rails", l.ID)
 		return
 	}
@@ -163,10 +164,10 @@ func (s Spec) checkRails(f *faults, key string, r Rails, l Level) {
 	switch {
 	case r.Floor == r.Ceiling:
 		f.add(key+"level", "its floor is its ceiling, so it can't move: leave the level out of the rails, or widen them")
-	case r.Direction == PriceUp && r.Floor < l.Total():
-		f.add(key+"floor", "a price that only rises never comes below the opening's, %s", amount(l.Total()))
-	case r.Direction == PriceDown && r.Ceiling > l.Total():
-		f.add(key+"ceiling", "a price that only falls never comes above the opening's, %s", amount(l.Total()))
+	case r.Direction == PriceUp && r.Floor < opening:
+		f.add(key+"floor", "a price that only rises never comes below the opening's, %s", amount(opening))
+	case r.Direction == PriceDown && r.Ceiling > opening:
+		f.add(key+"ceiling", "a price that only falls never comes above the opening's, %s", amount(opening))
 	}
 }
 
@@ -186,7 +187,8 @@ func (s Spec) checkTiers(f *faults, key string, r Rails, l Level) {
 		f.add(key+"tiers", "%d of them: write between 1 and %d", n, MaxTiers)
 		return
 	}
-	fees, from, sold := l.ServiceFee+l.FacilityFee, time.Time{}, 0
+	opening, from, sold := s.Opening(l), time.Time{}, 0
+	fees := opening.ServiceFee + opening.FacilityFee
 	for i, t := range r.Tiers {
 		key := fmt.Sprintf("%stiers[%d].", key, i)
 		switch {
@@ -241,12 +243,12 @@ func (s Spec) checkSpread(f *faults) {
 		better, worse := s.Levels[i-1], s.Levels[i]
 		floor, ceiling := s.Bounds(worse)
 		above, top := s.Bounds(better)
-		if p.Apart(better.Total(), worse.Total()) && p.Apart(above, floor) && p.Apart(top, ceiling) {
+		if p.Apart(s.Opening(better).Total, s.Opening(worse).Total) && p.Apart(above, floor) && p.Apart(top, ceiling) {
 			continue
 		}
 		switch {
 		case p.LeastApart != 0 || p.MostApart != 0:
-			f.add("pricing.spread", "%q could not always be kept as far below %q as is said: at the opening they are %s apart, at their floors %s, at their ceilings %s", worse.ID, better.ID, amount(better.Total()-worse.Total()), amount(above-floor), amount(top-ceiling))
+			f.add("pricing.spread", "%q could not always be kept as far below %q as is said: at the opening they are %s apart, at their floors %s, at their ceilings %s", worse.ID, better.ID, amount(s.Opening(better).Total-s.Opening(worse).Total), amount(above-floor), amount(top-ceiling))
 		default:
 			f.add("pricing.spread", "%q could not always be kept at or below %q, which stands before it: neither its price at the opening nor its floor nor its ceiling may be above the other's", worse.ID, better.ID)
 		}

@@ -44,6 +44,12 @@ const (
 	CodeCodeOwner   Code = "code-owner"   // it was issued to somebody else
 	CodeCodeUsed    Code = "code-used"    // somebody else has used it
 
+	CodeConcession  Code = "concession"          // a concession that these seats can't have, or not so often; Seats lists which
+	CodePromotion   Code = "promotion-unknown"   // no promotion of this event has the code
+	CodePromoTime   Code = "promotion-time"      // its time has not begun, or is over
+	CodePromoUsedUp Code = "promotion-used-up"   // in all, or by this fan
+	CodePromoIdle   Code = "promotion-no-effect" // it takes nothing off these seats
+
 	CodeLink        Code = "link"         // a link to another device that is not ours
 	CodeLinkExpired Code = "link-expired" // one that came too late, or was opened before
 	CodeLinkDigits  Code = "link-digits"  // the digits that are shown where it was made are needed with it

@@ -121,7 +121,7 @@ func (b *Board) fits(key string) bool { return b.Event == key }
 func (s *Stock) fits(key string) bool { return s.Event == key }
 
 func (p *Price) fits(key string) bool {
-	return p.Version > 0 && min(p.Base, p.ServiceFee, p.FacilityFee) >= 0 && p.Amounts == NewAmounts(p.Base, p.ServiceFee, p.FacilityFee)
+	return p.Version > 0 && p.Sound()
 }
 
 func (a *PriceAct) fits(string) bool {

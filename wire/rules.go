@@ -37,6 +37,8 @@ func (s Spec) Validate(categories []string) error {
 		f.add("admission.lottery", "needs opens_at, when it is drawn")
 	}
 	s.checkLevels(&f)
+	s.checkTax(&f)
+	s.checkTerms(&f)
 	s.checkPricing(&f)
 	if categories != nil && len(s.Levels) <= MaxLevels {
 		s.checkCategories(&f, categories)

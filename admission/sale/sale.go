@@ -73,7 +73,7 @@ func (s Snapshot) Board(message string) wire.Board {
 		b.Priced = wire.PriceState(s.Event.Spec.Levels, s.Prices)
 	}
 	for _, l := range s.Event.Spec.Levels {
-		total := wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee).Total
+		total := s.Event.Spec.Opening(l).Total
 		if p, ok := s.Prices[l.ID]; ok {
 			total = p.Total
 		}

@@ -124,9 +124,12 @@ func (c terminal) readBack(event wire.Event) {
 	instant("starts", s.StartsAt, "not said")
 	instant("sale ends", s.SaleEndsAt, "when you close it")
 	for _, l := range s.Levels {
-		fmt.Fprintf(w, "  %s\t%s, all fees included\n", l.ID, wire.FormatAmount(l.Base+l.ServiceFee+l.FacilityFee, s.Currency))
+		fmt.Fprintf(w, "  %s\t%s\n", l.ID, eventfile.AllIn(s, l))
 	}
 	_ = w.Flush() // to the terminal, as all else here
+	if lines := eventfile.ExplainTerms(s); len(lines) > 0 {
+		fmt.Fprintf(c.stdout, "  what fans may pay less\n    %s\n", strings.Join(lines, "\n    "))
+	}
 	if lines := eventfile.Explain(s); len(lines) > 0 {
 		fmt.Fprintf(c.stdout, "  what prices will do\n    %s\n", strings.Join(lines, "\n    "))
 	}

@@ -107,7 +107,7 @@ func (s *pricingSimulateCmd) rules(c terminal) (played []simulate.Config, levels
 // levelsOf counts the places of each level.
 func levelsOf(spec wire.Spec, p *plan.Plan) (levels []simulate.Level) {
 	for _, l := range spec.Levels {
-		levels = append(levels, simulate.Level{ID: l.ID, Opening: l.Total()})
+		levels = append(levels, simulate.Level{ID: l.ID, Opening: spec.Opening(l).Total})
 	}
 	of, x := spec.LevelOf(), plan.NewIndex(p)
 	for i := range x.Len() {

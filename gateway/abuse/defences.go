@@ -124,27 +124,40 @@ func (d *Defences) Admit(route limit.Route, v *visitor.Visitor) (back func(error
 }
 
 // Guesses refuses another e-mail address for an access code after too many wrong ones, for
-// this code or from this address or network, at all gateways of the region. It refuses
-// right and wrong addresses alike, so a refusal reveals nothing.
+// that code, from there.
 func (d *Defences) Guesses(v *visitor.Visitor, code string) *wire.Problem {
+	return d.guesses(limit.Guess, v, code, "Too many e-mail addresses were tried with access codes here. Wait an hour, then enter the one yours was sent to. Meanwhile you can join the queue without the code.")
+}
+
+// Guessed counts a wrong e-mail address.
+func (d *Defences) Guessed(v *visitor.Visitor, code string) { d.guessed(limit.Guess, v, code) }
+
+// TriesCode refuses another code of a promotion after too many wrong ones, by the fan, from
+// there.
+func (d *Defences) TriesCode(v *visitor.Visitor) *wire.Problem {
+	return d.guesses(limit.Promo, v, v.Fan(), "Too many wrong codes were tried here. Wait an hour before you try another. Meanwhile you can buy the tickets without one.")
+}
+
+// TriedCode counts a wrong code of a promotion.
+func (d *Defences) TriedCode(v *visitor.Visitor) { d.guessed(limit.Promo, v, v.Fan()) }
+
+func (d *Defences) guesses(route limit.Route, v *visitor.Visitor, of, detail string) *wire.Problem {
 	if v.Exempt || d.cfg.off(Limits) {
 		return nil
 	}
-	w := whoWith(v, code)
+	w := whoWith(v, of)
 	for _, kind := range []limit.Kind{limit.Fan, limit.Address, limit.Network} {
-		if used, of := d.limits.Used(limit.Guess, kind, w); of > 0 && used >= of {
-			d.metrics.limited.WithLabelValues(string(limit.Guess), string(kind)).Inc()
-			return &wire.Problem{Code: wire.CodeSlowDown, RetryAfterMS: guessWait.Milliseconds(),
-				Detail: "Too many e-mail addresses were tried with access codes here. Wait an hour, then enter the one yours was sent to. Meanwhile you can join the queue without the code."}
+		if used, most := d.limits.Used(route, kind, w); most > 0 && used >= most {
+			d.metrics.limited.WithLabelValues(string(route), string(kind)).Inc()
+			return &wire.Problem{Code: wire.CodeSlowDown, RetryAfterMS: guessWait.Milliseconds(), Detail: detail}
 		}
 	}
 	return nil
 }
 
-// Guessed counts a wrong e-mail address.
-func (d *Defences) Guessed(v *visitor.Visitor, code string) {
+func (d *Defences) guessed(route limit.Route, v *visitor.Visitor, of string) {
 	if !v.Exempt {
-		d.limits.Note(limit.Guess, whoWith(v, code))
+		d.limits.Note(route, whoWith(v, of))
 	}
 }
 

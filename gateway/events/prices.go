@@ -87,7 +87,7 @@ func (ev *Event) Price(l wire.Level) wire.Amounts {
 	if p, ok := ev.prices.Load(l.ID); ok {
 		return p.(*levelPrices).now().Amounts
 	}
-	return wire.NewAmounts(l.Base, l.ServiceFee, l.FacilityFee)
+	return ev.Record().Spec.Opening(l).Amounts
 }
 
 // History returns the last prices of a level, the newest first; none if it has not been

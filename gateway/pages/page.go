@@ -76,12 +76,19 @@ type Order struct {
 	Reason          string // why it failed
 	Placed          *Instant
 	Seats           []Seat
+	Taxes           []Tax
 	Total, Refunded *Money // Total nil: nothing was charged. Refunded is part of it, or nil
 }
 
 // Seat is a seat of an order, with what the buyer must know about it, and its ticket if
 // there is one.
-type Seat struct{ Label, Notes, Ticket string }
+type Seat struct{ Label, Notes, Concession, Ticket string }
+
+// Tax is a tax that is in a total.
+type Tax struct {
+	Name, Percent string // "VAT", "8.875"
+	Amount        *Money
+}
 
 // Carry is a place carried to this device, which takes it by posting the form to the page's
 // own address, with replace=yes if OtherFan.
@@ -119,7 +126,8 @@ type Entrants struct {
 // Prices are what an event's levels cost, and have cost.
 type Prices struct {
 	Event      *Event
-	Promises   bool // fans pay no more than the board showed when they joined
+	Taxes      string // "VAT 19 %"; empty: none
+	Promises   bool   // fans pay no more than the board showed when they joined
 	Levels     []PriceLevel
 	Comparable []PastSale // that the sale is compared with; none: it isn't
 
@@ -134,8 +142,16 @@ type PastSale struct {
 	Places   int
 }
 
+// Variant is what a level costs with a concession.
+type Variant struct {
+	Name  string
+	Price *Money
+}
+
 // PriceLevel is a level's price with what its rules allow.
 type PriceLevel struct {
+	Tax                          *Money // in Now; nil: none
+	Variants                     []Variant
 	ID, Name                     string
 	Now, Opening, Floor, Ceiling *Money
 	Moves                        bool

@@ -49,20 +49,19 @@ func check(o wire.OrderMessage) error {
 	seen := map[string]bool{}
 	var total int64
 	for _, q := range o.Seats {
-		p := q.Price
 		if q.ID == "" || seen[q.ID] {
 			return errors.New("a seat has no id, or comes twice")
 		}
-		if min(p.Base, p.ServiceFee, p.FacilityFee) < 0 || p != wire.NewAmounts(p.Base, p.ServiceFee, p.FacilityFee) {
-			return errors.New("a price is not the sum of its parts")
+		if !q.Sound() {
+			return errors.New("a price is not the sum of its parts, or above the list's")
 		}
-		for _, s := range []string{q.ID, q.Label, q.Level} {
+		for _, s := range []string{q.ID, q.Label, q.Level, q.Concession, q.Promotion} {
 			if strings.ContainsRune(s, 0) {
 				return errors.New("a text has a zero byte")
 			}
 		}
 		seen[q.ID] = true
-		total += p.Total
+		total += q.Price.Total
 	}
 	if total != o.Total {
 		return fmt.Errorf("the total is %d and its parts add up to %d", o.Total, total)

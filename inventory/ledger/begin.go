@@ -84,11 +84,12 @@ func (l *Ledger) place(ctx context.Context, tx pgx.Tx, messages []wire.OrderMess
 		}
 	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO order_lines (order_id, seat_id, label, level, base, service_fee, facility_fee, total, price_version)
-		SELECT n.order_id, n.seat_id, n.label, n.level, n.base, n.service_fee, n.facility_fee, n.total, n.price_version
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
-			AS n (order_id, seat_id, label, level, base, service_fee, facility_fee, total, price_version)`,
-		n.order, n.seat, n.label, n.level, n.base, n.service, n.facility, n.total, n.version)
+		INSERT INTO order_lines (order_id, seat_id, label, level, base, service_fee, facility_fee, total, price_version, tax, concession, promotion, list)
+		SELECT n.order_id, n.seat_id, n.label, n.level, n.base, n.service_fee, n.facility_fee, n.total, n.price_version, n.tax, n.concession, n.promotion, n.list
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+			$10::bigint[], $11::text[], $12::text[], $13::bigint[])
+			AS n (order_id, seat_id, label, level, base, service_fee, facility_fee, total, price_version, tax, concession, promotion, list)`,
+		n.order, n.seat, n.label, n.level, n.base, n.service, n.facility, n.total, n.version, n.tax, n.concession, n.promotion, n.list)
 	return placed, err
 }
 
@@ -96,6 +97,8 @@ func (l *Ledger) place(ctx context.Context, tx pgx.Tx, messages []wire.OrderMess
 type lineColumns struct {
 	order, seat, label, level               []string
 	base, service, facility, total, version []int64
+	concession, promotion                   []string
+	tax, list                               []int64
 }
 
 func (c *lineColumns) add(order string, seats []wire.SeatQuote) {
@@ -104,6 +107,7 @@ func (c *lineColumns) add(order string, seats []wire.SeatQuote) {
 		c.label, c.level = append(c.label, q.Label), append(c.level, q.Level)
 		c.base, c.service = append(c.base, q.Price.Base), append(c.service, q.Price.ServiceFee)
 		c.facility, c.total = append(c.facility, q.Price.FacilityFee), append(c.total, q.Price.Total)
-		c.version = append(c.version, q.Version)
+		c.version, c.tax = append(c.version, q.Version), append(c.tax, q.Price.Tax)
+		c.concession, c.promotion, c.list = append(c.concession, q.Concession), append(c.promotion, q.Promotion), append(c.list, q.List)
 	}
 }

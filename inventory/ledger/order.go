@@ -55,6 +55,7 @@ type Ticket struct {
 	Label      string
 	State      string // valid, void
 	Generation int
+	Concession string // id of the variant of the level that it was sold as; empty: the level itself
 }
 
 // Order reads an order. The error is ErrNotFound if there is none.
@@ -75,8 +76,8 @@ func (l *Ledger) Order(ctx context.Context, id string) (Order, error) {
 // Ticket reads a ticket. The error is ErrNotFound if there is none.
 func (l *Ledger) Ticket(ctx context.Context, id string) (Ticket, error) {
 	found, err := query(ctx, l, pgx.RowToStructByPos[Ticket], `
-		SELECT ticket_id, event_id, seat_id, order_id, fan_id, label, state, generation
-		FROM tickets WHERE ticket_id = $1`, id)
+		SELECT t.ticket_id, t.event_id, t.seat_id, t.order_id, t.fan_id, t.label, t.state, t.generation, coalesce(n.concession, '')
+		FROM tickets t LEFT JOIN order_lines n USING (order_id, seat_id) WHERE t.ticket_id = $1`, id)
 	if err != nil {
 		return Ticket{}, fmt.Errorf("ledger: ticket %s: %w", id, err)
 	}
@@ -107,7 +108,7 @@ func load(ctx context.Context, db sender, ids []string) (map[string]Order, error
 			func() error { found[o.ID] = o; return nil })
 		return err
 	})
-	b.Queue(`SELECT order_id, refund_no IS NOT NULL, off_sale, seat_id, label, level, base, service_fee, facility_fee, total, price_version
+	b.Queue(`SELECT order_id, refund_no IS NOT NULL, off_sale, seat_id, label, level, base, service_fee, facility_fee, total, price_version, tax, concession, promotion, list
 		FROM order_lines WHERE order_id = ANY ($1::text[]) ORDER BY order_id, seat_id`, ids).Query(func(rows pgx.Rows) error {
 		var id string
 		var refunded, off bool
@@ -145,9 +146,10 @@ func load(ctx context.Context, db sender, ids []string) (map[string]Order, error
 	return found, run(ctx, db, &b)
 }
 
-// quoteFields returns the scan targets for seat_id … price_version.
+// quoteFields returns the scan targets for seat_id … list.
 func quoteFields(q *wire.SeatQuote) []any {
-	return []any{&q.ID, &q.Label, &q.Level, &q.Price.Base, &q.Price.ServiceFee, &q.Price.FacilityFee, &q.Price.Total, &q.Version}
+	return []any{&q.ID, &q.Label, &q.Level, &q.Price.Base, &q.Price.ServiceFee, &q.Price.FacilityFee, &q.Price.Total, &q.Version,
+		&q.Price.Tax, &q.Concession, &q.Promotion, &q.List}
 }
 
 // Booking is a sold seat and what its buyer was quoted.
@@ -164,7 +166,7 @@ type Booking struct {
 // Bookings reads all bookings of an event, by seat.
 func (l *Ledger) Bookings(ctx context.Context, event string) ([]Booking, error) {
 	found, err := query(ctx, l, scanBooking, `
-		SELECT n.seat_id, n.label, n.level, n.base, n.service_fee, n.facility_fee, n.total, n.price_version,
+		SELECT n.seat_id, n.label, n.level, n.base, n.service_fee, n.facility_fee, n.total, n.price_version, n.tax, n.concession, n.promotion, n.list,
 			b.order_id, o.hold_id, o.fan_id, b.ticket_id, b.hold_revision, b.booked_at
 		FROM bookings b JOIN orders o USING (order_id) JOIN order_lines n USING (order_id, seat_id)
 		WHERE b.event_id = $1 ORDER BY b.seat_id`, event)

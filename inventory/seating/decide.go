@@ -169,6 +169,7 @@ func (e *Engine) forget(h *hold) {
 	}
 	delete(e.holds, h.id)
 	e.tally(h.fan, -len(h.seats))
+	e.uses.add(h.fan, h.quotes, -1)
 	if h.sold {
 		e.returns.buys(h.net, -len(h.seats))
 	}
@@ -187,6 +188,7 @@ func (e *Engine) tally(fan string, n int) {
 func (e *Engine) remember(h *hold) {
 	e.holds[h.id] = h
 	e.tally(h.fan, len(h.seats))
+	e.uses.add(h.fan, h.quotes, +1)
 	if h.sold {
 		e.returns.buys(h.net, len(h.seats))
 	} else {

@@ -22,6 +22,7 @@
 //	orphan.go    the rule about single seats           layer.go     free seats as bits of words
 //	best.go      best available                        split.go     in groups; accessible seats
 //	keep.go      how long seats are kept without buying
+//	terms.go     concessions and promotions, and how often they may be used
 //
 // # Invariants
 //
@@ -30,8 +31,9 @@
 //  2. A fan's tickets, held and bought, never exceed their limit.
 //  3. A plain hold ends by its deadline. One in checkout never does: Expire
 //     returns it, for the ledger to be asked.
-//  4. A quote never changes once a hold has it. It is what the level costs or, if that is
-//     less, what the fan was promised on joining.
+//  4. A quote never changes once a hold has it, but at its fan's own wish before the checkout
+//     (Terms), and then from the list prices that the hold was granted with. Those are what
+//     the level costs or, if that is less, what the fan was promised on joining.
 //  5. A request sent again is answered as before, even after the hold has ended.
 //  6. A companion seat goes only together with its accessible seat; once that is
 //     sold without it, it is a seat like any other. So what counts as free can
@@ -44,4 +46,6 @@
 //     A payment that begins before the deadline has all of its time.
 //  9. Confirm wins over any hold: the ledger is authoritative for sold. It does
 //     not win over a Refund of the same order.
+//  10. No promotion has more holds and orders than its limits allow, of all fans and of one;
+//     no fan and no order more seats of a concession. A hold that ends gives its uses back.
 package seating

@@ -38,7 +38,8 @@ type Engine struct {
 	attempted attempted        // holds that have ended
 	returned  ended            // seats, by returned
 	tickets   map[string]int   // by fan: seats held and bought
-	squares   int              // sum of the squares of tickets
+	uses      uses
+	squares   int // sum of the squares of tickets
 	returns   returns
 	keepers   keepers
 	back      []Returned // since the last call of Returned
@@ -84,7 +85,7 @@ func NewEngine(event wire.Event, index *plan.Index) *Engine {
 		index: index, levelOf: make([]uint8, n),
 		state: make([]wire.State, n), owner: make([]*hold, n), at: make([]time.Time, n),
 		flush: make([]uint64, n), revision: make([]uint64, n), blocks: map[int]block{}, spoiled: map[int]struct{}{}, channels: map[string]int{},
-		holds: map[string]*hold{}, tickets: map[string]int{}, returns: newReturns(), keepers: keepers{of: map[string]*keeper{}},
+		holds: map[string]*hold{}, tickets: map[string]int{}, uses: uses{}, returns: newReturns(), keepers: keepers{of: map[string]*keeper{}},
 		sectionOf: make([]uint16, n), dirty: map[int]bool{},
 	}
 	e.SetEvent(event)
@@ -216,7 +217,9 @@ func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	if h.sold {
 		e.returns.buys(h.net, 1)
 	}
+	e.uses.add(h.fan, h.quotes, -1)
 	h.seats, h.quotes = append(h.seats, seat), append(h.quotes, *r.Quote)
+	e.uses.add(h.fan, h.quotes, +1)
 	e.tally(h.fan, 1)
 	if r.Channel != "" {
 		e.mark(seat, &block{r.Channel, r.Why})

@@ -247,7 +247,7 @@ func TestConfirmWinsOverALapsedHold(t *testing.T) {
 func TestRestoreIsTheSameEngine(t *testing.T) {
 	index := seatingtest.Hall(t, 4, 12, 30)
 	rapid.Check(t, func(t *rapid.T) {
-		event := seatingtest.Concert()
+		event := family()
 		event.Spec.Hold.MoreTime = wire.Duration(2 * time.Minute)
 		event.Spec.Hold.Orphans = rapid.SampledFrom([]string{wire.OrphansOff, wire.OrphansLenient, wire.OrphansStrict}).Draw(t, "orphans")
 		e := NewEngine(event, index)
@@ -306,7 +306,7 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 			}
 		}
 		stored()
-		again := NewEngine(seatingtest.Concert(), index)
+		again := NewEngine(family(), index)
 		for i, r := range records {
 			if err := again.Restore(i, r, e.revision[i]); err != nil {
 				t.Fatal(err)
@@ -316,7 +316,7 @@ func TestRestoreIsTheSameEngine(t *testing.T) {
 		if fmt.Sprint(again.channels) != fmt.Sprint(e.channels) {
 			t.Fatalf("restored channels %v, were %v", again.channels, e.channels)
 		}
-		if again.all != e.all || len(again.holds) != len(e.holds) || fmt.Sprint(again.tickets) != fmt.Sprint(e.tickets) {
+		if again.all != e.all || len(again.holds) != len(e.holds) || fmt.Sprint(again.tickets) != fmt.Sprint(e.tickets) || fmt.Sprint(again.uses) != fmt.Sprint(e.uses) {
 			t.Fatalf("restored %+v %v, was %+v %v", again.all, again.tickets, e.all, e.tickets)
 		}
 		for i := range records {
@@ -344,7 +344,7 @@ func step(t *rapid.T, e *Engine, now time.Time) {
 		order = h.order
 	}
 	seats := rapid.SliceOfN(rapid.SampledFrom([]string{"A-1", "A-2", "A-3", "B-4", "C-5", "D-1", "D-2", "floor/3", "X-1"}), 0, 3).Draw(t, "seats")
-	switch rapid.SampledFrom([]string{"seats", "best", "area", "release", "checkout", "extend", "confirm", "expire", "block", "wide", "refund", "more-time", "fail"}).Draw(t, "act") {
+	switch rapid.SampledFrom([]string{"seats", "best", "area", "release", "checkout", "extend", "confirm", "expire", "block", "wide", "refund", "more-time", "fail", "terms", "terms"}).Draw(t, "act") {
 	case "seats":
 		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute), Channel: channel}, Seats: seats}, now)
 	case "best":
@@ -361,6 +361,8 @@ func step(t *rapid.T, e *Engine, now time.Time) {
 		if h := e.holds[id]; h != nil && h.order != "" {
 			e.Confirm(wire.ConfirmRequest{Hold: id, Order: h.order, Fan: h.fan, Seats: h.quotes}, now)
 		}
+	case "terms":
+		drawTerms(t, e, id, fan, now)
 	case "fail":
 		e.Release(wire.ReleaseRequest{Hold: id, Order: order, Again: count > 0}, now)
 	case "expire":
@@ -389,6 +391,7 @@ func step(t *rapid.T, e *Engine, now time.Time) {
 func checkEngine(t *rapid.T, e *Engine) {
 	var all wire.Count
 	tickets := map[string]int{}
+	checkUses(t, e)
 	for i := range e.state {
 		h := e.owner[i]
 		switch e.state[i] {

@@ -109,7 +109,7 @@ func moved(a wire.PriceAct, state State, to map[string]wire.ProposedPrice, why s
 			return nil, err
 		}
 		after := l.was
-		after.Price = wire.Price{Amounts: wire.NewAmounts(p.Total-l.ServiceFee-l.FacilityFee, l.ServiceFee, l.FacilityFee),
+		after.Price = wire.Price{Amounts: l.At(p.Total),
 			Version: l.was.Version + 1, At: a.At.UTC(), Why: why + p.Why, Wanted: p.Wanted, Parts: p.Parts}
 		after.QueueAt = p.QueueAt
 		next[at.ID] = after

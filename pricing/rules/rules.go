@@ -135,7 +135,7 @@ func (d *decision) tiers(l *level) {
 
 // after is what the level becomes.
 func (d *decision) after(l *level) (next wire.LevelPrice, moved bool) {
-	amounts := wire.NewAmounts(l.to-l.ServiceFee-l.FacilityFee, l.ServiceFee, l.FacilityFee)
+	amounts := l.At(l.to)
 	if l.was.Version > 0 && l.was.Amounts == amounts {
 		return l.was, false
 	}

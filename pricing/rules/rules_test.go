@@ -51,23 +51,24 @@ func drawn(t *rapid.T) wire.Spec {
 		r := wire.Rails{Level: id, Round: round, Direction: rapid.SampledFrom([]string{"up", "down", "both"}).Draw(t, "direction"),
 			Step: unit * rapid.Int64Range(1, 50).Draw(t, "step"), Freeze: rapid.IntRange(0, 9).Draw(t, "freeze") == 0,
 			CoolDown: wire.Duration(rapid.IntRange(5, 30).Draw(t, "cool down")) * wire.Duration(time.Minute)}
-		r.Floor, r.Ceiling = l.Total(), l.Total()
+		total := s.Opening(l).Total
+		r.Floor, r.Ceiling = total, total
 		if r.Direction != wire.PriceUp {
-			r.Floor = rapid.Int64Range(7, l.Total()-1).Draw(t, "floor")
+			r.Floor = rapid.Int64Range(7, total-1).Draw(t, "floor")
 		}
 		if r.Direction != wire.PriceDown {
-			r.Ceiling = l.Total() + rapid.Int64Range(1, 1_000_000).Draw(t, "ceiling")
+			r.Ceiling = total + rapid.Int64Range(1, 1_000_000).Draw(t, "ceiling")
 		}
 		if s.Pricing.Spread {
-			r.Floor, r.Ceiling = min(r.Floor, topFloor), max(l.Total(), min(r.Ceiling, topCeiling))
-			if r.Direction == wire.PriceUp && r.Floor < l.Total() || r.Floor == r.Ceiling {
+			r.Floor, r.Ceiling = min(r.Floor, topFloor), max(total, min(r.Ceiling, topCeiling))
+			if r.Direction == wire.PriceUp && r.Floor < total || r.Floor == r.Ceiling {
 				r.Direction = wire.PriceBoth
 				if r.Floor == r.Ceiling {
 					r.Floor--
 				}
 			}
-			if r.Direction == wire.PriceUp && r.Ceiling == l.Total() {
-				r.Direction, r.Floor = wire.PriceDown, min(topFloor, l.Total()-1)
+			if r.Direction == wire.PriceUp && r.Ceiling == total {
+				r.Direction, r.Floor = wire.PriceDown, min(topFloor, total-1)
 			}
 			topFloor, topCeiling = r.Floor, r.Ceiling
 		}

@@ -42,7 +42,7 @@ func Verify(last, act wire.PriceAct) (wrong []string) {
 		if r, moves := act.Rules.Pricing.RailsOf(l.ID); moves {
 			floor, ceiling = r.Bounds(act.Rules.Pricing.Mode, l.Total)
 		}
-		if p := act.Levels[l.ID]; p.Total < floor || p.Total > ceiling || p.Amounts != wire.NewAmounts(p.Base, l.ServiceFee, l.FacilityFee) {
+		if p := act.Levels[l.ID]; p.Total < floor || p.Total > ceiling || p.Amounts != l.At(p.Total) {
 			fault("%s: %+v is outside of %d to %d", l.ID, p.Amounts, floor, ceiling)
 		}
 	}

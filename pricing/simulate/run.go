@@ -246,7 +246,7 @@ func (s *sale) end(h *hold) {
 	}
 	l.sold += len(h.seats)
 	s.note(h, wire.Sold)
-	s.outcome.buy(h, s.Spec.Levels[h.level].Total())
+	s.outcome.buy(h, s.Spec.Opening(s.Spec.Levels[h.level]).Total)
 }
 
 // note adds to the log what becomes of a hold's places.

@@ -120,7 +120,7 @@ func drawn(t *rapid.T) wire.Spec {
 		p.Comparable = wire.Comparable{Sales: []wire.PastSale{{Event: "past", Venue: "Hall", StartsAt: s.StartsAt.AddDate(0, 0, -7), Places: 400}}, Curve: []wire.SharePoint{{After: wire.Duration(time.Hour), BasisPoints: 6000}}}
 	}
 	for i := range p.Rails {
-		r, at := &p.Rails[i], s.Levels[i].Total()
+		r, at := &p.Rails[i], s.Opening(s.Levels[i]).Total
 		r.Direction = rapid.SampledFrom([]string{wire.PriceUp, wire.PriceDown, wire.PriceBoth}).Draw(t, "direction")
 		r.Floor, r.Ceiling, r.Step = at, at, 50*rapid.Int64Range(1, 20).Draw(t, "step")
 		if r.Direction != wire.PriceUp {

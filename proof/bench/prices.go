@@ -97,7 +97,8 @@ func (b *bench) benchShown(ctx context.Context) error {
 	}
 	b.meter = startMeter()
 	var rounds []report.Sample
-	total := region.event(event).Spec.Levels[0].Total()
+	spec := region.event(event).Spec
+	total := spec.Opening(spec.Levels[0]).Total
 	for range b.rounds {
 		total += priceStep
 		ahead.Add(int64(priceIntervals))

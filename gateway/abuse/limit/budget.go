@@ -39,6 +39,7 @@ const (
 
 	NewFan   Route = "new-fan"  // new fans; those beyond the budget owe a proof
 	Guess    Route = "guess"    // wrong e-mail addresses for an access code; the "fan" of this budget is the code
+	Promo    Route = "promo"    // wrong codes of promotions
 	Digits   Route = "digits"   // tries at the digits of a link; the "fan" of this budget is the link
 	Stranger Route = "stranger" // joins by clients that have not opened the page
 	Rotation Route = "rotation" // addresses of a network seen for the first time
@@ -68,6 +69,7 @@ const defaults = `
 	connect.address=60000-M  connect.network=240000-M
 
 	guess.address=30-H       guess.network=120-H       guess.fan=10-H     digits.fan=5-H
+	promo.address=240-H      promo.network=960-H       promo.fan=10-H
 	new-fan.address=96-H     new-fan.network=768-H   stranger.network=60-M   rotation.network=256-M
 	held.address=3000-M      held.fan=240-M          spin.network=400-H      spin.fan=20-H`
 
@@ -118,7 +120,7 @@ func (b Budgets) add(field string) error {
 
 // Routes lists all routes.
 func Routes() []Route {
-	return []Route{Join, Redeem, Hold, Checkout, Challenge, Carry, SignOut, Read, Live, Connect, NewFan, Guess, Digits, Stranger, Rotation, Held, Spin}
+	return []Route{Join, Redeem, Hold, Checkout, Challenge, Carry, SignOut, Read, Live, Connect, NewFan, Guess, Promo, Digits, Stranger, Rotation, Held, Spin}
 }
 
 // With returns b overridden by other.

@@ -87,7 +87,7 @@ func (r Report) prices(k int, l wire.Level) (d Drawing, moves bool) {
 	d = Drawing{"price-" + l.ID, chart.Chart{Title: "Price of " + name(l) + " (dotted: never below, never above)", About: "What a ticket cost, fees included, over time, and the lowest and highest that the rules allow.", To: r.length(), Label: r.short}}
 	for i, res := range r.Results {
 		level := res.Spec.Levels[k]
-		line := chart.Line{Name: res.Name, Look: i, Steps: true, Points: []chart.Point{{Value: level.Total()}}}
+		line := chart.Line{Name: res.Name, Look: i, Steps: true, Points: []chart.Point{{Value: res.Spec.Opening(level).Total}}}
 		for _, c := range res.Changes {
 			if c.Level == l.ID {
 				line.Points = append(line.Points, chart.Point{After: c.After, Value: c.To})
