@@ -7,6 +7,7 @@
 //	  (seal.go)   fan.go      the cookie that says who a browser is
 //	              device.go   the cookie that says which browser it is
 //	              code.go     access codes
+//	              promotion.go  what stands for the code of a promotion
 //	              carry.go    links that take a place to another device
 //	              network.go  tags that stand for networks in records
 //

@@ -56,7 +56,7 @@ func (c Concession) Of(total int64) int64 {
 // seal, by the keyring, and all else names the promotion by its id.
 type Promotion struct {
 	ID     string    `json:"id" file:"required"`
-	Seal   string    `json:"seal" file:"required"` // by "frontrow promotion seal"
+	Seal   string    `json:"seal" file:"required"` // by "frontrow codes seal"
 	Levels []string  `json:"levels,omitempty"`     // whose seats it counts for; none: all
 	Off              // an amount is of the whole order, and shared by its seats
 	From   time.Time `json:"from,omitzero"`                    // zero: at once
@@ -150,7 +150,7 @@ func (s Spec) checkTerms(f *faults) {
 			f.add(key+"seal", "it is that of %q too: a code is one promotion's", other)
 		}
 		if seals[p.Seal] = p.ID; p.Seal == "" || len(p.Seal) > maxSeal {
-			f.add(key+"seal", "write the seal of the code, from \"frontrow promotion seal\"")
+			f.add(key+"seal", "write the seal of the code, from \"frontrow codes seal\"")
 		}
 		s.checkLevelNames(f, key+"levels", p.Levels)
 		p.Off.check(f, key)

@@ -60,7 +60,8 @@ type cli struct {
 	Codes    struct {
 		Issue codesIssueCmd `cmd:"" help:"Choose registered fans and issue their access codes."`
 		Check codesCheckCmd `cmd:"" help:"Explain an access code, or the link with it: what it opens, for whom, and whether it can be used now. Exit status 1: it can't."`
-	} `cmd:"" group:"Tools:" help:"Access codes (Verified Fan)."`
+		Seal  codesSealCmd  `cmd:"" help:"Seal the code of a promotion, for the event's file."`
+	} `cmd:"" group:"Tools:" help:"Access codes (Verified Fan), and the codes of promotions."`
 	Keys struct {
 		Make   keysMakeCmd   `cmd:"" default:"withargs" help:"Make a keyring (\"frontrow keys FILE\" does, too)."`
 		Split  keysSplitCmd  `cmd:"" help:"Write the part of a keyring that a role needs."`

@@ -176,7 +176,7 @@ func kept(t *rapid.T, s wire.Spec, was, is map[string]wire.LevelPrice, now time.
 			continue
 		}
 		r, moves := p.RailsOf(l.ID)
-		floor, ceiling := r.Bounds(p.Mode, l.Total())
+		floor, ceiling := r.Bounds(p.Mode, s.Opening(l).Total)
 		quiet := now.Before(s.OpensAt.Add(time.Duration(p.QuietAfter)))
 		if !moves || b.Total < floor || b.Total > ceiling || quiet || b.Version != a.Version+1 || !b.At.Equal(now) || b.ServiceFee != l.ServiceFee {
 			t.Fatalf("%s: %+v became %+v at %v", l.ID, a, b, now)
@@ -215,7 +215,7 @@ func bounded(t *rapid.T, s wire.Spec, r Result) {
 	}
 	opening := int64(0)
 	for k, l := range s.Levels {
-		opening += r.Curve.At(last, k).Sold * l.Total()
+		opening += r.Curve.At(last, k).Sold * s.Opening(l).Total
 	}
 	if r.Revenue != revenue || int64(r.Sold) != sold || revenue < least || revenue > most || revenue != opening+r.Dearer.Sum-r.Cheaper.Sum {
 		t.Fatalf("%d for %d, of %d to %d: %+v", r.Revenue, r.Sold, least, most, r)

@@ -4,7 +4,7 @@
 import { proof, publicKey } from "./key";
 import type { Task } from "./solver";
 
-export interface Amounts { base: number; service_fee: number; facility_fee: number; total: number }
+export interface Amounts { base: number; service_fee: number; facility_fee: number; total: number; tax?: number }
 export interface Level { id: string; name: string; categories: string[]; price: Amounts }
 export interface EventInfo {
   id: string; name: string; venue: string; currency: string; starts_at?: string; opens_at?: string;
@@ -12,6 +12,9 @@ export interface EventInfo {
   levels: Level[]; limits: { per_fan: number };
   hold: { seconds: number; more_seconds?: number }; // how long seats are kept, and what a fan may add to it once
   plan: string; // digest
+  tax?: { rates: { name: string }[] };
+  concessions?: { id: string; name: string; levels: string[] }[]; // variants of levels
+  promotions?: boolean; // there are codes
 }
 /** Of a region, or of one life of its queue. */
 export interface Head { head: number; joined: number; drawn?: number; upto?: number }
@@ -45,7 +48,8 @@ export interface Pass { pass: string; expires_at: string }
 export interface Carried { link: string; digits: string; qr: string; qr_size: number; expires_at: string }
 /** What a buyer must know of a seat before paying. */
 export type SeatNote = "restricted_view" | "accessible" | "companion";
-export interface SeatQuote { id: string; label: string; price: Amounts; notes?: SeatNote[] }
+/** Concession is an id while the seat is held, and a name in an order. List is the total without it and without a code. */
+export interface SeatQuote { id: string; label: string; level: string; price: Amounts; notes?: SeatNote[]; concession?: string; promotion?: string; list?: number }
 export interface Hold { hold: string; seats: SeatQuote[]; total: number; currency: string; expires_at: string; why?: string }
 export interface Best { count: number; level?: string; section?: string; accessible?: boolean }
 export type HoldWish = { seats: string[] } | { best: Best } | { area: string; count: number };
@@ -54,7 +58,7 @@ export interface Order {
   seats?: SeatQuote[]; total?: number; refunded?: number; currency?: string; tickets?: string[];
   hold?: { hold: string; expires_at: string }; // of a failed order: the seats are still the fan's
 }
-export interface Ticket { event: string; seat: string; label: string; state: string; generation: number; barcode: string; notes?: SeatNote[] }
+export interface Ticket { event: string; seat: string; label: string; state: string; generation: number; barcode: string; concession?: string; notes?: SeatNote[] }
 /** Availability is one state a place in plan order: 0 free, 1 held, 2 sold, 3 blocked. */
 export interface Availability { seq: number; states: Uint8Array }
 
@@ -119,7 +123,7 @@ async function json<T>(method: string, path: string, body?: unknown): Promise<T>
 }
 
 /** Sends with a pass, and a proof by the key that it may be bound to. A clock that is off is known from the refusal: once more, by the server's. */
-async function admitted(pass: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+export async function admitted(pass: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
   const once = async () => send(method, path, body, { authorization: `Bearer ${pass}`, ...await proof(method, path, pass, now(), newKey()).catch(() => ({})), ...headers });
   return once().catch((e) => {
     if (e.code !== "proof") throw e;

@@ -1,7 +1,7 @@
 // From the hold to the tickets. The quote is locked: what is shown is what is
 // paid. Deadlines are the server's instants; the countdown only shows them.
 
-import { type Api, type EventInfo, type Hold, newKey, now, type Order, Problem, type SeatQuote } from "./api";
+import { admitted, type Api, type EventInfo, type Hold, newKey, now, type Order, Problem, type SeatQuote } from "./api";
 import { busy, by, el, fail, fill, say, show, text } from "./dom";
 import type { Notice } from "./live";
 import { money, plural } from "./money";
@@ -26,8 +26,8 @@ export class Checkout {
   private unknown = 0;
 
   constructor(
-    private readonly api: Api, private readonly store: Store, private readonly info: () => Promise<EventInfo>,
-    private readonly back: () => void, private readonly lost: (p: Problem) => boolean,
+    private readonly api: Api, readonly store: Store, readonly info: () => Promise<EventInfo>,
+    private readonly back: () => void, readonly lost: (p: Problem) => boolean,
   ) {
     by("checkout-form").addEventListener("submit", (e) => {
       e.preventDefault();
@@ -56,6 +56,8 @@ export class Checkout {
     by("payment").hidden = !hold.total; // nothing to pay needs no card
     this.offerMore(hold);
     this.tick(hold, Infinity);
+    const terms = document.body.dataset.terms;
+    if (terms) import(terms).then((m: typeof import("./terms")) => m.offer(this, hold, { admitted, money, say, fail }));
   }
 
   /** More time can be had once a hold, where the event gives any. */
@@ -104,7 +106,7 @@ export class Checkout {
     this.clock = setTimeout(() => this.tick(hold, left), 250);
   }
 
-  private over(message: string): void {
+  over(message: string): void {
     clearTimeout(this.clock);
     this.store.set({ hold: undefined, key: undefined });
     this.back();

@@ -9,6 +9,7 @@ export async function showTicket(id: string): Promise<void> {
   try {
     const t = await ticket(id);
     text(by("ticket-label"), t.label || t.seat);
+    text(by("ticket-concession"), t.concession ?? "");
     text(by("ticket-notes"), noteWords(t.notes));
     text(by("ticket-code"), t.barcode);
     const good = t.state === "valid";

@@ -1,0 +1,89 @@
+package writer
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"frontrow/internal/natstest"
+	"frontrow/inventory/inventorytest"
+	"frontrow/inventory/seating/seatingtest"
+	"frontrow/wire"
+)
+
+// A thousand fans use a code at once that is good a hundred times, while one writer dies and
+// another takes over: a hundred have it, neither more nor fewer, and the records say who.
+// What is given back can be used again.
+func TestAHundredOfAThousandUseTheCode(t *testing.T) {
+	const fans, limit = 1000, 100
+	h := newFixture(t, natstest.Run(t), seatingtest.Hall(t, 1, 2, fans), func(s *wire.Spec) {
+		s.Promotions = []wire.Promotion{{ID: "spring", Seal: "s", Off: wire.Off{AmountOff: 600}, Limit: limit, PerFan: 1}}
+	})
+	first := h.worker("first", nil)
+	ask[wire.Stock](h, wire.ActStatus, nil)
+	h.worker("second", nil)
+
+	requests := make([]wire.TermsRequest, fans)
+	each := func(do func(*wire.TermsRequest)) {
+		var wg sync.WaitGroup
+		for i := range requests {
+			wg.Go(func() { do(&requests[i]) })
+		}
+		wg.Wait()
+	}
+	each(func(r *wire.TermsRequest) {
+		*r = wire.TermsRequest{Hold: wire.NewHold(), Fan: wire.NewFan(), Promotion: "spring"}
+		held := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: r.Hold, Claims: inventorytest.Claims(r.Fan), Area: "floor", Count: 1})
+		if held.Problem != nil {
+			t.Error(held.Problem)
+		}
+	})
+	var have sync.Map // by hold
+	var used, refused atomic.Int64
+	each(func(r *wire.TermsRequest) {
+		switch reply := ask[wire.HoldReply](h, wire.ActTerms, *r); {
+		case reply.Problem == nil && reply.Total == 5000:
+			have.Store(r.Hold, *r)
+			if used.Add(1) == limit/2 {
+				first.Crash()
+			}
+		case inventorytest.Code(reply.Problem) == wire.CodePromoUsedUp:
+			refused.Add(1)
+		default:
+			t.Errorf("%+v", reply)
+		}
+	})
+	if used.Load() != limit || refused.Load() != fans-limit {
+		t.Fatalf("%d have used it, %d were refused", used.Load(), refused.Load())
+	}
+	have.Range(func(_, value any) bool { // a release that comes first, and the next use
+		r := value.(wire.TermsRequest)
+		back := ask[wire.StandingReply](h, wire.ActRelease, wire.ReleaseRequest{Hold: r.Hold, Fan: r.Fan})
+		if back.Problem != nil {
+			t.Error(back.Problem)
+		}
+		return false
+	})
+	used.Store(0)
+	each(func(r *wire.TermsRequest) {
+		if _, has := have.Load(r.Hold); !has && ask[wire.HoldReply](h, wire.ActTerms, *r).Problem == nil {
+			used.Add(1)
+		}
+	})
+	if used.Load() != 1 {
+		t.Errorf("one use came back, and was had %d times", used.Load())
+	}
+	h.CheckLog()
+	records := 0
+	for i := range h.Index.Len() {
+		if q := h.Record(h.Index.ID(i)).Quote; q != nil && q.Promotion == "spring" {
+			records++
+			if !q.Sound() || q.Price.Total != 5000 || q.List != 5600 {
+				t.Errorf("%+v", q)
+			}
+		}
+	}
+	if records != limit {
+		t.Errorf("the records name it %d times", records)
+	}
+}
