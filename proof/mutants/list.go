@@ -14,7 +14,7 @@ type mutant struct {
 type edit struct{ file, old, new string }
 
 // list is all of them.
-var list = slices.Concat(sale, prices)
+var list = slices.Concat(sale, prices, money)
 
 // sale is ordered from the server up: register, seats, ledger, checkout, admission, gateway.
 var sale = []mutant{
