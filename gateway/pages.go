@@ -73,7 +73,7 @@ func (g *Gateway) pageEvent(ev *events.Event) *pages.Event {
 	s, now, zone := ev.Record().Spec, g.cfg.Now(), ev.Zone()
 	p := &pages.Event{ID: ev.ID(), Name: s.Name, Venue: s.Venue, State: ev.State(now), Digits: wire.CurrencyDigits(s.Currency), PerFan: s.Limits.PerFan,
 		Starts: pages.InstantOf(s.StartsAt, zone), Lottery: s.Admission.Lottery, PricesMove: s.Pricing.Mode != wire.PricingFixed,
-		Terms: len(s.Tax.Rates)+len(s.Concessions)+len(s.Promotions) > 0}
+		Reductions: len(s.Tax.Rates)+len(s.Concessions)+len(s.Promotions) > 0}
 	p.DrawAhead = p.Lottery && p.State == wire.SaleScheduled
 	if p.State == wire.SaleScheduled && now.Before(s.OpensAt) {
 		p.Opens = pages.InstantOf(s.OpensAt, zone)

@@ -38,7 +38,7 @@ type eventReply struct {
 	Tax      *taxReply    `json:"tax,omitempty"`
 
 	Concessions []concessionReply `json:"concessions,omitempty"`
-	Promotions  bool              `json:"promotions,omitempty"` // there are codes to be given with the terms of a hold
+	Promotions  bool              `json:"promotions,omitempty"` // there are codes of promotions
 
 	Plan   string `json:"plan"` // digest
 	Places int    `json:"places"`

@@ -74,7 +74,7 @@ func (g *Gateway) table() []route {
 		{"POST /v1/events/{event}/holds", g.hold, limit.Hold, anEvent | aPass, api},
 		{"DELETE /v1/holds/{hold}", g.release, limit.Hold, aHold, api},
 		{"POST /v1/holds/{hold}/more-time", g.moreTime, limit.Hold, aHold, api},
-		{"PUT /v1/holds/{hold}/terms", g.terms, limit.Hold, aHold, api},
+		{"PUT /v1/holds/{hold}/reductions", g.reductions, limit.Hold, aHold, api},
 		{"POST /v1/holds/{hold}/checkout", g.checkout, limit.Checkout, aHold, api},
 		{"GET /v1/orders", g.history, limit.Read, aFan, api},
 		{"GET /v1/orders/{order}", g.order, limit.Read, aFan, api},

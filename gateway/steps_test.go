@@ -29,7 +29,7 @@ func steps() map[string]step {
 			GET /.well-known/jwks.json, GET /{$}, GET /e/{event}, GET /orders, GET /e/{event}/draw, GET /e/{event}/prices, GET /t/{ticket}, GET /c/{token}, POST /c/{token},
 			GET /assets/{name...}, GET /favicon.ico, GET /favicon.svg`,
 		ofAFan:        `POST /sign-out, POST /v1/events/{event}/passes, POST /v1/carry, GET /v1/orders, GET /v1/orders/{order}, GET /v1/tickets/{ticket}, GET /v1/tickets/{ticket}/qr.svg`,
-		afterTheQueue: `POST /v1/events/{event}/holds, DELETE /v1/holds/{hold}, POST /v1/holds/{hold}/more-time, PUT /v1/holds/{hold}/terms, POST /v1/holds/{hold}/checkout`,
+		afterTheQueue: `POST /v1/events/{event}/holds, DELETE /v1/holds/{hold}, POST /v1/holds/{hold}/more-time, PUT /v1/holds/{hold}/reductions, POST /v1/holds/{hold}/checkout`,
 	} {
 		for pattern := range strings.SplitSeq(patterns, ",") {
 			all[strings.TrimSpace(pattern)] = asks

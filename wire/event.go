@@ -171,7 +171,7 @@ func (s Spec) WithDefaults() Spec {
 		s.Admission.Ceiling = 2000
 	}
 	s.Pricing = s.withPricing()
-	s.Promotions = s.withTerms()
+	s.Promotions = s.withPromotions()
 	return s
 }
 

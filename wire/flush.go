@@ -18,7 +18,7 @@ const (
 	ActKindExtend   = "extend"    //
 	ActKindReturn   = "return"    // from checkout to held: the payment failed, another may be tried
 	ActKindMoreTime = "more-time" //
-	ActKindTerms    = "terms"     // a hold's seats cost something else, as its fan asked
+	ActKindReduce   = "reduce"    // a hold's seats cost something else, as its fan asked
 	ActKindSell     = "sell"      //
 	ActKindRefund   = "refund"    // sold seats came back
 	ActKindBlock    = "block"     //
@@ -34,7 +34,7 @@ type Act struct {
 	Order   string     `json:"order,omitempty"`
 	Fan     string     `json:"fan,omitempty"`
 	Seats   []string   `json:"seats,omitempty"`
-	Prices  []Amounts  `json:"prices,omitempty"` // of a hold and of terms, seat by seat
+	Prices  []Amounts  `json:"prices,omitempty"` // of a hold and its reductions, seat by seat
 	Priced  int64      `json:"priced,omitempty"` // of a hold: Claims.Priced
 	Until   *time.Time `json:"until,omitempty"`
 	By      string     `json:"by,omitempty"` // operator

@@ -100,7 +100,7 @@ type SeatQuote struct {
 	Version int64   `json:"price_version"`
 	Notes   Notes   `json:"notes,omitzero"` // from the plan; the ledger keeps none
 
-	// Of a price that is less than the list's: see Terms.
+	// Of a price that is less than the list's: see ReductionsRequest.
 	Concession string `json:"concession,omitempty"` // id of the variant of the level
 	Promotion  string `json:"promotion,omitempty"`  // id of the promotion whose code counts for this seat
 	List       int64  `json:"list,omitempty"`       // the total without the two; 0 without either

@@ -38,7 +38,7 @@ func (s Spec) Validate(categories []string) error {
 	}
 	s.checkLevels(&f)
 	s.checkTax(&f)
-	s.checkTerms(&f)
+	s.checkReductions(&f)
 	s.checkPricing(&f)
 	if categories != nil && len(s.Levels) <= MaxLevels {
 		s.checkCategories(&f, categories)

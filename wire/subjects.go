@@ -132,7 +132,7 @@ const (
 	ActConfirm  = "confirm"   // ConfirmRequest → Reply
 	ActBlock    = "block"     // BlockRequest → BlockReply
 	ActMoreTime = "more-time" // MoreTimeRequest → HoldReply
-	ActTerms    = "terms"     // TermsRequest → HoldReply
+	ActReduce   = "reduce"    // ReductionsRequest → HoldReply
 	ActRefund   = "refund"    // RefundRequest → Reply
 	ActClear    = "clear"     // ClearRequest → ClearReply
 	ActStatus   = "status"    // empty → Stock

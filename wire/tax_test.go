@@ -116,7 +116,7 @@ func TestAtAddsUp(t *testing.T) {
 	})
 }
 
-func TestTermsOfASpec(t *testing.T) {
+func TestReductionsOfASpec(t *testing.T) {
 	total := func(n int64) *int64 { return &n }
 	for name, c := range map[string]struct {
 		change func(*Spec)
@@ -167,7 +167,7 @@ func TestTermsOfASpec(t *testing.T) {
 		s = s.WithDefaults()
 		var f faults
 		s.checkTax(&f)
-		s.checkTerms(&f)
+		s.checkReductions(&f)
 		err := errors.Join(f...)
 		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)

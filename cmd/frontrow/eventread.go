@@ -127,7 +127,7 @@ func (c terminal) readBack(event wire.Event) {
 		fmt.Fprintf(w, "  %s\t%s\n", l.ID, eventfile.AllIn(s, l))
 	}
 	_ = w.Flush() // to the terminal, as all else here
-	if lines := eventfile.ExplainTerms(s); len(lines) > 0 {
+	if lines := eventfile.ExplainReductions(s); len(lines) > 0 {
 		fmt.Fprintf(c.stdout, "  what fans may pay less\n    %s\n", strings.Join(lines, "\n    "))
 	}
 	if lines := eventfile.Explain(s); len(lines) > 0 {

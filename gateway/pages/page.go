@@ -40,7 +40,7 @@ type Event struct {
 	Lottery         bool     // fans who join before the on-sale are drawn by lot
 	DrawAhead       bool     // and the draw is still to come
 	PricesMove      bool     // by rules that are published
-	Terms           bool     // there are taxes, concessions or codes at the checkout
+	Reductions      bool     // there are taxes, concessions or codes at the checkout
 	State           string   // wire.SaleScheduled, SaleOpen, SalePaused, SaleSoldOut or SaleClosed
 	Status          string   // the same as a sentence: "On sale now"
 	Digits          int      // minor digits of the event's currency

@@ -22,7 +22,7 @@
 //	orphan.go    the rule about single seats           layer.go     free seats as bits of words
 //	best.go      best available                        split.go     in groups; accessible seats
 //	keep.go      how long seats are kept without buying
-//	terms.go     concessions and promotions, and how often they may be used
+//	reductions.go     concessions and promotions, and how often they may be used
 //
 // # Invariants
 //
@@ -32,7 +32,7 @@
 //  3. A plain hold ends by its deadline. One in checkout never does: Expire
 //     returns it, for the ledger to be asked.
 //  4. A quote never changes once a hold has it, but at its fan's own wish before the checkout
-//     (Terms), and then from the list prices that the hold was granted with. Those are what
+//     (Reduce), and then from the list prices that the hold was granted with. Those are what
 //     the level costs or, if that is less, what the fan was promised on joining.
 //  5. A request sent again is answered as before, even after the hold has ended.
 //  6. A companion seat goes only together with its accessible seat; once that is

@@ -344,7 +344,7 @@ func step(t *rapid.T, e *Engine, now time.Time) {
 		order = h.order
 	}
 	seats := rapid.SliceOfN(rapid.SampledFrom([]string{"A-1", "A-2", "A-3", "B-4", "C-5", "D-1", "D-2", "floor/3", "X-1"}), 0, 3).Draw(t, "seats")
-	switch rapid.SampledFrom([]string{"seats", "best", "area", "release", "checkout", "extend", "confirm", "expire", "block", "wide", "refund", "more-time", "fail", "terms", "terms"}).Draw(t, "act") {
+	switch rapid.SampledFrom([]string{"seats", "best", "area", "release", "checkout", "extend", "confirm", "expire", "block", "wide", "refund", "more-time", "fail", "reduce", "reduce"}).Draw(t, "act") {
 	case "seats":
 		e.Hold(wire.HoldRequest{Hold: id, Claims: wire.Claims{Fan: fan, Limit: 6, Expires: now.Add(time.Minute), Channel: channel}, Seats: seats}, now)
 	case "best":
@@ -361,8 +361,8 @@ func step(t *rapid.T, e *Engine, now time.Time) {
 		if h := e.holds[id]; h != nil && h.order != "" {
 			e.Confirm(wire.ConfirmRequest{Hold: id, Order: h.order, Fan: h.fan, Seats: h.quotes}, now)
 		}
-	case "terms":
-		drawTerms(t, e, id, fan, now)
+	case "reduce":
+		drawReductions(t, e, id, fan, now)
 	case "fail":
 		e.Release(wire.ReleaseRequest{Hold: id, Order: order, Again: count > 0}, now)
 	case "expire":

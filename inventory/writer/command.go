@@ -105,7 +105,7 @@ func (c command) about() (hold, order string) {
 		return r.Hold, r.Order
 	case *wire.MoreTimeRequest:
 		return r.Hold, ""
-	case *wire.TermsRequest:
+	case *wire.ReductionsRequest:
 		return r.Hold, ""
 	case *wire.RefundRequest:
 		return r.Hold, r.Order
@@ -161,8 +161,8 @@ func decode(act string, data []byte) (request any, ok bool) {
 		return read(data, func(r *wire.BlockRequest) bool { return len(r.Seats) <= MaxSeats })
 	case wire.ActMoreTime:
 		return read[wire.MoreTimeRequest](data, nil)
-	case wire.ActTerms:
-		return read(data, func(r *wire.TermsRequest) bool { return len(r.Concessions) <= wire.MaxPerFan })
+	case wire.ActReduce:
+		return read(data, func(r *wire.ReductionsRequest) bool { return len(r.Concessions) <= wire.MaxPerFan })
 	case wire.ActRefund:
 		return read(data, func(r *wire.RefundRequest) bool {
 			return wire.IsHold(r.Hold) && r.Order != "" && len(r.Seats) <= wire.MaxPerFan

@@ -40,8 +40,8 @@ func decide(e *seating.Engine, request any, now time.Time) (reply any, notices [
 		reply = e.Block(*r, now)
 	case *wire.MoreTimeRequest:
 		reply = e.MoreTime(*r, now)
-	case *wire.TermsRequest:
-		reply = e.Terms(*r, now)
+	case *wire.ReductionsRequest:
+		reply = e.Reduce(*r, now)
 	case *wire.RefundRequest:
 		reply = wire.Reply{Problem: e.Refund(*r, now)}
 	case *wire.ClearRequest:

@@ -157,8 +157,8 @@ func (c *checker) record(id string, r wire.Seat) {
 		c.w.violate("I1", "the record of %s says fan %s, order %q; the log %s, %q", id, r.Fan, r.Order, f.hold.fan, f.hold.order)
 	}
 	published := c.w.prices[r.Quote.Level][r.Quote.Version-1].Amounts
-	if p := r.Quote.Price; p != f.hold.prices[id] || p != published {
-		c.w.violate("I8", "the record of %s says %v, its hold %v, the price list %v", id, p, f.hold.prices[id], published)
+	if q := r.Quote; q.Price != f.hold.prices[id] || q.ListTotal() != published.Total || !q.Sound() {
+		c.w.violate("I8", "the record of %s says %+v, its hold %v, the price list %v", id, q, f.hold.prices[id], published)
 	}
 	if r.State == wire.Held && !r.Until.Equal(f.hold.until) {
 		c.w.violate("I2", "the record of %s is until %v, the log's hold until %v", id, r.Until, f.hold.until)
@@ -231,6 +231,14 @@ func (c *checker) act(a wire.Act, at time.Time) {
 		}
 		h.order, h.until = a.Order, *a.Until
 		c.lasts(a, h, at)
+	case wire.ActKindReduce:
+		if h.order != "" {
+			c.w.violate("I8", "hold %s costs something else during order %s", h.id, h.order)
+		}
+		for i, id := range a.Seats {
+			h.prices[id] = a.Prices[i]
+		}
+		c.w.counts.Reduced++
 	case wire.ActKindReturn:
 		if c.state(h.order) != wire.OrderFailed {
 			c.w.violate("I2", "hold %s comes back from order %s, which has not failed", h.id, h.order)
@@ -335,11 +343,18 @@ func (c *checker) move(a wire.Act, id string, from wire.State, of *contract, to 
 
 // limits: nobody has more tickets than they may.
 func (c *checker) limits() {
-	have, bought := map[string]int{}, map[string]int{}
-	for _, f := range c.seats {
-		if f.hold != nil {
-			have[f.hold.fan]++
+	have, bought, used := map[string]int{}, map[string]int{}, map[*contract]bool{}
+	for id, f := range c.seats {
+		if f.hold == nil {
+			continue
 		}
+		have[f.hold.fan]++
+		if said := c.said[id]; said[len(said)-1].Quote.Promotion != "" {
+			used[f.hold] = true
+		}
+	}
+	if len(used) > codeLimit {
+		c.w.violate("limit", "a code is used by %d orders", len(used))
 	}
 	for _, s := range c.w.books.seats {
 		if s.order != "" {

@@ -84,7 +84,8 @@
 //	I13       nobody is quoted more than they were promised when they joined
 //	I15       no deadline is later than a hold may stand, but for time in which we were waited
 //	          for; a fan who let a seat lapse has it again only after it has rested
-//	limit     nobody holds, or has bought, more tickets than they may
+//	limit     nobody holds, or has bought, more tickets than they may; no code is used more often
+//	          than it may, held and bought
 //	liveness  after the last fault every order ends, ORDERS and outbox run empty
 //
 // And of a queue:

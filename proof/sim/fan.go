@@ -99,6 +99,9 @@ func (f *fan) buy() {
 	if !ok || !f.sleep(between(f.Rand, 0, 4*time.Second)) {
 		return
 	}
+	if f.chance(0.5) {
+		hold = f.reduce(hold)
+	}
 	switch x := f.Float64(); {
 	case x < 0.15:
 		f.release(hold.Hold)
@@ -178,6 +181,30 @@ func (f *fan) hold() (reply wire.HoldReply, ok bool) {
 		}
 	}
 	return reply, true
+}
+
+// reduce asks for a concession, a code or both, and returns the hold as it then is. Where there
+// is no answer, the fan goes on with what they were shown.
+func (f *fan) reduce(hold wire.HoldReply) wire.HoldReply {
+	r := wire.ReductionsRequest{Hold: hold.Hold, Fan: f.id, Concessions: map[string]string{}}
+	if f.chance(0.6) {
+		r.Promotion = promotion
+	}
+	if f.chance(0.6) {
+		r.Concessions[hold.Seats[0].ID] = "child"
+	}
+	var reply wire.HoldReply
+	if !f.ask(wire.ActReduce, r, &reply) {
+		return hold
+	}
+	if reply.Problem != nil {
+		if reply.Problem.Code == wire.CodePromoUsedUp {
+			f.submit("fan", "comes too late with a code", func() { f.w.counts.UsedUp++ })
+		}
+		return hold
+	}
+	f.submit("fan", "pays less", func() { f.w.check.held(f.id, reply) })
+	return reply
 }
 
 func (f *fan) release(hold string) {

@@ -36,7 +36,7 @@ type Config struct {
 
 // Counts say what happened in a run, so that a test knows that it did.
 type Counts struct {
-	Holds, Refusals, Expired, Released                                     int
+	Holds, Refusals, Expired, Released, Reduced, UsedUp                    int
 	Parked, Paid, Declined, Failed, Confirmed, Webhooks, Returns, Refunded int
 	DeadlinePaid, DeadlineFailed, LateCommits, Voided                      int
 	Redelivered, WriterCrashes, Terms, Deaths                              int
@@ -59,6 +59,9 @@ func (v *Violation) Error() string { return v.Invariant + ": " + v.Detail }
 const (
 	eventID = "demo"
 	perFan  = 4
+
+	promotion = "spring"
+	codeLimit = 2 // orders
 
 	maxWaiting = 256 // commands; there are never so many
 
@@ -156,10 +159,12 @@ func newWorld(cfg Config) *world {
 	w.index = hall(1+w.IntN(3), 4+w.IntN(6), w.IntN(6))
 	w.ttl = time.Duration(w.seconds(5, 11))
 	w.event = wire.Event{State: wire.EventOpen, Spec: wire.Spec{ID: eventID, Name: "Demo", Currency: "EUR",
-		Levels:  []wire.Level{{ID: "a", Categories: []string{"front"}}, {ID: "b", Categories: []string{"floor"}}},
-		Limits:  wire.Limits{PerFan: perFan},
-		Hold:    wire.HoldSpec{TTL: w.seconds(5, 30, 120), Checkout: w.seconds(10, 30, 180)},
-		Pricing: wire.PricingSpec{Promise: wire.PromiseJoin}}.WithDefaults()}
+		Levels:      []wire.Level{{ID: "a", Categories: []string{"front"}}, {ID: "b", Categories: []string{"floor"}}},
+		Limits:      wire.Limits{PerFan: perFan},
+		Concessions: []wire.Concession{{ID: "child", Name: "Child", Off: wire.Off{PercentOff: 33_333}, PerOrder: 2}},
+		Promotions:  []wire.Promotion{{ID: promotion, Seal: "s", Off: wire.Off{AmountOff: 700}, Limit: codeLimit}},
+		Hold:        wire.HoldSpec{TTL: w.seconds(5, 30, 120), Checkout: w.seconds(10, 30, 180)},
+		Pricing:     wire.PricingSpec{Promise: wire.PromiseJoin}}.WithDefaults()}
 	for _, bucket := range []string{wire.EventsBucket, wire.PricesBucket, wire.LeasesBucket, wire.StockBucket, wire.CheckoutsBucket, wire.SeatsBucket(eventID)} {
 		w.memory.Create(jetstream.StreamConfig{Name: wire.KVStream(bucket), Subjects: []string{wire.KVSubject(bucket, ">")}})
 	}

@@ -48,7 +48,7 @@ func bundle(dir string) (map[string][]byte, error) {
 		EntryPointsAdvanced: []api.EntryPoint{
 			{InputPath: "src/main.ts", OutputPath: "app"},
 			{InputPath: "src/solver.ts", OutputPath: "solver"},
-			{InputPath: "src/terms.ts", OutputPath: "terms"},
+			{InputPath: "src/reductions.ts", OutputPath: "reductions"},
 			{InputPath: "src/app.css", OutputPath: "app"},
 		},
 		Outdir:            "dist",

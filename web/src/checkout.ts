@@ -56,8 +56,8 @@ export class Checkout {
     by("payment").hidden = !hold.total; // nothing to pay needs no card
     this.offerMore(hold);
     this.tick(hold, Infinity);
-    const terms = document.body.dataset.terms;
-    if (terms) import(terms).then((m: typeof import("./terms")) => m.offer(this, hold, { admitted, money, say, fail }));
+    const reductions = document.body.dataset.reductions;
+    if (reductions) import(reductions).then((m: typeof import("./reductions")) => m.offer(this, hold, { admitted, money, say, fail }));
   }
 
   /** More time can be had once a hold, where the event gives any. */

@@ -34,17 +34,17 @@ export async function offer(page: Page, hold: Hold, tools: Tools): Promise<void>
   quote.onchange = ask;
   for (const s of hold.seats) {
     const line = quote.querySelector(`[data-quoted="${CSS.escape(s.id)}"]`);
-    line?.querySelectorAll(".terms").forEach((e) => e.remove());
+    line?.querySelectorAll(".reduction").forEach((e) => e.remove());
     if (s.list !== undefined && s.list > s.price.total) {
       const before = document.createElement("small");
-      before.className = "terms";
+      before.className = "reduction";
       before.textContent = `instead of ${tools.money(s.list, hold.currency)}${s.promotion ? ", with your code" : ""}`;
       line?.append(before);
     }
     const offered = info.concessions?.filter((c) => c.levels.includes(s.level)) ?? [];
     if (!offered.length) continue;
     const choice = document.createElement("select");
-    choice.className = "terms";
+    choice.className = "reduction";
     choice.dataset.concession = s.id;
     choice.ariaLabel = `Price for ${s.label}`;
     choice.append(new Option("Full price", ""), ...offered.map((c) => new Option(c.name, c.id)));
@@ -61,7 +61,7 @@ async function put(page: Page, hold: Hold, tools: Tools): Promise<void> {
   }
   try {
     const code = (document.getElementById("code") as HTMLInputElement).value.trim();
-    const priced: Hold = await (await tools.admitted(page.store.saved.pass?.pass ?? "", "PUT", `/v1/holds/${hold.hold}/terms`, { concessions: wanted, code })).json();
+    const priced: Hold = await (await tools.admitted(page.store.saved.pass?.pass ?? "", "PUT", `/v1/holds/${hold.hold}/reductions`, { concessions: wanted, code })).json();
     page.store.set({ hold: priced });
     page.open(priced);
     tools.say(`The total is now ${tools.money(priced.total, priced.currency)}.`);

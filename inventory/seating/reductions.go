@@ -45,9 +45,9 @@ func (u uses) count(what use, n int) {
 	}
 }
 
-// Terms changes the concessions of a hold's seats and the promotion of the whole: see
-// wire.TermsRequest.
-func (e *Engine) Terms(r wire.TermsRequest, now time.Time) wire.HoldReply {
+// Reduce changes the concessions of a hold's seats and the promotion of the whole: see
+// wire.ReductionsRequest.
+func (e *Engine) Reduce(r wire.ReductionsRequest, now time.Time) wire.HoldReply {
 	h := e.holds[r.Hold]
 	switch {
 	case h == nil, h.fan == r.Fan && h.sold:
@@ -64,7 +64,7 @@ func (e *Engine) Terms(r wire.TermsRequest, now time.Time) wire.HoldReply {
 		return refusal(wire.Refuse(wire.CodeHoldOver, "Your time to pay has ended. Choose again."))
 	}
 	e.uses.add(h.fan, h.quotes, -1) // its own don't count against it
-	quotes, p := e.terms(h, r, now)
+	quotes, p := e.reduced(h, r, now)
 	if p != nil || slices.Equal(quotes, h.quotes) {
 		e.uses.add(h.fan, h.quotes, +1)
 		if p != nil {
@@ -74,7 +74,7 @@ func (e *Engine) Terms(r wire.TermsRequest, now time.Time) wire.HoldReply {
 	}
 	h.quotes = quotes // answers under way keep the old ones
 	e.uses.add(h.fan, h.quotes, +1)
-	act := wire.Act{Kind: wire.ActKindTerms, Hold: h.id, Fan: h.fan, Seats: e.ids(h.seats)}
+	act := wire.Act{Kind: wire.ActKindReduce, Hold: h.id, Fan: h.fan, Seats: e.ids(h.seats)}
 	for k, i := range h.seats {
 		e.at[i] = now
 		e.touch(i)
@@ -84,8 +84,8 @@ func (e *Engine) Terms(r wire.TermsRequest, now time.Time) wire.HoldReply {
 	return e.reply(h)
 }
 
-// terms returns the quotes of a hold at other terms, whose uses are not counted just now.
-func (e *Engine) terms(h *hold, r wire.TermsRequest, now time.Time) ([]wire.SeatQuote, *wire.Problem) {
+// reduced returns the quotes of a hold with other reductions, whose uses are not counted just now.
+func (e *Engine) reduced(h *hold, r wire.ReductionsRequest, now time.Time) ([]wire.SeatQuote, *wire.Problem) {
 	quotes := slices.Clone(h.quotes)
 	for k := range quotes {
 		if q := &quotes[k]; q.Concession != "" || q.Promotion != "" {
@@ -108,8 +108,8 @@ func (e *Engine) costs(seat int, total int64) wire.Amounts {
 	return e.spec.Opening(e.spec.Levels[e.levelOf[seat]]).At(total)
 }
 
-// reduce makes a quote cost less than the list says, for a reason noted in it afterwards.
-func (e *Engine) reduce(q *wire.SeatQuote, seat int, total int64) {
+// lower makes a quote cost less than the list says, for a reason noted in it afterwards.
+func (e *Engine) lower(q *wire.SeatQuote, seat int, total int64) {
 	q.List = q.ListTotal()
 	q.Price = e.costs(seat, total)
 }
@@ -136,7 +136,7 @@ func (e *Engine) concede(h *hold, quotes []wire.SeatQuote, wanted map[string]str
 		if !ok || !c.On(q.Level) {
 			return &wire.Problem{Code: wire.CodeConcession, Detail: "This price is not offered for " + q.Label + ".", Seats: []string{q.ID}}
 		}
-		e.reduce(q, h.seats[k], c.Of(q.ListTotal()))
+		e.lower(q, h.seats[k], c.Of(q.ListTotal()))
 		q.Concession = id
 		seats[id] = append(seats[id], q.ID)
 	}
@@ -200,7 +200,7 @@ func (e *Engine) promote(h *hold, quotes []wire.SeatQuote, id string, now time.T
 	}
 	for k, part := range wire.Apportion(off, prices) {
 		if p.On(quotes[k].Level) {
-			e.reduce(&quotes[k], h.seats[k], quotes[k].Price.Total-part)
+			e.lower(&quotes[k], h.seats[k], quotes[k].Price.Total-part)
 			quotes[k].Promotion = id
 		}
 	}

@@ -23,16 +23,16 @@ func TestAHundredOfAThousandUseTheCode(t *testing.T) {
 	ask[wire.Stock](h, wire.ActStatus, nil)
 	h.worker("second", nil)
 
-	requests := make([]wire.TermsRequest, fans)
-	each := func(do func(*wire.TermsRequest)) {
+	requests := make([]wire.ReductionsRequest, fans)
+	each := func(do func(*wire.ReductionsRequest)) {
 		var wg sync.WaitGroup
 		for i := range requests {
 			wg.Go(func() { do(&requests[i]) })
 		}
 		wg.Wait()
 	}
-	each(func(r *wire.TermsRequest) {
-		*r = wire.TermsRequest{Hold: wire.NewHold(), Fan: wire.NewFan(), Promotion: "spring"}
+	each(func(r *wire.ReductionsRequest) {
+		*r = wire.ReductionsRequest{Hold: wire.NewHold(), Fan: wire.NewFan(), Promotion: "spring"}
 		held := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: r.Hold, Claims: inventorytest.Claims(r.Fan), Area: "floor", Count: 1})
 		if held.Problem != nil {
 			t.Error(held.Problem)
@@ -40,8 +40,8 @@ func TestAHundredOfAThousandUseTheCode(t *testing.T) {
 	})
 	var have sync.Map // by hold
 	var used, refused atomic.Int64
-	each(func(r *wire.TermsRequest) {
-		switch reply := ask[wire.HoldReply](h, wire.ActTerms, *r); {
+	each(func(r *wire.ReductionsRequest) {
+		switch reply := ask[wire.HoldReply](h, wire.ActReduce, *r); {
 		case reply.Problem == nil && reply.Total == 5000:
 			have.Store(r.Hold, *r)
 			if used.Add(1) == limit/2 {
@@ -57,7 +57,7 @@ func TestAHundredOfAThousandUseTheCode(t *testing.T) {
 		t.Fatalf("%d have used it, %d were refused", used.Load(), refused.Load())
 	}
 	have.Range(func(_, value any) bool { // a release that comes first, and the next use
-		r := value.(wire.TermsRequest)
+		r := value.(wire.ReductionsRequest)
 		back := ask[wire.StandingReply](h, wire.ActRelease, wire.ReleaseRequest{Hold: r.Hold, Fan: r.Fan})
 		if back.Problem != nil {
 			t.Error(back.Problem)
@@ -65,8 +65,8 @@ func TestAHundredOfAThousandUseTheCode(t *testing.T) {
 		return false
 	})
 	used.Store(0)
-	each(func(r *wire.TermsRequest) {
-		if _, has := have.Load(r.Hold); !has && ask[wire.HoldReply](h, wire.ActTerms, *r).Problem == nil {
+	each(func(r *wire.ReductionsRequest) {
+		if _, has := have.Load(r.Hold); !has && ask[wire.HoldReply](h, wire.ActReduce, *r).Problem == nil {
 			used.Add(1)
 		}
 	})

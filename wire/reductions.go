@@ -94,25 +94,25 @@ func (s Spec) Promotion(id string) (p Promotion, ok bool) {
 	return s.Promotions[i], true
 }
 
-// TermsRequest asks for a standing hold's seats at other terms: what is not named any more
+// ReductionsRequest asks for other reductions of a standing hold's seats: what is not named any more
 // is undone, so the same request twice changes nothing. The prices follow from those of the
 // list that the hold was granted with: first the seats' concessions, then the promotion on
 // what they come to. Fan must own the hold, which must not be in checkout.
-type TermsRequest struct {
+type ReductionsRequest struct {
 	Hold        string            `json:"hold"`
 	Fan         string            `json:"fan"`
 	Concessions map[string]string `json:"concessions,omitempty"` // ids, by seat
 	Promotion   string            `json:"promotion,omitempty"`   // id
 }
 
-// TermsWish is what a fan asks a gateway for.
-type TermsWish struct {
+// ReductionsWish is what a fan asks a gateway for.
+type ReductionsWish struct {
 	Concessions map[string]string `json:"concessions"` // ids, by seat; seats that are left out have none
 	Code        string            `json:"code"`        // of a promotion; empty: none
 }
 
-// checkTerms refuses concessions and promotions that contradict themselves.
-func (s Spec) checkTerms(f *faults) {
+// checkReductions refuses concessions and promotions that contradict themselves.
+func (s Spec) checkReductions(f *faults) {
 	if n := len(s.Concessions); n > MaxConcessions {
 		f.add("concessions", "%d of them: write up to %d", n, MaxConcessions)
 	}
@@ -187,8 +187,8 @@ func (o Off) check(f *faults, key string) {
 	}
 }
 
-// withTerms is the promotions with their defaults.
-func (s Spec) withTerms() []Promotion {
+// withPromotions is the promotions with their defaults.
+func (s Spec) withPromotions() []Promotion {
 	all := slices.Clone(s.Promotions)
 	for i := range all {
 		all[i].PerFan = cmp.Or(all[i].PerFan, 1)

@@ -8,7 +8,7 @@ import (
 )
 
 // What a line's price is made of is kept as it was quoted, and a refund returns it.
-func TestTermsAreKeptAndReturned(t *testing.T) {
+func TestReductionsAreKeptAndReturned(t *testing.T) {
 	t.Parallel()
 	l := opened(t, 3)
 	m := order(0, 1, 2)
@@ -47,7 +47,7 @@ func TestTermsAreKeptAndReturned(t *testing.T) {
 }
 
 // The last word on what adds up.
-func TestTermsThatDoNotAddUpAreRefused(t *testing.T) {
+func TestReductionsThatDoNotAddUpAreRefused(t *testing.T) {
 	t.Parallel()
 	l := opened(t, 1)
 	for name, change := range map[string]func(*wire.SeatQuote){

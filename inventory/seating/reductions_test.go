@@ -51,7 +51,7 @@ func reduced(t testing.TB) *Engine {
 
 // Seats are in front, C-1 to C-3 behind. Concessions count first, then the code on
 // what they come to, of which each seat has its share to the cent.
-func TestTerms(t *testing.T) {
+func TestReductions(t *testing.T) {
 	for name, c := range map[string]struct {
 		seats string // held
 		at    string // concessions, seat=id
@@ -90,12 +90,12 @@ func TestTerms(t *testing.T) {
 			e := reduced(t)
 			e.Hold(named("h", "f", strings.Fields(c.seats)...), start)
 			before := fmt.Sprintf("%+v", e.reply(e.holds["h"]))
-			r := wire.TermsRequest{Hold: "h", Fan: "f", Promotion: c.code, Concessions: map[string]string{}}
+			r := wire.ReductionsRequest{Hold: "h", Fan: "f", Promotion: c.code, Concessions: map[string]string{}}
 			for _, at := range strings.Fields(c.at) {
 				seat, id, _ := strings.Cut(at, "=")
 				r.Concessions[seat] = id
 			}
-			reply := e.Terms(r, start.Add(time.Minute-1))
+			reply := e.Reduce(r, start.Add(time.Minute-1))
 			if reply.Problem != nil {
 				if is := fmt.Sprintf("%+v", e.reply(e.holds["h"])); string(reply.Problem.Code) != c.want || is != before {
 					t.Fatalf("%v, and the hold is %s", reply.Problem, is)
@@ -114,10 +114,10 @@ func TestTerms(t *testing.T) {
 				t.Errorf("%s, %d in all; want %s", is, reply.Total, c.want)
 			}
 			e.Take()
-			if again := e.Terms(r, start); fmt.Sprintf("%+v", again) != fmt.Sprintf("%+v", reply) || e.Pending() > 0 {
+			if again := e.Reduce(r, start); fmt.Sprintf("%+v", again) != fmt.Sprintf("%+v", reply) || e.Pending() > 0 {
 				t.Errorf("sent again: %+v, then %+v", reply, again)
 			}
-			if back := e.Terms(wire.TermsRequest{Hold: "h", Fan: "f"}, start); fmt.Sprintf("%+v", back) != before {
+			if back := e.Reduce(wire.ReductionsRequest{Hold: "h", Fan: "f"}, start); fmt.Sprintf("%+v", back) != before {
 				t.Errorf("undone: %+v, was %s", back, before)
 			}
 		})
@@ -125,11 +125,11 @@ func TestTerms(t *testing.T) {
 }
 
 // Whose hold it is, and when it is too late.
-func TestTermsAreOfAStandingHold(t *testing.T) {
+func TestReductionsAreOfAStandingHold(t *testing.T) {
 	e := reduced(t)
 	e.Hold(named("h", "f", "A-1"), start)
 	ask := func(hold, fan string, at time.Time) wire.Code {
-		return code(e.Terms(wire.TermsRequest{Hold: hold, Fan: fan, Promotion: "ten"}, at).Problem)
+		return code(e.Reduce(wire.ReductionsRequest{Hold: hold, Fan: fan, Promotion: "ten"}, at).Problem)
 	}
 	if c := ask("h", "g", start); c != wire.CodeForbidden {
 		t.Errorf("another fan: %q", c)
@@ -155,9 +155,9 @@ func TestUsesOfAPromotion(t *testing.T) {
 	e := reduced(t)
 	use := func(hold, fan, seat string) wire.Code {
 		e.Hold(named(hold, fan, seat), start)
-		r := wire.TermsRequest{Hold: hold, Fan: fan, Promotion: "ten"}
-		e.Terms(r, start)
-		return code(e.Terms(r, start).Problem)
+		r := wire.ReductionsRequest{Hold: hold, Fan: fan, Promotion: "ten"}
+		e.Reduce(r, start)
+		return code(e.Reduce(r, start).Problem)
 	}
 	if c := use("h_1", "f", "A-1"); c != "" {
 		t.Fatal(c)
@@ -191,11 +191,11 @@ func TestUsesOfAConcession(t *testing.T) {
 	e := reduced(t)
 	children := func(hold string, seats ...string) wire.Code {
 		e.Hold(named(hold, "f", seats...), start)
-		r := wire.TermsRequest{Hold: hold, Fan: "f", Concessions: map[string]string{}}
+		r := wire.ReductionsRequest{Hold: hold, Fan: "f", Concessions: map[string]string{}}
 		for _, s := range seats {
 			r.Concessions[s] = "child"
 		}
-		return code(e.Terms(r, start).Problem)
+		return code(e.Reduce(r, start).Problem)
 	}
 	if c := children("h_1", "A-1", "A-2"); c != "" {
 		t.Fatal(c)
@@ -234,9 +234,9 @@ func checkUses(t *rapid.T, e *Engine) {
 	}
 }
 
-// drawTerms asks for terms that may be refused.
-func drawTerms(t *rapid.T, e *Engine, hold, fan string, now time.Time) {
-	r := wire.TermsRequest{Hold: hold, Fan: fan, Concessions: map[string]string{}, Promotion: rapid.SampledFrom([]string{"", "", "ten", "fifth", "back", "all", "early", "none"}).Draw(t, "promotion")}
+// drawReductions asks for reductions that may be refused.
+func drawReductions(t *rapid.T, e *Engine, hold, fan string, now time.Time) {
+	r := wire.ReductionsRequest{Hold: hold, Fan: fan, Concessions: map[string]string{}, Promotion: rapid.SampledFrom([]string{"", "", "ten", "fifth", "back", "all", "early", "none"}).Draw(t, "promotion")}
 	if h := e.holds[hold]; h != nil {
 		r.Fan = h.fan
 		for _, q := range h.quotes {
@@ -245,7 +245,7 @@ func drawTerms(t *rapid.T, e *Engine, hold, fan string, now time.Time) {
 			}
 		}
 	}
-	reply := e.Terms(r, now)
+	reply := e.Reduce(r, now)
 	if reply.Problem != nil {
 		return
 	}

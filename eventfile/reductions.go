@@ -74,9 +74,9 @@ func on(levels []string) string {
 	return " on " + strings.Join(levels, ", ")
 }
 
-// ExplainTerms says in plain words what fans may pay less, a line each, and in which order
+// ExplainReductions says in plain words what fans may pay less, a line each, and in which order
 // that is counted. The spec has its defaults, and is valid.
-func ExplainTerms(s wire.Spec) (lines []string) {
+func ExplainReductions(s wire.Spec) (lines []string) {
 	w := writer{s.Zone(), s.Currency}
 	for _, c := range s.Concessions {
 		lines = append(lines, w.concession(c))

@@ -8,10 +8,10 @@ import (
 	"frontrow/wire"
 )
 
-// terms answers PUT /v1/holds/{hold}/terms. Here a promotion's code becomes its id: neither
+// reductions answers PUT /v1/holds/{hold}/reductions. Here a promotion's code becomes its id: neither
 // the writer nor any record sees it.
-func (g *Gateway) terms(w http.ResponseWriter, r *request) error {
-	var wish wire.TermsWish
+func (g *Gateway) reductions(w http.ResponseWriter, r *request) error {
+	var wish wire.ReductionsWish
 	if err := readJSON(w, r, &wish, false); err != nil {
 		return err
 	}
@@ -22,8 +22,8 @@ func (g *Gateway) terms(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	granted, refused, err := g.askForSeats(r.Context(), r.event, wire.ActTerms,
-		wire.TermsRequest{Hold: r.hold, Fan: r.pass.Subject, Concessions: wish.Concessions, Promotion: promotion})
+	granted, refused, err := g.askForSeats(r.Context(), r.event, wire.ActReduce,
+		wire.ReductionsRequest{Hold: r.hold, Fan: r.pass.Subject, Concessions: wish.Concessions, Promotion: promotion})
 	switch {
 	case err != nil:
 		return err

@@ -39,13 +39,13 @@ func TestCodesOfPromotionsAreSecretAndNotGuessed(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(c *Config) { c.Defences.Exempt = nil })
 	s.priced()
-	asked := make(chan wire.TermsRequest, 1)
+	asked := make(chan wire.ReductionsRequest, 1)
 	s.answer(wire.SeatsAll(show), func(m *nats.Msg) any {
 		if strings.Contains(strings.ToUpper(string(m.Data)), "SPRING-24") {
 			t.Errorf("the writer sees the code: %s", m.Data)
 		}
-		if m.Subject == wire.SeatsSubject(show, wire.ActTerms) {
-			var r wire.TermsRequest
+		if m.Subject == wire.SeatsSubject(show, wire.ActReduce) {
+			var r wire.ReductionsRequest
 			_ = json.Unmarshal(m.Data, &r)
 			asked <- r
 		}
@@ -54,7 +54,7 @@ func TestCodesOfPromotionsAreSecretAndNotGuessed(t *testing.T) {
 	})
 	f := s.fan()
 	hold := into[wire.HoldReply](t, f.send("POST", "/v1/events/show/holds", fmt.Sprintf(`{"seats":[%q]}`, s.index.ID(0))), http.StatusCreated)
-	path := "/v1/holds/" + hold.Hold + "/terms"
+	path := "/v1/holds/" + hold.Hold + "/reductions"
 	for code, promotion := range map[string]string{"SPRING-24": "spring", " spring-24 ": "spring", "Spring -24": "spring", "": ""} {
 		body := fmt.Sprintf(`{"concessions":{%q:"child"},"code":%q}`, s.index.ID(0), code)
 		reply := into[wire.HoldReply](t, f.send("PUT", path, body), http.StatusOK)
@@ -86,7 +86,7 @@ func TestCodesOfPromotionsAreSecretAndNotGuessed(t *testing.T) {
 }
 
 // An order says what its buyer chose, by name, and which taxes they paid.
-func TestOrderShowsTermsAndTaxes(t *testing.T) {
+func TestOrderShowsReductionsAndTaxes(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.priced()
