@@ -12,8 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// priced has taxes, concessions and two promotions, one of which another event's code is of.
-func (s *shop) priced() {
+// reducing gives the event taxes, concessions and two promotions, one of which another event's code is of.
+func (s *shop) reducing() {
 	seal := func(event, code string) string {
 		sealed, err := s.cfg.Keys.SealPromotion(event, code)
 		must(s.t, err)
@@ -38,7 +38,7 @@ func (s *shop) priced() {
 func TestCodesOfPromotionsAreSecretAndNotGuessed(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(c *Config) { c.Defences.Exempt = nil })
-	s.priced()
+	s.reducing()
 	asked := make(chan wire.ReductionsRequest, 1)
 	s.answer(wire.SeatsAll(show), func(m *nats.Msg) any {
 		if strings.Contains(strings.ToUpper(string(m.Data)), "SPRING-24") {
@@ -89,7 +89,7 @@ func TestCodesOfPromotionsAreSecretAndNotGuessed(t *testing.T) {
 func TestOrderShowsReductionsAndTaxes(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	s.priced()
+	s.reducing()
 	f := s.fan()
 	quote := wire.SeatQuote{ID: s.index.ID(0), Label: "A 1", Level: "standard", Price: wire.Amounts{Base: 2600, Total: 2600, Tax: 415}, Version: 1, Concession: "child", Promotion: "spring", List: 5450}
 	order := wire.OrderOfHold(wire.NewHold())

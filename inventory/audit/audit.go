@@ -141,7 +141,7 @@ func (a *audit) checks() []Check {
 		return all
 	}
 	return append(all, a.everySeatHasARecord(), a.soldIsBooked(), a.bookedIsSold(), a.pricesAreAsQuoted(), a.promisesAreKept(), a.holdsEndInTime(), a.keepsAreBounded(),
-		a.limitsAreKept(), a.passesAreUnderTheCeiling(), a.passesWereCalled(), a.logHasNoGaps(), a.logIsAChain(), a.logIsFed(), a.logReplays(), a.recordsFollowTheLog(),
+		a.limitsAreKept(), a.reductionsAreWithinLimits(), a.passesAreUnderTheCeiling(), a.passesWereCalled(), a.logHasNoGaps(), a.logIsAChain(), a.logIsFed(), a.logReplays(), a.recordsFollowTheLog(),
 		a.ledgerIsSound())
 }
 

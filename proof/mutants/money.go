@@ -12,6 +12,8 @@ var money = []mutant{
 		{"inventory/seating/reductions.go", "\te.uses.add(h.fan, h.quotes, -1) // its own don't count against it\n", ""}}},
 	{"who takes over forgets what was used", "inventory/seating", "TestRestoreIsTheSameEngine", []edit{
 		{"inventory/seating/engine.go", "\te.uses.add(h.fan, h.quotes, +1)\n\te.tally(h.fan, 1)", "\te.tally(h.fan, 1)"}}},
+	{"a code is used beyond its limit once another writer takes over", "proof/sim", "TestPurchases", []edit{
+		{"inventory/seating/engine.go", "\te.uses.add(h.fan, h.quotes, +1)\n\te.tally(h.fan, 1)", "\te.tally(h.fan, 1)"}}},
 	{"a fan has more children than the limit", "inventory/seating", "TestUsesOfAConcession", []edit{
 		{"inventory/seating/reductions.go", "n+e.uses[use{id: c.ID, fan: fan}] > c.PerFan", "n > c.PerFan"}}},
 	{"a companion comes alone", "inventory/seating", "TestReductions$", []edit{
