@@ -20,9 +20,9 @@ func TestReductionsAreCountedByTheRecords(t *testing.T) {
 		"a child too many":    {seatsOf("h1 f child", "h2 f child", "h3 f child"), 1},
 		"given back":          {append(seatsOf("h1 f child", "h2 f child"), wire.Seat{State: wire.Available}), 0},
 	} {
-		a := &audit{event: wire.Event{Spec: spec}, records: map[string]wire.Seat{}}
+		a := &audit{event: wire.Event{Spec: spec}, records: map[string]record{}}
 		for i, s := range c.seats {
-			a.records[fmt.Sprint(i)] = s
+			a.records[fmt.Sprint(i)] = record{Seat: s}
 		}
 		if is := a.reductionsAreWithinLimits(); is.Broken != c.want || is.Looked == 0 {
 			t.Errorf("%s: %+v", name, is)
