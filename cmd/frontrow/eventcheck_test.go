@@ -309,3 +309,66 @@ func TestExitStatus(t *testing.T) {
 		t.Error("the events of these tests are over: move them")
 	}
 }
+
+const reducedTour = tour + `tax:
+  mode: exclusive
+  rates:
+    - {name: VAT, percent: 8.875}
+    - {name: City tax, percent: 2, levels: [circle]}
+concessions:
+  - {id: child, name: Child, percent_off: 50, per_order: 2}
+  - {id: companion, name: Companion, levels: [stalls], total: 0, needs_full: true}
+promotions:
+  - {id: spring, seal: SEAL, amount_off: EUR 10.00, limit: 500, until: 2040-05-08 10:00}
+`
+
+// What fans pay less, and which taxes they pay, is said in plain words; what can't be meant
+// is told with its position.
+func TestEventCheckExplainsReductions(t *testing.T) {
+	t.Parallel()
+	keys := filepath.Join(t.TempDir(), "keys.json")
+	_, err := said(t, "keys", keys)
+	must(t, err)
+	seal, err := said(t, "codes", "seal", "--keys", keys, "--event", "tour", "--code", "spring 24")
+	must(t, err)
+	again, err := said(t, "codes", "seal", "--keys", keys, "--event", "tour", "--code", "SPRING24")
+	must(t, err)
+	other, err := said(t, "codes", "seal", "--keys", keys, "--event", "other", "--code", "SPRING24")
+	must(t, err)
+	seal = strings.TrimSpace(seal)
+	if strings.Contains(strings.ToUpper(seal), "SPRING") || seal != strings.TrimSpace(again) || seal == strings.TrimSpace(other) {
+		t.Errorf("seals %s, %s, %s", seal, again, other)
+	}
+	if _, err := said(t, "codes", "seal", "--keys", keys, "--event", "tour", "--code", "abc"); err == nil {
+		t.Error("a code of three letters is sealed")
+	}
+	sealed := strings.Replace(reducedTour, "SEAL", seal, 1)
+	out, err := said(t, "event", "check", "-f", eventFileOf(t, sealed))
+	for _, want := range []string{
+		"  stalls     EUR 95.81, all fees and taxes included: VAT 8.875 %, EUR 7.81\n",
+		"  circle     EUR 55.44, all fees and taxes included: VAT 8.875 %, EUR 4.44; City tax 2 %, EUR 1.00\n",
+		"    child (Child): 50 % off, at most 2 in an order\n      stalls (Stalls): EUR 47.90 instead of EUR 95.81\n      circle (Circle): EUR 27.72 instead of EUR 55.44\n",
+		"    companion (Companion): EUR 0.00 in all on stalls, only with a full-price ticket each\n",
+		"    spring: EUR 10.00 off, once an order, for 500 orders, 1 order of a fan, until Tue 8 May 2040, 10:00 (Berlin time), code sealed …" + seal[len(seal)-6:] + "\n",
+		"    concessions count first, then a code on what the seats come to\n",
+	} {
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("%v: no %q in\n%s", err, want, out)
+		}
+	}
+	for name, c := range map[string]struct{ old, new, want string }{
+		"percent":    {"percent: 8.875", "percent: 8.8755", ":18:28: tax.rates[0].percent: "},
+		"signed":     {"percent: 8.875", "percent: -1", ":18:28: tax.rates[0].percent: "},
+		"all of it":  {"percent_off: 50", "percent_off: 101", "concessions[0].percent_off: "},
+		"two things": {"EUR 10.00", "10.00", "promotions[0].amount_off: 10.00 could mean two things"},
+		"negative":   {"limit: 500", "limit: -5", "promotions[0].limit: -5: "},
+		"none":       {"limit: 500", "limit: 0", "promotions[0].limit: 0 would stand for the default"},
+		"a level":    {"levels: [stalls]", "levels: [stall]", `concessions[1].levels[0]: "stall" is none of the levels`},
+		"no key":     {"needs_full", "needs_ful", "concessions[1].needs_ful: no such key: did you mean needs_full?"},
+	} {
+		_, err := said(t, "event", "check", "-f", eventFileOf(t, strings.Replace(sealed, c.old, c.new, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+}

@@ -35,6 +35,10 @@ func drawn(t *rapid.T) wire.Spec {
 		w := rapid.IntRange(0, 400)
 		s.Pricing.Weights = wire.PricingWeights{Sales: w.Draw(t, "sales"), Pace: w.Draw(t, "pace"), Queue: w.Draw(t, "queue"), Lapsed: w.Draw(t, "lapsed"), Comparable: w.Draw(t, "like"), Supply: w.Draw(t, "supply"), Time: 1}
 	}
+	if rapid.Bool().Draw(t, "taxed") {
+		s.Tax = wire.TaxSpec{Mode: rapid.SampledFrom([]string{wire.TaxInclusive, wire.TaxExclusive}).Draw(t, "mode"),
+			Rates: []wire.TaxRate{{Name: "VAT", Percent: wire.Percent(rapid.Int64Range(1, 25_000).Draw(t, "tax"))}}}
+	}
 	round, unit := "", int64(1)
 	if rapid.Bool().Draw(t, "rounded") {
 		round = rapid.SampledFrom([]string{wire.RoundWhole, wire.RoundHalf, wire.RoundNinety}).Draw(t, "round")
@@ -51,10 +55,11 @@ func drawn(t *rapid.T) wire.Spec {
 		r := wire.Rails{Level: id, Round: round, Direction: rapid.SampledFrom([]string{"up", "down", "both"}).Draw(t, "direction"),
 			Step: unit * rapid.Int64Range(1, 50).Draw(t, "step"), Freeze: rapid.IntRange(0, 9).Draw(t, "freeze") == 0,
 			CoolDown: wire.Duration(rapid.IntRange(5, 30).Draw(t, "cool down")) * wire.Duration(time.Minute)}
-		total := s.Opening(l).Total
+		open := s.Opening(l)
+		total := open.Total
 		r.Floor, r.Ceiling = total, total
 		if r.Direction != wire.PriceUp {
-			r.Floor = rapid.Int64Range(7, total-1).Draw(t, "floor")
+			r.Floor = rapid.Int64Range(open.ServiceFee, total-1).Draw(t, "floor")
 		}
 		if r.Direction != wire.PriceDown {
 			r.Ceiling = total + rapid.Int64Range(1, 1_000_000).Draw(t, "ceiling")
@@ -133,8 +138,12 @@ func kept(t *rapid.T, s wire.Spec, was, is State, changed bool, g wire.Signals, 
 	for i, l := range s.Levels {
 		r, _ := s.Pricing.RailsOf(l.ID)
 		a, b := was[l.ID], is[l.ID]
-		if b.Total < r.Floor || b.Total > r.Ceiling || b.Amounts != wire.NewAmounts(b.Total-7, 7, 0) || b.Base < 0 {
+		open := s.Opening(l)
+		if b.Total < r.Floor || b.Total > r.Ceiling || !b.Sound() || b.ServiceFee != open.ServiceFee || b.FacilityFee != 0 {
 			t.Fatalf("%s: %+v outside of %+v", l.ID, b.Amounts, r)
+		}
+		if rate, all := int64(open.Rate), int64(100_000+open.Rate); 2*max(b.Tax*all-b.Total*rate, b.Total*rate-b.Tax*all) > all {
+			t.Fatalf("%s: %+v at a rate of %v", l.ID, b.Amounts, open.Rate)
 		}
 		if i > 0 && !s.Pricing.Apart(is[s.Levels[i-1].ID].Total, b.Total) {
 			t.Fatalf("%s at %d beside the level before it at %d", l.ID, b.Total, is[s.Levels[i-1].ID].Total)
