@@ -91,11 +91,16 @@ type hold struct {
 
 func newSale(cfg Config) (*sale, error) {
 	s := &sale{Config: cfg, opens: cfg.Spec.OpensAt, outcome: Result{Name: cfg.Name, Spec: cfg.Spec}}
-	if s.opens.IsZero() { // such rules know no opening: any will do
+	end := cfg.Spec.PlannedEnd()
+	switch {
+	case !s.opens.IsZero():
+	case end.IsZero(): // such rules know no opening: any will do
 		s.opens = time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)
+	default: // likewise, if it leaves the sale its time
+		s.opens = end.Add(-cfg.Crowd.Length)
 	}
 	length := cfg.Crowd.Length
-	if end := cfg.Spec.PlannedEnd(); !end.IsZero() {
+	if !end.IsZero() {
 		length = min(length, end.Sub(s.opens))
 	}
 	if length <= 0 || length > MaxLength {

@@ -83,6 +83,21 @@ func TestSales(t *testing.T) {
 	}
 }
 
+// A sale whose rules name no opening is played to its end, wherever that is.
+func TestSalesWithoutAnOpening(t *testing.T) {
+	t.Parallel()
+	s := demo(wire.PricingFixed)
+	c := crowd(t, "warm", 400, 1)
+	want := run(t, s, c)
+	s.OpensAt = time.Time{}
+	for _, end := range []time.Time{{}, time.Date(1999, 6, 19, 20, 0, 0, 0, time.UTC)} {
+		s.SaleEndsAt, s.StartsAt = time.Time{}, end
+		if r := run(t, s, c); r.Sold != want.Sold || r.Revenue != want.Revenue {
+			t.Errorf("until %v: %d sold for %d, want %d for %d", end, r.Sold, r.Revenue, want.Sold, want.Revenue)
+		}
+	}
+}
+
 // The same seed gives the same sale, another one another.
 func TestSameSeedSameSale(t *testing.T) {
 	t.Parallel()
