@@ -10,7 +10,8 @@
 //   - Places that are held count as unsold. Seats that were held and given back count only
 //     if their fan has bought something.
 //   - Of what one fan buys in a part of the window no more than perFan tickets count, of what
-//     a network buys no more than perNet.
+//     a network buys no more than perNet, and so no address does.
+//   - How often pages and seats are looked at doesn't count: looking costs nothing.
 //   - The window has an odd number of parts, and their median counts: who makes a noise in
 //     fewer than half of them is not heard. Of the queue's length, too, the median counts.
 //   - Those who wait count for what those who were called have bought: places of people who

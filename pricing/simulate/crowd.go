@@ -39,10 +39,10 @@ func (c *Crowd) Fans() int { return len(c.fans) }
 // the hold on.
 type fan struct {
 	comes, chooses, pays time.Duration
-	level                int // that he wants most
+	level                int // that they want most
 	tickets              int
-	worth                int64 // the most that a ticket is to him, in basis points of the opening's price
-	lapses               bool  // he never pays
+	worth                int64 // the most that a ticket is to them, in basis points of the opening's price
+	lapses               bool  // they never pay
 }
 
 // Kind is a synthetic crowd's.

@@ -197,7 +197,7 @@ func (s *sale) tell(after time.Duration) {
 	s.curve.Waiting(s.now, waiting)
 }
 
-// decide lets a fan choose: the level that he wants, or a cheaper one.
+// decide lets a fan choose: the level that they want, or a cheaper one.
 func (s *sale) decide(n, fan int) {
 	f, dear := s.Crowd.fans[fan], false
 	at := slices.Index(s.cheaper, f.level)

@@ -153,7 +153,7 @@ func drawn(t *rapid.T) wire.Spec {
 }
 
 // Whatever the rules and whoever comes, prices keep to what was published, the log gives the
-// same prices again, and nobody pays but what he was quoted and it is worth to him.
+// same prices again, and nobody pays but what they were quoted and it is worth to them.
 func TestSalesKeepToTheirRails(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
