@@ -20,7 +20,7 @@
 // A fan wants 1 to 4 tickets of one level, chosen with the odds of its places, and knows the
 // most that a ticket is worth to them: some percents of what it costs at the opening. If it
 // costs more, or too few places are free, they look at the cheaper levels, one after the other,
-// and leaves if none will do. Nobody comes back. A called fan takes between 20 s and 200 s to
+// and leave if none will do. Nobody comes back. A called fan takes between 20 s and 200 s to
 // choose, and pays 30 s to 90 s later what was quoted; 6 in 100 never pay, and the hold ends.
 //
 // A synthetic crowd is one of Kinds: how many tickets are wanted in all, how early fans come,
