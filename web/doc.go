@@ -1,16 +1,18 @@
-// Package web is what fans see: HTML templates, one style sheet and one script.
+// Package web is what fans see: HTML templates, a style sheet and scripts.
 // The gateway renders the templates with a pages.Page and serves dist under /assets/.
 //
 //	templates/   the pages; readable without JavaScript, the fan's orders entirely
-//	src/         TypeScript and CSS; main.ts and app.css are the entries
+//	src/         TypeScript and CSS; main.ts, of an event's page, pages.ts, of the
+//	             others, and app.css are the entries
 //	dist/        what "go run ./web/build" makes of src; committed, so that building
 //	             frontrow needs nothing but Go
 //
 // What must hold, and is tested:
 //
 //  1. dist is what src builds to, byte for byte.
-//  2. The script is at most 25 kB, the solver of proofs of work, which only suspects
-//     load, 4 kB, and the style sheet 6 kB, compressed with gzip.
+//  2. The script of an event's page is at most 25 kB, with what prices may be reduced by, where
+//     there is any, 2 kB more, that of the other pages 8 kB, the solver of proofs of work,
+//     which only suspects load, 4 kB, and the style sheet 6 kB, compressed with gzip.
 //  3. Nothing is loaded from anywhere else, and no script or style is inline. The one
 //     exception is a widget's script, where the operator has set one up and a strong
 //     proof is asked for.

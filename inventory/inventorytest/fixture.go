@@ -80,6 +80,10 @@ func (f *Fixture) Put(bucket, key string, v any) {
 	Must(f.T, err)
 }
 
+// askAttempt is how long a command waits for its answer before it is sent again: a writer that
+// crashes takes commands with it.
+const askAttempt = 5 * time.Second
+
 // Ask sends a command until a writer answers it.
 func Ask[R any](f *Fixture, act string, request any) R {
 	f.T.Helper()
@@ -93,8 +97,10 @@ func AskOf[R any](f *Fixture, event, act string, request any) (reply R) {
 	Must(f.T, err)
 	ctx := f.Context()
 	for ctx.Err() == nil {
-		m, err := f.NC.RequestWithContext(ctx, wire.SeatsSubject(event, act), raw)
-		if errors.Is(err, nats.ErrNoResponders) {
+		attempt, cancel := context.WithTimeout(ctx, askAttempt)
+		m, err := f.NC.RequestWithContext(attempt, wire.SeatsSubject(event, act), raw)
+		cancel()
+		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) {
 			Pause(ctx)
 			continue
 		}

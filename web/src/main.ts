@@ -1,5 +1,4 @@
-// One script for every page; what is on it is told by data- attributes of the
-// body. On the event's page the views follow from what is saved and what the
+// The script of an event's page. Its views follow from what is saved and what the
 // board says: waiting, seats, checkout, order. See web/doc.go for every state
 // that a fan can be in, and the way on from it.
 
@@ -8,14 +7,11 @@ import { brought } from "./carry";
 import { Checkout } from "./checkout";
 import { busy, by, deliberate, el, fail, say, show, text } from "./dom";
 import { Live } from "./live";
-import { showDraw } from "./lottery";
 import { tell } from "./money";
 import { PassClock } from "./pass";
 import { Room } from "./room";
 import { Seats } from "./seats";
 import { passEnded, Store } from "./store";
-import { showOrders } from "./orders";
-import { showTicket } from "./ticket";
 import { besideInstants, span } from "./time";
 
 /** What a state of the sale means for a fan who chooses seats or pays. */
@@ -145,10 +141,6 @@ async function purchase(event: string): Promise<void> {
   await (carried ? room.join(true) : room.start());
 }
 
-const { page, event, ticket, digits } = document.body.dataset;
+const { event, digits } = document.body.dataset;
 if (digits) tell(Number(digits));
-if (page === "event" && event) purchase(event);
-if (page === "draw" && event) showDraw(event);
-if (page === "ticket" && ticket) showTicket(ticket);
-if (page === "orders") showOrders();
-if (page === "index") besideInstants();
+if (event) purchase(event);
