@@ -54,6 +54,7 @@ type pageEvent struct {
 	Starts, Opens, RoomOpens                *pageInstant
 	RoomOpensIn                             int64
 	Lottery, DrawAhead, PricesMove          bool
+	Reductions                              bool
 	Digits, PerFan                          int
 	Levels                                  []pageLevel
 }
@@ -82,9 +83,15 @@ type pageOrder struct {
 	Starts, Placed                                *pageInstant
 	Total, Refunded                               *pageMoney
 	Seats                                         []pageSeat
+	Taxes                                         []pageTax
 }
 
-type pageSeat struct{ Label, Notes, Ticket string }
+type pageTax struct {
+	Name, Percent string
+	Amount        *pageMoney
+}
+
+type pageSeat struct{ Label, Notes, Ticket, Concession string }
 
 // orders is one of each kind; the order under way is settled once it was asked for.
 func (f *fake) orders() *pageOrders {
@@ -100,17 +107,17 @@ func (f *fake) orders() *pageOrders {
 			State: state, Status: status, Placed: &pageInstant{"Tue 1 Dec 2026, 11:00 (Berlin time)", "2026-12-01T10:00:00Z", fakeZone},
 			Total: money(total), Refunded: money(refunded), Seats: seats}
 	}
-	pending := order(1, "pending", "The payment is under way", "97.50", "", pageSeat{"Block 101, Row A, Seat 9", "", ""})
+	pending := order(1, "pending", "The payment is under way", "97.50", "", pageSeat{Label: "Block 101, Row A, Seat 9"})
 	f.mu.Lock()
 	if f.followed {
-		pending = order(1, "paid", "Paid", "97.50", "", pageSeat{"Block 101, Row A, Seat 9", "", fmt.Sprintf("t_%022d", 9)})
+		pending = order(1, "paid", "Paid", "97.50", "", pageSeat{Label: "Block 101, Row A, Seat 9", Ticket: fmt.Sprintf("t_%022d", 9)})
 	}
 	f.mu.Unlock()
-	failed := order(4, "failed", "Not paid", "", "", pageSeat{"Block 101, Row C, Seat 3", "", ""})
+	failed := order(4, "failed", "Not paid", "", "", pageSeat{Label: "Block 101, Row C, Seat 3"})
 	failed.Reason = "The card was declined."
 	return &pageOrders{Older: "/orders?before=x", List: []pageOrder{pending,
-		order(2, "paid", "Paid, partly refunded", "195.00", "97.50", pageSeat{"Block 101, Row A, Seat 1", "Restricted view", fmt.Sprintf("t_%022d", 1)}),
-		order(3, "refunded", "Refunded", "42.00", "42.00", pageSeat{"Standing floor", "", ""}), failed}}
+		order(2, "paid", "Paid, partly refunded", "195.00", "97.50", pageSeat{"Block 101, Row A, Seat 1", "Restricted view", fmt.Sprintf("t_%022d", 1), "Child under 14"}),
+		order(3, "refunded", "Refunded", "42.00", "42.00", pageSeat{Label: "Standing floor"}), failed}}
 }
 
 func (f *fake) pageEvent() *pageEvent {
