@@ -220,21 +220,33 @@ func (e *Engine) Checkout(r wire.CheckoutRequest, now time.Time) wire.HoldReply 
 		return e.reply(h)
 	case h.order != "" && h.key == r.Key:
 		return refusal(keyReused())
-	case h.order != "":
-		p := wire.Refuse(wire.CodeCheckoutBusy, "These seats are already being paid for. Wait for the outcome of that payment.")
-		p.Order = h.order
+	}
+	if p := e.unpayable(h, now); p != nil {
 		return refusal(p)
-	case e.closed:
-		return refusal(wire.Refuse(wire.CodeGone, "The sale of this event has ended, so these seats can no longer be paid for. Nothing was charged."))
-	case !h.until.After(now):
-		return refusal(wire.Refuse(wire.CodeHoldOver, "Your time to pay has ended. Choose again."))
-	case r.Quoted != nil && !r.Quoted.Quotes(h.quotes):
+	}
+	if r.Quoted != nil && !r.Quoted.Quotes(h.quotes) {
 		return refusal(wire.Refuse(wire.CodeQuoteChanged, "These are not the seats or not the price that you were shown. Nothing was charged. Give the seats back and choose again."))
 	}
 	h.order, h.key, h.body = wire.OrderOfAttempt(h.id, len(h.tried)+1), r.Key, r.Body
 	h.heldUntil = h.until
 	e.prolong(h, e.extended(h, now), wire.ActKindCheckout, now)
 	return e.reply(h)
+}
+
+// unpayable says why a hold can't be paid for now, nor changed in view of that: it is being paid
+// for, or it is too late. Otherwise it is nil.
+func (e *Engine) unpayable(h *hold, now time.Time) *wire.Problem {
+	switch {
+	case h.order != "":
+		p := wire.Refuse(wire.CodeCheckoutBusy, "These seats are already being paid for. Wait for the outcome of that payment.")
+		p.Order = h.order
+		return p
+	case e.closed:
+		return wire.Refuse(wire.CodeGone, "The sale of this event has ended, so these seats can no longer be paid for. Nothing was charged.")
+	case !h.until.After(now):
+		return wire.Refuse(wire.CodeHoldOver, "Your time to pay has ended. Choose again.")
+	}
+	return nil
 }
 
 // Confirm marks as sold the seats that the ledger has committed. The ledger is

@@ -54,14 +54,9 @@ func (e *Engine) Reduce(r wire.ReductionsRequest, now time.Time) wire.HoldReply 
 		return refusal(wire.Refuse(wire.CodeHoldOver, "Your time to pay has ended and the seats were given back. Choose again."))
 	case h.fan != r.Fan:
 		return refusal(wire.Refuse(wire.CodeForbidden, "This hold belongs to somebody else."))
-	case h.order != "":
-		p := wire.Refuse(wire.CodeCheckoutBusy, "These seats are already being paid for. Wait for the outcome of that payment.")
-		p.Order = h.order
+	}
+	if p := e.unpayable(h, now); p != nil {
 		return refusal(p)
-	case e.closed:
-		return refusal(wire.Refuse(wire.CodeGone, "The sale of this event has ended, so these seats can no longer be paid for. Nothing was charged."))
-	case !h.until.After(now):
-		return refusal(wire.Refuse(wire.CodeHoldOver, "Your time to pay has ended. Choose again."))
 	}
 	e.uses.add(h.fan, h.quotes, -1) // its own don't count against it
 	quotes, p := e.reduced(h, r, now)

@@ -19,7 +19,7 @@ var money = []mutant{
 	{"a companion comes alone", "inventory/seating", "TestReductions$", []edit{
 		{"inventory/seating/reductions.go", "c.NeedsFull && companions > full", "c.NeedsFull && companions > full+1"}}},
 	{"reductions change during the payment", "inventory/seating", "TestReductionsAreOfAStandingHold", []edit{
-		{"inventory/seating/reductions.go", "case h.order != \"\":", "case false:"}}},
+		{"inventory/seating/reductions.go", "if p := e.unpayable(h, now); p != nil {", "if p := e.unpayable(h, now); p != nil && p.Order == \"\" {"}}},
 	{"a code takes off the list price", "inventory/seating", "TestReductions$", []edit{
 		{"inventory/seating/reductions.go", "prices[k] = q.Price.Total\n\t\t\ttotal += q.Price.Total", "prices[k] = q.ListTotal()\n\t\t\ttotal += q.ListTotal()"}}},
 	{"shares don't come to the whole", "wire", "TestApportion", []edit{
