@@ -45,7 +45,7 @@ func (s *Service) apply(ctx context.Context, r operator.Request) (any, error) {
 		return nil, err
 	}
 	next := wire.Event{Spec: spec, Plan: req.Plan, Places: plan.NewIndex(p).Len(), State: wire.EventOpen}
-	file.CheckSpec("spec.", req.Spec, p.CategoryNames())
+	file.CheckSpec("spec.", req.Spec, &wire.Layout{Categories: p.CategoryNames(), Sections: p.SectionCategories()})
 	file.Check("spec.", spec.CheckPlaces(next.Places))
 	if err := file.Err(); err != nil {
 		return nil, invalid(err)

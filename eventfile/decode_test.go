@@ -23,7 +23,7 @@ func read(t *testing.T, raw string) (wire.Spec, error) {
 	t.Helper()
 	var s wire.Spec
 	f := Read("event.yaml", []byte(raw), &s)
-	f.CheckSpec("", s, []string{"A"})
+	f.CheckSpec("", s, &wire.Layout{Categories: []string{"A"}})
 	return s, f.Err()
 }
 
@@ -112,7 +112,7 @@ func TestMessages(t *testing.T) {
 		"word of three":  {with("hold: {orphans: never}"), `7:8: hold.orphans: "never": write off, lenient or strict`},
 
 		"unknown key":       {with("open_at: 2030-06-19T10:00:00Z"), `7:1: open_at: no such key: did you mean opens_at?`},
-		"unknown inside":    {strings.Replace(sound, "service_fee: 450", "price: 5", 1), `6:53: levels[0].price: no such key: there are id, name, categories, base, service_fee, facility_fee`},
+		"unknown inside":    {strings.Replace(sound, "service_fee: 450", "price: 5", 1), `6:53: levels[0].price: no such key: there are id, name, categories, sections, base, service_fee, facility_fee`},
 		"misspelt required": {base("bas: 4500"), `6:41: levels[0].bas: no such key: did you mean base?`},
 		"key twice":         {sound + "name: Again\n", `7:1: name: is written twice, in line 2 too`},
 		"key twice inside":  {base("base: 4500, base: 45"), `6:53: levels[0].base: is written twice, in line 6 too`},

@@ -67,12 +67,12 @@ func (f *File) Check(prefix string, err error) {
 	}
 }
 
-// CheckSpec adds what the rules say of a spec, whose keys begin with prefix; categories are
-// those of its plan, nil if it isn't known.
-func (f *File) CheckSpec(prefix string, s wire.Spec, categories []string) {
+// CheckSpec adds what the rules say of a spec, whose keys begin with prefix; the
+// layout is that of its plan, nil if it isn't known.
+func (f *File) CheckSpec(prefix string, s wire.Spec, layout *wire.Layout) {
 	for i := range s.Levels {
-		if !f.Sound(fmt.Sprintf("%slevels[%d].categories", prefix, i)) {
-			categories = nil // what a level has isn't known, so neither is what none has
+		if level := fmt.Sprintf("%slevels[%d]", prefix, i); !f.Sound(level+".categories") || !f.Sound(level+".sections") {
+			layout = nil // what a level has isn't known, so neither is what none has
 		}
 	}
 	if !f.Sound(prefix + "tax") {
@@ -84,7 +84,7 @@ func (f *File) CheckSpec(prefix string, s wire.Spec, categories []string) {
 	if !f.Sound(prefix+"venue") || !f.Sound(prefix+"starts_at") || !f.Sound(prefix+"timezone") {
 		s.Pricing.Comparable = wire.Comparable{} // likewise
 	}
-	f.Check(prefix, s.WithDefaults().Validate(categories))
+	f.Check(prefix, s.WithDefaults().Validate(layout))
 }
 
 // Sound reports whether a key, and all that stands under it, could be read.

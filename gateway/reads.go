@@ -53,6 +53,7 @@ type eventLevel struct {
 	ID         string       `json:"id"`
 	Name       string       `json:"name"`
 	Categories []string     `json:"categories"`
+	Sections   []string     `json:"sections,omitempty"` // ids of sections and areas; none: wherever no other level of the category names the section
 	Price      wire.Amounts `json:"price"`
 }
 
@@ -66,7 +67,7 @@ func (g *Gateway) eventReply(ev *events.Event) eventReply {
 		e.Message = b.Message
 	}
 	for _, l := range s.Levels {
-		e.Levels = append(e.Levels, eventLevel{l.ID, l.Name, l.Categories, ev.Price(l)})
+		e.Levels = append(e.Levels, eventLevel{l.ID, l.Name, l.Categories, l.Sections, ev.Price(l)})
 	}
 	return e
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -257,4 +258,25 @@ func (p *Plan) CategoryNames() []string {
 		names[i] = c.Name
 	}
 	return names
+}
+
+// SectionCategories returns the categories that the places of each section and area have, in the order in which they
+// come there, by the id of the section or area.
+func (p *Plan) SectionCategories() map[string][]string {
+	of := make(map[string][]string, len(p.Sections)+len(p.Areas))
+	for _, s := range p.Sections {
+		var has []string
+		for _, r := range s.Rows {
+			for i := range r.Seats {
+				if c := r.Seats[i].Category; !slices.Contains(has, c) {
+					has = append(has, c)
+				}
+			}
+		}
+		of[s.ID] = has
+	}
+	for _, a := range p.Areas {
+		of[a.ID] = []string{a.Category}
+	}
+	return of
 }

@@ -24,7 +24,7 @@ func (e Event) CheckChange(next Event, now time.Time) error {
 		f.add("currency", "that of %q is %s and can't change. %s", was.ID, was.Currency, another)
 	}
 	if !slices.Equal(was.levelsByID(), is.levelsByID()) {
-		f.add("levels", "the levels of %q and their categories can't change, only names and prices", was.ID)
+		f.add("levels", "the levels of %q, their categories and sections can't change, only names and prices", was.ID)
 	}
 	switch {
 	case begun && now.Before(is.OpensAt):
@@ -66,7 +66,7 @@ func (s Spec) CheckNew(now time.Time) error {
 // levelsByID is what of the levels can't change.
 func (s Spec) levelsByID() (all []string) {
 	for _, l := range s.Levels {
-		all = append(all, fmt.Sprintf("%s %q", l.ID, slices.Sorted(slices.Values(l.Categories))))
+		all = append(all, fmt.Sprintf("%s %q %q", l.ID, slices.Sorted(slices.Values(l.Categories)), slices.Sorted(slices.Values(l.Sections))))
 	}
 	slices.Sort(all)
 	return all

@@ -54,11 +54,13 @@ type Spec struct {
 	Promotions  []Promotion  `json:"promotions,omitempty"`
 }
 
-// Level is a price level: one or more categories of the plan at one price.
+// Level is a price level: one or more categories of the plan at one price, all over the
+// plan or in some of its sections. See [LevelIndex] for which places it has.
 type Level struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name"`
 	Categories  []string `json:"categories"`
+	Sections    []string `json:"sections,omitempty"`          // ids of the plan's sections and areas; none: wherever no other level names the section
 	Base        int64    `json:"base" file:"required,amount"` // minor units; Spec.Tax says whether taxes are in it
 	ServiceFee  int64    `json:"service_fee" file:"amount"`   // likewise
 	FacilityFee int64    `json:"facility_fee" file:"amount"`  // likewise
@@ -177,17 +179,6 @@ func (s Spec) WithDefaults() Spec {
 
 // Over reports whether the sale has ended by itself.
 func (s Spec) Over(now time.Time) bool { return !s.SaleEndsAt.IsZero() && !now.Before(s.SaleEndsAt) }
-
-// LevelOf maps the plan's categories to the index of their level.
-func (s Spec) LevelOf() map[string]int {
-	m := map[string]int{}
-	for i, l := range s.Levels {
-		for _, c := range l.Categories {
-			m[c] = i
-		}
-	}
-	return m
-}
 
 // Duration is a time.Duration that reads and writes "8m0s" in JSON and YAML.
 type Duration time.Duration

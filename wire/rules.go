@@ -1,18 +1,16 @@
 package wire
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// Validate checks a spec (with defaults) by itself and against the categories of its
-// plan; nil if the plan isn't known. The error joins all faults, each a *Fault.
-func (s Spec) Validate(categories []string) error {
+// Validate checks a spec (with defaults) by itself and against the layout of its plan;
+// nil if the plan isn't known. The error joins all faults, each a *Fault.
+func (s Spec) Validate(layout *Layout) error {
 	var f faults
 	if !IsName(s.ID) {
 		f.add("id", "%q: use up to 48 of a-z, 0-9 and '-'", s.ID)
@@ -40,8 +38,8 @@ func (s Spec) Validate(categories []string) error {
 	s.checkTax(&f)
 	s.checkReductions(&f)
 	s.checkPricing(&f)
-	if categories != nil && len(s.Levels) <= MaxLevels {
-		s.checkCategories(&f, categories)
+	if layout != nil && len(s.Levels) <= MaxLevels {
+		s.checkLayout(&f, layout)
 	}
 	return errors.Join(f...)
 }
@@ -154,34 +152,3 @@ func (s Spec) checkLevels(f *faults) {
 }
 
 func isPrice(minor int64) bool { return minor >= 0 && minor <= maxMinorUnits }
-
-// checkCategories compares the levels with the plan: each of its categories is in one.
-func (s Spec) checkCategories(f *faults, categories []string) {
-	in := map[string]string{} // level by category
-	for i, l := range s.Levels {
-		for j, c := range l.Categories {
-			key := fmt.Sprintf("levels[%d].categories[%d]", i, j)
-			if other, ok := in[c]; ok {
-				f.add(key, "%q is in the level %q already", c, other)
-				continue
-			}
-			if !slices.Contains(categories, c) {
-				f.add(key, "the plan has no category %q: it has %s", c, strings.Join(categories, ", "))
-			}
-			in[c] = cmp.Or(l.ID, "?")
-		}
-	}
-	var none []string
-	for _, c := range categories {
-		if _, ok := in[c]; !ok {
-			none = append(none, strconv.Quote(c))
-		}
-	}
-	switch len(none) {
-	case 0:
-	case 1:
-		f.add("levels", "the plan's category %s is in none of them", none[0])
-	default:
-		f.add("levels", "the plan's categories %s are in none of them", strings.Join(none, ", "))
-	}
-}

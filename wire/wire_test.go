@@ -43,7 +43,7 @@ func TestSpecValidate(t *testing.T) {
 	good := Spec{ID: "demo", Name: "Demo", Currency: "EUR",
 		Levels: []Level{{ID: "a", Name: "A", Categories: []string{"Cat 1", "Cat 2"}, Base: 5000}}}.WithDefaults()
 	cats := []string{"Cat 1", "Cat 2"}
-	if err := good.Validate(cats); err != nil {
+	if err := good.Validate(&Layout{Categories: cats}); err != nil {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*Spec){
@@ -60,7 +60,7 @@ func TestSpecValidate(t *testing.T) {
 		s := good
 		s.Levels = append([]Level{}, good.Levels...)
 		change(&s)
-		if err := s.Validate(cats); err == nil || !strings.Contains(err.Error(), want) {
+		if err := s.Validate(&Layout{Categories: cats}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q in %v", want, err)
 		}
 	}
@@ -88,6 +88,7 @@ func TestChange(t *testing.T) {
 		"order":          {begun, func(e *Event) { e.Spec.Levels = []Level{e.Spec.Levels[1], e.Spec.Levels[0]} }, nil},
 		"all at once":    {begun, func(e *Event) { e.Plan, e.Spec.Currency, e.Spec.Levels = "q", "USD", e.Spec.Levels[:1] }, []string{"plan", "currency", "levels"}},
 		"categories":     {begun, func(e *Event) { e.Spec.Levels[0].Categories = []string{"1"} }, []string{"levels"}},
+		"sections":       {begun, func(e *Event) { e.Spec.Levels[0].Sections = []string{"101"} }, []string{"levels"}},
 		"later":          {before, func(e *Event) { e.Spec.OpensAt = opens.Add(2 * time.Hour) }, nil},
 		"too late":       {begun, func(e *Event) { e.Spec.OpensAt = opens.Add(2 * time.Hour) }, []string{"opens_at"}},
 		"another room":   {begun, func(e *Event) { e.Spec.Admission.RoomOpensAt = opens.Add(2 * time.Hour) }, []string{"admission.room_opens_at"}},

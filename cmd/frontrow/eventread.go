@@ -45,11 +45,11 @@ func (c terminal) readEvent(name string) (*eventRead, error) {
 	}
 	f.file = file
 	file.Check("", c.planOf(f, filepath.Dir(name)))
-	var categories []string
+	var layout *wire.Layout
 	if f.plan != nil {
-		categories = f.plan.CategoryNames()
+		layout = &wire.Layout{Categories: f.plan.CategoryNames(), Sections: f.plan.SectionCategories()}
 	}
-	file.CheckSpec("", f.Spec, categories)
+	file.CheckSpec("", f.Spec, layout)
 	if f.plan != nil {
 		file.Check("", f.Spec.CheckPlaces(plan.NewIndex(f.plan).Len()))
 	}

@@ -109,9 +109,10 @@ func levelsOf(spec wire.Spec, p *plan.Plan) (levels []simulate.Level) {
 	for _, l := range spec.Levels {
 		levels = append(levels, simulate.Level{ID: l.ID, Opening: spec.Opening(l).Total})
 	}
-	of, x := spec.LevelOf(), plan.NewIndex(p)
+	of, x := spec.LevelIndex(), plan.NewIndex(p)
 	for i := range x.Len() {
-		if level, ok := of[x.Seat(i).Category]; ok {
+		ref := x.Seat(i)
+		if level, ok := of.Of(ref.Category, ref.SectionID); ok {
 			levels[level].Places++
 		}
 	}

@@ -31,15 +31,16 @@ func (a *audit) quoted(f *wire.Flush) {
 	if a.index == nil || !a.event.Spec.Pricing.Promises() {
 		return
 	}
-	levels := a.event.Spec.LevelOf()
+	levels := a.event.Spec.LevelIndex()
 	for _, act := range f.Acts {
 		if act.Kind != wire.ActKindHold || act.Priced == 0 || len(act.Prices) != len(act.Seats) {
 			continue
 		}
 		for k, id := range act.Seats {
 			if i, ok := a.index.Lookup(id); ok {
-				level := a.event.Spec.Levels[levels[a.index.Seat(i).Category]].ID
-				a.promised[promised{act.Priced, level, act.Prices[k].Total}] = act.Hold
+				ref := a.index.Seat(i)
+				level, _ := levels.Of(ref.Category, ref.SectionID)
+				a.promised[promised{act.Priced, a.event.Spec.Levels[level].ID, act.Prices[k].Total}] = act.Hold
 			}
 		}
 	}

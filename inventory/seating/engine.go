@@ -91,13 +91,15 @@ func NewEngine(event wire.Event, index *plan.Index) *Engine {
 	e.SetEvent(event)
 	e.levels = make([]wire.Count, len(e.spec.Levels))
 	e.prices = make([]wire.Price, len(e.spec.Levels))
-	byCategory := e.spec.LevelOf()
+	levels := e.spec.LevelIndex()
 	e.sections = make([]wire.Count, len(index.Sections())+len(index.Areas()))
 	for k := range e.sections {
 		start, end := e.sectionRange(k)
 		for i := start; i < end; i++ {
 			e.sectionOf[i] = uint16(k)
-			e.levelOf[i] = uint8(byCategory[index.Seat(i).Category])
+			ref := index.Seat(i)
+			level, _ := levels.Of(ref.Category, ref.SectionID)
+			e.levelOf[i] = uint8(level)
 			e.state[i] = wire.Available
 			e.count(i, wire.Available, +1)
 		}

@@ -5,7 +5,7 @@ import { proof, publicKey } from "./key";
 import type { Task } from "./solver";
 
 export interface Amounts { base: number; service_fee: number; facility_fee: number; total: number; tax?: number }
-export interface Level { id: string; name: string; categories: string[]; price: Amounts }
+export interface Level { id: string; name: string; categories: string[]; sections?: string[]; price: Amounts }
 export interface EventInfo {
   id: string; name: string; venue: string; currency: string; starts_at?: string; opens_at?: string;
   timezone: string; // the venue's, by its IANA name

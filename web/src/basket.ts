@@ -13,6 +13,7 @@ export interface BasketModel {
   readonly states: Uint8Array;
   amount(place: number): number;
   price(place: number): string;
+  level(place: number): number;
   left(area: Area): number;
   /** The choice is another one. */
   changed(): void;
@@ -135,15 +136,15 @@ export class Forms {
 
   get standing(): HoldWish { return { area: value("area"), count: Number(value("area-count")) }; }
 
-  /** A seat of each category and section that may come: what it costs is the same all over it. */
+  /** A seat of each level that may come: what it costs is the same all over it. */
   private places(level: string, section: string): number[] {
-    const { plan, info } = this.model, categories = info.levels.find((l) => l.id === level)?.categories;
+    const { plan, info } = this.model;
     const found = new Map<number, number>();
     for (const s of plan.sections) {
       if (section && s.id !== section) continue;
       for (let i = s.start; i < s.end; i++) {
-        const c = plan.category[i];
-        if (!found.has(c) && (!categories || categories.includes(plan.categories[c]))) found.set(c, i);
+        const l = this.model.level(i);
+        if (!found.has(l) && (!level || info.levels[l].id === level)) found.set(l, i);
       }
     }
     return [...found.values()];

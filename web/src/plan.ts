@@ -161,6 +161,20 @@ export class Plan {
     return `${zone.label}${row.label ? `, ${written(row.rowText, row.label)}` : ""}, ${written(row.seatText, this.number(i) || this.id(i))}`;
   }
 
+  /** The level of each place: the one of its category and section, else the one of its category without sections (LevelIndex in package wire). */
+  levels(all: { categories: string[]; sections?: string[] }[]): Uint8Array<ArrayBuffer> {
+    const of = new Uint8Array(this.places);
+    for (const z of [...this.sections, ...this.areas]) {
+      const level = this.categories.map((c) => {
+        const find = (ok: (sections?: string[]) => boolean | undefined) => all.findIndex((l) => l.categories.includes(c) && ok(l.sections));
+        const own = find((s) => s?.includes(z.id));
+        return Math.max(0, own < 0 ? find((s) => !s) : own);
+      });
+      for (let i = z.start; i < z.end; i++) of[i] = level[this.category[i]];
+    }
+    return of;
+  }
+
   /** The place with this id, or -1. */
   find(id: string): number {
     if (!this.byID) {

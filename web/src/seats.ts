@@ -27,7 +27,7 @@ export class Seats {
   private forms!: Forms;
   private map!: SeatMap;
   private list!: SeatList;
-  private levelOf: number[] = []; // by category of the plan
+  private levelOf = new Uint8Array(); // by place
   private prices: Board["levels"] = [];
   private stock?: Stock;
   // Where we stand on the gateway's sequence: the snapshot, sections that frames
@@ -63,7 +63,7 @@ export class Seats {
     this.live.watch(this.watched);
     this.plan = new Plan(await this.api.plan(this.info.plan));
     this.states = new Uint8Array(this.plan.places).fill(3);
-    this.levelOf = this.plan.categories.map((c) => Math.max(0, this.info.levels.findIndex((l) => l.categories.includes(c))));
+    this.levelOf = this.plan.levels(this.info.levels);
     await this.snapshot();
     this.basket = new Basket(this);
     this.forms = new Forms(this);
@@ -107,7 +107,7 @@ export class Seats {
 
   pickArea(area: Area): void { this.basket.pickArea(area); }
 
-  level(place: number): number { return this.levelOf[this.plan.category[place]]; }
+  level(place: number): number { return this.levelOf[place]; }
 
   /** The all-in price of a place in minor units. */
   amount(place: number): number { return this.cost(this.info.levels[this.level(place)]); }
