@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,17 @@ func TestReads(t *testing.T) {
 	s.until("the new price is shown", func() bool {
 		list := into[struct{ Events []eventReply }](t, s.send("GET", "/v1/events", ""), http.StatusOK)
 		return len(list.Events) == 1 && list.Events[0].Levels[0].Price.Total == 6450
+	})
+
+	if raw := string(s.send("GET", "/v1/events/show", "").body); strings.Contains(raw, `"sections"`) {
+		t.Errorf("a level of all sections names some: %s", raw)
+	}
+	divided := s.event(show).Record()
+	divided.Spec.Levels = append(slices.Clone(divided.Spec.Levels), wire.Level{ID: "front", Name: "Front", Categories: []string{"A"}, Sections: []string{"101", "102"}, Base: 9000})
+	s.put(wire.EventsBucket, show, divided)
+	s.until("the level's sections are shown", func() bool {
+		e := into[eventReply](t, s.send("GET", "/v1/events/show", ""), http.StatusOK)
+		return len(e.Levels) == 2 && e.Levels[0].Sections == nil && slices.Equal(e.Levels[1].Sections, []string{"101", "102"})
 	})
 
 	keys := into[struct{ Keys []map[string]string }](t, s.send("GET", "/.well-known/jwks.json", ""), http.StatusOK)

@@ -78,6 +78,14 @@ var prices = []mutant{
 		{"pricing/market/market.go", "case now.Before(r.OpensAt.Add(parts * part)): //", "case false: //"}}},
 	{"a simulated fan pays more than a ticket is worth", "pricing/simulate", "TestRecorded|TestSales$", []edit{
 		{"pricing/simulate/run.go", "case price.Total > s.Crowd.levels[level].Opening*f.worth/whole:", "case false:"}}},
+	{"a level that names a section is overlooked", "inventory/seating", "TestLevelsOfSections", []edit{
+		{"wire/levels.go", "level, ok = x.at[levelKey{category, section}]; !ok {", "level, ok = x.at[levelKey{category, section}]; true {"}}},
+	{"two levels have one section", "wire", "TestEachPlaceHasOneLevel", []edit{
+		{"wire/levels.go", "} else if other != i {", "} else if false {"}}},
+	{"places of a section are in no level", "wire", "TestLevelsBySection", []edit{
+		{"wire/levels.go", "!ok && slices.Contains(layout.Sections[section], c) {", "!ok && false {"}}},
+	{"a level is moved to other sections", "wire", "TestChange", []edit{
+		{"wire/change.go", ", slices.Sorted(slices.Values(l.Sections))))", ", []string{}))"}}},
 	{"a simulated hold follows the price", "pricing/simulate", "TestSalesKeepToTheirRails", []edit{
 		{"pricing/simulate/result.go", "total := h.quotes[0].Price.Total", "total := h.quotes[0].Price.Total + int64(r.Bought%2)"}}},
 }
