@@ -139,6 +139,7 @@ func TestApply(t *testing.T) {
 			"empty": "", "not JSON": "{", "a list": "[]", "misspelt": `{"spek":{}}`, "misspelt inside": `{"spec":{"admission":{"celing":3}}}`,
 			"bad id": spec(func(s *wire.Spec) { s.ID = "a.b" }), "no level": spec(func(s *wire.Spec) { s.Levels = nil }),
 			"category": spec(func(s *wire.Spec) { s.Levels[0].Categories = []string{"B"} }),
+			"section":  spec(func(s *wire.Spec) { s.Levels[0].Sections = []string{"nowhere"} }),
 			"currency": spec(func(s *wire.Spec) { s.Currency = "euros" }), "tick": spec(func(s *wire.Spec) { s.Admission.Tick = 1 }),
 			"plan": `{"spec":{"id":"demo"},"plan":"../x"}`, "no plan": `{"spec":{"id":"demo"}}`,
 		} {
@@ -165,6 +166,7 @@ func TestApply(t *testing.T) {
 		for name, payload := range map[string]string{
 			"currency":   spec(func(s *wire.Spec) { s.Currency = "USD" }),
 			"levels":     spec(func(s *wire.Spec) { s.Levels[0].ID = "b" }),
+			"sections":   spec(func(s *wire.Spec) { s.Levels[0].Sections = []string{"floor"} }),
 			"other plan": fmt.Sprintf(`{"spec":%s,"plan":%q}`, mustJSON(demo(nil).Spec), "0000"),
 		} {
 			if code := w.ask(wire.EventApplySubject, payload, nil); code != "invalid" && code != "not-found" {

@@ -71,6 +71,13 @@ func TestPricesBySection(t *testing.T) {
 	f.spec = map[string]any{"levels": levels}
 	b := newTab(t, newBrowser(t), "sections", 390, 844, false)
 	b.seats(f, url)
+	b.wait("a painted map", painted)
+	const chosen = `document.querySelectorAll("#basket [data-chosen]").length === 1`
+	b.tapMap(0.24, 0.3) // block 101
+	for y := 0.4; y < 0.6 && !b.holds(chosen); y += 0.02 {
+		b.tapMap(0.5, y)
+	}
+	b.wait("a seat of block 101 at its price", chosen+` && (([, row, price]) => price === (row < "F" ? "€137.50" : "€30.00"))(/Block 101, Row (.), Seat \d+.*?(€[\d.]+)/.exec(document.querySelector("#basket [data-chosen]").textContent))`)
 	b.click("#list-toggle")
 	for section, price := range map[string]string{"101": "€137.50", "102": "€97.50"} {
 		b.click(fmt.Sprintf(`[data-section="%s"]`, section))

@@ -72,6 +72,8 @@ func TestEventCheck(t *testing.T) {
 :11:61: levels[1].categories[2]: the plan has no category "Band E": it has Premium, Band A, Band B, Band C, Band D
 :11:70: levels[1].base: -1: write between 0 and 100000000 minor units
 :13:8: hold.ttl: 5h0m0s: write a time between 1s and 2h0m0s`},
+		"a section": {changed("base: 5000", `base: 5000}
+  - {id: pit, name: Pit, categories: [Premium], sections: [S, nowhere], base: 9000`), `:12:63: levels[2].sections[1]: the plan has no section or area "nowhere": write its id`},
 		"too small": {changed("seats: 400", "seats: 40"), ":8:27: generate.seats: 40 places are not between 200 and 80000"},
 		"no kind":   {changed("kind: theatre", "kind: circus"), `:8:12: generate.kind: "circus" is not arena, theatre or stadium`},
 		"no plan":   {changed("generate: {kind: theatre, seats: 400}", "plan: nowhere.json"), ":8:1: plan: open "},
@@ -249,6 +251,7 @@ Fans will notice 10 of 13. Nothing was written.
 	for name, c := range map[string]struct{ text, want string }{
 		"a bad file":     {changed("5m", "soon"), `:13:13: hold.ttl: duration "soon": write it`},
 		"what must stay": {changed("EUR", "USD", "id: circle", "id: balcony", "seats: 400", "seats: 500"), ":7:1: currency: that of \"tour\" is EUR and can't change. Put it up as another event.\n:8:1: generate: the plan of \"tour\" can't change"},
+		"sections":       {changed("base: 5000", "sections: [S], base: 5000"), ":9:1: levels: the levels of \"tour\", their categories and sections can't change"},
 		"over":           {changed("2040", "2020", "id: tour", "id: past"), ":5:1: starts_at: the event is over before it is put up"},
 	} {
 		if out, refused, code := dry(c.text); out != "" || code != exitTrouble || !strings.HasPrefix(refused, c.want) {

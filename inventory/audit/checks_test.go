@@ -128,6 +128,8 @@ func TestEveryFaultBreaksItsRule(t *testing.T) {
 		"a promise kept":                {promisedFor(6, 300), ""},
 		"promised the lower of two":     {promisedFor(5, 101), "nobody is quoted more"},
 		"a promise broken":              {promisedFor(4, 101), "nobody is quoted more"},
+		"a section's promise kept":      {ofSection(promisedFor(4, 100)), ""},
+		"a section's promise broken":    {ofSection(promisedFor(4, 101)), "nobody is quoted more"},
 		"promised nobody knows what":    {promisedFor(99, 1), "nobody is quoted more"},
 		"booked for more":               {booking(func(b *ledger.Booking) { b.Seat.Price = wire.NewAmounts(101, 10, 1) }), "the price booked"},
 		"a price that doesn't add up":   {func(a *scene) { a.records["A-1"].Quote.Price.Total++; a.bookings[0].Seat.Price.Total++ }, "the price booked"},
@@ -162,6 +164,15 @@ func TestEveryFaultBreaksItsRule(t *testing.T) {
 			c.fault(a)
 			broken(t, a.play(), c.rules)
 		})
+	}
+}
+
+// ofSection has level a be of the hold's section alone, and another of what else there is of its category.
+func ofSection(fault func(*scene)) func(*scene) {
+	return func(a *scene) {
+		fault(a)
+		a.event.Spec.Levels[0].Sections = []string{"101"}
+		a.event.Spec.Levels = append(a.event.Spec.Levels, wire.Level{ID: "rest", Categories: []string{"front"}})
 	}
 }
 
