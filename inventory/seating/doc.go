@@ -22,7 +22,7 @@
 //	orphan.go    the rule about single seats           layer.go     free seats as bits of words
 //	best.go      best available                        split.go     in groups; accessible seats
 //	keep.go      how long seats are kept without buying
-//	reductions.go     concessions and promotions, and how often they may be used
+//	reductions.go  concessions and promotions, and how often they may be used
 //
 // # Invariants
 //

@@ -191,7 +191,7 @@ func (e *Engine) promote(h *hold, quotes []wire.SeatQuote, id string, now time.T
 	}
 	off := p.Of(total)
 	if off == 0 {
-		return wire.Refuse(wire.CodePromoIdle, "This code takes nothing off these seats"+onLevels(p)+".")
+		return wire.Refuse(wire.CodePromoIdle, "This code takes nothing off these seats"+e.meant(p)+".")
 	}
 	for k, part := range wire.Apportion(off, prices) {
 		if p.On(quotes[k].Level) {
@@ -202,9 +202,16 @@ func (e *Engine) promote(h *hold, quotes []wire.SeatQuote, id string, now time.T
 	return nil
 }
 
-func onLevels(p wire.Promotion) string {
+// meant names the levels that a promotion counts for, unless it counts for all.
+func (e *Engine) meant(p wire.Promotion) string {
 	if len(p.Levels) == 0 {
 		return ""
 	}
-	return ": it is for " + strings.Join(p.Levels, ", ")
+	var names []string
+	for _, l := range e.spec.Levels {
+		if p.On(l.ID) {
+			names = append(names, l.Name)
+		}
+	}
+	return ": it is for " + strings.Join(names, ", ")
 }

@@ -19,7 +19,7 @@ func family() wire.Event {
 	event := seatingtest.Concert()
 	s := &event.Spec
 	s.Levels[0].Base, s.Levels[0].ServiceFee, s.Levels[0].FacilityFee = 8500, 1000, 500
-	s.Levels[1].Base, s.Levels[1].ServiceFee = 5900, 100
+	s.Levels[1].Name, s.Levels[1].Base, s.Levels[1].ServiceFee = "Back stalls", 5900, 100
 	s.Tax = wire.TaxSpec{Mode: wire.TaxInclusive, Rates: []wire.TaxRate{{Name: "VAT", Percent: 19_000, Levels: []string{"a"}}, {Name: "VAT", Percent: 7_000, Levels: []string{"b"}}}}
 	s.Concessions = []wire.Concession{
 		{ID: "child", Name: "Child", Off: wire.Off{PercentOff: 50_000}, PerOrder: 2, PerFan: 3},
@@ -121,6 +121,16 @@ func TestReductions(t *testing.T) {
 				t.Errorf("undone: %+v, was %s", back, before)
 			}
 		})
+	}
+}
+
+// Fans know levels by their names.
+func TestACodeWithoutEffectNamesItsLevels(t *testing.T) {
+	e := reduced(t)
+	e.Hold(named("h", "f", "A-1"), start)
+	p := e.Reduce(wire.ReductionsRequest{Hold: "h", Fan: "f", Promotion: "back"}, start).Problem
+	if p == nil || p.Detail != "This code takes nothing off these seats: it is for Back stalls." {
+		t.Errorf("%+v", p)
 	}
 }
 
