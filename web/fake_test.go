@@ -174,6 +174,7 @@ func (f *fake) handler() http.Handler {
 	})
 	mux.HandleFunc("DELETE /v1/holds/{hold}", f.release)
 	mux.HandleFunc("POST /v1/holds/{hold}/more-time", f.moreTime)
+	mux.HandleFunc("PUT /v1/holds/{hold}/reductions", f.guarded("reduce", f.reduce))
 	mux.HandleFunc("POST /v1/holds/{hold}/checkout", f.checkout)
 	mux.HandleFunc("GET /v1/orders/{order}", f.order)
 	mux.HandleFunc("GET /v1/orders/o_0000000000000000000001", func(w http.ResponseWriter, r *http.Request) {
@@ -338,7 +339,7 @@ func (f *fake) claim(w http.ResponseWriter, r *http.Request) {
 		ref := f.index.Seat(i)
 		price := f.price(ref.Category)
 		price.Base, price.Total = price.Base+f.rise, price.Total+f.rise
-		h.Seats = append(h.Seats, wire.SeatQuote{ID: ref.ID, Label: ref.Label, Price: price})
+		h.Seats = append(h.Seats, wire.SeatQuote{ID: ref.ID, Label: ref.Label, Level: ref.Category, Price: price}) // levels are called like their categories
 		h.Total += price.Total
 	}
 	f.hold = &h

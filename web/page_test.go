@@ -135,7 +135,7 @@ func (f *fake) pageEvent() *pageEvent {
 
 func (f *fake) page(w http.ResponseWriter, name string, p page) {
 	p.Title, p.Lang = "Opening Night", "en"
-	p.Assets = map[string]string{"app.js": "/assets/app.js", "pages.js": "/assets/pages.js", "app.css": "/assets/app.css", "solver.js": "/assets/solver.js"}
+	p.Assets = map[string]string{"app.js": "/assets/app.js", "pages.js": "/assets/pages.js", "app.css": "/assets/app.css", "solver.js": "/assets/solver.js", "reductions.js": "/assets/reductions.js"}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'")
 	if err := template.Must(template.ParseFS(web.FS, "templates/*.html")).ExecuteTemplate(w, name, p); err != nil {

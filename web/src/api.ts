@@ -50,7 +50,10 @@ export interface Carried { link: string; digits: string; qr: string; qr_size: nu
 export type SeatNote = "restricted_view" | "accessible" | "companion";
 /** Concession is an id while the seat is held, and a name in an order. List is the total without it and without a code. */
 export interface SeatQuote { id: string; label: string; level: string; price: Amounts; notes?: SeatNote[]; concession?: string; promotion?: string; list?: number }
-export interface Hold { hold: string; seats: SeatQuote[]; total: number; currency: string; expires_at: string; why?: string }
+export interface Hold {
+  hold: string; seats: SeatQuote[]; total: number; currency: string; expires_at: string; why?: string;
+  code?: string; // the page's own note: the code whose promotion the quotes have
+}
 export interface Best { count: number; level?: string; section?: string; accessible?: boolean }
 export type HoldWish = { seats: string[] } | { best: Best } | { area: string; count: number };
 export interface Order {

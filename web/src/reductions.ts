@@ -21,17 +21,20 @@ interface Tools {
 /** Shows the taxes in a hold's prices, the variants of each seat's level, and a field for a code. */
 export async function offer(page: Page, hold: Hold, tools: Tools): Promise<void> {
   const form = document.getElementById("code-form") as HTMLFormElement, taxes = document.getElementById("taxes")!, quote = document.getElementById("quote")!;
-  const ask = () => put(page, hold, tools);
+  const field = document.getElementById("code") as HTMLInputElement;
+  const inForce = hold.seats.some((s) => s.promotion) ? hold.code ?? "" : "";
+  const ask = (code: string) => put(page, hold, tools, code);
   const info = await page.info().catch(() => undefined);
   if (!info || page.store.saved.hold?.hold !== hold.hold) return;
   const tax = hold.seats.reduce((sum, s) => sum + (s.price.tax ?? 0), 0);
   taxes.textContent = tax ? `including ${[...new Set(info.tax?.rates.map((r) => r.name))].join(" and ") || "tax"} ${tools.money(tax, hold.currency)}` : "";
   form.hidden = !info.promotions;
+  field.value ||= inForce; // after a reload
   form.onsubmit = (e) => {
     e.preventDefault();
-    ask();
+    ask(field.value.trim());
   };
-  quote.onchange = ask;
+  quote.onchange = () => ask(inForce); // what is typed but not in use is no part of another choice
   for (const s of hold.seats) {
     const line = quote.querySelector(`[data-quoted="${CSS.escape(s.id)}"]`);
     line?.querySelectorAll(".reduction").forEach((e) => e.remove());
@@ -54,14 +57,14 @@ export async function offer(page: Page, hold: Hold, tools: Tools): Promise<void>
 }
 
 /** Asks for what is chosen. If it is refused, the hold is shown as it stands. */
-async function put(page: Page, hold: Hold, tools: Tools): Promise<void> {
+async function put(page: Page, hold: Hold, tools: Tools, code: string): Promise<void> {
   const wanted: Record<string, string> = {};
   for (const c of document.querySelectorAll<HTMLSelectElement>("[data-concession]")) {
     if (c.value) wanted[c.dataset.concession!] = c.value;
   }
   try {
-    const code = (document.getElementById("code") as HTMLInputElement).value.trim();
     const priced: Hold = await (await tools.admitted(page.store.saved.pass?.pass ?? "", "PUT", `/v1/holds/${hold.hold}/reductions`, { concessions: wanted, code })).json();
+    priced.code = code;
     page.store.set({ hold: priced });
     page.open(priced);
     tools.say(`The total is now ${tools.money(priced.total, priced.currency)}.`);
