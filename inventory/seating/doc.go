@@ -16,12 +16,12 @@
 // revisions. There is no way back: an owner whose batch is not stored throws the
 // engine away and makes another from the records (Restore).
 //
-//	engine.go    the state, the records, counters      decide.go    hold, release, checkout, confirm, refund
-//	choose.go    which seats a request means           deadline.go  extend, expire, more time
-//	channel.go   blocks, and channels that open them   ended.go     holds that are over
-//	orphan.go    the rule about single seats           layer.go     free seats as bits of words
-//	best.go      best available                        split.go     in groups; accessible seats
-//	keep.go      how long seats are kept without buying
+//	engine.go      the state, the records, counters      decide.go    hold, release, checkout, confirm, refund
+//	choose.go      which seats a request means           deadline.go  extend, expire, more time
+//	channel.go     blocks, and channels that open them   ended.go     holds that are over
+//	orphan.go      the rule about single seats           layer.go     free seats as bits of words
+//	best.go        best available                        split.go     in groups; accessible seats
+//	keep.go        how long seats are kept without buying
 //	reductions.go  concessions and promotions, and how often they may be used
 //
 // # Invariants
