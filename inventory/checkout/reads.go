@@ -203,7 +203,7 @@ func (r Reads) ticket(ctx context.Context, q wire.TicketQuery) wire.TicketReply 
 		r.Logger.Warn("read a ticket", "err", err)
 		return wire.TicketReply{Problem: wire.Busy("Your ticket can't be looked up right now. It is not lost: try again in a moment.")}
 	}
-	reply := wire.TicketReply{Ticket: t.ID, Event: t.Event, Order: t.Order, Seat: t.Seat, Label: t.Label,
+	reply := wire.TicketReply{Ticket: t.ID, Event: t.Event, Order: t.Order, Seat: t.Seat, Label: t.Label, Concession: t.Concession,
 		State: t.State, Generation: t.Generation}
 	if t.State == "valid" {
 		reply.Barcode = r.Signer.SignBarcode(keyring.Barcode{Event: t.Event, Ticket: t.ID, Seat: t.Seat, Generation: t.Generation})
