@@ -129,7 +129,7 @@ func (e *Engine) concede(h *hold, quotes []wire.SeatQuote, wanted map[string]str
 		}
 		c, ok := e.spec.Concession(id)
 		if !ok || !c.On(q.Level) {
-			return &wire.Problem{Code: wire.CodeConcession, Detail: "This price is not offered for " + q.Label + ".", Seats: []string{q.ID}}
+			return &wire.Problem{Code: wire.CodeConcession, Detail: "This price is not offered for " + q.Label + ". Choose another one for it.", Seats: []string{q.ID}}
 		}
 		e.lower(q, h.seats[k], c.Of(q.ListTotal()))
 		q.Concession = id
@@ -157,11 +157,11 @@ func (e *Engine) exceeds(c wire.Concession, fan string, n int, quotes []wire.Sea
 	}
 	switch {
 	case c.PerOrder > 0 && n > c.PerOrder:
-		return fmt.Sprintf("At most %d of an order's tickets can be %q.", c.PerOrder, c.Name)
+		return fmt.Sprintf("At most %d of an order's tickets can be %q. Choose another price for the others.", c.PerOrder, c.Name)
 	case c.PerFan > 0 && n+e.uses[use{id: c.ID, fan: fan}] > c.PerFan:
-		return fmt.Sprintf("You can have at most %d tickets of %q, with those that you hold or bought before.", c.PerFan, c.Name)
+		return fmt.Sprintf("You can have at most %d tickets of %q, with those that you hold or bought before. Choose another price for the others.", c.PerFan, c.Name)
 	case c.NeedsFull && companions > full:
-		return fmt.Sprintf("Each ticket of %q goes with another one at the full price.", c.Name)
+		return fmt.Sprintf("Each ticket of %q goes with another one at the full price. Choose the full price for one more.", c.Name)
 	}
 	return ""
 }
@@ -174,13 +174,13 @@ func (e *Engine) promote(h *hold, quotes []wire.SeatQuote, id string, now time.T
 	case !ok:
 		return wire.Refuse(wire.CodePromotion, "This code is not valid for this event.")
 	case now.Before(p.From):
-		return wire.Refuse(wire.CodePromoTime, "This code can be used from "+wire.FormatInstant(p.From, e.zone)+" on.")
+		return wire.Refuse(wire.CodePromoTime, "This code can be used from "+wire.FormatInstant(p.From, e.zone)+" on. Until then you can buy without it.")
 	case !p.Until.IsZero() && !now.Before(p.Until):
-		return wire.Refuse(wire.CodePromoTime, "This code could be used until "+wire.FormatInstant(p.Until, e.zone)+".")
+		return wire.Refuse(wire.CodePromoTime, "This code could be used until "+wire.FormatInstant(p.Until, e.zone)+". You can buy without it.")
 	case p.Limit > 0 && e.uses[use{promotion: true, id: id}] >= p.Limit:
-		return wire.Refuse(wire.CodePromoUsedUp, "This code has been used as often as it can be. Should an order with it not be paid for, it can be used again.")
+		return wire.Refuse(wire.CodePromoUsedUp, "This code has been used as often as it can be. Should an order with it not be paid for, it can be used again. You can buy without it.")
 	case e.uses[use{promotion: true, id: id, fan: h.fan}] >= p.PerFan:
-		return wire.Refuse(wire.CodePromoUsedUp, "You have used this code as often as one person can.")
+		return wire.Refuse(wire.CodePromoUsedUp, "You have used this code as often as one person can. You can buy without it.")
 	}
 	prices, total := make([]int64, len(quotes)), int64(0)
 	for k, q := range quotes {

@@ -62,6 +62,8 @@ async function put(page: Page, hold: Hold, tools: Tools, code: string): Promise<
   for (const c of document.querySelectorAll<HTMLSelectElement>("[data-concession]")) {
     if (c.value) wanted[c.dataset.concession!] = c.value;
   }
+  const controls = document.querySelectorAll<HTMLButtonElement | HTMLSelectElement>("[data-concession], #code-form button");
+  for (const c of controls) c.disabled = true; // one change at a time: answers to two could come in another order
   try {
     const priced: Hold = await (await tools.admitted(page.store.saved.pass?.pass ?? "", "PUT", `/v1/holds/${hold.hold}/reductions`, { concessions: wanted, code })).json();
     priced.code = code;
@@ -74,5 +76,7 @@ async function put(page: Page, hold: Hold, tools: Tools, code: string): Promise<
     if (p.status === 410 && p.code !== "promotion-time") return page.over(p.message);
     page.open(hold);
     tools.fail(p.message);
+  } finally {
+    for (const c of controls) c.disabled = false;
   }
 }
