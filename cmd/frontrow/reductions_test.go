@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -104,6 +105,21 @@ func (g *guest) concessions(order answer) (names []string) {
 	return names
 }
 
+// reads wants a page, to its end, with texts in it.
+func (g *guest) reads(path string, texts ...string) {
+	g.t.Helper()
+	resp, err := g.http.Get(g.base + path)
+	must(g.t, err)
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	must(g.t, err)
+	for _, want := range append(texts, "</html>") {
+		if !strings.Contains(string(page), want) {
+			g.t.Errorf("%s has no %q:\n%s", path, want, page)
+		}
+	}
+}
+
 // Children, companions and those with a code buy at what they were quoted, as every service's
 // user may; nothing to pay asks no provider, here one that would decline; and what is refunded
 // is what was paid, and the use of a code.
@@ -134,6 +150,9 @@ func TestReductionsAreSold(t *testing.T) {
 	if len(taxes) != 1 || taxes[0] != (wire.TaxLine{Name: "VAT", Percent: 19_000, Amount: 1064 + 532}) {
 		t.Errorf("taxes: %v", taxes)
 	}
+	family.reads("/orders", "Child under 14", "VAT 19 %", `<data value="EUR 15.96">`, `<data value="EUR 99.96">`)
+	family.reads("/e/show/prices", "fees and taxes: VAT 19 %", "Child under 14", `<data value="EUR 33.32">`, `tax in it <data value="EUR 10.64">`)
+	family.reads("/e/show", "reductions.js", `<data value="EUR 66.64">`)
 
 	invited := holds(t, at, 2, 2, "all")
 	invited.reduce("", map[string]string{invited.seats[1]: "companion"}, float64(fullPrice))
