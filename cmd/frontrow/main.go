@@ -42,6 +42,7 @@ type cli struct {
 		Replay   pricingReplayCmd   `cmd:"" help:"Compute every price of an event again from the sale log. Exit status 1: one is another."`
 		Simulate pricingSimulateCmd `cmd:"" help:"Play a sale against the rules of event files, and write a report."`
 	} `cmd:"" group:"Services:" help:"Moves prices by the events' rules, and publishes them."`
+	Sandbox sandboxCmd `cmd:"" group:"Services:" help:"A payment provider that moves no money, for rehearsals."`
 
 	Event struct {
 		Apply eventApplyCmd `cmd:"" help:"Put an event on sale, or change it; or show what that would change (--dry-run)."`
