@@ -118,7 +118,7 @@ lines: ## lines of code by wing: product, proof, stand-ins for others' servers, 
 	@git grep -Ic '' $(REV) -- '*.go' '*.ts' '*.sql' '*.css' '*.html' ':!web/dist' | sed 's/^$(REV)://' | awk -F: ' \
 		{ wing = "product" } \
 		$$1 ~ "^(proof|sim|bench)/|^internal/(mutants|defences|endurance|commands)/|/kvtest/" { wing = "proof" } \
-		$$1 ~ "/payment/sandbox/|^internal/(natsd|pgd|natstest|pgtest|loopback)/|/(seating|inventory)test/" { wing = "stand-ins" } \
+		$$1 ~ "/payment/sandbox/|^internal/(natsd|pgd|natstest|pgtest|loopback)/|/(seating|inventory|payment)test/" { wing = "stand-ins" } \
 		$$1 ~ "_test.go$$|/testdata/" { wing = "tests" } \
 		{ lines[wing] += $$2; all += $$2 } END { for (w in lines) print w, lines[w]; print "all", all }' | sort
 

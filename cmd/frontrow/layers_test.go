@@ -16,7 +16,7 @@ var layers = []struct {
 	folder string
 	may    []string
 }{
-	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment/sandbox", "pricing", "pricing/curve", "pricing/simulate", "pricing/simulate/report",
+	{"cmd/frontrow", []string{"rehearse", "gateway", "admission", "inventory", "inventory/audit", "inventory/ledger", "inventory/checkout", "inventory/payment", "inventory/payment/sandbox", "inventory/payment/stripe", "pricing", "pricing/curve", "pricing/simulate", "pricing/simulate/report",
 		"gateway/abuse", "gateway/abuse/challenge", "gateway/abuse/challenge/siteverify", "gateway/abuse/limit", "gateway/client", "gateway/listener", "web", "internal/asking", "internal/bus", "internal/natsd", "internal/pgd", "internal/ops", "eventfile", "kv", "internal/streams", "keyring", "wire", "plan"}},
 
 	{"gateway", []string{"gateway/abuse", "gateway/abuse/challenge", "gateway/abuse/limit", "gateway/events",
@@ -60,6 +60,8 @@ var layers = []struct {
 	{"inventory/ledger", []string{"internal/failpoint", "internal/group", "wire"}},
 	{"inventory/payment", nil},
 	{"inventory/payment/sandbox", []string{"inventory/payment", "internal/group"}},
+	{"inventory/payment/paymenttest", []string{"inventory/payment"}},
+	{"inventory/payment/stripe", []string{"inventory/payment", "wire"}},
 
 	{"internal/asking", []string{"wire"}},
 	{"internal/bus", nil},
@@ -110,11 +112,12 @@ var only = []struct {
 	{"github.com/nats-io/nats-server/v2", []string{"internal/natsd", "internal/natstest"}},
 	{"github.com/coder/websocket", []string{"gateway", "gateway/live", "rehearse"}},
 	{"github.com/evanw/esbuild", []string{"web", "web/build"}},
+	{"github.com/stripe/stripe-go/v85", []string{"inventory/payment/stripe"}},
 	{"rsc.io/qr", []string{"gateway"}},
 }
 
 // testOnly is imported by tests alone.
-var testOnly = []string{"internal/natstest", "internal/pgtest", "kv/memory", "kv/kvtest", "inventory/seating/seatingtest", "inventory/inventorytest"}
+var testOnly = []string{"internal/natstest", "internal/pgtest", "kv/memory", "kv/kvtest", "inventory/seating/seatingtest", "inventory/inventorytest", "inventory/payment/paymenttest"}
 
 // maxDirectDependencies is a bound to think at: about 20, and the right library beats
 // the number (docs/adr has what stays ours).
