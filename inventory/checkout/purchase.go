@@ -104,7 +104,7 @@ func (c *Checkout) purchase(ctx context.Context, m wire.OrderMessage, since time
 // reference. An empty reference means that the order has ended.
 func (c *Checkout) pay(ctx context.Context, m wire.OrderMessage, since time.Time, hold wire.ExtendReply) (reference string, err error) {
 	started := time.Now()
-	auth, err := c.cfg.Provider.Authorize(ctx, payment.AuthRequest{Order: m.Order, Amount: m.Total, Currency: m.Currency, Method: m.Payment.Method})
+	auth, err := c.cfg.Provider.Authorize(ctx, payment.AuthRequest{Order: m.Order, Event: m.Event, Amount: m.Total, Currency: m.Currency, Method: m.Payment.Method})
 	c.metrics.authorize.Observe(time.Since(started).Seconds())
 	if err == nil {
 		terms := payment.Terms{Order: m.Order, Amount: m.Total, Currency: m.Currency}

@@ -27,9 +27,11 @@ const (
 )
 
 // AuthRequest asks for an authorisation. Amount is in minor units, Method is
-// the provider's token, never card data.
+// the provider's token, never card data. Event is what the order is for: a note for
+// the provider's books.
 type AuthRequest struct {
 	Order    string `json:"order"`
+	Event    string `json:"event,omitempty"`
 	Amount   int64  `json:"amount"`
 	Currency string `json:"currency"`
 	Method   string `json:"method"`
