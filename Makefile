@@ -23,11 +23,11 @@ SLOGLINT    := go run go-simpler.org/sloglint/cmd/sloglint@v0.12.0
 
 # Log keys are one set: look for a word here before you add one.
 LOG_KEYS := act acts at attempts blockers bucket change code command component delay err event fans file flush from hold \
-	key kind lane lease level line lines method next open order orders pause places problem put_back \
+	key kind lane lease level line lines method next open order orders pause places problem put_back reference \
 	region regions route seat seats server service sign stack state status step stream subject surplus \
 	term took total until value version why
 
-.PHONY: help run audit clean test check smoke lint mutants fuzz charts bench pair figures millions sim endurance defences halfopen lines build nats web
+.PHONY: help run audit clean test check smoke lint mutants fuzz charts bench pair figures millions sim endurance defences halfopen lines build nats stripe-mock web
 
 #### run and try
 
@@ -47,7 +47,7 @@ clean: ## remove what was built, and the data of make run
 #### test
 
 # Most tests wait for servers and clocks, not for the processor: three packages at once.
-test: nats ## all tests, on real servers, in a real browser and at the nats command
+test: nats stripe-mock ## all tests, on real servers, in a real browser and at the nats command
 	@deploy/install $(GO) '$(POSTGRES)' $(CHROMIUM) $(POOLER) $(REDIS)
 	go test -race -p 3 -timeout 40m ./...
 	cd proof/bench && go test -timeout 15m ./...
@@ -131,6 +131,10 @@ build: ## frontrow, in .bin
 nats: ## the nats CLI, in .bin
 	@deploy/install $(GO)
 	GOBIN=$(CURDIR)/.bin go install github.com/nats-io/natscli/nats@v0.5.1
+
+stripe-mock: ## what checks the shape of requests to Stripe, in .bin
+	@deploy/install $(GO)
+	GOBIN=$(CURDIR)/.bin go install github.com/stripe/stripe-mock@v0.203.0
 
 charts: build ## draw the simulated sales of docs/pricing.md again
 	@deploy/install $(GO)

@@ -45,7 +45,7 @@ func newShop(t testing.TB, env *natstest.Env, index *plan.Index) *shop {
 	h.Run(bank.Run)
 	s := &shop{fixture: h, ledger: h.OpenLedger(), pay: sandbox.NewClient(bank.URL(), 0)}
 	c, err := checkout.New(checkout.Config{Bus: bus.New(h.NC), Store: kv.JetStream(h.JS), Orders: checkout.OrdersIn(h.JS), Ledger: s.ledger, Outbox: s.ledger, Parking: s.ledger, Provider: s.pay,
-		WebhookAddr: "127.0.0.1:0", WebhookSecret: secret})
+		WebhookAddr: "127.0.0.1:0", Webhooks: payment.Signed(secret)})
 	must(t, err)
 	bank.SendTo(c.WebhookURL())
 	h.Run(c.Run)

@@ -138,8 +138,8 @@ func (d *devCmd) services(ctx context.Context, c terminal, p *process, dir, keys
 	if err := new(pricingCmd).start(p); err != nil {
 		return err
 	}
-	stock := inventoryCmd{postgresFlags: d.postgresFlags, Keys: keys, Payments: payments.URL(), Webhooks: "127.0.0.1:0"}
-	if err := stock.start(ctx, p, secret); err != nil {
+	stock := inventoryCmd{postgresFlags: d.postgresFlags, Keys: keys, paymentFlags: paymentFlags{Webhooks: "127.0.0.1:0"}}
+	if err := stock.start(ctx, p, sandboxTill(payments.URL(), secret)); err != nil {
 		return err
 	}
 	return p.run(ctx, func(ctx context.Context, opsAddr string) error {

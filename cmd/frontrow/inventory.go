@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/url"
 
 	"frontrow/internal/asking"
 	"frontrow/internal/bus"
@@ -12,7 +9,6 @@ import (
 	"frontrow/inventory"
 	"frontrow/inventory/checkout"
 	"frontrow/inventory/ledger"
-	"frontrow/inventory/payment/sandbox"
 	"frontrow/kv"
 	"frontrow/wire"
 
@@ -22,34 +18,26 @@ import (
 type inventoryCmd struct {
 	serviceFlags
 	postgresFlags
-	Keys          string     `default:"keys.json" placeholder:"FILE" help:"Keyring: barcode keys (frontrow keys split)."`
-	Payments      string     `required:"" placeholder:"URL" help:"The payment provider."`
-	Webhooks      string     `placeholder:"ADDR" help:"Address for the provider's webhooks. Without it, the provider is polled instead."`
-	WebhookSecret string     `placeholder:"FILE" help:"File with the secret that signs the webhooks."`
-	Replica       string     `placeholder:"DSN" help:"A read replica of PostgreSQL, for order history."`
-	ReplicaFile   secretFile `placeholder:"FILE" help:"File with the value of --replica, which keeps it out of process lists."`
+	paymentFlags
+	Keys        string     `default:"keys.json" placeholder:"FILE" help:"Keyring: barcode keys (frontrow keys split)."`
+	Replica     string     `placeholder:"DSN" help:"A read replica of PostgreSQL, for order history."`
+	ReplicaFile secretFile `placeholder:"FILE" help:"File with the value of --replica, which keeps it out of process lists."`
 }
 
 func (i *inventoryCmd) Run(ctx context.Context, c terminal) error {
 	if err := i.needsPostgres(); err != nil {
 		return err
 	}
-	if u, err := url.Parse(i.Payments); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("--payments takes the provider's URL, as in https://payments.example.org")
+	till, err := i.till(ctx)
+	if err != nil {
+		return err
 	}
-	var secret []byte
-	if i.WebhookSecret != "" {
-		var err error
-		if secret, err = readSecret(i.WebhookSecret); err != nil {
-			return fmt.Errorf("--webhook-secret: %w", err)
-		}
-	}
-	return c.serve(ctx, i.serviceFlags, func(p *process) error { return i.start(ctx, p, secret) })
+	return c.serve(ctx, i.serviceFlags, func(p *process) error { return i.start(ctx, p, till) })
 }
 
-// start adds the writer, the checkout and the ledger, which share PostgreSQL; webhooks
-// are signed with secret.
-func (i *inventoryCmd) start(ctx context.Context, p *process, secret []byte) error {
+// start adds the writer, the checkout and the ledger, which share PostgreSQL; money
+// goes through till.
+func (i *inventoryCmd) start(ctx context.Context, p *process, till till) error {
 	keys, err := p.keyring(wire.Inventory, i.Keys)
 	if err != nil {
 		return err
@@ -71,8 +59,12 @@ func (i *inventoryCmd) start(ctx context.Context, p *process, secret []byte) err
 	if err != nil {
 		return err
 	}
-	c, err := checkout.New(checkout.Config{Bus: asking.New(bus.New(nc), wire.TogetherOrders), Store: kv.JetStream(js), Orders: checkout.OrdersIn(js), Ledger: l, Outbox: l, Parking: l, Provider: sandbox.NewClient(i.Payments, 0),
-		WebhookAddr: i.Webhooks, WebhookSecret: secret, Logger: p.log("checkout"), Registerer: p.registry})
+	provider, err := till.provider(l)
+	if err != nil {
+		return err
+	}
+	c, err := checkout.New(checkout.Config{Bus: asking.New(bus.New(nc), wire.TogetherOrders), Store: kv.JetStream(js), Orders: checkout.OrdersIn(js), Ledger: l, Outbox: l, Parking: l,
+		Provider: provider, ProviderName: till.name, WebhookAddr: i.Webhooks, Webhooks: till.webhooks, Logger: p.log("checkout"), Registerer: p.registry})
 	if err != nil {
 		return err
 	}

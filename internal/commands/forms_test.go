@@ -59,7 +59,7 @@ func forms() []form {
 		row(`make sim.*`, `make sim ARGS="-seeds 2 -steps 50"`),
 		row(`make endurance.*`, `make endurance ARGS="-fans 300 -seats 200 -rate 6000 -ramp 1s -think 100ms -kill-every 2s -only gateway"`),
 		row(`make defences.*`, `make defences ARGS="-fans 20 -seats 200 -ramp 2s -think 50ms -for 5s -only on -dir $$TMP/defences"`),
-		row(`make (web|nats|build)`, ``),
+		row(`make (web|nats|stripe-mock|build)`, ``),
 		row(`make audit`, `make audit DATA=$$DATA`),
 		row(`make clean`, `make clean BIN=$$TMP/bin DATA=$$TMP/none`),
 		row(`make (help|lines)`, ``),

@@ -57,8 +57,8 @@ type Config struct {
 	ActionPatience time.Duration // how long it waits for its fan to confirm the payment; default 5 min
 	Pause          time.Duration // how long a failing provider is left alone; default 5 s
 
-	WebhookAddr   string // where to listen for webhooks; empty: none, and the provider is polled
-	WebhookSecret []byte // signs the webhooks; required with WebhookAddr
+	WebhookAddr string   // where to listen for webhooks; empty: none, and the provider is polled
+	Webhooks    Webhooks // reads them; required with WebhookAddr
 
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nowhere
@@ -73,8 +73,8 @@ func (c Config) Validate() error {
 	if c.MaxInFlight < 0 || c.MaxInFlight > wire.MaxCheckouts || min(c.Patience, c.ActionPatience, c.Pause) < 0 {
 		return fmt.Errorf("checkout: MaxInFlight must be in 0…%d, durations not negative", wire.MaxCheckouts)
 	}
-	if c.WebhookAddr != "" && len(c.WebhookSecret) == 0 {
-		return errors.New("checkout: WebhookAddr needs a WebhookSecret")
+	if c.WebhookAddr != "" && c.Webhooks == nil {
+		return errors.New("checkout: WebhookAddr needs Webhooks")
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ type metrics struct {
 	paused    prometheus.Gauge
 
 	disagreements *prometheus.CounterVec
+	disputes      *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -24,14 +25,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		settled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_checkout_settled_payments_total",
 			Help: "Payments that the provider was found to have for orders not to be paid, by their state."}, []string{"state"}),
 		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_checkout_webhooks_total",
-			Help: "Webhooks: taken, duplicate, refused, shed, failed."}, []string{"outcome"}),
+			Help: "Webhooks: taken, duplicate, ignored, refused, shed, failed."}, []string{"outcome"}),
 		disagreements: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_checkout_disagreements_total",
 			Help: "Answers of the payment provider that contradict the order they are about, by what was asked. Any is a reason to look."}, []string{"step"}),
+		disputes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "frontrow_checkout_disputes_total",
+			Help: "Payments disputed by their cardholders, as webhooks say: open, won, lost."}, []string{"status"}),
 		paused: prometheus.NewGauge(prometheus.GaugeOpts{Name: "frontrow_checkout_payments_paused",
 			Help: "1 while the payment provider is left alone because it fails."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.orders, m.tasks, m.authorize, m.settled, m.webhooks, m.paused, m.disagreements)
+		reg.MustRegister(m.orders, m.tasks, m.authorize, m.settled, m.webhooks, m.paused, m.disagreements, m.disputes)
 	}
 	return m
 }

@@ -55,7 +55,7 @@ func TestWaitingOrdersHoldUpNobody(t *testing.T) {
 	bank := &banks{}
 	c := w.config()
 	c.Provider, c.Seats = bank, bank
-	c.WebhookAddr, c.WebhookSecret = "127.0.0.1:0", []byte(testSecret)
+	c.WebhookAddr, c.Webhooks = "127.0.0.1:0", payment.Signed(testSecret)
 	send := func(method string, from, n int) (sent []wire.OrderMessage) {
 		for i := range n {
 			m := orderOf(from + i)

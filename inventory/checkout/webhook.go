@@ -2,7 +2,6 @@ package checkout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +30,12 @@ const (
 	webhookRead     = 5 * time.Second
 	webhookStop     = 5 * time.Second
 )
+
+// Webhooks reads what the provider sends. The error wraps payment.ErrSignature if it is
+// not the provider's, payment.ErrNotOurs if it is to be ignored.
+type Webhooks interface {
+	Event(h http.Header, body []byte, now time.Time) (payment.Event, error)
+}
 
 // webhooks receives the provider's webhooks. A webhook only makes us ask the
 // provider, whose answer counts, and each step of an order may be repeated. So one
@@ -89,12 +94,14 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, out
 	if err != nil {
 		return http.StatusBadRequest, "refused"
 	}
-	if err := payment.Verify(h.cfg.WebhookSecret, r.Header.Get(payment.SignatureHeader), body, h.cfg.Now()); err != nil {
+	e, err := h.cfg.Webhooks.Event(r.Header, body, h.cfg.Now())
+	switch {
+	case errors.Is(err, payment.ErrNotOurs):
+		return http.StatusOK, "ignored"
+	case errors.Is(err, payment.ErrSignature):
 		h.cfg.Logger.Warn("webhook refused", "err", err)
 		return http.StatusUnauthorized, "refused"
-	}
-	e, ok := readWebhook(body)
-	if !ok {
+	case err != nil || !understood(e):
 		return http.StatusBadRequest, "refused"
 	}
 	select {
@@ -105,6 +112,10 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, out
 	}
 	if !h.begin(e.ID) {
 		return http.StatusOK, "duplicate"
+	}
+	if e.Dispute != nil {
+		h.dispute(*e.Dispute)
+		return http.StatusOK, "taken"
 	}
 	failpoint.Here(failpoint.WebhookTaken)
 	ctx, cancel := context.WithTimeout(r.Context(), wakeTimeout)
@@ -117,10 +128,16 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request) (status int, out
 	return http.StatusOK, "taken"
 }
 
-// readWebhook decodes a webhook; ok is false if it is not about an order of ours.
-func readWebhook(body []byte) (e payment.Event, ok bool) {
-	err := json.Unmarshal(body, &e)
-	return e, err == nil && e.ID != "" && wire.IsOrder(e.Order) && slices.Contains(payment.Known(), e.State)
+// understood reports whether a webhook is about an order of ours, or a dispute.
+func understood(e payment.Event) bool {
+	return e.ID != "" && (e.Dispute != nil || wire.IsOrder(e.Order) && slices.Contains(payment.Known(), e.State))
+}
+
+// dispute tells whoever watches logs and metrics of a payment that is disputed. The
+// ledger has no row for it: what becomes of the tickets is the organiser's to say.
+func (h *webhooks) dispute(d payment.Dispute) {
+	h.metrics.disputes.WithLabelValues(d.Status).Inc()
+	h.cfg.Logger.Error("a payment is disputed: the provider's dashboard has the case", "reference", d.Reference, "status", d.Status)
 }
 
 // begin remembers an id, and reports false if that webhook was handled before or is

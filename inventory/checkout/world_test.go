@@ -89,7 +89,7 @@ func (w *world) run(c Config) (stop func()) {
 // hooked returns a config that listens for webhooks.
 func (w *world) hooked() Config {
 	c := w.config()
-	c.WebhookAddr, c.WebhookSecret = "127.0.0.1:0", []byte(testSecret)
+	c.WebhookAddr, c.Webhooks = "127.0.0.1:0", payment.Signed(testSecret)
 	return c
 }
 

@@ -73,6 +73,30 @@ func (l *Ledger) Order(ctx context.Context, id string) (Order, error) {
 	return o, nil
 }
 
+// Payable is what a payment provider may have a payment for.
+type Payable struct {
+	Event     string
+	Amount    int64
+	Currency  string
+	Reference string // of the payment, empty while none is recorded
+	Began     time.Time
+}
+
+// Payable reads what was to be paid for an order, whatever has become of it. The error is
+// ErrNotFound if it was never begun, or is free.
+func (l *Ledger) Payable(ctx context.Context, id string) (Payable, error) {
+	found, err := query(ctx, l, pgx.RowToStructByPos[Payable], `
+		SELECT o.event_id, o.total, o.currency, coalesce(p.reference, ''), o.created_at
+		FROM orders o LEFT JOIN payments p USING (order_id) WHERE o.order_id = $1 AND o.total > 0`, id)
+	if err != nil {
+		return Payable{}, fmt.Errorf("ledger: order %s: %w", id, err)
+	}
+	if len(found) == 0 {
+		return Payable{}, fmt.Errorf("order %s: %w", id, ErrNotFound)
+	}
+	return found[0], nil
+}
+
 // Ticket reads a ticket. The error is ErrNotFound if there is none.
 func (l *Ledger) Ticket(ctx context.Context, id string) (Ticket, error) {
 	found, err := query(ctx, l, pgx.RowToStructByPos[Ticket], `

@@ -4,8 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +19,23 @@ type Event struct {
 	Order string    `json:"order"`
 	State State     `json:"state"` // at that time; Get returns the current one
 	At    time.Time `json:"at"`
+
+	Dispute *Dispute `json:"-"` // instead of an order and a state: the payment is disputed
 }
+
+// Dispute says that a payment's cardholder wants the money back from their bank
+// (a chargeback), or how that has ended.
+type Dispute struct {
+	Reference string // of the payment
+	Status    string // one of those below
+}
+
+// What has become of a dispute.
+const (
+	DisputeOpen = "open" // the provider's dashboard says until when to answer it
+	DisputeWon  = "won"
+	DisputeLost = "lost"
+)
 
 // SignatureHeader of a webhook is t=<unix seconds>,v1=<hex>: the HMAC-SHA256,
 // under the shared secret, of the seconds, a dot and the body. There may be
@@ -29,6 +47,23 @@ const SignatureAge = 5 * time.Minute
 
 // ErrSignature means that a webhook is not signed with the secret, or not recently.
 var ErrSignature = errors.New("signature is not valid")
+
+// ErrNotOurs means that a webhook is about nothing that concerns us. Its sender is told
+// that it was taken.
+var ErrNotOurs = errors.New("a webhook about nothing of ours")
+
+// Signed reads webhooks of the form above, as the sandbox sends them. It is their
+// shared secret.
+type Signed []byte
+
+// Event verifies a webhook and returns what it says. The error wraps ErrSignature if it
+// is not signed.
+func (s Signed) Event(h http.Header, body []byte, now time.Time) (e Event, err error) {
+	if err := Verify(s, h.Get(SignatureHeader), body, now); err != nil {
+		return Event{}, err
+	}
+	return e, json.Unmarshal(body, &e)
+}
 
 // Sign returns the header for a body sent at the given time.
 func Sign(secret, body []byte, at time.Time) string {

@@ -252,7 +252,7 @@ var sale = []mutant{
 	{"money taken before the seats are booked", "inventory/checkout", "TestOneWinnerASeat", []edit{
 		{"inventory/checkout/purchase.go", "sale, err := c.cfg.Ledger.Commit(ctx, ", "_, _ = c.cfg.Provider.Capture(ctx, payment.Terms{Order: m.Order, Reference: reference, Amount: m.Total, Currency: m.Currency})\n\tsale, err := c.cfg.Ledger.Commit(ctx, "}}},
 	{"a webhook that nobody signed is believed", "inventory/checkout", "TestWebhooksAreRefused", []edit{
-		{"inventory/checkout/webhook.go", "body, h.cfg.Now()); err != nil {", "body, h.cfg.Now()); err != nil && len(body) == 0 {"}}},
+		{"inventory/payment/webhook.go", "body, now); err != nil {", "body, now); err != nil && len(body) == 0 {"}}},
 	{"a webhook that came to nothing is not taken again", "inventory/checkout", "TestWebhookComesAgain", []edit{
 		{"inventory/checkout/webhook.go", "\t\th.forget(e.ID)\n", ""}}},
 	{"a capture refused for good is asked for for ever", "inventory/checkout", "TestCaptureIsRefusedForGood|TestRefusedForGood", []edit{
