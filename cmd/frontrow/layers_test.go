@@ -62,6 +62,7 @@ var layers = []struct {
 	{"inventory/payment/sandbox", []string{"inventory/payment", "internal/group"}},
 	{"inventory/payment/paymenttest", []string{"inventory/payment"}},
 	{"inventory/payment/stripe", []string{"inventory/payment", "wire"}},
+	{"inventory/payment/stripe/stripetest", nil},
 
 	{"internal/asking", []string{"wire"}},
 	{"internal/bus", nil},
@@ -117,7 +118,7 @@ var only = []struct {
 }
 
 // testOnly is imported by tests alone.
-var testOnly = []string{"internal/natstest", "internal/pgtest", "kv/memory", "kv/kvtest", "inventory/seating/seatingtest", "inventory/inventorytest", "inventory/payment/paymenttest"}
+var testOnly = []string{"internal/natstest", "internal/pgtest", "kv/memory", "kv/kvtest", "inventory/seating/seatingtest", "inventory/inventorytest", "inventory/payment/paymenttest", "inventory/payment/stripe/stripetest"}
 
 // maxDirectDependencies is a bound to think at: about 20, and the right library beats
 // the number (docs/adr has what stays ours).

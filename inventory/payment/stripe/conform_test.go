@@ -9,6 +9,7 @@ import (
 
 	"frontrow/inventory/payment"
 	"frontrow/inventory/payment/paymenttest"
+	"frontrow/inventory/payment/stripe/stripetest"
 )
 
 const testKey = "sk_test_1"
@@ -31,7 +32,7 @@ func (b *books) begun(r payment.AuthRequest, at time.Time) {
 // fan is a provider whose fans act at once on the page: the method says how.
 type fan struct {
 	*Provider
-	fake  *fake
+	fake  *stripetest.Fake
 	books *books
 }
 
@@ -41,14 +42,14 @@ func (f fan) Authorize(ctx context.Context, r payment.AuthRequest) (payment.Auth
 	if err != nil || a.State != payment.RequiresAction || r.Method == "waits" {
 		return a, err
 	}
-	f.fake.confirm(a.Reference, map[string]string{"good": "", "declined": "insufficient_funds"}[r.Method])
+	f.fake.Confirm(a.Reference, map[string]string{"good": "", "declined": "insufficient_funds"}[r.Method])
 	return f.Provider.Authorize(ctx, r)
 }
 
 // start returns a provider, and the fake that it asks.
 func start(t *testing.T) (fan, *paymenttest.Line) {
 	t.Helper()
-	f, b := newFake(), &books{}
+	f, b := stripetest.New(), &books{}
 	line := paymenttest.NewLine(f)
 	server := httptest.NewServer(line)
 	t.Cleanup(server.Close)
@@ -65,10 +66,10 @@ func TestConformance(t *testing.T) {
 		p, line := start(t)
 		return paymenttest.Subject{Provider: p, Line: line, Good: "good", Declined: "declined", Asks: "waits",
 			Decide: func(_ *testing.T, a payment.Auth, approve bool) {
-				p.fake.confirm(a.Reference, map[bool]string{true: "", false: "do_not_honor"}[approve])
+				p.fake.Confirm(a.Reference, map[bool]string{true: "", false: "do_not_honor"}[approve])
 			},
 			Captures: func(_ *testing.T, ref string) (times, sum int64) {
-				for _, n := range p.fake.captures(ref) {
+				for _, n := range p.fake.Captures(ref) {
 					times, sum = times+1, sum+n
 				}
 				return times, sum

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"frontrow/inventory/payment"
+	"frontrow/inventory/payment/stripe/stripetest"
 )
 
 func request(order, method string) payment.AuthRequest {
@@ -43,21 +44,21 @@ func TestFailures(t *testing.T) {
 				t.Errorf("%s, %d: %v", step, status, err)
 			}
 		}
-		p.fake.breaks(status)
+		p.fake.Breaks(status)
 		_, err := p.Authorize(t.Context(), request("o_1", "good"))
 		fails("authorize", err)
 		if want != nil {
 			continue
 		}
 		a := p.must(t, request("o_1", "good"), payment.Authorized)
-		p.fake.breaks(status)
+		p.fake.Breaks(status)
 		_, err = p.Capture(t.Context(), termsOf(a))
 		fails("capture", err)
 		if got, err := p.Capture(t.Context(), termsOf(a)); err != nil || got.State != payment.Captured {
 			t.Errorf("capture after %d: %+v, %v", status, got, err)
 		}
 		b := p.must(t, request("o_2", "good"), payment.Authorized)
-		p.fake.breaks(status)
+		p.fake.Breaks(status)
 		_, err = p.Void(t.Context(), termsOf(b))
 		fails("void", err)
 		if got, err := p.Void(t.Context(), termsOf(b)); err != nil || got.State != payment.Voided {
@@ -75,19 +76,19 @@ func TestRefundUnderOneKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := payment.RefundRequest{Order: "o_1", Reference: a.Reference, Key: "o_1.1", Amount: 1000}
-	p.fake.breaks(http.StatusInternalServerError)
+	p.fake.Breaks(http.StatusInternalServerError)
 	for range 3 {
 		if _, err := p.Refund(t.Context(), r); err == nil || errors.Is(err, payment.ErrPermanent) {
 			t.Errorf("replayed: %v", err)
 		}
 	}
 	for range 3 {
-		p.fake.forgets()
+		p.fake.Forgets()
 		if got, err := p.Refund(t.Context(), r); err != nil || got.Refunded != 1000 {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
-	p.fake.refunds[0]["status"] = "failed"
+	p.fake.Refunds()[0]["status"] = "failed"
 	if _, err := p.Refund(t.Context(), r); !errors.Is(err, payment.ErrPermanent) {
 		t.Errorf("a refund that the bank sent back: %v", err)
 	}
@@ -104,8 +105,8 @@ func TestGet(t *testing.T) {
 	}
 	line.Mend()
 	a, err := p.Get(t.Context(), "o_lost")
-	if err != nil || a.State != payment.RequiresAction || len(p.fake.intents) != 1 {
-		t.Fatalf("%+v, %v, %d intents", a, err, len(p.fake.intents))
+	if err != nil || a.State != payment.RequiresAction || p.fake.Intents() != 1 {
+		t.Fatalf("%+v, %v, %d intents", a, err, p.fake.Intents())
 	}
 
 	// Asked for before it is authorised: what is voided then stays so.
@@ -121,7 +122,7 @@ func TestGet(t *testing.T) {
 	p.must(t, late, payment.Voided)
 
 	// When Stripe has forgotten the key: by the reference, or by a search that proves nothing.
-	p.fake.forgets()
+	p.fake.Forgets()
 	p.books.orders.Store("o_lost", Order{Amount: 5400, Currency: "EUR", Began: time.Now(), Reference: a.Reference})
 	if got, err := p.Get(t.Context(), "o_lost"); err != nil || got != a {
 		t.Errorf("by its reference: %+v, %v", got, err)
@@ -130,23 +131,23 @@ func TestGet(t *testing.T) {
 	if got, err := p.Get(t.Context(), "o_lost"); err != nil || got != a {
 		t.Errorf("searched for: %+v, %v", got, err)
 	}
-	p.fake.hidden = true
+	p.fake.Hide()
 	if _, err := p.Get(t.Context(), "o_lost"); err == nil || errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrPermanent) {
 		t.Errorf("not found by a search: %v", err)
 	}
-	if len(p.fake.intents) != 2 {
-		t.Errorf("%d intents", len(p.fake.intents))
+	if p.fake.Intents() != 2 {
+		t.Errorf("%d intents", p.fake.Intents())
 	}
 }
 
 // Nothing is taken or given back for an intent that is not the order's.
 func TestIntentsAreCompared(t *testing.T) {
 	t.Parallel()
-	for field, to := range map[string]any{"amount": int64(5401), "currency": "usd", "livemode": true, "capture_method": "automatic", "metadata": object{metaOrder: "o_other"}} {
+	for field, to := range map[string]any{"amount": int64(5401), "currency": "usd", "livemode": true, "capture_method": "automatic", "metadata": stripetest.Object{metaOrder: "o_other"}} {
 		p, _ := start(t)
 		a := p.must(t, request("o_1", "good"), payment.Authorized)
-		p.fake.change(a.Reference, field, to)
-		if got, err := p.Capture(t.Context(), termsOf(a)); !errors.Is(err, payment.ErrDisagrees) || len(p.fake.captures(a.Reference)) > 0 {
+		p.fake.Change(a.Reference, field, to)
+		if got, err := p.Capture(t.Context(), termsOf(a)); !errors.Is(err, payment.ErrDisagrees) || len(p.fake.Captures(a.Reference)) > 0 {
 			t.Errorf("%s: %+v, %v", field, got, err)
 		}
 		if field == "amount" || field == "currency" {
@@ -158,8 +159,8 @@ func TestIntentsAreCompared(t *testing.T) {
 		if got, err := p.Authorize(t.Context(), request("o_1", "good")); !errors.Is(err, payment.ErrDisagrees) {
 			t.Errorf("authorize, %s: %+v, %v", field, got, err)
 		}
-		p.fake.change(a.Reference, "status", "succeeded")
-		if got, err := p.Refund(t.Context(), payment.RefundRequest{Order: "o_1", Reference: a.Reference, Key: "k", Amount: 1}); !errors.Is(err, payment.ErrDisagrees) || len(p.fake.refunds) > 0 {
+		p.fake.Change(a.Reference, "status", "succeeded")
+		if got, err := p.Refund(t.Context(), payment.RefundRequest{Order: "o_1", Reference: a.Reference, Key: "k", Amount: 1}); !errors.Is(err, payment.ErrDisagrees) || len(p.fake.Refunds()) > 0 {
 			t.Errorf("refund, %s: %+v, %v", field, got, err)
 		}
 	}
@@ -173,7 +174,7 @@ func TestRefusedIntentIsCanceled(t *testing.T) {
 	if want := "The card has not enough money left for this payment."; a.Reason != want {
 		t.Errorf("%q, want %q", a.Reason, want)
 	}
-	p.fake.confirm(a.Reference, "")
+	p.fake.Confirm(a.Reference, "")
 	p.must(t, request("o_1", "good"), payment.Declined)
 	p.must(t, request("o_1~2", "good"), payment.Authorized)
 }
@@ -183,20 +184,21 @@ func TestKeysOfSteps(t *testing.T) {
 	t.Parallel()
 	p, _ := start(t)
 	a := p.must(t, request("o_1", "good"), payment.Authorized)
-	p.fake.breaks(http.StatusInternalServerError)
+	p.fake.Breaks(http.StatusInternalServerError)
 	for range 2 {
 		_, _ = p.Capture(t.Context(), termsOf(a))
 	}
 	_, _ = p.Void(t.Context(), termsOf(p.must(t, request("o_2", "good"), payment.Authorized)))
 	p.must(t, request("o_3", "declined"), payment.Declined)
+	asked := p.fake.Asked()
 	for _, want := range []string{"o_1:create:1", "o_1:capture:1", "o_1:capture:2", "o_2:create:1", "o_2:void:1", "o_3:create:1", "o_3:decline:1"} {
-		if p.fake.asked[want] == 0 {
-			t.Errorf("no %s in %v", want, p.fake.asked)
+		if asked[want] == 0 {
+			t.Errorf("no %s in %v", want, asked)
 		}
-		delete(p.fake.asked, want)
+		delete(asked, want)
 	}
-	if len(p.fake.asked) > 0 {
-		t.Errorf("other keys: %v", p.fake.asked)
+	if len(asked) > 0 {
+		t.Errorf("other keys: %v", asked)
 	}
 }
 
