@@ -84,6 +84,9 @@ type Config struct {
 	PublicURL string
 	// Certificate, if any, makes the gateway speak HTTPS.
 	Certificate *listener.Certificate
+	// CardKey is Stripe's publishable key, for the page on which fans pay by card; empty:
+	// there is no such page.
+	CardKey string
 	// Defences against bots and resellers.
 	Defences abuse.Config
 	// AllowedOrigins may act for a fan, besides our own host: "https://shop.example".

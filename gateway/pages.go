@@ -23,7 +23,7 @@ func (g *Gateway) indexPage(w http.ResponseWriter, _ *request) error {
 // eventPage answers GET /e/{event}.
 func (g *Gateway) eventPage(w http.ResponseWriter, r *request) error {
 	e := g.pageEvent(r.event)
-	return g.pages.Render(w, http.StatusOK, "event.html", pages.Page{Title: e.Name, Event: e})
+	return g.pages.Render(w, http.StatusOK, "event.html", pages.Page{Title: e.Name, Event: e, CardPage: g.cfg.CardKey != ""})
 }
 
 // ticketPage answers GET /t/{ticket}. The page holds nothing of the ticket: its script

@@ -83,6 +83,30 @@ func TestReads(t *testing.T) {
 	}
 }
 
+// The page that takes a card may load Stripe's script, and is the only one.
+func TestPayPage(t *testing.T) {
+	t.Parallel()
+	order := wire.OrderOfHold(wire.NewHold())
+	s := open(t, func(c *Config) { c.CardKey = "pk_test_1" })
+	pay := s.send("GET", "/pay/"+order, "")
+	policy := pay.Header.Get("Content-Security-Policy")
+	if pay.StatusCode != http.StatusOK || !strings.Contains(string(pay.body), `data-order="`+order+`" data-key="pk_test_1"`) ||
+		!strings.Contains(policy, "script-src 'self' https://js.stripe.com ") || !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+		t.Errorf("%d %s %s", pay.StatusCode, policy, pay.body)
+	}
+	for _, path := range []string{"/", "/e/show", "/orders", "/pay/o_none"} {
+		if r := s.send("GET", path, ""); strings.Contains(r.Header.Get("Content-Security-Policy"), "stripe") {
+			t.Errorf("%s may load from Stripe", path)
+		}
+	}
+	if r := s.send("GET", "/pay/o_none", ""); r.StatusCode != http.StatusNotFound {
+		t.Errorf("no order: %d", r.StatusCode)
+	}
+	if r := open(t).send("GET", "/pay/"+order, ""); r.StatusCode != http.StatusNotFound {
+		t.Errorf("without a key: %d", r.StatusCode)
+	}
+}
+
 func TestPages(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -90,6 +90,7 @@ func (g *Gateway) table() []route {
 			route{"GET /e/{event}/draw", g.drawPage, limit.Read, anEvent, page},
 			route{"GET /e/{event}/prices", g.pricesPage, limit.Read, anEvent, page},
 			route{"GET /t/{ticket}", g.ticketPage, limit.Read, nothing, page},
+			route{"GET /pay/{order}", g.payPage, limit.Read, nothing, page},
 			route{"GET /orders", g.ordersPage, limit.Read, cookies, page},
 			route{"POST /sign-out", g.signOut, limit.SignOut, cookies, page},
 			route{"GET /c/{token}", g.carryPage, limit.Read, cookies, page},

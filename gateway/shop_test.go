@@ -64,6 +64,7 @@ func testPages() fstest.MapFS {
 		"templates/carry.html":   file(`{{with .Carry}}<form method="post">{{.Event}} {{.Number}} this={{.ThisFan}} other={{.OtherFan}} {{.Wrong}}</form>{{end}}`),
 		"templates/draw.html":    file(`{{with .Draw}}{{.Origin}} {{.Commitment}} held={{.Held}} {{.Secret}}{{range .Lanes}} {{.Lane}}{{range .Regions}} {{.Region}}={{.Fans}}{{end}}{{end}}{{end}}`),
 		"templates/prices.html":  file(`{{with .Prices}}{{range .Comparable}}like {{.Event}} of {{.Places}} {{end}}{{range .Levels}}{{.Name}} {{.Now.Reading}}{{if .Frozen}} frozen{{end}}{{with .Proposed}} proposed {{.Reading}}{{end}} of {{.Floor.Reading}} to {{.Ceiling.Reading}}{{with .Step}} step {{.Reading}}{{end}} {{.CoolDown}}{{with .Chart}} {{.Path}}{{end}}{{range .History}} {{.Price.Reading}} {{.Why}}{{end}}{{end}}{{end}}`),
+		"templates/pay.html":     file(`<body data-order="{{.Pay.Order}}" data-key="{{.Pay.Key}}">`),
 		"templates/problem.html": file(`<h1>{{.Problem.Title}}</h1>{{.Problem.Detail}}`),
 		"dist/app.js":            file(strings.Repeat("console.log(1);", 200)),
 	}

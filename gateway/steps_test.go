@@ -26,7 +26,7 @@ func steps() map[string]step {
 	for asks, patterns := range map[step]string{
 		openToAll: `GET /v1/events, GET /v1/events/{event}, GET /v1/events/{event}/plan, GET /v1/events/{event}/plan/map,
 			GET /v1/events/{event}/board, GET /v1/events/{event}/prices, GET /v1/events/{event}/prices/{priced}, GET /v1/events/{event}/availability, GET /v1/events/{event}/live, GET /v1/events/{event}/challenge, POST /v1/events/{event}/places,
-			GET /.well-known/jwks.json, GET /{$}, GET /e/{event}, GET /orders, GET /e/{event}/draw, GET /e/{event}/prices, GET /t/{ticket}, GET /c/{token}, POST /c/{token},
+			GET /.well-known/jwks.json, GET /{$}, GET /e/{event}, GET /orders, GET /e/{event}/draw, GET /e/{event}/prices, GET /t/{ticket}, GET /pay/{order}, GET /c/{token}, POST /c/{token},
 			GET /assets/{name...}, GET /favicon.ico, GET /favicon.svg`,
 		ofAFan:        `POST /sign-out, POST /v1/events/{event}/passes, POST /v1/carry, GET /v1/orders, GET /v1/orders/{order}, GET /v1/tickets/{ticket}, GET /v1/tickets/{ticket}/qr.svg`,
 		afterTheQueue: `POST /v1/events/{event}/holds, DELETE /v1/holds/{hold}, POST /v1/holds/{hold}/more-time, PUT /v1/holds/{hold}/reductions, POST /v1/holds/{hold}/checkout`,

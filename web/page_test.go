@@ -21,6 +21,8 @@ type page struct {
 	Orders      *pageOrders
 	Carry       *pageCarry
 	Draw        *pageDraw
+	Pay         *struct{ Order, Key string }
+	CardPage    bool
 	Problem     *struct{ Title, Detail string }
 	Assets      map[string]string
 }

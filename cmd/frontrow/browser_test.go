@@ -17,7 +17,7 @@ import (
 // sees the seats turn taken, is refused when it asks for one of them, and buys
 // others.
 func (r *running) testBrowsers(t *testing.T) {
-	ann, bob := newBrowser(t, r, "ann", 390, 844), newBrowser(t, r, "bob", 1280, 900)
+	ann, bob := newBrowser(t, "ann", 390, 844), newBrowser(t, "bob", 1280, 900)
 	for _, b := range []*browser{ann, bob} {
 		b.do(chromedp.Navigate(r.http + "/e/show"))
 		b.click("#join")
@@ -119,7 +119,7 @@ type browser struct {
 }
 
 // newBrowser starts a Chromium of its own, with its own profile.
-func newBrowser(t *testing.T, r *running, name string, width, height int64) *browser {
+func newBrowser(t *testing.T, name string, width, height int64, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -127,6 +127,7 @@ func newBrowser(t *testing.T, r *running, name string, width, height int64) *bro
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-US"))
+	opts = append(opts, more...)
 	ctx, cancel := chromedp.NewExecAllocator(deadline(t), opts...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)

@@ -23,7 +23,7 @@ import (
 func TestSuspectBuys(t *testing.T) {
 	t.Setenv("FRONTROW_CHALLENGE_AT", "1")
 	r := start(t, dataDir(t), eventOf(t, "show", "480s"))
-	b := newBrowser(t, r, "suspect", 390, 844)
+	b := newBrowser(t, "suspect", 390, 844)
 	b.do(chromedp.Func(func(ctx context.Context, tg *chromedp.Target) error { // dev exempts this machine, but not who is behind it
 		_, err := cdp.Call(ctx, tg, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"X-Forwarded-For": json.RawMessage(`"198.51.100.7"`)}})
 		return err

@@ -163,7 +163,7 @@ func (r *running) testHistory(t *testing.T) {
 // testRefundSeen buys in a browser, which is told of the refund as it happens;
 // the ticket and the list of orders say so, too.
 func (r *running) testRefundSeen(t *testing.T) {
-	eve := newBrowser(t, r, "eve", 390, 844)
+	eve := newBrowser(t, "eve", 390, 844)
 	eve.do(chromedp.Navigate(r.http + "/e/show"))
 	eve.click("#join")
 	eve.wait(`document.body.dataset.view === "seats"`)

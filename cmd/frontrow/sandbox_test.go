@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"frontrow/inventory/payment"
 	"frontrow/inventory/payment/sandbox"
+	"frontrow/inventory/payment/stripe/stripetest"
 )
 
 // The sandbox as a process: what it has answered is there after kill -9, and its
@@ -82,5 +84,49 @@ func TestSandboxFlags(t *testing.T) {
 		if err := run(t.Context(), append([]string{"sandbox", "--data", t.TempDir()}, args...), io.Discard, io.Discard); !errors.As(err, &usageError{}) {
 			t.Errorf("%v: %v", args, err)
 		}
+	}
+}
+
+// Who takes the money must be meant: keys of the right kind and mode, an account that
+// answers, and no sandbox where money is real. No error says a key.
+func TestPaymentFlags(t *testing.T) {
+	t.Parallel()
+	stripe := httptest.NewServer(stripetest.New())
+	t.Cleanup(stripe.Close)
+	file := func(text string) string {
+		path := filepath.Join(t.TempDir(), "secret")
+		must(t, os.WriteFile(path, []byte(text+"\n"), 0o600))
+		return path
+	}
+	right := func(change func(*paymentFlags)) paymentFlags {
+		f := paymentFlags{Payments: byStripe, StripeKeyFile: file("sk_test_abcd"), StripeURL: stripe.URL, PublicURL: "https://shop.example", Webhooks: "127.0.0.1:0", WebhookSecret: file("whsec_abcd")}
+		change(&f)
+		return f
+	}
+	for want, f := range map[string]paymentFlags{
+		"":                                 right(func(*paymentFlags) {}),
+		"a live secret key: with it, fans": right(func(f *paymentFlags) { f.StripeKeyFile = file("sk_live_abcd") }),
+		"a secret key of test mode, and --live is set": right(func(f *paymentFlags) { f.Live, f.StripeURL = true, "" }),
+		"a publishable key of test mode":               right(func(f *paymentFlags) { f.StripeKeyFile = file("pk_test_abcd") }),
+		"this is a webhook secret":                     right(func(f *paymentFlags) { f.StripeKeyFile = file("whsec_abcd") }),
+		"no webhook secret":                            right(func(f *paymentFlags) { f.WebhookSecret = file("sk_test_abcd") }),
+		"--webhooks needs --webhook-secret":            right(func(f *paymentFlags) { f.WebhookSecret = "" }),
+		"needs --stripe-key-file":                      right(func(f *paymentFlags) { f.StripeKeyFile = "" }),
+		"needs --public-url":                           right(func(f *paymentFlags) { f.PublicURL = "" }),
+		"--live needs a --public-url with https":       right(func(f *paymentFlags) { f.Live, f.PublicURL = true, "http://shop.example" }),
+		"is for tests, without --live":                 right(func(f *paymentFlags) { f.Live = true }),
+		"can't be asked, so nothing is sold":           right(func(f *paymentFlags) { f.StripeURL = "http://" + freeAddr(t) }),
+		"which is it to be?":                           right(func(f *paymentFlags) { f.Payments = "http://127.0.0.1:1" }),
+		"which moves no money":                         {liveFlag: liveFlag{Live: true}, Payments: "http://127.0.0.1:1"},
+		"or the URL of a sandbox":                      {Payments: "adyen"},
+	} {
+		_, err := f.till(t.Context())
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "abcd")) {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+	err := run(t.Context(), []string{"gateway", "--stripe-publishable-key", "sk_test_abcd"}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "a secret key of test mode") || strings.Contains(err.Error(), "abcd") {
+		t.Errorf("a secret key for the page: %v", err)
 	}
 }

@@ -11,6 +11,7 @@ package pages
 //	carry.html    /c/{token}             Carry
 //	draw.html     /e/{event}/draw        Draw
 //	prices.html   /e/{event}/prices      Prices
+//	pay.html      /pay/{order}           Pay
 //	problem.html  any refusal of a page  Problem
 //
 // Pages must be readable without JavaScript. The policy sent with them allows
@@ -26,8 +27,17 @@ type Page struct {
 	Carry   *Carry  // carry.html
 	Draw    *Draw   // draw.html
 	Prices  *Prices // prices.html
+	Pay     *Pay    // pay.html
 	Problem *Problem
-	Assets  map[string]string // "app.js" → "/assets/app.js?v=1f2e…", for each file of dist/
+
+	CardPage bool              // event.html: fans pay on pay.html
+	Assets   map[string]string // "app.js" → "/assets/app.js?v=1f2e…", for each file of dist/
+}
+
+// Pay is what the page that takes a card needs to know.
+type Pay struct {
+	Order string // its script asks /v1/orders/{order}
+	Key   string // Stripe's publishable key
 }
 
 // Event is an event as a page shows it.

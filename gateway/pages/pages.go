@@ -35,7 +35,7 @@ func New(files fs.FS, widget []string) (*Pages, error) {
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "carry.html", "draw.html", "problem.html"} {
+	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "carry.html", "draw.html", "pay.html", "problem.html"} {
 		if p.templates.Lookup(name) == nil {
 			return nil, fmt.Errorf("pages: no templates/%s", name)
 		}
@@ -77,6 +77,12 @@ func policyOf(widget []string) string {
 	return b.String()
 }
 
+// payPolicy is the policy of the page that takes a card, and of no other: what Stripe's
+// script needs, as Stripe documents it, and neither a widget nor anybody else.
+const payPolicy = "default-src 'none'; script-src 'self' https://js.stripe.com https://*.js.stripe.com; " +
+	"frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com; connect-src 'self' https://api.stripe.com; " +
+	"style-src 'self'; img-src 'self' data: https://*.stripe.com; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
 // assetType returns a Content-Type; for what we build it doesn't depend on the machine's
 // own table.
 func assetType(name string) string {
@@ -107,6 +113,9 @@ func (p *Pages) Render(w http.ResponseWriter, status int, name string, data Page
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", p.policy)
+	if data.Pay != nil {
+		h.Set("Content-Security-Policy", payPolicy)
+	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())

@@ -14,7 +14,7 @@ import (
 
 // What a pending order waits for, as the fan reads it.
 const (
-	reasonConfirm = "Your bank asks you to confirm this payment."
+	reasonConfirm = "This payment waits for you: give your card, or confirm it to your bank, on the next page."
 	reasonPaused  = "Payments are not working at the moment."
 )
 

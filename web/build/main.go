@@ -48,6 +48,7 @@ func bundle(dir string) (map[string][]byte, error) {
 		EntryPointsAdvanced: []api.EntryPoint{
 			{InputPath: "src/main.ts", OutputPath: "app"},
 			{InputPath: "src/pages.ts", OutputPath: "pages"},
+			{InputPath: "src/pay.ts", OutputPath: "pay"},
 			{InputPath: "src/solver.ts", OutputPath: "solver"},
 			{InputPath: "src/reductions.ts", OutputPath: "reductions"},
 			{InputPath: "src/app.css", OutputPath: "app"},

@@ -221,7 +221,7 @@ export class Checkout {
     const url = new URL(order.action.url);
     if (shown || !/^https?:$/.test(url.protocol)) return;
     url.searchParams.set("return", location.href);
-    by("order-reason").after(el("p", { id: "order-action" }, el("a", { href: url.href }, "Confirm the payment at your bank")));
+    by("order-reason").after(el("p", { id: "order-action" }, el("a", { href: url.href }, "Go on with the payment")));
     try {
       const key = `frontrow:confirm-${order.order}`;
       if (sessionStorage.getItem(key)) return;

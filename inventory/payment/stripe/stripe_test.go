@@ -105,8 +105,8 @@ func TestGet(t *testing.T) {
 	}
 	line.Mend()
 	a, err := p.Get(t.Context(), "o_lost")
-	if err != nil || a.State != payment.RequiresAction || p.fake.Intents() != 1 {
-		t.Fatalf("%+v, %v, %d intents", a, err, p.fake.Intents())
+	if err != nil || a.State != payment.RequiresAction || len(p.fake.All()) != 1 {
+		t.Fatalf("%+v, %v, %d intents", a, err, len(p.fake.All()))
 	}
 
 	// Asked for before it is authorised: what is voided then stays so.
@@ -135,8 +135,8 @@ func TestGet(t *testing.T) {
 	if _, err := p.Get(t.Context(), "o_lost"); err == nil || errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrPermanent) {
 		t.Errorf("not found by a search: %v", err)
 	}
-	if p.fake.Intents() != 2 {
-		t.Errorf("%d intents", p.fake.Intents())
+	if len(p.fake.All()) != 2 {
+		t.Errorf("%d intents", len(p.fake.All()))
 	}
 }
 

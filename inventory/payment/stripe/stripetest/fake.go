@@ -101,7 +101,7 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, do func(*http.Requ
 		if len(f.broken) > 0 {
 			status := f.broken[0]
 			f.broken = f.broken[1:]
-			code := map[int]string{http.StatusConflict: "idempotency_key_in_use", http.StatusTooManyRequests: "lock_timeout"}[status]
+			code := map[int]string{http.StatusConflict: "idempotency_key_in_use", http.StatusTooManyRequests: "rate_limit"}[status]
 			_, body := failure(status, "api_error", code, nil)
 			if status >= 500 || status == http.StatusPaymentRequired {
 				f.keys[id] = &kept{request, status, encode(body)}
@@ -253,11 +253,21 @@ func (f *Fake) Captures(reference string) []int64 {
 	return f.taken[reference]
 }
 
-// Intents returns how many there are.
-func (f *Fake) Intents() int {
+// Intent returns one as it is now, nil if there is none.
+func (f *Fake) Intent(reference string) Object {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.intents)
+	return maps.Clone(f.intents[reference])
+}
+
+// All returns every intent as it is now.
+func (f *Fake) All() (all []Object) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range f.intents {
+		all = append(all, maps.Clone(i))
+	}
+	return all
 }
 
 // Refunds returns all that were made, to be looked at and edited.
