@@ -14,7 +14,7 @@ type mutant struct {
 type edit struct{ file, old, new string }
 
 // list is all of them.
-var list = slices.Concat(sale, prices, money)
+var list = slices.Concat(sale, prices, money, payments)
 
 // sale is ordered from the server up: register, seats, ledger, checkout, admission, gateway.
 var sale = []mutant{
