@@ -22,7 +22,7 @@
 //     replay, and so old; what counts is what is retrieved afterwards.
 //  2. So Get needs no search: it creates the intent again. If there was none, it
 //     leaves one that no fan has seen and that takes no money; an Authorize that comes
-//     late finds it, and its void. After keyLife the ledger's reference serves. Without
+//     late finds it, and its void. What Stripe won't create isn't there. After keyLife the ledger's reference serves. Without
 //     one, search (which lags) may find the payment, but never says that there is none.
 //  3. An intent that the fan's bank has refused is canceled before the payment is
 //     said to be declined, so that nobody can confirm it afterwards.

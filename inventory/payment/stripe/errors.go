@@ -11,6 +11,9 @@ import (
 	"github.com/stripe/stripe-go/v85"
 )
 
+// errKeyUsed means that a key was used for another request before.
+var errKeyUsed = errors.New("the key was used for another request")
+
 // meant returns what an error of the library means to a caller: payment.ErrNotFound,
 // payment.ErrPermanent, or an error that leaves the outcome open. A key that Stripe
 // doesn't take may be replaced, so that is open, too.
@@ -28,6 +31,8 @@ func meant(err error) error {
 	case s == http.StatusUnauthorized || s == http.StatusForbidden || s == http.StatusConflict ||
 		s == http.StatusTooManyRequests || s == http.StatusRequestTimeout || s < 400 || s >= 500:
 		return said
+	case e.Type == stripe.ErrorTypeIdempotency:
+		return fmt.Errorf("%w: %w: %w", payment.ErrPermanent, errKeyUsed, said)
 	}
 	return fmt.Errorf("%w: %w", payment.ErrPermanent, said)
 }

@@ -269,7 +269,10 @@ func (p *Provider) Get(ctx context.Context, order string) (payment.Auth, error) 
 	case o.Reference != "":
 		i, err = p.retrieve(ctx, o.Reference)
 	case p.cfg.Now().Sub(o.Began) < keyLife:
-		i, err = p.create(ctx, order, o)
+		// What Stripe won't create, it hasn't created, unless for another amount.
+		if i, err = p.create(ctx, order, o); errors.Is(err, payment.ErrPermanent) && !errors.Is(err, errKeyUsed) {
+			err = fmt.Errorf("%w: it can't be created: %v", payment.ErrNotFound, err)
+		}
 	default:
 		i, err = p.search(ctx, order)
 	}
