@@ -267,7 +267,10 @@ func (p *Provider) Get(ctx context.Context, order string) (payment.Auth, error) 
 	var i *stripe.PaymentIntent
 	switch {
 	case o.Reference != "":
-		i, err = p.retrieve(ctx, o.Reference)
+		// A payment that we know of is there, if not for the account of this key.
+		if i, err = p.retrieve(ctx, o.Reference); errors.Is(err, payment.ErrNotFound) {
+			err = fmt.Errorf("the account of this key lacks %s: %v", o.Reference, err)
+		}
 	case p.cfg.Now().Sub(o.Began) < keyLife:
 		// What Stripe won't create, it hasn't created, unless for another amount.
 		if i, err = p.create(ctx, order, o); errors.Is(err, payment.ErrPermanent) && !errors.Is(err, errKeyUsed) {

@@ -131,6 +131,11 @@ func TestGet(t *testing.T) {
 	if got, err := p.Get(t.Context(), "o_lost"); err != nil || got != a {
 		t.Errorf("searched for: %+v, %v", got, err)
 	}
+	p.books.orders.Store("o_lost", Order{Amount: 5400, Currency: "EUR", Began: time.Now(), Reference: "pi_of_another_account"})
+	if _, err := p.Get(t.Context(), "o_lost"); err == nil || errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrPermanent) {
+		t.Errorf("by a reference that this account doesn't know: %v", err)
+	}
+	p.books.orders.Store("o_lost", Order{Amount: 5400, Currency: "EUR", Began: time.Now().Add(-keyLife)})
 	p.fake.Hide()
 	if _, err := p.Get(t.Context(), "o_lost"); err == nil || errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrPermanent) {
 		t.Errorf("not found by a search: %v", err)

@@ -80,8 +80,11 @@ func disputed(said payment.Event, e stripe.Event) (payment.Event, error) {
 		PaymentIntent string `json:"payment_intent"`
 		Status        string `json:"status"`
 	}
-	if e.Data == nil || json.Unmarshal(e.Data.Raw, &d) != nil || d.PaymentIntent == "" {
-		return payment.Event{}, errors.New("stripe: the event has no dispute of a payment")
+	if e.Data == nil || json.Unmarshal(e.Data.Raw, &d) != nil {
+		return payment.Event{}, errors.New("stripe: the event has no dispute")
+	}
+	if d.PaymentIntent == "" { // all of ours have one
+		return payment.Event{}, fmt.Errorf("%w: a dispute of something else", payment.ErrNotOurs)
 	}
 	said.Dispute = &payment.Dispute{Reference: d.PaymentIntent, Status: payment.DisputeOpen}
 	if e.Type == stripe.EventTypeChargeDisputeClosed {

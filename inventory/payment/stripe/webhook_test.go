@@ -69,6 +69,7 @@ func TestWebhooksAreRefused(t *testing.T) {
 		"other account":    {edit(`"livemode"`, `"account":"acct_2","livemode"`), nil, payment.ErrSignature},
 		"unknown type":     {event("customer.created", `{"id":"cus_1"}`), nil, payment.ErrNotOurs},
 		"other payment":    {event("payment_intent.succeeded", `{"id":"pi_1","metadata":{}}`), nil, payment.ErrNotOurs},
+		"other dispute":    {event("charge.dispute.created", `{"id":"dp_1","payment_intent":null}`), nil, payment.ErrNotOurs},
 	} {
 		if c.header == nil {
 			c.header = signed("whsec_1", now, c.body)
