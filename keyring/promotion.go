@@ -18,13 +18,16 @@ const minPromotionCode = 4
 // ErrPromotionCode is a text that is no promotion's code.
 var ErrPromotionCode = errors.New("a promotion's code has 4 to 64 letters, digits and '-'")
 
-// promotionCode is a code as it is sealed: people type it in any case, and with spaces.
+const promotionLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
+
+// promotionCode is a code as it is sealed: people type it in any case, and with spaces. Letters of
+// other scripts are none of it, not even those whose capitals are.
 func promotionCode(code string) (string, error) {
-	code = strings.ToUpper(strings.Join(strings.Fields(code), ""))
-	if len(code) < minPromotionCode || len(code) > MaxPromotionCode || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" {
+	code = strings.Join(strings.Fields(code), "")
+	if len(code) < minPromotionCode || len(code) > MaxPromotionCode || strings.Trim(code, promotionLetters) != "" {
 		return "", ErrPromotionCode
 	}
-	return code, nil
+	return strings.ToUpper(code), nil
 }
 
 // SealPromotion returns what an event's spec has in the place of a promotion's code: without

@@ -87,3 +87,58 @@ func TestAHundredOfAThousandUseTheCode(t *testing.T) {
 		t.Errorf("the records name it %d times", records)
 	}
 }
+
+// A fan changes their mind fifty times at once, and presses pay after each: one payment begins, and
+// it is of what that answer had shown.
+func TestPaidIsWhatWasQuotedWhateverElseWasAsked(t *testing.T) {
+	const times = 50
+	h := newFixture(t, natstest.Run(t), seatingtest.Hall(t, 1, 2, 8), func(s *wire.Spec) {
+		s.Concessions = []wire.Concession{{ID: "child", Name: "Child", Off: wire.Off{AmountOff: 1_000}}, {ID: "student", Name: "Student", Off: wire.Off{AmountOff: 100}}}
+		s.Promotions = []wire.Promotion{{ID: "spring", Seal: "s", Off: wire.Off{AmountOff: 10}, Limit: 1, PerFan: 1}}
+	})
+	h.worker("first", nil)
+	fan, hold := wire.NewFan(), wire.NewHold()
+	held := ask[wire.HoldReply](h, wire.ActHold, wire.HoldRequest{Hold: hold, Claims: inventorytest.Claims(fan), Area: "floor", Count: 2})
+	if held.Problem != nil {
+		t.Fatal(held.Problem)
+	}
+	begun := make(chan [2]int64, times) // quoted, to be paid
+	var wg sync.WaitGroup
+	for i := range times {
+		wg.Go(func() {
+			of := []string{"", "child", "student"}
+			r := wire.ReductionsRequest{Hold: hold, Fan: fan, Promotion: []string{"", "spring"}[i%2],
+				Concessions: map[string]string{held.Seats[0].ID: of[i%3], held.Seats[1].ID: of[i/3%3]}}
+			priced := ask[wire.HoldReply](h, wire.ActReduce, r)
+			if priced.Problem != nil {
+				if inventorytest.Code(priced.Problem) != wire.CodeCheckoutBusy {
+					t.Errorf("%+v: %v", r, priced.Problem)
+				}
+				return
+			}
+			paid := ask[wire.HoldReply](h, wire.ActCheckout, wire.CheckoutRequest{Hold: hold, Fan: fan, Key: priced.Seats[0].ID + string(rune('a'+i)), Body: "b", Quoted: priced.Quoted()})
+			switch c := inventorytest.Code(paid.Problem); {
+			case paid.Problem == nil:
+				begun <- [2]int64{priced.Total, paid.Total}
+			case c != wire.CodeCheckoutBusy && c != wire.CodeQuoteChanged:
+				t.Error(paid.Problem)
+			}
+		})
+	}
+	wg.Wait()
+	if len(begun) != 1 {
+		t.Fatalf("%d payments have begun", len(begun))
+	}
+	amounts := <-begun
+	h.CheckLog()
+	recorded := int64(0)
+	for _, s := range held.Seats {
+		q := h.Record(s.ID).Quote
+		if recorded += q.Price.Total; !q.Sound() {
+			t.Errorf("%+v", q)
+		}
+	}
+	if amounts[0] != amounts[1] || recorded != amounts[0] {
+		t.Errorf("quoted %d, to be paid %d, in the records %d", amounts[0], amounts[1], recorded)
+	}
+}
