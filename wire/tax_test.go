@@ -193,3 +193,35 @@ func TestTaxesOnSaleStay(t *testing.T) {
 		t.Errorf("the same: %v", err)
 	}
 }
+
+// Minor units are whole: yen have no smaller ones, dinars a thousand. Lines add up in all of them.
+func TestTaxesInCurrenciesOfOtherDigits(t *testing.T) {
+	for _, c := range []struct {
+		currency, mode   string
+		base, fee        int64
+		percent          Percent
+		total, tax, half string // of the half price, its total and tax
+	}{
+		{"EUR", TaxExclusive, 5000, 600, 19_000, "EUR 66.64", "EUR 10.64", "EUR 33.32, EUR 5.32"},
+		{"JPY", TaxExclusive, 8805, 333, 10_000, "JPY 10052", "JPY 914", "JPY 5026, JPY 457"},
+		{"JPY", TaxInclusive, 8805, 333, 8_000, "JPY 9138", "JPY 677", "JPY 4569, JPY 338"},
+		{"KWD", TaxExclusive, 12_345, 1_005, 5_000, "KWD 14.018", "KWD 0.668", "KWD 7.009, KWD 0.334"},
+		{"KWD", TaxInclusive, 12_345, 1_005, 8_875, "KWD 13.350", "KWD 1.088", "KWD 6.675, KWD 0.544"},
+	} {
+		l := Level{ID: "all", Base: c.base, ServiceFee: c.fee}
+		s := Spec{Currency: c.currency, Levels: []Level{l}, Tax: TaxSpec{Mode: c.mode, Rates: []TaxRate{{Name: "VAT", Percent: c.percent}}}}
+		full := s.Opening(l)
+		half := full.At(Concession{Off: Off{PercentOff: 50_000}}.Of(full.Total))
+		show := func(amount int64) string { return FormatAmount(amount, c.currency) }
+		if show(full.Total) != c.total || show(full.Tax) != c.tax || show(half.Total)+", "+show(half.Tax) != c.half || !full.Sound() || !half.Sound() {
+			t.Errorf("%s %s: %s with %s in it, at half %s, %s; want %+v", c.currency, c.mode, show(full.Total), show(full.Tax), show(half.Total), show(half.Tax), c)
+		}
+		sum := int64(0)
+		for _, line := range s.Tax.Taxes([]SeatQuote{{Level: "all", Price: full.Amounts}, {Level: "all", Price: half}}) {
+			sum += line.Amount
+		}
+		if sum != full.Tax+half.Tax {
+			t.Errorf("%s: lines of %d for %d and %d", c.currency, sum, full.Tax, half.Tax)
+		}
+	}
+}
