@@ -35,7 +35,7 @@ func New(files fs.FS, widget []string) (*Pages, error) {
 	if p.templates, err = template.ParseFS(files, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "carry.html", "draw.html", "pay.html", "problem.html"} {
+	for _, name := range []string{"index.html", "event.html", "ticket.html", "orders.html", "carry.html", "draw.html", "prices.html", "pay.html", "problem.html"} {
 		if p.templates.Lookup(name) == nil {
 			return nil, fmt.Errorf("pages: no templates/%s", name)
 		}
