@@ -241,7 +241,12 @@ func (g *Gateway) release(w http.ResponseWriter, r *request) error {
 
 // moreTime answers POST /v1/holds/{hold}/more-time.
 func (g *Gateway) moreTime(w http.ResponseWriter, r *request) error {
-	granted, refused, err := g.askForSeats(r.Context(), r.event, wire.ActMoreTime, wire.MoreTimeRequest{Hold: r.hold, Fan: r.pass.Subject})
+	return g.changeHold(w, r, wire.ActMoreTime, wire.MoreTimeRequest{Hold: r.hold, Fan: r.pass.Subject})
+}
+
+// changeHold asks the writer to change a standing hold, and answers with what it is then.
+func (g *Gateway) changeHold(w http.ResponseWriter, r *request, act string, request any) error {
+	granted, refused, err := g.askForSeats(r.Context(), r.event, act, request)
 	switch {
 	case err != nil:
 		return err

@@ -22,15 +22,8 @@ func (g *Gateway) reductions(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	granted, refused, err := g.askForSeats(r.Context(), r.event, wire.ActReduce,
+	return g.changeHold(w, r, wire.ActReduce,
 		wire.ReductionsRequest{Hold: r.hold, Fan: r.pass.Subject, Concessions: wish.Concessions, Promotion: promotion})
-	switch {
-	case err != nil:
-		return err
-	case refused != nil:
-		return refused
-	}
-	return writeBody(w, http.StatusOK, granted)
 }
 
 // promotion returns the id of the promotion that has a code. Wrong ones are counted.

@@ -31,19 +31,26 @@ func (h *hurried) Get(ctx context.Context, stream string, q kv.Query) (kv.Entry,
 	return e, err
 }
 
+// things is a bucket in memory with a record under each key.
+func things(ctx context.Context, t *testing.T, keys ...string) (*memory.Store, *kv.Bucket) {
+	t.Helper()
+	store := memory.New(time.Now)
+	store.Create(jetstream.StreamConfig{Name: "KV_THINGS", Subjects: []string{"$KV.THINGS.>"}, MaxMsgsPerSubject: 1})
+	plain := kv.NewBucket(store, "THINGS")
+	for _, key := range keys {
+		if _, err := plain.Create(ctx, key, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return store, plain
+}
+
 // A watch that is always a little behind its key isn't current without it.
 func TestCurrentHasWhatIsOverwritten(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	store := memory.New(time.Now)
-	store.Create(jetstream.StreamConfig{Name: "KV_THINGS", Subjects: []string{"$KV.THINGS.>"}, MaxMsgsPerSubject: 1})
-	plain := kv.NewBucket(store, "THINGS")
-	for _, key := range []string{"hot", "warm"} {
-		if _, err := plain.Create(ctx, key, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	store, plain := things(ctx, t, "hot", "warm")
 	entries, err := kv.NewBucket(&hurried{store, plain, 5}, "THINGS").All(ctx, ">")
 	if err != nil {
 		t.Fatal(err)
@@ -93,14 +100,7 @@ func TestReadingEndsWhereItSays(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	store := memory.New(time.Now)
-	store.Create(jetstream.StreamConfig{Name: "KV_THINGS", Subjects: []string{"$KV.THINGS.>"}, MaxMsgsPerSubject: 1})
-	plain := kv.NewBucket(store, "THINGS")
-	for _, key := range []string{"log.1", "log.2"} {
-		if _, err := plain.Create(ctx, key, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	store, plain := things(ctx, t, "log.1", "log.2")
 	var read []string
 	note := func(e kv.Entry) { read = append(read, e.Key) }
 	at, err := kv.NewBucket(&eager{Store: store, log: plain}, "THINGS").ReadBehind(ctx, "log.*", kv.Position{}, note)

@@ -52,11 +52,7 @@ func Copies(ctx context.Context, store kv.Store, event string, take func(Copy)) 
 // were stored when it was called.
 func Each(ctx context.Context, store kv.Store, key string, take func(kv.Entry)) error {
 	log := kv.NewStream(store, wire.SaleLogStream)
-	from, err := log.ReadBehind(ctx, key, kv.Position{}, func(kv.Entry) {}) // the last one alone
-	if err != nil {
-		return err
-	}
-	first, err := store.Get(ctx, log.Name(), kv.Query{Subject: key, Revision: 1})
+	first, at, err := begin(ctx, store, log, key)
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil
 	}
@@ -64,7 +60,7 @@ func Each(ctx context.Context, store kv.Store, key string, take func(kv.Entry)) 
 		return err
 	}
 	take(first)
-	_, err = log.ReadBehind(ctx, key, kv.Position{Made: from.Made, Revision: first.Revision}, take)
+	_, err = log.ReadBehind(ctx, key, at, take)
 	return err
 }
 
@@ -73,16 +69,24 @@ func Each(ctx context.Context, store kv.Store, key string, take func(kv.Entry)) 
 // kv.ErrNotFound if there isn't, and kv.ErrAnew once the stream has been made anew.
 func Tail(ctx context.Context, store kv.Store, key string, w kv.Watcher) error {
 	log := kv.NewStream(store, wire.SaleLogStream)
-	from, err := log.ReadBehind(ctx, key, kv.Position{}, func(kv.Entry) {}) // the last one alone
-	if err != nil {
-		return err
-	}
-	first, err := store.Get(ctx, log.Name(), kv.Query{Subject: key, Revision: 1})
+	first, at, err := begin(ctx, store, log, key)
 	if err != nil {
 		return err
 	}
 	w.Entry(first)
-	return log.WatchBehind(ctx, key, kv.Position{Made: from.Made, Revision: first.Revision}, w)
+	return log.WatchBehind(ctx, key, at, w)
+}
+
+// begin returns the first record under a key and its position, from which those that follow
+// can be read; the error is kv.ErrNotFound if there is none. The life of the stream is asked
+// for before the record, so that what is read behind it is of the same life or refused.
+func begin(ctx context.Context, store kv.Store, log *kv.Stream, key string) (first kv.Entry, at kv.Position, err error) {
+	from, err := log.ReadBehind(ctx, key, kv.Position{}, func(kv.Entry) {}) // the last one alone
+	if err != nil {
+		return first, at, err
+	}
+	first, err = store.Get(ctx, log.Name(), kv.Query{Subject: key, Revision: 1})
+	return first, kv.Position{Made: from.Made, Revision: first.Revision}, err
 }
 
 func readCopy(raw []byte) (Copy, bool) {

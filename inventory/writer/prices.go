@@ -43,12 +43,8 @@ func (t *term) followPrices(ctx context.Context) {
 			return
 		}
 		t.cfg.Logger.Debug("prices of the past can't be followed yet", "event", t.event.id, "err", err)
-		timer := time.NewTimer(pricesAgain)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if wait(ctx, pricesAgain) != nil {
 			return
-		case <-timer.C:
 		}
 	}
 }
