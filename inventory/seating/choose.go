@@ -184,6 +184,14 @@ func (e *Engine) explain(c choice) string {
 	return how
 }
 
+// Promises reports whether fans are promised what the prices were when they joined, for
+// which NotePrices must have been told of them.
+func (e *Engine) Promises() bool { return e.spec.Pricing.Promises() }
+
+// NotePrices folds the prices after the next act of their log, for those who were promised
+// what they were.
+func (e *Engine) NotePrices(levels map[string]wire.LevelPrice) { e.past.Note(levels) }
+
 // price is what a level costs a fan who was promised a state of the prices, or nothing: its
 // version is 0 as long as that isn't known.
 func (e *Engine) price(level int, priced int64) wire.Price {

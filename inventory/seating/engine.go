@@ -173,14 +173,6 @@ func (e *Engine) SetPrice(id string, p wire.Price) {
 	}
 }
 
-// Promises reports whether fans are promised what the prices were when they joined, for
-// which NotePrices must have been told of them.
-func (e *Engine) Promises() bool { return e.spec.Pricing.Promises() }
-
-// NotePrices folds the prices after the next act of their log, for those who were promised
-// what they were.
-func (e *Engine) NotePrices(levels map[string]wire.LevelPrice) { e.past.Note(levels) }
-
 // Restore loads a seat's record at a revision, before any command.
 func (e *Engine) Restore(seat int, r wire.Seat, revision uint64) error {
 	e.flush[seat], e.revision[seat] = r.Flush, revision
